@@ -1,0 +1,1 @@
+export { DomainError, isDomainError, toDomainError, type DomainErrorKind, type DomainErrorOptions, type FieldViolation } from './domain-error.ts';

@@ -1,0 +1,1 @@
+export { RandomStream, deriveKey } from './random-stream.ts';
