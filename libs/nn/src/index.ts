@@ -1,1 +1,17 @@
-export {};
+export {
+  isTensorflowLoaded,
+  loadTensorflow,
+  tensorflowThreads,
+  type NamedTensorMap,
+  type Rank,
+  type Scalar,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  type Tensor4D,
+  type TensorLike,
+  type Tensorflow,
+  type TensorflowOptions,
+  type Variable,
+} from './tensorflow.ts';
