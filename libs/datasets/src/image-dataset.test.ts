@@ -1,0 +1,111 @@
+import { RandomStream } from '@nat/random';
+import { describe, expect, it } from 'vitest';
+import { batchesInOrder, drawBatch, readBatch, splitDataset, trainingBatches, type ImageDataset } from './image-dataset.ts';
+
+/** Six images of 2x2x3 in frames of 4x4: pixel value = 10*image + position. */
+function tinyDataset(overrides: Partial<ImageDataset> = {}): ImageDataset {
+  const pixels = Uint8Array.from({ length: 6 * 12 }, (_, i) => 10 * Math.floor(i / 12) + (i % 12));
+  const pool = { count: 6, labels: Uint8Array.of(0, 1, 2, 3, 4, 5), pixels, stride: 12, offset: 0, planes: 3, height: 2, width: 2 } as const;
+  return { name: 'mnist', classes: 10, imageSize: 4, mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255], mirrored: true, train: pool, test: pool, ...overrides };
+}
+
+describe('splitDataset', () => {
+  it('holds out the stated share, disjoint from training, the same for the same seed', () => {
+    const splits = splitDataset(tinyDataset(), { seed: 3, validationFraction: 0.5 });
+    expect(splits.train.indices.length).toBe(3);
+    expect(splits.validation.indices.length).toBe(3);
+    expect([...splits.train.indices, ...splits.validation.indices].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(splits.test.indices.length).toBe(6);
+    expect(splitDataset(tinyDataset(), { seed: 3, validationFraction: 0.5 })).toEqual(splits);
+  });
+
+  it('gives a prefix of the same images under a limit', () => {
+    const whole = splitDataset(tinyDataset(), { seed: 3, validationFraction: 0.5 });
+    const limited = splitDataset(tinyDataset(), { seed: 3, validationFraction: 0.5, limit: { train: 2, validation: 1, test: 2 } });
+    expect([...limited.train.indices]).toEqual([...whole.train.indices].slice(0, 2));
+    expect([...limited.validation.indices]).toEqual([...whole.validation.indices].slice(0, 1));
+    expect(limited.test.indices.length).toBe(2);
+  });
+
+  it('refuses a share that leaves nothing', () => {
+    expect(() => splitDataset(tinyDataset(), { seed: 1, validationFraction: 1 })).toThrow(/validationFraction/);
+    expect(() => splitDataset(tinyDataset(), { seed: 1, limit: { train: 0 } })).toThrow(/limit.train/);
+  });
+});
+
+describe('readBatch', () => {
+  const split = { dataset: tinyDataset(), pool: tinyDataset().train, indices: Uint32Array.of(2, 0) };
+
+  it('centres smaller images and turns planes into channels', () => {
+    const batch = readBatch(split, [0]);
+    expect([...batch.labels]).toEqual([2]);
+    const at = (y: number, x: number, channel: number): number => Math.round(batch.images[(y * 4 + x) * 3 + channel]!);
+    expect([at(1, 1, 0), at(1, 2, 0), at(2, 1, 0), at(2, 2, 0)]).toEqual([20, 21, 22, 23]);
+    expect([at(1, 1, 1), at(1, 1, 2)]).toEqual([24, 28]);
+    expect([at(0, 0, 0), at(3, 3, 2), at(1, 0, 1)]).toEqual([0, 0, 0]);
+  });
+
+  it('normalises by mean and deviation, padding included', () => {
+    const dataset = tinyDataset({ mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25] });
+    const batch = readBatch({ ...split, dataset }, [0]);
+    expect(batch.images[0]).toBeCloseTo(-2, 5);
+    expect(batch.images[(1 * 4 + 1) * 3]).toBeCloseTo((20 / 255 - 0.5) / 0.25, 5);
+  });
+
+  it('only shifts and mirrors when it augments', () => {
+    const random = RandomStream.of(5);
+    const seen = new Set<string>();
+    for (let i = 0; i < 300; i++) {
+      const { images } = readBatch(split, [1], random);
+      const red = Array.from({ length: 16 }, (_, pixel) => Math.round(images[pixel * 3]!));
+      const kept = red.filter((value) => value !== 0).sort();
+      expect([1, 2, 3].filter((value) => kept.includes(value))).toEqual(kept);
+      seen.add(red.join());
+    }
+    expect(seen.size).toBeGreaterThan(30);
+    expect(readBatch(split, [1], RandomStream.of(9)).images).toEqual(readBatch(split, [1], RandomStream.of(9)).images);
+  });
+
+  it('never mirrors digits', () => {
+    const digits = { ...split, dataset: tinyDataset({ mirrored: false }) };
+    const random = RandomStream.of(5);
+    for (let i = 0; i < 200; i++) {
+      const { images } = readBatch(digits, [0], random);
+      for (let pixel = 0; pixel < 16; pixel++) if (Math.round(images[pixel * 3]!) === 20 && pixel % 4 < 3) expect([21, 0]).toContain(Math.round(images[(pixel + 1) * 3]!));
+    }
+  });
+
+  it('refuses positions outside the split', () => {
+    expect(() => readBatch(split, [2])).toThrow(RangeError);
+  });
+});
+
+describe('batches', () => {
+  const split = splitDataset(tinyDataset(), { seed: 1, validationFraction: 1 / 6 }).train;
+
+  it('gives every image once in order', () => {
+    expect([...batchesInOrder(split, 2)].flatMap((batch) => [...batch.labels])).toEqual([...split.indices]);
+    expect([...batchesInOrder(split, 2)].map((batch) => batch.size)).toEqual([2, 2, 1]);
+  });
+
+  it('shuffles an epoch and leaves the rest out', () => {
+    const epoch = (seed: number): number[] =>
+      [...trainingBatches(split, { batchSize: 2, random: RandomStream.of(seed), augment: false })].flatMap((batch) => [...batch.labels]);
+    expect(epoch(1).length).toBe(4);
+    expect(new Set(epoch(1)).size).toBe(4);
+    expect(epoch(1)).toEqual(epoch(1));
+    expect(new Set([1, 2, 3, 4, 5, 6].map((seed) => epoch(seed).join())).size).toBeGreaterThan(1);
+    expect([...trainingBatches(split, { batchSize: 64, random: RandomStream.of(1), augment: true })].map((batch) => batch.size)).toEqual([5]);
+  });
+
+  it('draws distinct images uniformly', () => {
+    const counts = new Map<number, number>();
+    for (let i = 0; i < 2000; i++) {
+      const { labels } = drawBatch(split, { batchSize: 2, random: RandomStream.of('draw', i), augment: false });
+      expect(new Set(labels).size).toBe(2);
+      for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+    }
+    for (const count of counts.values()) expect(Math.abs(count - 800)).toBeLessThan(120);
+    expect(counts.size).toBe(5);
+  });
+});
