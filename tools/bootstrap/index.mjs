@@ -10,6 +10,9 @@ import { createReport, SetupError } from './report.mjs';
 import { ensureNodePackage, runsSources } from './runtime.mjs';
 import { ensureTensorFlow, hasTensorFlow, tensorflowFlavour, tensorflowKey } from './tensorflow.mjs';
 
+export { relaunch, runInPlace } from './relaunch.mjs';
+export { runsSources } from './runtime.mjs';
+
 /** The folder of this clone. */
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
@@ -39,15 +42,15 @@ export async function setUp({ report = createReport(), env = process.env } = {})
 /**
  * A Node that runs the sources: this one, or the pinned one from npm.
  * @param {{report?: ReturnType<typeof createReport>}} [options]
- * @returns {Promise<{node: string, env: NodeJS.ProcessEnv, isCurrent: boolean}>} its binary, and an environment with it first on PATH
+ * @returns {Promise<{node: string, env: NodeJS.ProcessEnv}>} its binary, and an environment with it first on PATH
  */
 export async function findRuntime({ report = createReport() } = {}) {
   if (runsSources(process.versions.node)) {
-    return { node: process.execPath, env: withFirstOnPath(path.dirname(process.execPath)), isCurrent: true };
+    return { node: process.execPath, env: withFirstOnPath(path.dirname(process.execPath)) };
   }
   const folder = await ensureNodePackage(cacheDirectory(), report);
   const bin = path.join(folder, 'bin');
-  return { node: path.join(bin, 'node'), env: withFirstOnPath(bin), isCurrent: false };
+  return { node: path.join(bin, 'node'), env: withFirstOnPath(bin) };
 }
 
 /** @param {string} bin */

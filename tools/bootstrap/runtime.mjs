@@ -32,7 +32,7 @@ export async function ensureNodePackage(cache, report) {
   }
   requireFreeDisk(cache, 4e8, `Node ${pins.node.version}`);
   await installOnce(folder, (target) =>
-    report.step(`taking Node ${pins.node.version} from npm`, async () => {
+    report.step(`Node ${process.versions.node} is too old to run the sources: taking ${pins.node.version} from npm`, async () => {
       const specifier = `${pin.name}@${pins.node.version}`;
       await run('npm', ['pack', specifier, '--silent', '--pack-destination', target], {
         cwd: target,
