@@ -1,3 +1,6 @@
+export { adamStep, initialAdamState, type AdamMoments, type AdamOptions, type AdamState } from './adam.ts';
+export { decodeTensors, encodeTensors, sha256, sizeOfShape, type HostTensor, type TensorFile } from './checkpoint.ts';
+export { gatherRows, segmentSum } from './segment.ts';
 export {
   isTensorflowLoaded,
   loadTensorflow,
