@@ -1,0 +1,2 @@
+export * from './gen/nat/architecture/v1/architecture.ts';
+export * from './gen/nat/architecture/v1/architecture_service.ts';

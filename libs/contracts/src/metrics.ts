@@ -1,0 +1,1 @@
+export * from './gen/nat/metrics/v1/metrics_service.ts';

@@ -1,0 +1,1 @@
+export * from './gen/nat/policy/v1/policy_service.ts';

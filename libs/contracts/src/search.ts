@@ -1,0 +1,1 @@
+export * from './gen/nat/search/v1/search_service.ts';

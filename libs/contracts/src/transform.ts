@@ -1,0 +1,1 @@
+export * from './gen/nat/transform/v1/transform_service.ts';
