@@ -127,6 +127,8 @@ export interface Evaluation {
   worker: string;
   /** Counts up; WatchEvaluation and ListObservations read on from one. */
   observations: number;
+  /** Why it waits while QUEUED, such as "NO_CAPABLE_WORKER: no worker has table:nasbench201"; else empty. */
+  queueReason: string;
 }
 
 export interface EvaluationSpec {
@@ -339,6 +341,8 @@ export interface Observation {
   step: number;
   time: Date | undefined;
   pairId: string;
+  /** The attempt that saw it. Filled in by the server. */
+  attempt: number;
 }
 
 function createBaseEvaluation(): Evaluation {
@@ -353,6 +357,7 @@ function createBaseEvaluation(): Evaluation {
     endTime: undefined,
     worker: "",
     observations: 0,
+    queueReason: "",
   };
 }
 
@@ -387,6 +392,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     }
     if (message.observations !== 0) {
       writer.uint32(80).uint64(message.observations);
+    }
+    if (message.queueReason !== "") {
+      writer.uint32(90).string(message.queueReason);
     }
     return writer;
   },
@@ -484,6 +492,14 @@ export const Evaluation: MessageFns<Evaluation> = {
             message.observations = longToNumber(reader.uint64());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.queueReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -520,6 +536,11 @@ export const Evaluation: MessageFns<Evaluation> = {
         : undefined,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
       observations: isSet(object.observations) ? globalThis.Number(object.observations) : 0,
+      queueReason: isSet(object.queueReason)
+        ? globalThis.String(object.queueReason)
+        : isSet(object.queue_reason)
+        ? globalThis.String(object.queue_reason)
+        : "",
     };
   },
 
@@ -555,6 +576,9 @@ export const Evaluation: MessageFns<Evaluation> = {
     if (message.observations !== 0) {
       obj.observations = Math.round(message.observations);
     }
+    if (message.queueReason !== "") {
+      obj.queueReason = message.queueReason;
+    }
     return obj;
   },
 
@@ -577,6 +601,7 @@ export const Evaluation: MessageFns<Evaluation> = {
     message.endTime = object.endTime ?? undefined;
     message.worker = object.worker ?? "";
     message.observations = object.observations ?? 0;
+    message.queueReason = object.queueReason ?? "";
     return message;
   },
 };
@@ -3406,7 +3431,7 @@ export const OutcomeEvent: MessageFns<OutcomeEvent> = {
 };
 
 function createBaseObservation(): Observation {
-  return { metric: "", value: 0, step: 0, time: undefined, pairId: "" };
+  return { metric: "", value: 0, step: 0, time: undefined, pairId: "", attempt: 0 };
 }
 
 export const Observation: MessageFns<Observation> = {
@@ -3425,6 +3450,9 @@ export const Observation: MessageFns<Observation> = {
     }
     if (message.pairId !== "") {
       writer.uint32(42).string(message.pairId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(48).uint32(message.attempt);
     }
     return writer;
   },
@@ -3482,6 +3510,14 @@ export const Observation: MessageFns<Observation> = {
             message.pairId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3505,6 +3541,7 @@ export const Observation: MessageFns<Observation> = {
         : isSet(object.pair_id)
         ? globalThis.String(object.pair_id)
         : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
     };
   },
 
@@ -3525,6 +3562,9 @@ export const Observation: MessageFns<Observation> = {
     if (message.pairId !== "") {
       obj.pairId = message.pairId;
     }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
     return obj;
   },
 
@@ -3538,6 +3578,7 @@ export const Observation: MessageFns<Observation> = {
     message.step = object.step ?? 0;
     message.time = object.time ?? undefined;
     message.pairId = object.pairId ?? "";
+    message.attempt = object.attempt ?? 0;
     return message;
   },
 };

@@ -86,6 +86,8 @@ export interface RegisterWorkerRequest {
   capabilities: string[];
   /** Kinds it runs: "tabular", "shared-weights", "from-scratch", "train-shard", "average". */
   kinds: string[];
+  /** Of this process. A worker that comes back with another instance died: what the earlier one held is queued again at once. Empty: never told. */
+  instance: string;
 }
 
 export interface RegisterWorkerResponse {
@@ -98,7 +100,11 @@ export interface LeaseEvaluationsRequest {
   workerId: string;
   maxCount: number;
   /** At most a minute. */
-  wait: Duration | undefined;
+  wait:
+    | Duration
+    | undefined;
+  /** Only these kinds; empty: all that were registered. */
+  kinds: string[];
 }
 
 export interface LeaseEvaluationsResponse {
@@ -167,7 +173,7 @@ export interface ReleaseLeaseResponse {
 }
 
 function createBaseRegisterWorkerRequest(): RegisterWorkerRequest {
-  return { workerId: "", capabilities: [], kinds: [] };
+  return { workerId: "", capabilities: [], kinds: [], instance: "" };
 }
 
 export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
@@ -180,6 +186,9 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
     }
     for (const v of message.kinds) {
       writer.uint32(26).string(v!);
+    }
+    if (message.instance !== "") {
+      writer.uint32(34).string(message.instance);
     }
     return writer;
   },
@@ -221,6 +230,14 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
             message.kinds.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -244,6 +261,7 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
         ? object.capabilities.map((e: any) => globalThis.String(e))
         : [],
       kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
     };
   },
 
@@ -258,6 +276,9 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
     if (message.kinds?.length) {
       obj.kinds = message.kinds;
     }
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
     return obj;
   },
 
@@ -269,6 +290,7 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
     message.workerId = object.workerId ?? "";
     message.capabilities = object.capabilities?.map((e) => e) || [];
     message.kinds = object.kinds?.map((e) => e) || [];
+    message.instance = object.instance ?? "";
     return message;
   },
 };
@@ -371,7 +393,7 @@ export const RegisterWorkerResponse: MessageFns<RegisterWorkerResponse> = {
 };
 
 function createBaseLeaseEvaluationsRequest(): LeaseEvaluationsRequest {
-  return { workerId: "", maxCount: 0, wait: undefined };
+  return { workerId: "", maxCount: 0, wait: undefined, kinds: [] };
 }
 
 export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
@@ -384,6 +406,9 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
     }
     if (message.wait !== undefined) {
       Duration.encode(message.wait, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.kinds) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -425,6 +450,14 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
             message.wait = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kinds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -450,6 +483,7 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
         ? globalThis.Number(object.max_count)
         : 0,
       wait: isSet(object.wait) ? Duration.fromJSON(object.wait) : undefined,
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -464,6 +498,9 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
     if (message.wait !== undefined) {
       obj.wait = Duration.toJSON(message.wait);
     }
+    if (message.kinds?.length) {
+      obj.kinds = message.kinds;
+    }
     return obj;
   },
 
@@ -475,6 +512,7 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
     message.workerId = object.workerId ?? "";
     message.maxCount = object.maxCount ?? 0;
     message.wait = (object.wait !== undefined && object.wait !== null) ? Duration.fromPartial(object.wait) : undefined;
+    message.kinds = object.kinds?.map((e) => e) || [];
     return message;
   },
 };
