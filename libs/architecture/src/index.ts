@@ -1,1 +1,42 @@
-export * from './types.ts';
+export {
+  PRIMITIVES,
+  type Architecture,
+  type Cell,
+  type CellOutput,
+  type Cost,
+  type Edge,
+  type EdgeEdit,
+  type FixedOperation,
+  type Operation,
+  type PlacementOptions,
+  type PrimitiveName,
+  type PrimitiveOperation,
+  type SchemeName,
+  type Skeleton,
+} from './types.ts';
+export {
+  PRIMITIVE_INFO,
+  computesTensor,
+  figureCost,
+  isEvenPool,
+  isPrimitiveName,
+  keepsChannels,
+  operationCost,
+  operationLabel,
+  outputSize,
+  primitive,
+  primitiveIndex,
+  replaceOperation,
+  sameOperation,
+  takesActivation,
+  type BatchNormalization,
+  type OperationCost,
+  type OperationFamily,
+  type OperationShape,
+  type PrimitiveInfo,
+} from './operations.ts';
+export { outputNodes, type TensorShape } from './shapes.ts';
+export { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './validate.ts';
+export { MAX_TEXT_LENGTH, readGenotype, writeGenotype } from './genotype.ts';
+export { OFFICIAL_SPACES, officialSpace, type OfficialRepository, type OfficialSpace, type OperationType } from './search-spaces.ts';
+export { findZooEntry, listZoo, zooArchitecture, type ZooEntry } from './zoo.ts';
