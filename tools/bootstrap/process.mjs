@@ -5,13 +5,13 @@ import { SetupError } from './report.mjs';
  * Runs a program to its end and returns what it wrote. Never a shell, never this process's standard output.
  * @param {string} command
  * @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, missing?: string, failed?: string}} [options]
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, uid?: number, gid?: number, missing?: string, failed?: string}} [options]
  *   `missing`: the message when there is no such program; `failed`: the message when it exits non-zero, with its last lines.
  * @returns {Promise<string>} standard output
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd: options.cwd, env: options.env, uid: options.uid, gid: options.gid, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let everything = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

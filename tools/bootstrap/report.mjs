@@ -12,6 +12,8 @@ export class SetupError extends Error {
   }
 }
 
+/** @typedef {ReturnType<typeof createReport>} Report */
+
 /** @param {NodeJS.WriteStream} stream where to write; standard error unless a test says otherwise. */
 export function createReport(stream = process.stderr) {
   const terminal = stream.isTTY === true;

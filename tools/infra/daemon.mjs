@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../bootstrap/report.mjs';
+
+/** A port of 127.0.0.1 that nothing listens on now. @returns {Promise<number>} */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/**
+ * True when the process runs and its command line holds `mark`: a number in an old file may by now be another program.
+ * @param {number} pid
+ * @param {string} mark
+ */
+export function isRunning(pid, mark) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').includes(mark);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Starts a server that outlives this process, its output in `log`, and waits until `ready` says so.
+ * @param {{name: string, command: string, args: string[], log: string, cwd?: string, env?: NodeJS.ProcessEnv, uid?: number, gid?: number, timeoutMs: number,
+ *   ready: () => Promise<boolean>}} options
+ * @returns {Promise<number>} its process id
+ */
+export async function startDaemon({ name, command, args, log, timeoutMs, ready, ...rest }) {
+  const out = fs.openSync(log, 'a');
+  const child = spawn(command, args, { ...rest, detached: true, stdio: ['ignore', out, out] });
+  fs.closeSync(out);
+  /** @type {string | undefined} */
+  let ended;
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    ended = `ended with ${signal ?? `exit ${code}`}`;
+  });
+  const deadline = Date.now() + timeoutMs;
+  while (ended === undefined && Date.now() < deadline) {
+    if (child.pid !== undefined && (await ready())) {
+      child.unref();
+      return child.pid;
+    }
+    await sleep(50);
+  }
+  if (ended === undefined && child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+  const tail = fs.readFileSync(log, 'utf8').trim().split('\n').slice(-15).join('\n  ');
+  throw new SetupError(`${name} ${ended ?? `did not answer within ${timeoutMs / 1000} s`}; the end of ${log}:\n  ${tail}`);
+}
+
+/**
+ * Ends a process and waits until it is gone; after `graceMs` by SIGKILL.
+ * @param {number} pid
+ * @param {string} mark as for {@link isRunning}
+ * @param {NodeJS.Signals} signal
+ * @param {number} graceMs
+ */
+export async function endProcess(pid, mark, signal, graceMs) {
+  for (const [how, wait] of /** @type {[NodeJS.Signals, number][]} */ ([
+    [signal, graceMs],
+    ['SIGKILL', 10_000],
+  ])) {
+    if (!isRunning(pid, mark)) return;
+    try {
+      process.kill(pid, how);
+    } catch {
+      return; // it ended between the look and the signal
+    }
+    for (const deadline = Date.now() + wait; Date.now() < deadline; await sleep(30)) if (!isRunning(pid, mark)) return;
+  }
+  throw new SetupError(`process ${pid} does not end`);
+}
