@@ -1,6 +1,8 @@
 /** What went wrong, in words that hold on any transport. `service` maps each to one gRPC status. */
 export type DomainErrorKind =
   | 'INVALID_ARGUMENT'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
   | 'FAILED_PRECONDITION'
