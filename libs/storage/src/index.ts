@@ -1,4 +1,11 @@
 export type { AnyDatabase, AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database/database.ts';
+export { isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
+export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
+export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
+export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
+export { migrate, type Migration } from './database/migrate.ts';
+export { openPostgres, type PostgresOptions } from './database/postgres.ts';
+export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export {
   MAX_PAYLOAD_BYTES,
   type DeadLetter,

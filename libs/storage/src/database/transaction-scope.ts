@@ -1,0 +1,62 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { DomainError } from '@nat/errors';
+
+/** The transaction that the running asynchronous call chain is in. */
+interface TransactionScope {
+  /** Identifies the database (shared by the views that `as` makes). */
+  readonly database: object;
+  /** False once the transaction ended: work left running after it may use the database again. */
+  open: boolean;
+  readonly effects: (() => void)[];
+  readonly outer: TransactionScope | undefined;
+}
+
+// Context of a call chain, not state of the program: Node offers it only through a shared key.
+const scopes = new AsyncLocalStorage<TransactionScope>();
+
+function openScope(): TransactionScope | undefined {
+  let scope = scopes.getStore();
+  while (scope !== undefined && !scope.open) scope = scope.outer;
+  return scope;
+}
+
+/** True inside the work of a transaction of any database: code that calls other services can refuse to run there. */
+export function inTransaction(): boolean {
+  return openScope() !== undefined;
+}
+
+/** Runs the effect once the transaction around this call committed; never if it rolls back. Throws outside a transaction. */
+export function afterCommit(effect: () => void): void {
+  const scope = openScope();
+  if (scope === undefined) throw new DomainError('INTERNAL', 'afterCommit was called outside database.transaction', { reason: 'NO_TRANSACTION' });
+  scope.effects.push(effect);
+}
+
+/** Throws when this call chain is inside a transaction of the same database: waiting for another connection there can wait for ever. */
+export function assertOutsideTransaction(database: object): void {
+  for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) {
+    if (scope.open && scope.database === database) {
+      throw new DomainError('INTERNAL', 'the database was used inside one of its own transactions: use the transaction handed to the work', {
+        reason: 'OUTER_DATABASE_IN_TRANSACTION',
+      });
+    }
+  }
+}
+
+/** A scope for one attempt of a transaction. */
+export interface ScopeHandle {
+  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Ends the scope; the effects run only if it committed. */
+  end(committed: boolean): void;
+}
+
+export function createScope(database: object): ScopeHandle {
+  const scope: TransactionScope = { database, open: true, effects: [], outer: scopes.getStore() };
+  return {
+    run: (work) => scopes.run(scope, work),
+    end(committed) {
+      scope.open = false;
+      if (committed) for (const effect of scope.effects) effect();
+    },
+  };
+}
