@@ -114,7 +114,7 @@ function listen(address) {
 export function requireFreeDisk(folder, bytes, purpose) {
   fs.mkdirSync(folder, { recursive: true });
   const { bavail, bsize } = fs.statfsSync(folder);
-  const free = Number(bavail) * Number(bsize);
+  const free = bavail * bsize;
   if (free < bytes) {
     throw new SetupError(
       `${purpose} needs ${(bytes / 1e9).toFixed(1)} GB free under ${folder}, which has ${(free / 1e9).toFixed(1)} GB: free some, or set NAT_CACHE_DIR to another disk`,

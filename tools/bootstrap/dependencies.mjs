@@ -44,7 +44,7 @@ export function matchesLock(root) {
 
 /**
  * `npm ci` without install scripts, when package-lock.json is not what node_modules was made of.
- * @param {{root: string, env: NodeJS.ProcessEnv, report: any}} options `env` must have the Node to install for first on its PATH
+ * @param {{root: string, env: NodeJS.ProcessEnv, report: import('./report.mjs').Report}} options `env` must have the Node to install for first on its PATH
  */
 export async function ensureDependencies({ root, env, report }) {
   if (hasDependencies(root)) return;

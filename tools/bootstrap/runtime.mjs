@@ -20,7 +20,7 @@ export function nodeBinary(cache) {
 /**
  * The pinned Node from npm, in the cache: binary and headers.
  * @param {string} cache
- * @param {any} report
+ * @param {import('./report.mjs').Report} report
  * @returns {Promise<string>} its folder
  */
 export async function ensureNodePackage(cache, report) {
@@ -28,7 +28,9 @@ export async function ensureNodePackage(cache, report) {
   if (fs.existsSync(folder)) return folder;
   const pin = pins.node.packages[`${process.platform}-${process.arch}`];
   if (pin === undefined) {
-    throw new SetupError(`this needs Node 22.18 or newer and this is ${process.version}: install Node ${pins.node.version.split('.')[0]} (no runtime is pinned for ${process.platform} ${process.arch})`);
+    throw new SetupError(
+      `this needs Node 22.18 or newer and this is ${process.version}: install Node ${pins.node.version.split('.')[0]} (no runtime is pinned for ${process.platform} ${process.arch})`,
+    );
   }
   requireFreeDisk(cache, 4e8, `Node ${pins.node.version}`);
   await installOnce(folder, (target) =>
@@ -42,7 +44,10 @@ export async function ensureNodePackage(cache, report) {
       const tarball = path.join(target, `${pin.name}-${pins.node.version}.tgz`);
       const integrity = `sha512-${createHash('sha512').update(fs.readFileSync(tarball)).digest('base64')}`;
       if (integrity !== pin.integrity) throw new SetupError(`${specifier} is not what was pinned: its integrity is ${integrity}`);
-      await run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'], { missing: 'tar is needed to unpack Node', failed: `could not unpack ${specifier}` });
+      await run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'], {
+        missing: 'tar is needed to unpack Node',
+        failed: `could not unpack ${specifier}`,
+      });
       fs.rmSync(tarball);
     }),
   );

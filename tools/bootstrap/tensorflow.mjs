@@ -7,6 +7,8 @@ import { run } from './process.mjs';
 import { ensureNodePackage } from './runtime.mjs';
 import { SetupError } from './report.mjs';
 
+/** @typedef {import('./report.mjs').Report} Report */
+
 const PACKAGE = path.join('node_modules', '@tensorflow', 'tfjs-node-gpu');
 const ADDON = path.join('lib', 'napi-v8', 'tfjs_binding.node');
 /** Holds the key of what was linked, written last. */
@@ -15,14 +17,19 @@ const SOURCES = ['tfjs_backend.cc', 'tfjs_binding.cc'];
 
 /** The flavour asked for by `NAT_TENSORFLOW`: `cpu` unless it says `cuda`. */
 export function tensorflowFlavour(env = process.env) {
-  const flavour = env['NAT_TENSORFLOW'] || 'cpu';
-  if (!Object.hasOwn(pins.tensorflow, flavour)) throw new SetupError(`NAT_TENSORFLOW=${flavour}: it can be ${Object.keys(pins.tensorflow).join(' or ')}`);
-  return /** @type {keyof typeof pins.tensorflow} */ (flavour);
+  return env['NAT_TENSORFLOW'] || 'cpu';
+}
+
+/** @param {string} flavour */
+function pinOf(flavour) {
+  const pin = Object.hasOwn(pins.tensorflow, flavour) ? pins.tensorflow[flavour] : undefined;
+  if (pin === undefined) throw new SetupError(`NAT_TENSORFLOW=${flavour}: it can be ${Object.keys(pins.tensorflow).join(' or ')}`);
+  return pin;
 }
 
 /** Names the exact set of wheels, so that a changed pin is another folder. @param {string} flavour */
 export function tensorflowKey(flavour) {
-  const pin = pins.tensorflow[flavour];
+  const pin = pinOf(flavour);
   return `${flavour}-${pin.version}-${sha256(JSON.stringify(pin.wheels)).slice(0, 12)}`;
 }
 
@@ -30,7 +37,10 @@ export function tensorflowKey(flavour) {
 export function hasTensorFlow(root, key) {
   const folder = path.join(root, PACKAGE);
   try {
-    return fs.readFileSync(path.join(folder, MARK), 'utf8') === key && [path.join('deps', 'lib', 'libtensorflow.so'), ADDON].every((file) => fs.existsSync(path.join(folder, file)));
+    return (
+      fs.readFileSync(path.join(folder, MARK), 'utf8') === key &&
+      [path.join('deps', 'lib', 'libtensorflow.so'), ADDON].every((file) => fs.existsSync(path.join(folder, file)))
+    );
   } catch {
     return false;
   }
@@ -39,7 +49,7 @@ export function hasTensorFlow(root, key) {
 /**
  * Puts a native TensorFlow under `@tensorflow/tfjs-node-gpu`: libraries and headers from the PyPI wheel, the addon compiled against them.
  * The package's own install script would take both from a storage host and is never run.
- * @param {{root: string, cache: string, flavour: string, report: ReturnType<typeof import('./report.mjs').createReport>}} options
+ * @param {{root: string, cache: string, flavour: string, report: Report}} options
  */
 export async function ensureTensorFlow({ root, cache, flavour, report }) {
   const key = tensorflowKey(flavour);
@@ -65,10 +75,10 @@ export async function ensureTensorFlow({ root, cache, flavour, report }) {
   writeAtomically(path.join(folder, MARK), key);
 }
 
-/** @param {{cache: string, flavour: string, libraries: string, report: any}} options */
+/** @param {{cache: string, flavour: string, libraries: string, report: Report}} options */
 async function ensureLibraries({ cache, flavour, libraries, report }) {
   if (fs.existsSync(libraries)) return;
-  const pin = pins.tensorflow[flavour];
+  const pin = pinOf(flavour);
   const missing = 'python3 is needed to take TensorFlow from its Python wheel: install Python 3 with pip';
   await run('python3', ['-m', 'pip', '--version'], { missing, failed: 'python3 has no pip: install it (Debian: apt-get install python3-pip)' });
   await run('g++', ['--version'], { missing: 'g++ is needed to build the TensorFlow addon: install it (Debian: apt-get install g++)' });
@@ -131,7 +141,7 @@ function watchSize(folder, detail) {
 
 /**
  * Compiles the addon once for a set of sources, libraries and compiler; the Node-API makes one binary fit every Node.
- * @param {{cache: string, folder: string, libraries: string, report: any}} options
+ * @param {{cache: string, folder: string, libraries: string, report: Report}} options
  * @returns {Promise<string>} the compiled file
  */
 async function ensureAddon({ cache, folder, libraries, report }) {
@@ -170,7 +180,11 @@ async function ensureAddon({ cache, folder, libraries, report }) {
   return path.join(target, 'tfjs_binding.node');
 }
 
-/** The C headers of Node: beside the running binary where its installation has them, else of the pinned runtime package. */
+/**
+ * The C headers of Node: beside the running binary where its installation has them, else of the pinned runtime package.
+ * @param {string} cache
+ * @param {Report} report
+ */
 async function nodeHeaders(cache, report) {
   const beside = path.join(path.dirname(path.dirname(fs.realpathSync(process.execPath))), 'include', 'node');
   if (fs.existsSync(path.join(beside, 'node_api.h'))) return beside;

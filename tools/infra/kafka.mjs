@@ -102,12 +102,20 @@ log.index.size.max.bytes=1048576
 auto.create.topics.enable=true
 `;
 
-const JVM = ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-Xshare:auto', '-Djava.awt.headless=true', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dlog4j2.disable.jmx=true'];
+const JVM = [
+  '-Xms128m',
+  '-Xmx384m',
+  '-XX:+UseSerialGC',
+  '-Xshare:auto',
+  '-Djava.awt.headless=true',
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  '-Dlog4j2.disable.jmx=true',
+];
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qk';
 
 /**
  * Starts a broker in `dir`, on its old data where there is some, and waits until it answers a request.
- * @param {{dir: string, port?: number, cache?: string, report?: Report}} options
+ * @param {{dir: string, port?: number | undefined, cache?: string, report?: Report}} options
  * @returns {Promise<Broker>}
  */
 export async function startKafka({ dir, port, cache = cacheDirectory(), report = createReport() }) {
@@ -122,7 +130,9 @@ export async function startKafka({ dir, port, cache = cacheDirectory(), report =
   fs.writeFileSync(config, settings({ data, ...ports }));
   const classpath = ['-cp', path.join(jars, '*')];
   if (!fs.existsSync(path.join(data, 'meta.properties'))) {
-    await run(java, [...JVM, '-XX:TieredStopAtLevel=1', ...classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', config], { failed: 'Kafka could not format its folder' });
+    await run(java, [...JVM, '-XX:TieredStopAtLevel=1', ...classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', config], {
+      failed: 'Kafka could not format its folder',
+    });
   }
   const pid = await startDaemon({
     name: 'Kafka',

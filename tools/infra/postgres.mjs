@@ -55,7 +55,7 @@ async function ensurePrograms() {
 
 /**
  * Starts a server in `dir`, on its old data where there is some, and waits until it takes connections.
- * @param {{dir: string, port?: number}} options
+ * @param {{dir: string, port?: number | undefined}} options
  * @returns {Promise<Server>}
  */
 export async function startPostgres({ dir, port }) {
@@ -85,9 +85,9 @@ export async function startPostgres({ dir, port }) {
     cwd: folder,
     ...user,
     timeoutMs: 60_000,
-    ready: async () => {
+    ready: () => {
       const lines = fs.existsSync(postmaster) ? fs.readFileSync(postmaster, 'utf8').split('\n') : [];
-      return lines[3] === String(chosen) && lines[7]?.trim() === 'ready' && isRunning(Number(lines[0]), folder);
+      return Promise.resolve(lines[3] === String(chosen) && lines[7]?.trim() === 'ready' && isRunning(Number(lines[0]), folder));
     },
   });
   writeAtomically(path.join(folder, 'server.json'), JSON.stringify({ pid, port: chosen }));

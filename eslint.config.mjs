@@ -1,0 +1,84 @@
+import fs from 'node:fs';
+import nx from '@nx/eslint-plugin';
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+import { layers } from './tools/workspace/layers.mjs';
+
+/** Which packages are in a layer, from `package.json#nx`. */
+const packagesIn = (...wanted) =>
+  ['libs', 'apps'].flatMap((folder) =>
+    fs
+      .readdirSync(new URL(`${folder}/`, import.meta.url))
+      .filter((name) => {
+        const manifest = new URL(`${folder}/${name}/package.json`, import.meta.url);
+        return fs.existsSync(manifest) && wanted.some((layer) => JSON.parse(fs.readFileSync(manifest, 'utf8')).nx?.tags?.includes(`layer:${layer}`));
+      })
+      .map((name) => `${folder}/${name}/src/**/*.ts`),
+  );
+
+export default tseslint.config(
+  { ignores: ['**/dist/', '**/node_modules/', '.nx/', '.nat/', '**/coverage/', 'libs/contracts/src/gen/', 'fixtures/', 'tools/fixtures/'] },
+  {
+    files: ['**/*.ts', 'tools/**/*.mjs'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off', // indexing typed arrays under noUncheckedIndexedAccess
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['@tensorflow/*'], message: 'Only @nat/nn imports TensorFlow.' }] }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx },
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: false,
+          allow: [],
+          depConstraints: Object.entries(layers).map(([layer, allowed]) => ({
+            sourceTag: `layer:${layer}`,
+            onlyDependOnLibsWithTags: allowed.map((name) => `layer:${name}`),
+          })),
+        },
+      ],
+    },
+  },
+  { files: ['libs/nn/src/**/*.ts'], rules: { 'no-restricted-imports': 'off' } },
+  {
+    // A result depends on its inputs alone: streams and clocks are arguments.
+    files: packagesIn('base', 'domain', 'learning'),
+    ignores: ['**/*.test.ts', '**/*.bench.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Take a RandomStream of @nat/random as an argument.' },
+        { object: 'Date', property: 'now', message: 'Take a clock as an argument.' },
+      ],
+    },
+  },
+  { files: ['apps/cli/**', 'tools/**', '**/*.bench.ts', 'apps/*/src/main.ts'], rules: { 'no-console': 'off' } },
+  {
+    // JavaScript with types in comments: what JSON.parse gives stays `any` there.
+    files: ['tools/**/*.mjs'],
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
+  {
+    files: ['**/*.test.ts', '**/*.test.mjs'],
+    rules: { '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/require-await': 'off' },
+  },
+  prettier,
+);
