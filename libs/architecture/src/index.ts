@@ -40,3 +40,9 @@ export { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './val
 export { MAX_TEXT_LENGTH, readGenotype, writeGenotype } from './genotype.ts';
 export { OFFICIAL_SPACES, officialSpace, type OfficialRepository, type OfficialSpace, type OperationType } from './search-spaces.ts';
 export { findZooEntry, listZoo, zooArchitecture, type ZooEntry } from './zoo.ts';
+export { NASBENCH201_OPERATIONS, readNasBench201, writeNasBench201 } from './nasbench201.ts';
+export { JSON_VERSION, architectureFromJson, architectureToJson, readJson, writeJson } from './json.ts';
+export { writeDot, type DotOptions } from './dot.ts';
+export { writeSvg, type SvgOptions } from './svg.ts';
+export { drawTerminal, type TerminalOptions } from './terminal.ts';
+export { formatArchitecture, readArchitecture, type ArchitectureText } from './text.ts';
