@@ -1,2 +1,3 @@
 export { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 export { costToWire, placementFromWire, placementToWire } from './placement.ts';
+export { architectureFromSource, architectureFromSubject, architectureFromText, architectureToSubject, type ArchitectureLookup } from './source.ts';
