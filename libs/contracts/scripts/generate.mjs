@@ -15,7 +15,8 @@ const generated = join(root, 'libs/contracts/src/gen');
 const image = join(root, 'libs/contracts/image.binpb');
 
 /** What services serve and clients decode; everything else comes in only where one of these needs it. */
-const isRoot = (path) => /^(nat\/.*|grpc\/(health|reflection)\/.*|google\/rpc\/(status|error_details|code)|google\/longrunning\/operations)\.(proto|ts)$/.test(path);
+const isRoot = (path) =>
+  /^(nat\/.*|grpc\/(health|reflection)\/.*|google\/rpc\/(status|error_details|code)|google\/longrunning\/operations)\.(proto|ts)$/.test(path);
 
 /** The keys reachable from the root files, in the order of `files`. */
 function reachable(files, dependenciesOf) {
@@ -70,7 +71,9 @@ function generateImage(scratch) {
 
 function differences(sources, imageBytes) {
   const committed = listFiles(generated);
-  const differing = [...sources].filter(([path, text]) => !existsSync(join(generated, path)) || readFileSync(join(generated, path), 'utf8') !== text).map(([path]) => path);
+  const differing = [...sources]
+    .filter(([path, text]) => !existsSync(join(generated, path)) || readFileSync(join(generated, path), 'utf8') !== text)
+    .map(([path]) => path);
   const stale = committed.filter((path) => !sources.has(path));
   const imageDiffers = !existsSync(image) || !readFileSync(image).equals(imageBytes);
   return [...differing, ...stale, ...(imageDiffers ? ['image.binpb'] : [])];

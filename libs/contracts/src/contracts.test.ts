@@ -19,13 +19,24 @@ const definitions = [
 describe('generated contracts', () => {
   it('load in Node without a build step', () => {
     const script = `const c = await import('@nat/contracts'); console.log(c.architecture.Network.NETWORK_IMAGENET)`;
-    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: fileURLToPath(new URL('..', import.meta.url)), encoding: 'utf8' });
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      encoding: 'utf8',
+    });
     expect(output.trim()).toBe('NETWORK_IMAGENET');
   });
 
   it('survive the wire: oneofs, enums as words, integers beyond 32 bits, times, maps', () => {
     const spec: architecture.ArchitectureSpec = architecture.ArchitectureSpec.create({
-      cells: [{ name: 'cell', inputs: 1, nodes: 2, edges: [{ from: 0, to: 1, operation: { $case: 'primitive', value: { name: 'conv_3x3' } }, stride: 2 }], output: { $case: 'last', value: {} } }],
+      cells: [
+        {
+          name: 'cell',
+          inputs: 1,
+          nodes: 2,
+          edges: [{ from: 0, to: 1, operation: { $case: 'primitive', value: { name: 'conv_3x3' } }, stride: 2 }],
+          output: { $case: 'last', value: {} },
+        },
+      ],
       skeleton: { $case: 'nasbench201Skeleton', value: {} },
     });
     const sent = architecture.Architecture.create({
@@ -44,7 +55,9 @@ describe('generated contracts', () => {
     const { file } = fromBinary(FileDescriptorSetSchema, readDescriptorImage());
     const services = file.flatMap((descriptor) => descriptor.service.map((service) => `${descriptor.package}.${service.name}`));
     expect(services).toEqual(expect.arrayContaining(definitions.map(({ fullName }) => fullName)));
-    expect(services).toEqual(expect.arrayContaining(['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection']));
+    expect(services).toEqual(
+      expect.arrayContaining(['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection']),
+    );
     const seen = new Set<string>();
     for (const descriptor of file) {
       for (const dependency of descriptor.dependency) expect(seen, `${descriptor.name} needs ${dependency}`).toContain(dependency);

@@ -188,7 +188,9 @@ function createBaseOperation(): Operation {
   return { name: "", metadata: undefined, done: false, result: undefined };
 }
 
-export const Operation: MessageFns<Operation> = {
+export const Operation: MessageFns<Operation, "google.longrunning.Operation"> = {
+  $type: "google.longrunning.Operation" as const,
+
   encode(message: Operation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -339,7 +341,9 @@ function createBaseGetOperationRequest(): GetOperationRequest {
   return { name: "" };
 }
 
-export const GetOperationRequest: MessageFns<GetOperationRequest> = {
+export const GetOperationRequest: MessageFns<GetOperationRequest, "google.longrunning.GetOperationRequest"> = {
+  $type: "google.longrunning.GetOperationRequest" as const,
+
   encode(message: GetOperationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -406,7 +410,9 @@ function createBaseListOperationsRequest(): ListOperationsRequest {
   return { name: "", filter: "", pageSize: 0, pageToken: "", returnPartialSuccess: false };
 }
 
-export const ListOperationsRequest: MessageFns<ListOperationsRequest> = {
+export const ListOperationsRequest: MessageFns<ListOperationsRequest, "google.longrunning.ListOperationsRequest"> = {
+  $type: "google.longrunning.ListOperationsRequest" as const,
+
   encode(message: ListOperationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(34).string(message.name);
@@ -551,7 +557,9 @@ function createBaseListOperationsResponse(): ListOperationsResponse {
   return { operations: [], nextPageToken: "", unreachable: [] };
 }
 
-export const ListOperationsResponse: MessageFns<ListOperationsResponse> = {
+export const ListOperationsResponse: MessageFns<ListOperationsResponse, "google.longrunning.ListOperationsResponse"> = {
+  $type: "google.longrunning.ListOperationsResponse" as const,
+
   encode(message: ListOperationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.operations) {
       Operation.encode(v!, writer.uint32(10).fork()).join();
@@ -660,7 +668,9 @@ function createBaseCancelOperationRequest(): CancelOperationRequest {
   return { name: "" };
 }
 
-export const CancelOperationRequest: MessageFns<CancelOperationRequest> = {
+export const CancelOperationRequest: MessageFns<CancelOperationRequest, "google.longrunning.CancelOperationRequest"> = {
+  $type: "google.longrunning.CancelOperationRequest" as const,
+
   encode(message: CancelOperationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -727,7 +737,9 @@ function createBaseDeleteOperationRequest(): DeleteOperationRequest {
   return { name: "" };
 }
 
-export const DeleteOperationRequest: MessageFns<DeleteOperationRequest> = {
+export const DeleteOperationRequest: MessageFns<DeleteOperationRequest, "google.longrunning.DeleteOperationRequest"> = {
+  $type: "google.longrunning.DeleteOperationRequest" as const,
+
   encode(message: DeleteOperationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -794,7 +806,9 @@ function createBaseWaitOperationRequest(): WaitOperationRequest {
   return { name: "", timeout: undefined };
 }
 
-export const WaitOperationRequest: MessageFns<WaitOperationRequest> = {
+export const WaitOperationRequest: MessageFns<WaitOperationRequest, "google.longrunning.WaitOperationRequest"> = {
+  $type: "google.longrunning.WaitOperationRequest" as const,
+
   encode(message: WaitOperationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -881,7 +895,9 @@ function createBaseOperationInfo(): OperationInfo {
   return { responseType: "", metadataType: "" };
 }
 
-export const OperationInfo: MessageFns<OperationInfo> = {
+export const OperationInfo: MessageFns<OperationInfo, "google.longrunning.OperationInfo"> = {
+  $type: "google.longrunning.OperationInfo" as const,
+
   encode(message: OperationInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.responseType !== "") {
       writer.uint32(10).string(message.responseType);
@@ -1328,7 +1344,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

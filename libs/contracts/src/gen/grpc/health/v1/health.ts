@@ -103,7 +103,9 @@ function createBaseHealthListRequest(): HealthListRequest {
   return {};
 }
 
-export const HealthListRequest: MessageFns<HealthListRequest> = {
+export const HealthListRequest: MessageFns<HealthListRequest, "grpc.health.v1.HealthListRequest"> = {
+  $type: "grpc.health.v1.HealthListRequest" as const,
+
   encode(_: HealthListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -155,7 +157,9 @@ function createBaseHealthListResponse(): HealthListResponse {
   return { statuses: {} };
 }
 
-export const HealthListResponse: MessageFns<HealthListResponse> = {
+export const HealthListResponse: MessageFns<HealthListResponse, "grpc.health.v1.HealthListResponse"> = {
+  $type: "grpc.health.v1.HealthListResponse" as const,
+
   encode(message: HealthListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     globalThis.Object.entries(message.statuses).forEach(([key, value]: [string, HealthCheckResponse]) => {
       HealthListResponse_StatusesEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
@@ -254,7 +258,12 @@ function createBaseHealthListResponse_StatusesEntry(): HealthListResponse_Status
   return { key: "", value: undefined };
 }
 
-export const HealthListResponse_StatusesEntry: MessageFns<HealthListResponse_StatusesEntry> = {
+export const HealthListResponse_StatusesEntry: MessageFns<
+  HealthListResponse_StatusesEntry,
+  "grpc.health.v1.HealthListResponse.StatusesEntry"
+> = {
+  $type: "grpc.health.v1.HealthListResponse.StatusesEntry" as const,
+
   encode(message: HealthListResponse_StatusesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
@@ -341,7 +350,9 @@ function createBaseHealthCheckRequest(): HealthCheckRequest {
   return { service: "" };
 }
 
-export const HealthCheckRequest: MessageFns<HealthCheckRequest> = {
+export const HealthCheckRequest: MessageFns<HealthCheckRequest, "grpc.health.v1.HealthCheckRequest"> = {
+  $type: "grpc.health.v1.HealthCheckRequest" as const,
+
   encode(message: HealthCheckRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.service !== "") {
       writer.uint32(10).string(message.service);
@@ -408,7 +419,9 @@ function createBaseHealthCheckResponse(): HealthCheckResponse {
   return { status: HealthCheckResponse_ServingStatus.UNKNOWN };
 }
 
-export const HealthCheckResponse: MessageFns<HealthCheckResponse> = {
+export const HealthCheckResponse: MessageFns<HealthCheckResponse, "grpc.health.v1.HealthCheckResponse"> = {
+  $type: "grpc.health.v1.HealthCheckResponse" as const,
+
   encode(message: HealthCheckResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.status !== HealthCheckResponse_ServingStatus.UNKNOWN) {
       writer.uint32(8).int32(healthCheckResponse_ServingStatusToNumber(message.status));
@@ -672,7 +685,8 @@ function isSet(value: any): boolean {
 
 export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

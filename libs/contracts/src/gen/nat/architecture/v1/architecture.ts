@@ -350,7 +350,9 @@ function createBaseArchitectureSpec(): ArchitectureSpec {
   return { cells: [], skeleton: undefined };
 }
 
-export const ArchitectureSpec: MessageFns<ArchitectureSpec> = {
+export const ArchitectureSpec: MessageFns<ArchitectureSpec, "nat.architecture.v1.ArchitectureSpec"> = {
+  $type: "nat.architecture.v1.ArchitectureSpec" as const,
+
   encode(message: ArchitectureSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.cells) {
       Cell.encode(v!, writer.uint32(10).fork()).join();
@@ -500,7 +502,9 @@ function createBaseCell(): Cell {
   return { name: "", inputs: 0, nodes: 0, edges: [], output: undefined };
 }
 
-export const Cell: MessageFns<Cell> = {
+export const Cell: MessageFns<Cell, "nat.architecture.v1.Cell"> = {
+  $type: "nat.architecture.v1.Cell" as const,
+
   encode(message: Cell, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -688,7 +692,9 @@ function createBaseConcatOutput(): ConcatOutput {
   return { nodes: [] };
 }
 
-export const ConcatOutput: MessageFns<ConcatOutput> = {
+export const ConcatOutput: MessageFns<ConcatOutput, "nat.architecture.v1.ConcatOutput"> = {
+  $type: "nat.architecture.v1.ConcatOutput" as const,
+
   encode(message: ConcatOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.nodes) {
       writer.uint32(8).uint32(v!);
@@ -765,7 +771,9 @@ function createBaseLooseEndsOutput(): LooseEndsOutput {
   return {};
 }
 
-export const LooseEndsOutput: MessageFns<LooseEndsOutput> = {
+export const LooseEndsOutput: MessageFns<LooseEndsOutput, "nat.architecture.v1.LooseEndsOutput"> = {
+  $type: "nat.architecture.v1.LooseEndsOutput" as const,
+
   encode(_: LooseEndsOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -817,7 +825,9 @@ function createBaseLastNodeOutput(): LastNodeOutput {
   return {};
 }
 
-export const LastNodeOutput: MessageFns<LastNodeOutput> = {
+export const LastNodeOutput: MessageFns<LastNodeOutput, "nat.architecture.v1.LastNodeOutput"> = {
+  $type: "nat.architecture.v1.LastNodeOutput" as const,
+
   encode(_: LastNodeOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -869,7 +879,9 @@ function createBaseEdge(): Edge {
   return { from: 0, to: 0, operation: undefined, channels: undefined, stride: undefined };
 }
 
-export const Edge: MessageFns<Edge> = {
+export const Edge: MessageFns<Edge, "nat.architecture.v1.Edge"> = {
+  $type: "nat.architecture.v1.Edge" as const,
+
   encode(message: Edge, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.from !== 0) {
       writer.uint32(8).uint32(message.from);
@@ -1036,7 +1048,9 @@ function createBaseEdgeChannels(): EdgeChannels {
   return { inChannels: 0, outChannels: 0 };
 }
 
-export const EdgeChannels: MessageFns<EdgeChannels> = {
+export const EdgeChannels: MessageFns<EdgeChannels, "nat.architecture.v1.EdgeChannels"> = {
+  $type: "nat.architecture.v1.EdgeChannels" as const,
+
   encode(message: EdgeChannels, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.inChannels !== 0) {
       writer.uint32(8).uint32(message.inChannels);
@@ -1129,7 +1143,9 @@ function createBasePrimitiveOperation(): PrimitiveOperation {
   return { name: "", activation: "" };
 }
 
-export const PrimitiveOperation: MessageFns<PrimitiveOperation> = {
+export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architecture.v1.PrimitiveOperation"> = {
+  $type: "nat.architecture.v1.PrimitiveOperation" as const,
+
   encode(message: PrimitiveOperation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1214,7 +1230,9 @@ function createBaseFixedOperation(): FixedOperation {
   return { name: "", params: 0, macs: 0 };
 }
 
-export const FixedOperation: MessageFns<FixedOperation> = {
+export const FixedOperation: MessageFns<FixedOperation, "nat.architecture.v1.FixedOperation"> = {
+  $type: "nat.architecture.v1.FixedOperation" as const,
+
   encode(message: FixedOperation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1315,7 +1333,9 @@ function createBaseRepeatedSkeleton(): RepeatedSkeleton {
   return {};
 }
 
-export const RepeatedSkeleton: MessageFns<RepeatedSkeleton> = {
+export const RepeatedSkeleton: MessageFns<RepeatedSkeleton, "nat.architecture.v1.RepeatedSkeleton"> = {
+  $type: "nat.architecture.v1.RepeatedSkeleton" as const,
+
   encode(_: RepeatedSkeleton, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1367,7 +1387,9 @@ function createBaseNasBench201Skeleton(): NasBench201Skeleton {
   return {};
 }
 
-export const NasBench201Skeleton: MessageFns<NasBench201Skeleton> = {
+export const NasBench201Skeleton: MessageFns<NasBench201Skeleton, "nat.architecture.v1.NasBench201Skeleton"> = {
+  $type: "nat.architecture.v1.NasBench201Skeleton" as const,
+
   encode(_: NasBench201Skeleton, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1419,7 +1441,9 @@ function createBaseExplicitSkeleton(): ExplicitSkeleton {
   return { stem: undefined, placements: [], head: undefined, imageSize: 0, classes: 0 };
 }
 
-export const ExplicitSkeleton: MessageFns<ExplicitSkeleton> = {
+export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1.ExplicitSkeleton"> = {
+  $type: "nat.architecture.v1.ExplicitSkeleton" as const,
+
   encode(message: ExplicitSkeleton, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.stem !== undefined) {
       ExplicitSkeleton_Stem.encode(message.stem, writer.uint32(10).fork()).join();
@@ -1562,7 +1586,9 @@ function createBaseExplicitSkeleton_Stem(): ExplicitSkeleton_Stem {
   return { channels: 0, kernel: 0, stride: 0, activation: "" };
 }
 
-export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem> = {
+export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.architecture.v1.ExplicitSkeleton.Stem"> = {
+  $type: "nat.architecture.v1.ExplicitSkeleton.Stem" as const,
+
   encode(message: ExplicitSkeleton_Stem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.channels !== 0) {
       writer.uint32(8).uint32(message.channels);
@@ -1679,7 +1705,12 @@ function createBaseExplicitSkeleton_Placement(): ExplicitSkeleton_Placement {
   return { cell: "", reads: [] };
 }
 
-export const ExplicitSkeleton_Placement: MessageFns<ExplicitSkeleton_Placement> = {
+export const ExplicitSkeleton_Placement: MessageFns<
+  ExplicitSkeleton_Placement,
+  "nat.architecture.v1.ExplicitSkeleton.Placement"
+> = {
+  $type: "nat.architecture.v1.ExplicitSkeleton.Placement" as const,
+
   encode(message: ExplicitSkeleton_Placement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cell !== "") {
       writer.uint32(10).string(message.cell);
@@ -1774,7 +1805,9 @@ function createBaseExplicitSkeleton_Head(): ExplicitSkeleton_Head {
   return { activation: "", convChannels: 0, convActivation: "" };
 }
 
-export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head> = {
+export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head, "nat.architecture.v1.ExplicitSkeleton.Head"> = {
+  $type: "nat.architecture.v1.ExplicitSkeleton.Head" as const,
+
   encode(message: ExplicitSkeleton_Head, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.activation !== "") {
       writer.uint32(10).string(message.activation);
@@ -1883,7 +1916,9 @@ function createBasePlacement(): Placement {
   return { network: Network.NETWORK_UNSPECIFIED, channels: 0, layers: 0, imageSize: 0, classes: 0 };
 }
 
-export const Placement: MessageFns<Placement> = {
+export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> = {
+  $type: "nat.architecture.v1.Placement" as const,
+
   encode(message: Placement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.network !== Network.NETWORK_UNSPECIFIED) {
       writer.uint32(8).int32(networkToNumber(message.network));
@@ -2020,7 +2055,9 @@ function createBaseCost(): Cost {
   return { params: 0, macs: 0, peakActivationBytes: 0 };
 }
 
-export const Cost: MessageFns<Cost> = {
+export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
+  $type: "nat.architecture.v1.Cost" as const,
+
   encode(message: Cost, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.params !== 0) {
       writer.uint32(8).int64(message.params);
@@ -2125,7 +2162,9 @@ function createBaseArchitectureSource(): ArchitectureSource {
   return { source: undefined, displayName: "" };
 }
 
-export const ArchitectureSource: MessageFns<ArchitectureSource> = {
+export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architecture.v1.ArchitectureSource"> = {
+  $type: "nat.architecture.v1.ArchitectureSource" as const,
+
   encode(message: ArchitectureSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.source?.$case) {
       case "spec":
@@ -2341,7 +2380,9 @@ function createBaseEdgeEdit(): EdgeEdit {
   };
 }
 
-export const EdgeEdit: MessageFns<EdgeEdit> = {
+export const EdgeEdit: MessageFns<EdgeEdit, "nat.architecture.v1.EdgeEdit"> = {
+  $type: "nat.architecture.v1.EdgeEdit" as const,
+
   encode(message: EdgeEdit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cellIndex !== 0) {
       writer.uint32(8).uint32(message.cellIndex);
@@ -2594,7 +2635,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -203,7 +203,9 @@ function createBaseArchitecture(): Architecture {
   };
 }
 
-export const Architecture: MessageFns<Architecture> = {
+export const Architecture: MessageFns<Architecture, "nat.architecture.v1.Architecture"> = {
+  $type: "nat.architecture.v1.Architecture" as const,
+
   encode(message: Architecture, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -464,7 +466,12 @@ function createBaseArchitecture_LabelsEntry(): Architecture_LabelsEntry {
   return { key: "", value: "" };
 }
 
-export const Architecture_LabelsEntry: MessageFns<Architecture_LabelsEntry> = {
+export const Architecture_LabelsEntry: MessageFns<
+  Architecture_LabelsEntry,
+  "nat.architecture.v1.Architecture.LabelsEntry"
+> = {
+  $type: "nat.architecture.v1.Architecture.LabelsEntry" as const,
+
   encode(message: Architecture_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
@@ -558,7 +565,12 @@ function createBaseCreateArchitectureRequest(): CreateArchitectureRequest {
   };
 }
 
-export const CreateArchitectureRequest: MessageFns<CreateArchitectureRequest> = {
+export const CreateArchitectureRequest: MessageFns<
+  CreateArchitectureRequest,
+  "nat.architecture.v1.CreateArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.CreateArchitectureRequest" as const,
+
   encode(message: CreateArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -791,7 +803,12 @@ function createBaseCreateArchitectureRequest_LabelsEntry(): CreateArchitectureRe
   return { key: "", value: "" };
 }
 
-export const CreateArchitectureRequest_LabelsEntry: MessageFns<CreateArchitectureRequest_LabelsEntry> = {
+export const CreateArchitectureRequest_LabelsEntry: MessageFns<
+  CreateArchitectureRequest_LabelsEntry,
+  "nat.architecture.v1.CreateArchitectureRequest.LabelsEntry"
+> = {
+  $type: "nat.architecture.v1.CreateArchitectureRequest.LabelsEntry" as const,
+
   encode(message: CreateArchitectureRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
@@ -876,96 +893,104 @@ function createBaseGetArchitectureRequest(): GetArchitectureRequest {
   return { name: "", readMask: undefined };
 }
 
-export const GetArchitectureRequest: MessageFns<GetArchitectureRequest> = {
-  encode(message: GetArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.readMask !== undefined) {
-      FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
-    }
-    return writer;
-  },
+export const GetArchitectureRequest: MessageFns<GetArchitectureRequest, "nat.architecture.v1.GetArchitectureRequest"> =
+  {
+    $type: "nat.architecture.v1.GetArchitectureRequest" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): GetArchitectureRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetArchitectureRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: GetArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.name !== "") {
+        writer.uint32(10).string(message.name);
       }
+      if (message.readMask !== undefined) {
+        FieldMask.encode(FieldMask.wrap(message.readMask), writer.uint32(18).fork()).join();
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): GetArchitectureRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseGetArchitectureRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.name = reader.string();
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.readMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): GetArchitectureRequest {
+      return {
+        name: isSet(object.name) ? globalThis.String(object.name) : "",
+        readMask: isSet(object.readMask)
+          ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
+          : isSet(object.read_mask)
+          ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
+          : undefined,
+      };
+    },
+
+    toJSON(message: GetArchitectureRequest): unknown {
+      const obj: any = {};
+      if (message.name !== "") {
+        obj.name = message.name;
+      }
+      if (message.readMask !== undefined) {
+        obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<GetArchitectureRequest>): GetArchitectureRequest {
+      return GetArchitectureRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<GetArchitectureRequest>): GetArchitectureRequest {
+      const message = createBaseGetArchitectureRequest();
+      message.name = object.name ?? "";
+      message.readMask = object.readMask ?? undefined;
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): GetArchitectureRequest {
-    return {
-      name: isSet(object.name) ? globalThis.String(object.name) : "",
-      readMask: isSet(object.readMask)
-        ? FieldMask.unwrap(FieldMask.fromJSON(object.readMask))
-        : isSet(object.read_mask)
-        ? FieldMask.unwrap(FieldMask.fromJSON(object.read_mask))
-        : undefined,
-    };
-  },
-
-  toJSON(message: GetArchitectureRequest): unknown {
-    const obj: any = {};
-    if (message.name !== "") {
-      obj.name = message.name;
-    }
-    if (message.readMask !== undefined) {
-      obj.readMask = FieldMask.toJSON(FieldMask.wrap(message.readMask));
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<GetArchitectureRequest>): GetArchitectureRequest {
-    return GetArchitectureRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<GetArchitectureRequest>): GetArchitectureRequest {
-    const message = createBaseGetArchitectureRequest();
-    message.name = object.name ?? "";
-    message.readMask = object.readMask ?? undefined;
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseListArchitecturesRequest(): ListArchitecturesRequest {
   return { parent: "", pageSize: 0, pageToken: "", filter: "", readMask: undefined };
 }
 
-export const ListArchitecturesRequest: MessageFns<ListArchitecturesRequest> = {
+export const ListArchitecturesRequest: MessageFns<
+  ListArchitecturesRequest,
+  "nat.architecture.v1.ListArchitecturesRequest"
+> = {
+  $type: "nat.architecture.v1.ListArchitecturesRequest" as const,
+
   encode(message: ListArchitecturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1110,7 +1135,12 @@ function createBaseListArchitecturesResponse(): ListArchitecturesResponse {
   return { architectures: [], nextPageToken: "" };
 }
 
-export const ListArchitecturesResponse: MessageFns<ListArchitecturesResponse> = {
+export const ListArchitecturesResponse: MessageFns<
+  ListArchitecturesResponse,
+  "nat.architecture.v1.ListArchitecturesResponse"
+> = {
+  $type: "nat.architecture.v1.ListArchitecturesResponse" as const,
+
   encode(message: ListArchitecturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.architectures) {
       Architecture.encode(v!, writer.uint32(10).fork()).join();
@@ -1201,7 +1231,12 @@ function createBaseUpdateArchitectureRequest(): UpdateArchitectureRequest {
   return { architecture: undefined, updateMask: undefined, validateOnly: false };
 }
 
-export const UpdateArchitectureRequest: MessageFns<UpdateArchitectureRequest> = {
+export const UpdateArchitectureRequest: MessageFns<
+  UpdateArchitectureRequest,
+  "nat.architecture.v1.UpdateArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.UpdateArchitectureRequest" as const,
+
   encode(message: UpdateArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.architecture !== undefined) {
       Architecture.encode(message.architecture, writer.uint32(10).fork()).join();
@@ -1312,7 +1347,12 @@ function createBaseDeleteArchitectureRequest(): DeleteArchitectureRequest {
   return { name: "", etag: "" };
 }
 
-export const DeleteArchitectureRequest: MessageFns<DeleteArchitectureRequest> = {
+export const DeleteArchitectureRequest: MessageFns<
+  DeleteArchitectureRequest,
+  "nat.architecture.v1.DeleteArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.DeleteArchitectureRequest" as const,
+
   encode(message: DeleteArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1397,7 +1437,12 @@ function createBaseDeleteArchitectureResponse(): DeleteArchitectureResponse {
   return {};
 }
 
-export const DeleteArchitectureResponse: MessageFns<DeleteArchitectureResponse> = {
+export const DeleteArchitectureResponse: MessageFns<
+  DeleteArchitectureResponse,
+  "nat.architecture.v1.DeleteArchitectureResponse"
+> = {
+  $type: "nat.architecture.v1.DeleteArchitectureResponse" as const,
+
   encode(_: DeleteArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1449,7 +1494,9 @@ function createBaseGetLineageRequest(): GetLineageRequest {
   return { name: "" };
 }
 
-export const GetLineageRequest: MessageFns<GetLineageRequest> = {
+export const GetLineageRequest: MessageFns<GetLineageRequest, "nat.architecture.v1.GetLineageRequest"> = {
+  $type: "nat.architecture.v1.GetLineageRequest" as const,
+
   encode(message: GetLineageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1516,7 +1563,9 @@ function createBaseGetLineageResponse(): GetLineageResponse {
   return { ancestors: [] };
 }
 
-export const GetLineageResponse: MessageFns<GetLineageResponse> = {
+export const GetLineageResponse: MessageFns<GetLineageResponse, "nat.architecture.v1.GetLineageResponse"> = {
+  $type: "nat.architecture.v1.GetLineageResponse" as const,
+
   encode(message: GetLineageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.ancestors) {
       Architecture.encode(v!, writer.uint32(10).fork()).join();
@@ -1587,7 +1636,12 @@ function createBaseDiffArchitecturesRequest(): DiffArchitecturesRequest {
   return { before: undefined, after: undefined, placement: undefined, parent: "" };
 }
 
-export const DiffArchitecturesRequest: MessageFns<DiffArchitecturesRequest> = {
+export const DiffArchitecturesRequest: MessageFns<
+  DiffArchitecturesRequest,
+  "nat.architecture.v1.DiffArchitecturesRequest"
+> = {
+  $type: "nat.architecture.v1.DiffArchitecturesRequest" as const,
+
   encode(message: DiffArchitecturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.before !== undefined) {
       ArchitectureSource.encode(message.before, writer.uint32(10).fork()).join();
@@ -1717,7 +1771,12 @@ function createBaseDiffArchitecturesResponse(): DiffArchitecturesResponse {
   };
 }
 
-export const DiffArchitecturesResponse: MessageFns<DiffArchitecturesResponse> = {
+export const DiffArchitecturesResponse: MessageFns<
+  DiffArchitecturesResponse,
+  "nat.architecture.v1.DiffArchitecturesResponse"
+> = {
+  $type: "nat.architecture.v1.DiffArchitecturesResponse" as const,
+
   encode(message: DiffArchitecturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sameStructure !== false) {
       writer.uint32(8).bool(message.sameStructure);
@@ -1890,7 +1949,12 @@ function createBaseValidateArchitectureRequest(): ValidateArchitectureRequest {
   return { source: undefined, parent: "" };
 }
 
-export const ValidateArchitectureRequest: MessageFns<ValidateArchitectureRequest> = {
+export const ValidateArchitectureRequest: MessageFns<
+  ValidateArchitectureRequest,
+  "nat.architecture.v1.ValidateArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.ValidateArchitectureRequest" as const,
+
   encode(message: ValidateArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
@@ -1977,7 +2041,12 @@ function createBaseValidateArchitectureResponse(): ValidateArchitectureResponse 
   return { valid: false, problems: [], identity: "" };
 }
 
-export const ValidateArchitectureResponse: MessageFns<ValidateArchitectureResponse> = {
+export const ValidateArchitectureResponse: MessageFns<
+  ValidateArchitectureResponse,
+  "nat.architecture.v1.ValidateArchitectureResponse"
+> = {
+  $type: "nat.architecture.v1.ValidateArchitectureResponse" as const,
+
   encode(message: ValidateArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.valid !== false) {
       writer.uint32(8).bool(message.valid);
@@ -2080,7 +2149,12 @@ function createBaseValidateArchitectureResponse_Problem(): ValidateArchitectureR
   return { field: "", description: "" };
 }
 
-export const ValidateArchitectureResponse_Problem: MessageFns<ValidateArchitectureResponse_Problem> = {
+export const ValidateArchitectureResponse_Problem: MessageFns<
+  ValidateArchitectureResponse_Problem,
+  "nat.architecture.v1.ValidateArchitectureResponse.Problem"
+> = {
+  $type: "nat.architecture.v1.ValidateArchitectureResponse.Problem" as const,
+
   encode(message: ValidateArchitectureResponse_Problem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.field !== "") {
       writer.uint32(10).string(message.field);
@@ -2165,7 +2239,9 @@ function createBaseComputeCostRequest(): ComputeCostRequest {
   return { source: undefined, placement: undefined, parent: "" };
 }
 
-export const ComputeCostRequest: MessageFns<ComputeCostRequest> = {
+export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architecture.v1.ComputeCostRequest"> = {
+  $type: "nat.architecture.v1.ComputeCostRequest" as const,
+
   encode(message: ComputeCostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
@@ -2270,7 +2346,9 @@ function createBaseComputeCostResponse(): ComputeCostResponse {
   return { cost: undefined, edges: [] };
 }
 
-export const ComputeCostResponse: MessageFns<ComputeCostResponse> = {
+export const ComputeCostResponse: MessageFns<ComputeCostResponse, "nat.architecture.v1.ComputeCostResponse"> = {
+  $type: "nat.architecture.v1.ComputeCostResponse" as const,
+
   encode(message: ComputeCostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cost !== undefined) {
       Cost.encode(message.cost, writer.uint32(10).fork()).join();
@@ -2357,7 +2435,12 @@ function createBaseComputeCostResponse_EdgeCost(): ComputeCostResponse_EdgeCost 
   return { cellIndex: 0, edgeIndex: 0, params: 0, macs: 0 };
 }
 
-export const ComputeCostResponse_EdgeCost: MessageFns<ComputeCostResponse_EdgeCost> = {
+export const ComputeCostResponse_EdgeCost: MessageFns<
+  ComputeCostResponse_EdgeCost,
+  "nat.architecture.v1.ComputeCostResponse.EdgeCost"
+> = {
+  $type: "nat.architecture.v1.ComputeCostResponse.EdgeCost" as const,
+
   encode(message: ComputeCostResponse_EdgeCost, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cellIndex !== 0) {
       writer.uint32(8).uint32(message.cellIndex);
@@ -2482,7 +2565,12 @@ function createBaseImportArchitectureRequest(): ImportArchitectureRequest {
   return { format: Format.FORMAT_UNSPECIFIED, content: "" };
 }
 
-export const ImportArchitectureRequest: MessageFns<ImportArchitectureRequest> = {
+export const ImportArchitectureRequest: MessageFns<
+  ImportArchitectureRequest,
+  "nat.architecture.v1.ImportArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.ImportArchitectureRequest" as const,
+
   encode(message: ImportArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.format !== Format.FORMAT_UNSPECIFIED) {
       writer.uint32(8).int32(formatToNumber(message.format));
@@ -2567,7 +2655,12 @@ function createBaseImportArchitectureResponse(): ImportArchitectureResponse {
   return { spec: undefined, identity: "", format: Format.FORMAT_UNSPECIFIED };
 }
 
-export const ImportArchitectureResponse: MessageFns<ImportArchitectureResponse> = {
+export const ImportArchitectureResponse: MessageFns<
+  ImportArchitectureResponse,
+  "nat.architecture.v1.ImportArchitectureResponse"
+> = {
+  $type: "nat.architecture.v1.ImportArchitectureResponse" as const,
+
   encode(message: ImportArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.spec !== undefined) {
       ArchitectureSpec.encode(message.spec, writer.uint32(10).fork()).join();
@@ -2670,7 +2763,12 @@ function createBaseExportArchitectureRequest(): ExportArchitectureRequest {
   return { source: undefined, format: Format.FORMAT_UNSPECIFIED, parent: "" };
 }
 
-export const ExportArchitectureRequest: MessageFns<ExportArchitectureRequest> = {
+export const ExportArchitectureRequest: MessageFns<
+  ExportArchitectureRequest,
+  "nat.architecture.v1.ExportArchitectureRequest"
+> = {
+  $type: "nat.architecture.v1.ExportArchitectureRequest" as const,
+
   encode(message: ExportArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
@@ -2773,7 +2871,12 @@ function createBaseExportArchitectureResponse(): ExportArchitectureResponse {
   return { content: "", mediaType: "" };
 }
 
-export const ExportArchitectureResponse: MessageFns<ExportArchitectureResponse> = {
+export const ExportArchitectureResponse: MessageFns<
+  ExportArchitectureResponse,
+  "nat.architecture.v1.ExportArchitectureResponse"
+> = {
+  $type: "nat.architecture.v1.ExportArchitectureResponse" as const,
+
   encode(message: ExportArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.content !== "") {
       writer.uint32(10).string(message.content);
@@ -3117,7 +3220,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

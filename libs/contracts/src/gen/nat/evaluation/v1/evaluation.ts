@@ -361,7 +361,9 @@ function createBaseEvaluation(): Evaluation {
   };
 }
 
-export const Evaluation: MessageFns<Evaluation> = {
+export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> = {
+  $type: "nat.evaluation.v1.Evaluation" as const,
+
   encode(message: Evaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -618,7 +620,9 @@ function createBaseEvaluationSpec(): EvaluationSpec {
   };
 }
 
-export const EvaluationSpec: MessageFns<EvaluationSpec> = {
+export const EvaluationSpec: MessageFns<EvaluationSpec, "nat.evaluation.v1.EvaluationSpec"> = {
+  $type: "nat.evaluation.v1.EvaluationSpec" as const,
+
   encode(message: EvaluationSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.kind?.$case) {
       case "tabular":
@@ -896,7 +900,9 @@ function createBaseBudget(): Budget {
   return { time: undefined, epochs: 0, steps: 0, memoryBytes: 0 };
 }
 
-export const Budget: MessageFns<Budget> = {
+export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
+  $type: "nat.evaluation.v1.Budget" as const,
+
   encode(message: Budget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.time !== undefined) {
       Duration.encode(message.time, writer.uint32(10).fork()).join();
@@ -1017,7 +1023,9 @@ function createBasePair(): Pair {
   return { id: "", source: undefined, result: undefined };
 }
 
-export const Pair: MessageFns<Pair> = {
+export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
+  $type: "nat.evaluation.v1.Pair" as const,
+
   encode(message: Pair, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
@@ -1122,7 +1130,9 @@ function createBaseSubject(): Subject {
   return { subject: undefined };
 }
 
-export const Subject: MessageFns<Subject> = {
+export const Subject: MessageFns<Subject, "nat.evaluation.v1.Subject"> = {
+  $type: "nat.evaluation.v1.Subject" as const,
+
   encode(message: Subject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.subject?.$case) {
       case "spec":
@@ -1265,7 +1275,9 @@ function createBaseTabularEvaluation(): TabularEvaluation {
   return { table: "", column: "", pairs: [] };
 }
 
-export const TabularEvaluation: MessageFns<TabularEvaluation> = {
+export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1.TabularEvaluation"> = {
+  $type: "nat.evaluation.v1.TabularEvaluation" as const,
+
   encode(message: TabularEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.table !== "") {
       writer.uint32(10).string(message.table);
@@ -1366,146 +1378,151 @@ function createBaseSharedWeightsEvaluation(): SharedWeightsEvaluation {
   return { supernet: undefined, weights: "", batchSeed: 0, batches: 0, pairs: [] };
 }
 
-export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation> = {
-  encode(message: SharedWeightsEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.supernet !== undefined) {
-      Supernet.encode(message.supernet, writer.uint32(10).fork()).join();
-    }
-    if (message.weights !== "") {
-      writer.uint32(18).string(message.weights);
-    }
-    if (message.batchSeed !== 0) {
-      writer.uint32(24).uint64(message.batchSeed);
-    }
-    if (message.batches !== 0) {
-      writer.uint32(32).uint32(message.batches);
-    }
-    for (const v of message.pairs) {
-      Pair.encode(v!, writer.uint32(42).fork()).join();
-    }
-    return writer;
-  },
+export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.evaluation.v1.SharedWeightsEvaluation"> =
+  {
+    $type: "nat.evaluation.v1.SharedWeightsEvaluation" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): SharedWeightsEvaluation {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSharedWeightsEvaluation();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.supernet = Supernet.decode(reader, reader.uint32());
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.weights = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.batchSeed = longToNumber(reader.uint64());
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.batches = reader.uint32();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.pairs.push(Pair.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: SharedWeightsEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.supernet !== undefined) {
+        Supernet.encode(message.supernet, writer.uint32(10).fork()).join();
       }
+      if (message.weights !== "") {
+        writer.uint32(18).string(message.weights);
+      }
+      if (message.batchSeed !== 0) {
+        writer.uint32(24).uint64(message.batchSeed);
+      }
+      if (message.batches !== 0) {
+        writer.uint32(32).uint32(message.batches);
+      }
+      for (const v of message.pairs) {
+        Pair.encode(v!, writer.uint32(42).fork()).join();
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): SharedWeightsEvaluation {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseSharedWeightsEvaluation();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.supernet = Supernet.decode(reader, reader.uint32());
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.weights = reader.string();
+              continue;
+            }
+            case 3: {
+              if (tag !== 24) {
+                break;
+              }
+
+              message.batchSeed = longToNumber(reader.uint64());
+              continue;
+            }
+            case 4: {
+              if (tag !== 32) {
+                break;
+              }
+
+              message.batches = reader.uint32();
+              continue;
+            }
+            case 5: {
+              if (tag !== 42) {
+                break;
+              }
+
+              message.pairs.push(Pair.decode(reader, reader.uint32()));
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): SharedWeightsEvaluation {
+      return {
+        supernet: isSet(object.supernet) ? Supernet.fromJSON(object.supernet) : undefined,
+        weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
+        batchSeed: isSet(object.batchSeed)
+          ? globalThis.Number(object.batchSeed)
+          : isSet(object.batch_seed)
+          ? globalThis.Number(object.batch_seed)
+          : 0,
+        batches: isSet(object.batches) ? globalThis.Number(object.batches) : 0,
+        pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
+      };
+    },
+
+    toJSON(message: SharedWeightsEvaluation): unknown {
+      const obj: any = {};
+      if (message.supernet !== undefined) {
+        obj.supernet = Supernet.toJSON(message.supernet);
+      }
+      if (message.weights !== "") {
+        obj.weights = message.weights;
+      }
+      if (message.batchSeed !== 0) {
+        obj.batchSeed = Math.round(message.batchSeed);
+      }
+      if (message.batches !== 0) {
+        obj.batches = Math.round(message.batches);
+      }
+      if (message.pairs?.length) {
+        obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<SharedWeightsEvaluation>): SharedWeightsEvaluation {
+      return SharedWeightsEvaluation.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<SharedWeightsEvaluation>): SharedWeightsEvaluation {
+      const message = createBaseSharedWeightsEvaluation();
+      message.supernet = (object.supernet !== undefined && object.supernet !== null)
+        ? Supernet.fromPartial(object.supernet)
+        : undefined;
+      message.weights = object.weights ?? "";
+      message.batchSeed = object.batchSeed ?? 0;
+      message.batches = object.batches ?? 0;
+      message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): SharedWeightsEvaluation {
-    return {
-      supernet: isSet(object.supernet) ? Supernet.fromJSON(object.supernet) : undefined,
-      weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
-      batchSeed: isSet(object.batchSeed)
-        ? globalThis.Number(object.batchSeed)
-        : isSet(object.batch_seed)
-        ? globalThis.Number(object.batch_seed)
-        : 0,
-      batches: isSet(object.batches) ? globalThis.Number(object.batches) : 0,
-      pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
-    };
-  },
-
-  toJSON(message: SharedWeightsEvaluation): unknown {
-    const obj: any = {};
-    if (message.supernet !== undefined) {
-      obj.supernet = Supernet.toJSON(message.supernet);
-    }
-    if (message.weights !== "") {
-      obj.weights = message.weights;
-    }
-    if (message.batchSeed !== 0) {
-      obj.batchSeed = Math.round(message.batchSeed);
-    }
-    if (message.batches !== 0) {
-      obj.batches = Math.round(message.batches);
-    }
-    if (message.pairs?.length) {
-      obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<SharedWeightsEvaluation>): SharedWeightsEvaluation {
-    return SharedWeightsEvaluation.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<SharedWeightsEvaluation>): SharedWeightsEvaluation {
-    const message = createBaseSharedWeightsEvaluation();
-    message.supernet = (object.supernet !== undefined && object.supernet !== null)
-      ? Supernet.fromPartial(object.supernet)
-      : undefined;
-    message.weights = object.weights ?? "";
-    message.batchSeed = object.batchSeed ?? 0;
-    message.batches = object.batches ?? 0;
-    message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseFromScratchEvaluation(): FromScratchEvaluation {
   return { dataset: "", placement: undefined, recipe: undefined, pairs: [], reportTest: false };
 }
 
-export const FromScratchEvaluation: MessageFns<FromScratchEvaluation> = {
+export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evaluation.v1.FromScratchEvaluation"> = {
+  $type: "nat.evaluation.v1.FromScratchEvaluation" as const,
+
   encode(message: FromScratchEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.dataset !== "") {
       writer.uint32(10).string(message.dataset);
@@ -1646,7 +1663,9 @@ function createBaseTrainShardEvaluation(): TrainShardEvaluation {
   return { supernet: undefined, weights: "", round: 0, shard: 0, shards: 0, steps: 0, seed: 0 };
 }
 
-export const TrainShardEvaluation: MessageFns<TrainShardEvaluation> = {
+export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluation.v1.TrainShardEvaluation"> = {
+  $type: "nat.evaluation.v1.TrainShardEvaluation" as const,
+
   encode(message: TrainShardEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.supernet !== undefined) {
       Supernet.encode(message.supernet, writer.uint32(10).fork()).join();
@@ -1813,7 +1832,9 @@ function createBaseAverageEvaluation(): AverageEvaluation {
   return { round: 0, weights: [] };
 }
 
-export const AverageEvaluation: MessageFns<AverageEvaluation> = {
+export const AverageEvaluation: MessageFns<AverageEvaluation, "nat.evaluation.v1.AverageEvaluation"> = {
+  $type: "nat.evaluation.v1.AverageEvaluation" as const,
+
   encode(message: AverageEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.round !== 0) {
       writer.uint32(8).uint32(message.round);
@@ -1908,7 +1929,9 @@ function createBaseSupernet(): Supernet {
   };
 }
 
-export const Supernet: MessageFns<Supernet> = {
+export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
+  $type: "nat.evaluation.v1.Supernet" as const,
+
   encode(message: Supernet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.wiring !== "") {
       writer.uint32(10).string(message.wiring);
@@ -2125,7 +2148,9 @@ function createBaseTrainingRecipe(): TrainingRecipe {
   };
 }
 
-export const TrainingRecipe: MessageFns<TrainingRecipe> = {
+export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.TrainingRecipe"> = {
+  $type: "nat.evaluation.v1.TrainingRecipe" as const,
+
   encode(message: TrainingRecipe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.epochs !== 0) {
       writer.uint32(8).uint32(message.epochs);
@@ -2380,7 +2405,9 @@ function createBaseOutcome(): Outcome {
   return { result: undefined };
 }
 
-export const Outcome: MessageFns<Outcome> = {
+export const Outcome: MessageFns<Outcome, "nat.evaluation.v1.Outcome"> = {
+  $type: "nat.evaluation.v1.Outcome" as const,
+
   encode(message: Outcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.result?.$case) {
       case "succeeded":
@@ -2502,7 +2529,9 @@ function createBaseSucceeded(): Succeeded {
   return { values: [], weights: "", metrics: {} };
 }
 
-export const Succeeded: MessageFns<Succeeded> = {
+export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
+  $type: "nat.evaluation.v1.Succeeded" as const,
+
   encode(message: Succeeded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.values) {
       PairValue.encode(v!, writer.uint32(10).fork()).join();
@@ -2633,7 +2662,9 @@ function createBaseSucceeded_MetricsEntry(): Succeeded_MetricsEntry {
   return { key: "", value: 0 };
 }
 
-export const Succeeded_MetricsEntry: MessageFns<Succeeded_MetricsEntry> = {
+export const Succeeded_MetricsEntry: MessageFns<Succeeded_MetricsEntry, "nat.evaluation.v1.Succeeded.MetricsEntry"> = {
+  $type: "nat.evaluation.v1.Succeeded.MetricsEntry" as const,
+
   encode(message: Succeeded_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key !== "") {
       writer.uint32(10).string(message.key);
@@ -2725,7 +2756,9 @@ function createBasePairValue(): PairValue {
   };
 }
 
-export const PairValue: MessageFns<PairValue> = {
+export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
+  $type: "nat.evaluation.v1.PairValue" as const,
+
   encode(message: PairValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.pairId !== "") {
       writer.uint32(10).string(message.pairId);
@@ -2911,7 +2944,9 @@ function createBaseChildReport(): ChildReport {
   };
 }
 
-export const ChildReport: MessageFns<ChildReport> = {
+export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport"> = {
+  $type: "nat.evaluation.v1.ChildReport" as const,
+
   encode(message: ChildReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.validationAccuracy !== 0) {
       writer.uint32(9).double(message.validationAccuracy);
@@ -3104,7 +3139,9 @@ function createBaseFailed(): Failed {
   return { reason: "", message: "", terminal: false };
 }
 
-export const Failed: MessageFns<Failed> = {
+export const Failed: MessageFns<Failed, "nat.evaluation.v1.Failed"> = {
+  $type: "nat.evaluation.v1.Failed" as const,
+
   encode(message: Failed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
@@ -3205,7 +3242,9 @@ function createBaseCancelled(): Cancelled {
   return { reason: "" };
 }
 
-export const Cancelled: MessageFns<Cancelled> = {
+export const Cancelled: MessageFns<Cancelled, "nat.evaluation.v1.Cancelled"> = {
+  $type: "nat.evaluation.v1.Cancelled" as const,
+
   encode(message: Cancelled, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.reason !== "") {
       writer.uint32(10).string(message.reason);
@@ -3279,7 +3318,9 @@ function createBaseOutcomeEvent(): OutcomeEvent {
   };
 }
 
-export const OutcomeEvent: MessageFns<OutcomeEvent> = {
+export const OutcomeEvent: MessageFns<OutcomeEvent, "nat.evaluation.v1.OutcomeEvent"> = {
+  $type: "nat.evaluation.v1.OutcomeEvent" as const,
+
   encode(message: OutcomeEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.evaluation !== "") {
       writer.uint32(10).string(message.evaluation);
@@ -3434,7 +3475,9 @@ function createBaseObservation(): Observation {
   return { metric: "", value: 0, step: 0, time: undefined, pairId: "", attempt: 0 };
 }
 
-export const Observation: MessageFns<Observation> = {
+export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation"> = {
+  $type: "nat.evaluation.v1.Observation" as const,
+
   encode(message: Observation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.metric !== "") {
       writer.uint32(10).string(message.metric);
@@ -3637,7 +3680,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

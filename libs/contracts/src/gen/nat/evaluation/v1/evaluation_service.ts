@@ -81,7 +81,12 @@ function createBaseSubmitEvaluationsRequest(): SubmitEvaluationsRequest {
   return { parent: "", evaluations: [] };
 }
 
-export const SubmitEvaluationsRequest: MessageFns<SubmitEvaluationsRequest> = {
+export const SubmitEvaluationsRequest: MessageFns<
+  SubmitEvaluationsRequest,
+  "nat.evaluation.v1.SubmitEvaluationsRequest"
+> = {
+  $type: "nat.evaluation.v1.SubmitEvaluationsRequest" as const,
+
   encode(message: SubmitEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -168,7 +173,12 @@ function createBaseSubmitEvaluationsRequest_Entry(): SubmitEvaluationsRequest_En
   return { evaluationId: "", spec: undefined };
 }
 
-export const SubmitEvaluationsRequest_Entry: MessageFns<SubmitEvaluationsRequest_Entry> = {
+export const SubmitEvaluationsRequest_Entry: MessageFns<
+  SubmitEvaluationsRequest_Entry,
+  "nat.evaluation.v1.SubmitEvaluationsRequest.Entry"
+> = {
+  $type: "nat.evaluation.v1.SubmitEvaluationsRequest.Entry" as const,
+
   encode(message: SubmitEvaluationsRequest_Entry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.evaluationId !== "") {
       writer.uint32(10).string(message.evaluationId);
@@ -259,7 +269,12 @@ function createBaseSubmitEvaluationsResponse(): SubmitEvaluationsResponse {
   return { names: [] };
 }
 
-export const SubmitEvaluationsResponse: MessageFns<SubmitEvaluationsResponse> = {
+export const SubmitEvaluationsResponse: MessageFns<
+  SubmitEvaluationsResponse,
+  "nat.evaluation.v1.SubmitEvaluationsResponse"
+> = {
+  $type: "nat.evaluation.v1.SubmitEvaluationsResponse" as const,
+
   encode(message: SubmitEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.names) {
       writer.uint32(10).string(v!);
@@ -326,7 +341,9 @@ function createBaseGetEvaluationRequest(): GetEvaluationRequest {
   return { name: "" };
 }
 
-export const GetEvaluationRequest: MessageFns<GetEvaluationRequest> = {
+export const GetEvaluationRequest: MessageFns<GetEvaluationRequest, "nat.evaluation.v1.GetEvaluationRequest"> = {
+  $type: "nat.evaluation.v1.GetEvaluationRequest" as const,
+
   encode(message: GetEvaluationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -393,7 +410,12 @@ function createBaseBatchGetEvaluationsRequest(): BatchGetEvaluationsRequest {
   return { parent: "", names: [] };
 }
 
-export const BatchGetEvaluationsRequest: MessageFns<BatchGetEvaluationsRequest> = {
+export const BatchGetEvaluationsRequest: MessageFns<
+  BatchGetEvaluationsRequest,
+  "nat.evaluation.v1.BatchGetEvaluationsRequest"
+> = {
+  $type: "nat.evaluation.v1.BatchGetEvaluationsRequest" as const,
+
   encode(message: BatchGetEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -478,7 +500,12 @@ function createBaseBatchGetEvaluationsResponse(): BatchGetEvaluationsResponse {
   return { evaluations: [] };
 }
 
-export const BatchGetEvaluationsResponse: MessageFns<BatchGetEvaluationsResponse> = {
+export const BatchGetEvaluationsResponse: MessageFns<
+  BatchGetEvaluationsResponse,
+  "nat.evaluation.v1.BatchGetEvaluationsResponse"
+> = {
+  $type: "nat.evaluation.v1.BatchGetEvaluationsResponse" as const,
+
   encode(message: BatchGetEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.evaluations) {
       Evaluation.encode(v!, writer.uint32(10).fork()).join();
@@ -549,7 +576,9 @@ function createBaseListEvaluationsRequest(): ListEvaluationsRequest {
   return { parent: "", pageSize: 0, pageToken: "", filter: "" };
 }
 
-export const ListEvaluationsRequest: MessageFns<ListEvaluationsRequest> = {
+export const ListEvaluationsRequest: MessageFns<ListEvaluationsRequest, "nat.evaluation.v1.ListEvaluationsRequest"> = {
+  $type: "nat.evaluation.v1.ListEvaluationsRequest" as const,
+
   encode(message: ListEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -674,183 +703,194 @@ function createBaseListEvaluationsResponse(): ListEvaluationsResponse {
   return { evaluations: [], nextPageToken: "" };
 }
 
-export const ListEvaluationsResponse: MessageFns<ListEvaluationsResponse> = {
-  encode(message: ListEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.evaluations) {
-      Evaluation.encode(v!, writer.uint32(10).fork()).join();
-    }
-    if (message.nextPageToken !== "") {
-      writer.uint32(18).string(message.nextPageToken);
-    }
-    return writer;
-  },
+export const ListEvaluationsResponse: MessageFns<ListEvaluationsResponse, "nat.evaluation.v1.ListEvaluationsResponse"> =
+  {
+    $type: "nat.evaluation.v1.ListEvaluationsResponse" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ListEvaluationsResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListEvaluationsResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.evaluations.push(Evaluation.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.nextPageToken = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: ListEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      for (const v of message.evaluations) {
+        Evaluation.encode(v!, writer.uint32(10).fork()).join();
       }
+      if (message.nextPageToken !== "") {
+        writer.uint32(18).string(message.nextPageToken);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): ListEvaluationsResponse {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseListEvaluationsResponse();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.evaluations.push(Evaluation.decode(reader, reader.uint32()));
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.nextPageToken = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): ListEvaluationsResponse {
+      return {
+        evaluations: globalThis.Array.isArray(object?.evaluations)
+          ? object.evaluations.map((e: any) => Evaluation.fromJSON(e))
+          : [],
+        nextPageToken: isSet(object.nextPageToken)
+          ? globalThis.String(object.nextPageToken)
+          : isSet(object.next_page_token)
+          ? globalThis.String(object.next_page_token)
+          : "",
+      };
+    },
+
+    toJSON(message: ListEvaluationsResponse): unknown {
+      const obj: any = {};
+      if (message.evaluations?.length) {
+        obj.evaluations = message.evaluations.map((e) => Evaluation.toJSON(e));
+      }
+      if (message.nextPageToken !== "") {
+        obj.nextPageToken = message.nextPageToken;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<ListEvaluationsResponse>): ListEvaluationsResponse {
+      return ListEvaluationsResponse.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<ListEvaluationsResponse>): ListEvaluationsResponse {
+      const message = createBaseListEvaluationsResponse();
+      message.evaluations = object.evaluations?.map((e) => Evaluation.fromPartial(e)) || [];
+      message.nextPageToken = object.nextPageToken ?? "";
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): ListEvaluationsResponse {
-    return {
-      evaluations: globalThis.Array.isArray(object?.evaluations)
-        ? object.evaluations.map((e: any) => Evaluation.fromJSON(e))
-        : [],
-      nextPageToken: isSet(object.nextPageToken)
-        ? globalThis.String(object.nextPageToken)
-        : isSet(object.next_page_token)
-        ? globalThis.String(object.next_page_token)
-        : "",
-    };
-  },
-
-  toJSON(message: ListEvaluationsResponse): unknown {
-    const obj: any = {};
-    if (message.evaluations?.length) {
-      obj.evaluations = message.evaluations.map((e) => Evaluation.toJSON(e));
-    }
-    if (message.nextPageToken !== "") {
-      obj.nextPageToken = message.nextPageToken;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<ListEvaluationsResponse>): ListEvaluationsResponse {
-    return ListEvaluationsResponse.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ListEvaluationsResponse>): ListEvaluationsResponse {
-    const message = createBaseListEvaluationsResponse();
-    message.evaluations = object.evaluations?.map((e) => Evaluation.fromPartial(e)) || [];
-    message.nextPageToken = object.nextPageToken ?? "";
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseCancelEvaluationRequest(): CancelEvaluationRequest {
   return { name: "", reason: "" };
 }
 
-export const CancelEvaluationRequest: MessageFns<CancelEvaluationRequest> = {
-  encode(message: CancelEvaluationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.reason !== "") {
-      writer.uint32(18).string(message.reason);
-    }
-    return writer;
-  },
+export const CancelEvaluationRequest: MessageFns<CancelEvaluationRequest, "nat.evaluation.v1.CancelEvaluationRequest"> =
+  {
+    $type: "nat.evaluation.v1.CancelEvaluationRequest" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): CancelEvaluationRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseCancelEvaluationRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.reason = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: CancelEvaluationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.name !== "") {
+        writer.uint32(10).string(message.name);
       }
+      if (message.reason !== "") {
+        writer.uint32(18).string(message.reason);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): CancelEvaluationRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseCancelEvaluationRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.name = reader.string();
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.reason = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): CancelEvaluationRequest {
+      return {
+        name: isSet(object.name) ? globalThis.String(object.name) : "",
+        reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      };
+    },
+
+    toJSON(message: CancelEvaluationRequest): unknown {
+      const obj: any = {};
+      if (message.name !== "") {
+        obj.name = message.name;
+      }
+      if (message.reason !== "") {
+        obj.reason = message.reason;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<CancelEvaluationRequest>): CancelEvaluationRequest {
+      return CancelEvaluationRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<CancelEvaluationRequest>): CancelEvaluationRequest {
+      const message = createBaseCancelEvaluationRequest();
+      message.name = object.name ?? "";
+      message.reason = object.reason ?? "";
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): CancelEvaluationRequest {
-    return {
-      name: isSet(object.name) ? globalThis.String(object.name) : "",
-      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
-    };
-  },
-
-  toJSON(message: CancelEvaluationRequest): unknown {
-    const obj: any = {};
-    if (message.name !== "") {
-      obj.name = message.name;
-    }
-    if (message.reason !== "") {
-      obj.reason = message.reason;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<CancelEvaluationRequest>): CancelEvaluationRequest {
-    return CancelEvaluationRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<CancelEvaluationRequest>): CancelEvaluationRequest {
-    const message = createBaseCancelEvaluationRequest();
-    message.name = object.name ?? "";
-    message.reason = object.reason ?? "";
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseCancelEvaluationsRequest(): CancelEvaluationsRequest {
   return { parent: "", search: "", reason: "" };
 }
 
-export const CancelEvaluationsRequest: MessageFns<CancelEvaluationsRequest> = {
+export const CancelEvaluationsRequest: MessageFns<
+  CancelEvaluationsRequest,
+  "nat.evaluation.v1.CancelEvaluationsRequest"
+> = {
+  $type: "nat.evaluation.v1.CancelEvaluationsRequest" as const,
+
   encode(message: CancelEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -951,7 +991,12 @@ function createBaseCancelEvaluationsResponse(): CancelEvaluationsResponse {
   return { cancelled: 0 };
 }
 
-export const CancelEvaluationsResponse: MessageFns<CancelEvaluationsResponse> = {
+export const CancelEvaluationsResponse: MessageFns<
+  CancelEvaluationsResponse,
+  "nat.evaluation.v1.CancelEvaluationsResponse"
+> = {
+  $type: "nat.evaluation.v1.CancelEvaluationsResponse" as const,
+
   encode(message: CancelEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.cancelled !== 0) {
       writer.uint32(8).int64(message.cancelled);
@@ -1018,116 +1063,124 @@ function createBaseListObservationsRequest(): ListObservationsRequest {
   return { parent: "", pageSize: 0, pageToken: "" };
 }
 
-export const ListObservationsRequest: MessageFns<ListObservationsRequest> = {
-  encode(message: ListObservationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.parent !== "") {
-      writer.uint32(10).string(message.parent);
-    }
-    if (message.pageSize !== 0) {
-      writer.uint32(16).int32(message.pageSize);
-    }
-    if (message.pageToken !== "") {
-      writer.uint32(26).string(message.pageToken);
-    }
-    return writer;
-  },
+export const ListObservationsRequest: MessageFns<ListObservationsRequest, "nat.evaluation.v1.ListObservationsRequest"> =
+  {
+    $type: "nat.evaluation.v1.ListObservationsRequest" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ListObservationsRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListObservationsRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.parent = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.pageSize = reader.int32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.pageToken = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: ListObservationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.parent !== "") {
+        writer.uint32(10).string(message.parent);
       }
+      if (message.pageSize !== 0) {
+        writer.uint32(16).int32(message.pageSize);
+      }
+      if (message.pageToken !== "") {
+        writer.uint32(26).string(message.pageToken);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): ListObservationsRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseListObservationsRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.parent = reader.string();
+              continue;
+            }
+            case 2: {
+              if (tag !== 16) {
+                break;
+              }
+
+              message.pageSize = reader.int32();
+              continue;
+            }
+            case 3: {
+              if (tag !== 26) {
+                break;
+              }
+
+              message.pageToken = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): ListObservationsRequest {
+      return {
+        parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
+        pageSize: isSet(object.pageSize)
+          ? globalThis.Number(object.pageSize)
+          : isSet(object.page_size)
+          ? globalThis.Number(object.page_size)
+          : 0,
+        pageToken: isSet(object.pageToken)
+          ? globalThis.String(object.pageToken)
+          : isSet(object.page_token)
+          ? globalThis.String(object.page_token)
+          : "",
+      };
+    },
+
+    toJSON(message: ListObservationsRequest): unknown {
+      const obj: any = {};
+      if (message.parent !== "") {
+        obj.parent = message.parent;
+      }
+      if (message.pageSize !== 0) {
+        obj.pageSize = Math.round(message.pageSize);
+      }
+      if (message.pageToken !== "") {
+        obj.pageToken = message.pageToken;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<ListObservationsRequest>): ListObservationsRequest {
+      return ListObservationsRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<ListObservationsRequest>): ListObservationsRequest {
+      const message = createBaseListObservationsRequest();
+      message.parent = object.parent ?? "";
+      message.pageSize = object.pageSize ?? 0;
+      message.pageToken = object.pageToken ?? "";
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): ListObservationsRequest {
-    return {
-      parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
-      pageSize: isSet(object.pageSize)
-        ? globalThis.Number(object.pageSize)
-        : isSet(object.page_size)
-        ? globalThis.Number(object.page_size)
-        : 0,
-      pageToken: isSet(object.pageToken)
-        ? globalThis.String(object.pageToken)
-        : isSet(object.page_token)
-        ? globalThis.String(object.page_token)
-        : "",
-    };
-  },
-
-  toJSON(message: ListObservationsRequest): unknown {
-    const obj: any = {};
-    if (message.parent !== "") {
-      obj.parent = message.parent;
-    }
-    if (message.pageSize !== 0) {
-      obj.pageSize = Math.round(message.pageSize);
-    }
-    if (message.pageToken !== "") {
-      obj.pageToken = message.pageToken;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<ListObservationsRequest>): ListObservationsRequest {
-    return ListObservationsRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ListObservationsRequest>): ListObservationsRequest {
-    const message = createBaseListObservationsRequest();
-    message.parent = object.parent ?? "";
-    message.pageSize = object.pageSize ?? 0;
-    message.pageToken = object.pageToken ?? "";
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseListObservationsResponse(): ListObservationsResponse {
   return { observations: [], nextPageToken: "" };
 }
 
-export const ListObservationsResponse: MessageFns<ListObservationsResponse> = {
+export const ListObservationsResponse: MessageFns<
+  ListObservationsResponse,
+  "nat.evaluation.v1.ListObservationsResponse"
+> = {
+  $type: "nat.evaluation.v1.ListObservationsResponse" as const,
+
   encode(message: ListObservationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.observations) {
       Observation.encode(v!, writer.uint32(10).fork()).join();
@@ -1368,7 +1421,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -176,7 +176,9 @@ function createBaseRegisterWorkerRequest(): RegisterWorkerRequest {
   return { workerId: "", capabilities: [], kinds: [], instance: "" };
 }
 
-export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest> = {
+export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest, "nat.evaluation.v1.RegisterWorkerRequest"> = {
+  $type: "nat.evaluation.v1.RegisterWorkerRequest" as const,
+
   encode(message: RegisterWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.workerId !== "") {
       writer.uint32(10).string(message.workerId);
@@ -299,7 +301,9 @@ function createBaseRegisterWorkerResponse(): RegisterWorkerResponse {
   return { renewInterval: undefined, leaseDuration: undefined };
 }
 
-export const RegisterWorkerResponse: MessageFns<RegisterWorkerResponse> = {
+export const RegisterWorkerResponse: MessageFns<RegisterWorkerResponse, "nat.evaluation.v1.RegisterWorkerResponse"> = {
+  $type: "nat.evaluation.v1.RegisterWorkerResponse" as const,
+
   encode(message: RegisterWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.renewInterval !== undefined) {
       Duration.encode(message.renewInterval, writer.uint32(10).fork()).join();
@@ -396,132 +400,142 @@ function createBaseLeaseEvaluationsRequest(): LeaseEvaluationsRequest {
   return { workerId: "", maxCount: 0, wait: undefined, kinds: [] };
 }
 
-export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest> = {
-  encode(message: LeaseEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.workerId !== "") {
-      writer.uint32(10).string(message.workerId);
-    }
-    if (message.maxCount !== 0) {
-      writer.uint32(16).uint32(message.maxCount);
-    }
-    if (message.wait !== undefined) {
-      Duration.encode(message.wait, writer.uint32(26).fork()).join();
-    }
-    for (const v of message.kinds) {
-      writer.uint32(34).string(v!);
-    }
-    return writer;
-  },
+export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.evaluation.v1.LeaseEvaluationsRequest"> =
+  {
+    $type: "nat.evaluation.v1.LeaseEvaluationsRequest" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseEvaluationsRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseEvaluationsRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.workerId = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.maxCount = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.wait = Duration.decode(reader, reader.uint32());
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.kinds.push(reader.string());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: LeaseEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.workerId !== "") {
+        writer.uint32(10).string(message.workerId);
       }
+      if (message.maxCount !== 0) {
+        writer.uint32(16).uint32(message.maxCount);
+      }
+      if (message.wait !== undefined) {
+        Duration.encode(message.wait, writer.uint32(26).fork()).join();
+      }
+      for (const v of message.kinds) {
+        writer.uint32(34).string(v!);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): LeaseEvaluationsRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseLeaseEvaluationsRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.workerId = reader.string();
+              continue;
+            }
+            case 2: {
+              if (tag !== 16) {
+                break;
+              }
+
+              message.maxCount = reader.uint32();
+              continue;
+            }
+            case 3: {
+              if (tag !== 26) {
+                break;
+              }
+
+              message.wait = Duration.decode(reader, reader.uint32());
+              continue;
+            }
+            case 4: {
+              if (tag !== 34) {
+                break;
+              }
+
+              message.kinds.push(reader.string());
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): LeaseEvaluationsRequest {
+      return {
+        workerId: isSet(object.workerId)
+          ? globalThis.String(object.workerId)
+          : isSet(object.worker_id)
+          ? globalThis.String(object.worker_id)
+          : "",
+        maxCount: isSet(object.maxCount)
+          ? globalThis.Number(object.maxCount)
+          : isSet(object.max_count)
+          ? globalThis.Number(object.max_count)
+          : 0,
+        wait: isSet(object.wait) ? Duration.fromJSON(object.wait) : undefined,
+        kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      };
+    },
+
+    toJSON(message: LeaseEvaluationsRequest): unknown {
+      const obj: any = {};
+      if (message.workerId !== "") {
+        obj.workerId = message.workerId;
+      }
+      if (message.maxCount !== 0) {
+        obj.maxCount = Math.round(message.maxCount);
+      }
+      if (message.wait !== undefined) {
+        obj.wait = Duration.toJSON(message.wait);
+      }
+      if (message.kinds?.length) {
+        obj.kinds = message.kinds;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<LeaseEvaluationsRequest>): LeaseEvaluationsRequest {
+      return LeaseEvaluationsRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<LeaseEvaluationsRequest>): LeaseEvaluationsRequest {
+      const message = createBaseLeaseEvaluationsRequest();
+      message.workerId = object.workerId ?? "";
+      message.maxCount = object.maxCount ?? 0;
+      message.wait = (object.wait !== undefined && object.wait !== null)
+        ? Duration.fromPartial(object.wait)
+        : undefined;
+      message.kinds = object.kinds?.map((e) => e) || [];
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): LeaseEvaluationsRequest {
-    return {
-      workerId: isSet(object.workerId)
-        ? globalThis.String(object.workerId)
-        : isSet(object.worker_id)
-        ? globalThis.String(object.worker_id)
-        : "",
-      maxCount: isSet(object.maxCount)
-        ? globalThis.Number(object.maxCount)
-        : isSet(object.max_count)
-        ? globalThis.Number(object.max_count)
-        : 0,
-      wait: isSet(object.wait) ? Duration.fromJSON(object.wait) : undefined,
-      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
-    };
-  },
-
-  toJSON(message: LeaseEvaluationsRequest): unknown {
-    const obj: any = {};
-    if (message.workerId !== "") {
-      obj.workerId = message.workerId;
-    }
-    if (message.maxCount !== 0) {
-      obj.maxCount = Math.round(message.maxCount);
-    }
-    if (message.wait !== undefined) {
-      obj.wait = Duration.toJSON(message.wait);
-    }
-    if (message.kinds?.length) {
-      obj.kinds = message.kinds;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<LeaseEvaluationsRequest>): LeaseEvaluationsRequest {
-    return LeaseEvaluationsRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<LeaseEvaluationsRequest>): LeaseEvaluationsRequest {
-    const message = createBaseLeaseEvaluationsRequest();
-    message.workerId = object.workerId ?? "";
-    message.maxCount = object.maxCount ?? 0;
-    message.wait = (object.wait !== undefined && object.wait !== null) ? Duration.fromPartial(object.wait) : undefined;
-    message.kinds = object.kinds?.map((e) => e) || [];
-    return message;
-  },
-};
+    },
+  };
 
 function createBaseLeaseEvaluationsResponse(): LeaseEvaluationsResponse {
   return { leases: [] };
 }
 
-export const LeaseEvaluationsResponse: MessageFns<LeaseEvaluationsResponse> = {
+export const LeaseEvaluationsResponse: MessageFns<
+  LeaseEvaluationsResponse,
+  "nat.evaluation.v1.LeaseEvaluationsResponse"
+> = {
+  $type: "nat.evaluation.v1.LeaseEvaluationsResponse" as const,
+
   encode(message: LeaseEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.leases) {
       Lease.encode(v!, writer.uint32(10).fork()).join();
@@ -588,7 +602,9 @@ function createBaseLease(): Lease {
   return { evaluation: "", spec: undefined, token: 0, attempt: 0, expireTime: undefined };
 }
 
-export const Lease: MessageFns<Lease> = {
+export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
+  $type: "nat.evaluation.v1.Lease" as const,
+
   encode(message: Lease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.evaluation !== "") {
       writer.uint32(10).string(message.evaluation);
@@ -727,7 +743,9 @@ function createBaseLeaseReference(): LeaseReference {
   return { evaluation: "", token: 0 };
 }
 
-export const LeaseReference: MessageFns<LeaseReference> = {
+export const LeaseReference: MessageFns<LeaseReference, "nat.evaluation.v1.LeaseReference"> = {
+  $type: "nat.evaluation.v1.LeaseReference" as const,
+
   encode(message: LeaseReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.evaluation !== "") {
       writer.uint32(10).string(message.evaluation);
@@ -812,7 +830,9 @@ function createBaseRenewLeasesRequest(): RenewLeasesRequest {
   return { workerId: "", leases: [] };
 }
 
-export const RenewLeasesRequest: MessageFns<RenewLeasesRequest> = {
+export const RenewLeasesRequest: MessageFns<RenewLeasesRequest, "nat.evaluation.v1.RenewLeasesRequest"> = {
+  $type: "nat.evaluation.v1.RenewLeasesRequest" as const,
+
   encode(message: RenewLeasesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.workerId !== "") {
       writer.uint32(10).string(message.workerId);
@@ -901,7 +921,9 @@ function createBaseRenewLeasesResponse(): RenewLeasesResponse {
   return { cancelled: [], lost: [], expireTime: undefined };
 }
 
-export const RenewLeasesResponse: MessageFns<RenewLeasesResponse> = {
+export const RenewLeasesResponse: MessageFns<RenewLeasesResponse, "nat.evaluation.v1.RenewLeasesResponse"> = {
+  $type: "nat.evaluation.v1.RenewLeasesResponse" as const,
+
   encode(message: RenewLeasesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.cancelled) {
       writer.uint32(10).string(v!);
@@ -1008,7 +1030,12 @@ function createBaseReportObservationsRequest(): ReportObservationsRequest {
   return { lease: undefined, firstSequence: 0, observations: [] };
 }
 
-export const ReportObservationsRequest: MessageFns<ReportObservationsRequest> = {
+export const ReportObservationsRequest: MessageFns<
+  ReportObservationsRequest,
+  "nat.evaluation.v1.ReportObservationsRequest"
+> = {
+  $type: "nat.evaluation.v1.ReportObservationsRequest" as const,
+
   encode(message: ReportObservationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.lease !== undefined) {
       LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
@@ -1117,7 +1144,12 @@ function createBaseReportObservationsResponse(): ReportObservationsResponse {
   return {};
 }
 
-export const ReportObservationsResponse: MessageFns<ReportObservationsResponse> = {
+export const ReportObservationsResponse: MessageFns<
+  ReportObservationsResponse,
+  "nat.evaluation.v1.ReportObservationsResponse"
+> = {
+  $type: "nat.evaluation.v1.ReportObservationsResponse" as const,
+
   encode(_: ReportObservationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1169,7 +1201,12 @@ function createBaseCompleteEvaluationRequest(): CompleteEvaluationRequest {
   return { lease: undefined, outcome: undefined };
 }
 
-export const CompleteEvaluationRequest: MessageFns<CompleteEvaluationRequest> = {
+export const CompleteEvaluationRequest: MessageFns<
+  CompleteEvaluationRequest,
+  "nat.evaluation.v1.CompleteEvaluationRequest"
+> = {
+  $type: "nat.evaluation.v1.CompleteEvaluationRequest" as const,
+
   encode(message: CompleteEvaluationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.lease !== undefined) {
       LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
@@ -1258,7 +1295,12 @@ function createBaseCompleteEvaluationResponse(): CompleteEvaluationResponse {
   return { state: EvaluationState.EVALUATION_STATE_UNSPECIFIED };
 }
 
-export const CompleteEvaluationResponse: MessageFns<CompleteEvaluationResponse> = {
+export const CompleteEvaluationResponse: MessageFns<
+  CompleteEvaluationResponse,
+  "nat.evaluation.v1.CompleteEvaluationResponse"
+> = {
+  $type: "nat.evaluation.v1.CompleteEvaluationResponse" as const,
+
   encode(message: CompleteEvaluationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.state !== EvaluationState.EVALUATION_STATE_UNSPECIFIED) {
       writer.uint32(8).int32(evaluationStateToNumber(message.state));
@@ -1327,7 +1369,9 @@ function createBaseReleaseLeaseRequest(): ReleaseLeaseRequest {
   return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, resumeFrom: "" };
 }
 
-export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest> = {
+export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluation.v1.ReleaseLeaseRequest"> = {
+  $type: "nat.evaluation.v1.ReleaseLeaseRequest" as const,
+
   encode(message: ReleaseLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.lease !== undefined) {
       LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
@@ -1434,7 +1478,9 @@ function createBaseReleaseLeaseResponse(): ReleaseLeaseResponse {
   return {};
 }
 
-export const ReleaseLeaseResponse: MessageFns<ReleaseLeaseResponse> = {
+export const ReleaseLeaseResponse: MessageFns<ReleaseLeaseResponse, "nat.evaluation.v1.ReleaseLeaseResponse"> = {
+  $type: "nat.evaluation.v1.ReleaseLeaseResponse" as const,
+
   encode(_: ReleaseLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
@@ -1654,7 +1700,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -89,7 +89,9 @@ function createBasePoint(): Point {
   return { run: "", metric: "", step: 0, value: 0, time: undefined };
 }
 
-export const Point: MessageFns<Point> = {
+export const Point: MessageFns<Point, "nat.metrics.v1.Point"> = {
+  $type: "nat.metrics.v1.Point" as const,
+
   encode(message: Point, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== "") {
       writer.uint32(10).string(message.run);
@@ -222,7 +224,9 @@ function createBaseRecordMetricsRequest(): RecordMetricsRequest {
   return { points: [] };
 }
 
-export const RecordMetricsRequest: MessageFns<RecordMetricsRequest> = {
+export const RecordMetricsRequest: MessageFns<RecordMetricsRequest, "nat.metrics.v1.RecordMetricsRequest"> = {
+  $type: "nat.metrics.v1.RecordMetricsRequest" as const,
+
   encode(message: RecordMetricsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.points) {
       Point.encode(v!, writer.uint32(10).fork()).join();
@@ -289,7 +293,9 @@ function createBaseRecordMetricsResponse(): RecordMetricsResponse {
   return { recorded: 0 };
 }
 
-export const RecordMetricsResponse: MessageFns<RecordMetricsResponse> = {
+export const RecordMetricsResponse: MessageFns<RecordMetricsResponse, "nat.metrics.v1.RecordMetricsResponse"> = {
+  $type: "nat.metrics.v1.RecordMetricsResponse" as const,
+
   encode(message: RecordMetricsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.recorded !== 0) {
       writer.uint32(8).int64(message.recorded);
@@ -356,7 +362,9 @@ function createBaseQueryMetricsRequest(): QueryMetricsRequest {
   return { run: "", metrics: [], minStep: undefined, maxStep: undefined, pageSize: 0, pageToken: "" };
 }
 
-export const QueryMetricsRequest: MessageFns<QueryMetricsRequest> = {
+export const QueryMetricsRequest: MessageFns<QueryMetricsRequest, "nat.metrics.v1.QueryMetricsRequest"> = {
+  $type: "nat.metrics.v1.QueryMetricsRequest" as const,
+
   encode(message: QueryMetricsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== "") {
       writer.uint32(10).string(message.run);
@@ -521,7 +529,9 @@ function createBaseQueryMetricsResponse(): QueryMetricsResponse {
   return { points: [], nextPageToken: "" };
 }
 
-export const QueryMetricsResponse: MessageFns<QueryMetricsResponse> = {
+export const QueryMetricsResponse: MessageFns<QueryMetricsResponse, "nat.metrics.v1.QueryMetricsResponse"> = {
+  $type: "nat.metrics.v1.QueryMetricsResponse" as const,
+
   encode(message: QueryMetricsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.points) {
       Point.encode(v!, writer.uint32(10).fork()).join();
@@ -610,7 +620,9 @@ function createBaseWatchMetricsRequest(): WatchMetricsRequest {
   return { run: "", metrics: [], position: "" };
 }
 
-export const WatchMetricsRequest: MessageFns<WatchMetricsRequest> = {
+export const WatchMetricsRequest: MessageFns<WatchMetricsRequest, "nat.metrics.v1.WatchMetricsRequest"> = {
+  $type: "nat.metrics.v1.WatchMetricsRequest" as const,
+
   encode(message: WatchMetricsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== "") {
       writer.uint32(10).string(message.run);
@@ -711,7 +723,9 @@ function createBaseWatchMetricsResponse(): WatchMetricsResponse {
   return { points: [], position: "" };
 }
 
-export const WatchMetricsResponse: MessageFns<WatchMetricsResponse> = {
+export const WatchMetricsResponse: MessageFns<WatchMetricsResponse, "nat.metrics.v1.WatchMetricsResponse"> = {
+  $type: "nat.metrics.v1.WatchMetricsResponse" as const,
+
   encode(message: WatchMetricsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.points) {
       Point.encode(v!, writer.uint32(10).fork()).join();
@@ -796,7 +810,9 @@ function createBaseGetRunSummaryRequest(): GetRunSummaryRequest {
   return { run: "" };
 }
 
-export const GetRunSummaryRequest: MessageFns<GetRunSummaryRequest> = {
+export const GetRunSummaryRequest: MessageFns<GetRunSummaryRequest, "nat.metrics.v1.GetRunSummaryRequest"> = {
+  $type: "nat.metrics.v1.GetRunSummaryRequest" as const,
+
   encode(message: GetRunSummaryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== "") {
       writer.uint32(10).string(message.run);
@@ -863,7 +879,9 @@ function createBaseRunSummary(): RunSummary {
   return { run: "", metrics: [], startTime: undefined };
 }
 
-export const RunSummary: MessageFns<RunSummary> = {
+export const RunSummary: MessageFns<RunSummary, "nat.metrics.v1.RunSummary"> = {
+  $type: "nat.metrics.v1.RunSummary" as const,
+
   encode(message: RunSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== "") {
       writer.uint32(10).string(message.run);
@@ -970,7 +988,9 @@ function createBaseRunSummary_Metric(): RunSummary_Metric {
   return { metric: "", count: 0, lastStep: 0, lastValue: 0, minValue: 0, maxValue: 0, lastTime: undefined };
 }
 
-export const RunSummary_Metric: MessageFns<RunSummary_Metric> = {
+export const RunSummary_Metric: MessageFns<RunSummary_Metric, "nat.metrics.v1.RunSummary.Metric"> = {
+  $type: "nat.metrics.v1.RunSummary.Metric" as const,
+
   encode(message: RunSummary_Metric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.metric !== "") {
       writer.uint32(10).string(message.metric);
@@ -1155,7 +1175,9 @@ function createBaseListRunSummariesRequest(): ListRunSummariesRequest {
   return { parent: "", pageSize: 0, pageToken: "" };
 }
 
-export const ListRunSummariesRequest: MessageFns<ListRunSummariesRequest> = {
+export const ListRunSummariesRequest: MessageFns<ListRunSummariesRequest, "nat.metrics.v1.ListRunSummariesRequest"> = {
+  $type: "nat.metrics.v1.ListRunSummariesRequest" as const,
+
   encode(message: ListRunSummariesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1264,90 +1286,93 @@ function createBaseListRunSummariesResponse(): ListRunSummariesResponse {
   return { runs: [], nextPageToken: "" };
 }
 
-export const ListRunSummariesResponse: MessageFns<ListRunSummariesResponse> = {
-  encode(message: ListRunSummariesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.runs) {
-      RunSummary.encode(v!, writer.uint32(10).fork()).join();
-    }
-    if (message.nextPageToken !== "") {
-      writer.uint32(18).string(message.nextPageToken);
-    }
-    return writer;
-  },
+export const ListRunSummariesResponse: MessageFns<ListRunSummariesResponse, "nat.metrics.v1.ListRunSummariesResponse"> =
+  {
+    $type: "nat.metrics.v1.ListRunSummariesResponse" as const,
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ListRunSummariesResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListRunSummariesResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.runs.push(RunSummary.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.nextPageToken = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+    encode(message: ListRunSummariesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      for (const v of message.runs) {
+        RunSummary.encode(v!, writer.uint32(10).fork()).join();
       }
+      if (message.nextPageToken !== "") {
+        writer.uint32(18).string(message.nextPageToken);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): ListRunSummariesResponse {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseListRunSummariesResponse();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.runs.push(RunSummary.decode(reader, reader.uint32()));
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.nextPageToken = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): ListRunSummariesResponse {
+      return {
+        runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => RunSummary.fromJSON(e)) : [],
+        nextPageToken: isSet(object.nextPageToken)
+          ? globalThis.String(object.nextPageToken)
+          : isSet(object.next_page_token)
+          ? globalThis.String(object.next_page_token)
+          : "",
+      };
+    },
+
+    toJSON(message: ListRunSummariesResponse): unknown {
+      const obj: any = {};
+      if (message.runs?.length) {
+        obj.runs = message.runs.map((e) => RunSummary.toJSON(e));
+      }
+      if (message.nextPageToken !== "") {
+        obj.nextPageToken = message.nextPageToken;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<ListRunSummariesResponse>): ListRunSummariesResponse {
+      return ListRunSummariesResponse.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<ListRunSummariesResponse>): ListRunSummariesResponse {
+      const message = createBaseListRunSummariesResponse();
+      message.runs = object.runs?.map((e) => RunSummary.fromPartial(e)) || [];
+      message.nextPageToken = object.nextPageToken ?? "";
       return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): ListRunSummariesResponse {
-    return {
-      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => RunSummary.fromJSON(e)) : [],
-      nextPageToken: isSet(object.nextPageToken)
-        ? globalThis.String(object.nextPageToken)
-        : isSet(object.next_page_token)
-        ? globalThis.String(object.next_page_token)
-        : "",
-    };
-  },
-
-  toJSON(message: ListRunSummariesResponse): unknown {
-    const obj: any = {};
-    if (message.runs?.length) {
-      obj.runs = message.runs.map((e) => RunSummary.toJSON(e));
-    }
-    if (message.nextPageToken !== "") {
-      obj.nextPageToken = message.nextPageToken;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<ListRunSummariesResponse>): ListRunSummariesResponse {
-    return ListRunSummariesResponse.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ListRunSummariesResponse>): ListRunSummariesResponse {
-    const message = createBaseListRunSummariesResponse();
-    message.runs = object.runs?.map((e) => RunSummary.fromPartial(e)) || [];
-    message.nextPageToken = object.nextPageToken ?? "";
-    return message;
-  },
-};
+    },
+  };
 
 /** Time series of runs: searches, evaluations, benchmarks. */
 export type MetricsServiceDefinition = typeof MetricsServiceDefinition;
@@ -1499,7 +1524,8 @@ function isSet(value: any): boolean {
 
 export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

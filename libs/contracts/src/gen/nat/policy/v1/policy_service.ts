@@ -108,7 +108,9 @@ function createBasePolicy(): Policy {
   };
 }
 
-export const Policy: MessageFns<Policy> = {
+export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
+  $type: "nat.policy.v1.Policy" as const,
+
   encode(message: Policy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -355,7 +357,9 @@ function createBasePolicyVersion(): PolicyVersion {
   return { name: "", step: 0, sha256: "", sizeBytes: 0, createTime: undefined };
 }
 
-export const PolicyVersion: MessageFns<PolicyVersion> = {
+export const PolicyVersion: MessageFns<PolicyVersion, "nat.policy.v1.PolicyVersion"> = {
+  $type: "nat.policy.v1.PolicyVersion" as const,
+
   encode(message: PolicyVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -496,7 +500,9 @@ function createBaseGetPolicyRequest(): GetPolicyRequest {
   return { name: "" };
 }
 
-export const GetPolicyRequest: MessageFns<GetPolicyRequest> = {
+export const GetPolicyRequest: MessageFns<GetPolicyRequest, "nat.policy.v1.GetPolicyRequest"> = {
+  $type: "nat.policy.v1.GetPolicyRequest" as const,
+
   encode(message: GetPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -563,7 +569,9 @@ function createBaseListPoliciesRequest(): ListPoliciesRequest {
   return { parent: "", pageSize: 0, pageToken: "" };
 }
 
-export const ListPoliciesRequest: MessageFns<ListPoliciesRequest> = {
+export const ListPoliciesRequest: MessageFns<ListPoliciesRequest, "nat.policy.v1.ListPoliciesRequest"> = {
+  $type: "nat.policy.v1.ListPoliciesRequest" as const,
+
   encode(message: ListPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -672,7 +680,9 @@ function createBaseListPoliciesResponse(): ListPoliciesResponse {
   return { policies: [], nextPageToken: "" };
 }
 
-export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
+export const ListPoliciesResponse: MessageFns<ListPoliciesResponse, "nat.policy.v1.ListPoliciesResponse"> = {
+  $type: "nat.policy.v1.ListPoliciesResponse" as const,
+
   encode(message: ListPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.policies) {
       Policy.encode(v!, writer.uint32(10).fork()).join();
@@ -761,7 +771,12 @@ function createBaseListPolicyVersionsRequest(): ListPolicyVersionsRequest {
   return { parent: "", pageSize: 0, pageToken: "" };
 }
 
-export const ListPolicyVersionsRequest: MessageFns<ListPolicyVersionsRequest> = {
+export const ListPolicyVersionsRequest: MessageFns<
+  ListPolicyVersionsRequest,
+  "nat.policy.v1.ListPolicyVersionsRequest"
+> = {
+  $type: "nat.policy.v1.ListPolicyVersionsRequest" as const,
+
   encode(message: ListPolicyVersionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -870,7 +885,12 @@ function createBaseListPolicyVersionsResponse(): ListPolicyVersionsResponse {
   return { versions: [], nextPageToken: "" };
 }
 
-export const ListPolicyVersionsResponse: MessageFns<ListPolicyVersionsResponse> = {
+export const ListPolicyVersionsResponse: MessageFns<
+  ListPolicyVersionsResponse,
+  "nat.policy.v1.ListPolicyVersionsResponse"
+> = {
+  $type: "nat.policy.v1.ListPolicyVersionsResponse" as const,
+
   encode(message: ListPolicyVersionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.versions) {
       PolicyVersion.encode(v!, writer.uint32(10).fork()).join();
@@ -961,7 +981,12 @@ function createBasePromotePolicyVersionRequest(): PromotePolicyVersionRequest {
   return { name: "", etag: "" };
 }
 
-export const PromotePolicyVersionRequest: MessageFns<PromotePolicyVersionRequest> = {
+export const PromotePolicyVersionRequest: MessageFns<
+  PromotePolicyVersionRequest,
+  "nat.policy.v1.PromotePolicyVersionRequest"
+> = {
+  $type: "nat.policy.v1.PromotePolicyVersionRequest" as const,
+
   encode(message: PromotePolicyVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1046,7 +1071,9 @@ function createBaseImportPolicyRequest(): ImportPolicyRequest {
   return { parent: "", policyId: "", checkpoint: new Uint8Array(0), displayName: "", description: "", requestId: "" };
 }
 
-export const ImportPolicyRequest: MessageFns<ImportPolicyRequest> = {
+export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1.ImportPolicyRequest"> = {
+  $type: "nat.policy.v1.ImportPolicyRequest" as const,
+
   encode(message: ImportPolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1207,7 +1234,12 @@ function createBaseExportPolicyVersionRequest(): ExportPolicyVersionRequest {
   return { name: "" };
 }
 
-export const ExportPolicyVersionRequest: MessageFns<ExportPolicyVersionRequest> = {
+export const ExportPolicyVersionRequest: MessageFns<
+  ExportPolicyVersionRequest,
+  "nat.policy.v1.ExportPolicyVersionRequest"
+> = {
+  $type: "nat.policy.v1.ExportPolicyVersionRequest" as const,
+
   encode(message: ExportPolicyVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1274,7 +1306,12 @@ function createBaseExportPolicyVersionResponse(): ExportPolicyVersionResponse {
   return { version: undefined, checkpoint: new Uint8Array(0) };
 }
 
-export const ExportPolicyVersionResponse: MessageFns<ExportPolicyVersionResponse> = {
+export const ExportPolicyVersionResponse: MessageFns<
+  ExportPolicyVersionResponse,
+  "nat.policy.v1.ExportPolicyVersionResponse"
+> = {
+  $type: "nat.policy.v1.ExportPolicyVersionResponse" as const,
+
   encode(message: ExportPolicyVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.version !== undefined) {
       PolicyVersion.encode(message.version, writer.uint32(10).fork()).join();
@@ -1542,7 +1579,8 @@ function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -498,7 +498,9 @@ function createBaseSearchSpec(): SearchSpec {
   };
 }
 
-export const SearchSpec: MessageFns<SearchSpec> = {
+export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
+  $type: "nat.search.v1.SearchSpec" as const,
+
   encode(message: SearchSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.space !== "") {
       writer.uint32(10).string(message.space);
@@ -1011,7 +1013,9 @@ function createBaseSearch(): Search {
   };
 }
 
-export const Search: MessageFns<Search> = {
+export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
+  $type: "nat.search.v1.Search" as const,
+
   encode(message: Search, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1338,7 +1342,9 @@ function createBaseCreateSearchRequest(): CreateSearchRequest {
   return { parent: "", spec: undefined, searchId: "", requestId: "", validateOnly: false };
 }
 
-export const CreateSearchRequest: MessageFns<CreateSearchRequest> = {
+export const CreateSearchRequest: MessageFns<CreateSearchRequest, "nat.search.v1.CreateSearchRequest"> = {
+  $type: "nat.search.v1.CreateSearchRequest" as const,
+
   encode(message: CreateSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1485,7 +1491,9 @@ function createBaseGetSearchRequest(): GetSearchRequest {
   return { name: "" };
 }
 
-export const GetSearchRequest: MessageFns<GetSearchRequest> = {
+export const GetSearchRequest: MessageFns<GetSearchRequest, "nat.search.v1.GetSearchRequest"> = {
+  $type: "nat.search.v1.GetSearchRequest" as const,
+
   encode(message: GetSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1552,7 +1560,9 @@ function createBaseListSearchesRequest(): ListSearchesRequest {
   return { parent: "", pageSize: 0, pageToken: "", filter: "" };
 }
 
-export const ListSearchesRequest: MessageFns<ListSearchesRequest> = {
+export const ListSearchesRequest: MessageFns<ListSearchesRequest, "nat.search.v1.ListSearchesRequest"> = {
+  $type: "nat.search.v1.ListSearchesRequest" as const,
+
   encode(message: ListSearchesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1677,7 +1687,9 @@ function createBaseListSearchesResponse(): ListSearchesResponse {
   return { searches: [], nextPageToken: "" };
 }
 
-export const ListSearchesResponse: MessageFns<ListSearchesResponse> = {
+export const ListSearchesResponse: MessageFns<ListSearchesResponse, "nat.search.v1.ListSearchesResponse"> = {
+  $type: "nat.search.v1.ListSearchesResponse" as const,
+
   encode(message: ListSearchesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.searches) {
       Search.encode(v!, writer.uint32(10).fork()).join();
@@ -1766,7 +1778,9 @@ function createBaseWatchSearchRequest(): WatchSearchRequest {
   return { name: "", fromStep: 0 };
 }
 
-export const WatchSearchRequest: MessageFns<WatchSearchRequest> = {
+export const WatchSearchRequest: MessageFns<WatchSearchRequest, "nat.search.v1.WatchSearchRequest"> = {
+  $type: "nat.search.v1.WatchSearchRequest" as const,
+
   encode(message: WatchSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -1855,7 +1869,9 @@ function createBaseWatchSearchResponse(): WatchSearchResponse {
   return { event: undefined };
 }
 
-export const WatchSearchResponse: MessageFns<WatchSearchResponse> = {
+export const WatchSearchResponse: MessageFns<WatchSearchResponse, "nat.search.v1.WatchSearchResponse"> = {
+  $type: "nat.search.v1.WatchSearchResponse" as const,
+
   encode(message: WatchSearchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.event?.$case) {
       case "step":
@@ -1968,7 +1984,9 @@ function createBaseStepSummary(): StepSummary {
   };
 }
 
-export const StepSummary: MessageFns<StepSummary> = {
+export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> = {
+  $type: "nat.search.v1.StepSummary" as const,
+
   encode(message: StepSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.step !== 0) {
       writer.uint32(8).uint32(message.step);
@@ -2217,7 +2235,9 @@ function createBasePauseSearchRequest(): PauseSearchRequest {
   return { name: "", etag: "" };
 }
 
-export const PauseSearchRequest: MessageFns<PauseSearchRequest> = {
+export const PauseSearchRequest: MessageFns<PauseSearchRequest, "nat.search.v1.PauseSearchRequest"> = {
+  $type: "nat.search.v1.PauseSearchRequest" as const,
+
   encode(message: PauseSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2302,7 +2322,9 @@ function createBaseResumeSearchRequest(): ResumeSearchRequest {
   return { name: "", etag: "" };
 }
 
-export const ResumeSearchRequest: MessageFns<ResumeSearchRequest> = {
+export const ResumeSearchRequest: MessageFns<ResumeSearchRequest, "nat.search.v1.ResumeSearchRequest"> = {
+  $type: "nat.search.v1.ResumeSearchRequest" as const,
+
   encode(message: ResumeSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2387,7 +2409,9 @@ function createBaseCancelSearchRequest(): CancelSearchRequest {
   return { name: "", etag: "" };
 }
 
-export const CancelSearchRequest: MessageFns<CancelSearchRequest> = {
+export const CancelSearchRequest: MessageFns<CancelSearchRequest, "nat.search.v1.CancelSearchRequest"> = {
+  $type: "nat.search.v1.CancelSearchRequest" as const,
+
   encode(message: CancelSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2472,7 +2496,9 @@ function createBaseForkSearchRequest(): ForkSearchRequest {
   return { name: "", searchId: "", steps: 0, seed: undefined, requestId: "" };
 }
 
-export const ForkSearchRequest: MessageFns<ForkSearchRequest> = {
+export const ForkSearchRequest: MessageFns<ForkSearchRequest, "nat.search.v1.ForkSearchRequest"> = {
+  $type: "nat.search.v1.ForkSearchRequest" as const,
+
   encode(message: ForkSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2624,7 +2650,9 @@ function createBaseTrial(): Trial {
   };
 }
 
-export const Trial: MessageFns<Trial> = {
+export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
+  $type: "nat.search.v1.Trial" as const,
+
   encode(message: Trial, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
@@ -2849,7 +2877,9 @@ function createBaseListTrialsRequest(): ListTrialsRequest {
   return { parent: "", pageSize: 0, pageToken: "", filter: "" };
 }
 
-export const ListTrialsRequest: MessageFns<ListTrialsRequest> = {
+export const ListTrialsRequest: MessageFns<ListTrialsRequest, "nat.search.v1.ListTrialsRequest"> = {
+  $type: "nat.search.v1.ListTrialsRequest" as const,
+
   encode(message: ListTrialsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -2974,7 +3004,9 @@ function createBaseListTrialsResponse(): ListTrialsResponse {
   return { trials: [], nextPageToken: "" };
 }
 
-export const ListTrialsResponse: MessageFns<ListTrialsResponse> = {
+export const ListTrialsResponse: MessageFns<ListTrialsResponse, "nat.search.v1.ListTrialsResponse"> = {
+  $type: "nat.search.v1.ListTrialsResponse" as const,
+
   encode(message: ListTrialsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.trials) {
       Trial.encode(v!, writer.uint32(10).fork()).join();
@@ -3076,7 +3108,12 @@ function createBaseDeriveArchitectureRequest(): DeriveArchitectureRequest {
   };
 }
 
-export const DeriveArchitectureRequest: MessageFns<DeriveArchitectureRequest> = {
+export const DeriveArchitectureRequest: MessageFns<
+  DeriveArchitectureRequest,
+  "nat.search.v1.DeriveArchitectureRequest"
+> = {
+  $type: "nat.search.v1.DeriveArchitectureRequest" as const,
+
   encode(message: DeriveArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -3335,7 +3372,9 @@ function createBaseDeriveMetadata(): DeriveMetadata {
   return { candidates: 0, evaluated: 0 };
 }
 
-export const DeriveMetadata: MessageFns<DeriveMetadata> = {
+export const DeriveMetadata: MessageFns<DeriveMetadata, "nat.search.v1.DeriveMetadata"> = {
+  $type: "nat.search.v1.DeriveMetadata" as const,
+
   encode(message: DeriveMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.candidates !== 0) {
       writer.uint32(8).uint32(message.candidates);
@@ -3420,7 +3459,9 @@ function createBaseDeriveResult(): DeriveResult {
   return { source: undefined, result: undefined, sourceValue: 0, resultValue: 0 };
 }
 
-export const DeriveResult: MessageFns<DeriveResult> = {
+export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"> = {
+  $type: "nat.search.v1.DeriveResult" as const,
+
   encode(message: DeriveResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       TransformedSource.encode(message.source, writer.uint32(10).fork()).join();
@@ -3757,7 +3798,8 @@ function isSet(value: any): boolean {
 
 export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -258,7 +258,9 @@ function createBaseBudget(): Budget {
   return { maxParams: undefined, maxMacs: undefined };
 }
 
-export const Budget: MessageFns<Budget> = {
+export const Budget: MessageFns<Budget, "nat.transform.v1.Budget"> = {
+  $type: "nat.transform.v1.Budget" as const,
+
   encode(message: Budget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.maxParams !== undefined) {
       writer.uint32(8).int64(message.maxParams);
@@ -360,7 +362,9 @@ function createBaseTransformOptions(): TransformOptions {
   };
 }
 
-export const TransformOptions: MessageFns<TransformOptions> = {
+export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.TransformOptions"> = {
+  $type: "nat.transform.v1.TransformOptions" as const,
+
   encode(message: TransformOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.policy !== "") {
       writer.uint32(10).string(message.policy);
@@ -545,7 +549,12 @@ function createBaseTransformArchitectureRequest(): TransformArchitectureRequest 
   return { parent: "", source: undefined, options: undefined };
 }
 
-export const TransformArchitectureRequest: MessageFns<TransformArchitectureRequest> = {
+export const TransformArchitectureRequest: MessageFns<
+  TransformArchitectureRequest,
+  "nat.transform.v1.TransformArchitectureRequest"
+> = {
+  $type: "nat.transform.v1.TransformArchitectureRequest" as const,
+
   encode(message: TransformArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -650,7 +659,12 @@ function createBaseTransformArchitectureResponse(): TransformArchitectureRespons
   return { source: undefined, results: [], policyVersion: "" };
 }
 
-export const TransformArchitectureResponse: MessageFns<TransformArchitectureResponse> = {
+export const TransformArchitectureResponse: MessageFns<
+  TransformArchitectureResponse,
+  "nat.transform.v1.TransformArchitectureResponse"
+> = {
+  $type: "nat.transform.v1.TransformArchitectureResponse" as const,
+
   encode(message: TransformArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
       TransformedSource.encode(message.source, writer.uint32(10).fork()).join();
@@ -759,7 +773,9 @@ function createBaseTransformedSource(): TransformedSource {
   return { displayName: "", spec: undefined, genotype: "", identity: "", cost: undefined };
 }
 
-export const TransformedSource: MessageFns<TransformedSource> = {
+export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.TransformedSource"> = {
+  $type: "nat.transform.v1.TransformedSource" as const,
+
   encode(message: TransformedSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.displayName !== "") {
       writer.uint32(10).string(message.displayName);
@@ -906,7 +922,9 @@ function createBaseTransformResult(): TransformResult {
   };
 }
 
-export const TransformResult: MessageFns<TransformResult> = {
+export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.TransformResult"> = {
+  $type: "nat.transform.v1.TransformResult" as const,
+
   encode(message: TransformResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.spec !== undefined) {
       ArchitectureSpec.encode(message.spec, writer.uint32(10).fork()).join();
@@ -1079,7 +1097,9 @@ function createBaseCostCertificate(): CostCertificate {
   return { holds: false, source: undefined, result: undefined, budget: undefined, violations: [] };
 }
 
-export const CostCertificate: MessageFns<CostCertificate> = {
+export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.CostCertificate"> = {
+  $type: "nat.transform.v1.CostCertificate" as const,
+
   encode(message: CostCertificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.holds !== false) {
       writer.uint32(8).bool(message.holds);
@@ -1220,7 +1240,12 @@ function createBaseBatchTransformArchitecturesRequest(): BatchTransformArchitect
   return { parent: "", sources: [], options: undefined };
 }
 
-export const BatchTransformArchitecturesRequest: MessageFns<BatchTransformArchitecturesRequest> = {
+export const BatchTransformArchitecturesRequest: MessageFns<
+  BatchTransformArchitecturesRequest,
+  "nat.transform.v1.BatchTransformArchitecturesRequest"
+> = {
+  $type: "nat.transform.v1.BatchTransformArchitecturesRequest" as const,
+
   encode(message: BatchTransformArchitecturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1325,7 +1350,12 @@ function createBaseBatchTransformArchitecturesResponse(): BatchTransformArchitec
   return { outcomes: [], policyVersion: "" };
 }
 
-export const BatchTransformArchitecturesResponse: MessageFns<BatchTransformArchitecturesResponse> = {
+export const BatchTransformArchitecturesResponse: MessageFns<
+  BatchTransformArchitecturesResponse,
+  "nat.transform.v1.BatchTransformArchitecturesResponse"
+> = {
+  $type: "nat.transform.v1.BatchTransformArchitecturesResponse" as const,
+
   encode(message: BatchTransformArchitecturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.outcomes) {
       TransformOutcome.encode(v!, writer.uint32(10).fork()).join();
@@ -1416,7 +1446,9 @@ function createBaseTransformOutcome(): TransformOutcome {
   return { outcome: undefined };
 }
 
-export const TransformOutcome: MessageFns<TransformOutcome> = {
+export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.TransformOutcome"> = {
+  $type: "nat.transform.v1.TransformOutcome" as const,
+
   encode(message: TransformOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.outcome?.$case) {
       case "response":
@@ -1523,7 +1555,9 @@ function createBaseTransformError(): TransformError {
   return { code: 0, message: "", reason: "", fieldViolations: [] };
 }
 
-export const TransformError: MessageFns<TransformError> = {
+export const TransformError: MessageFns<TransformError, "nat.transform.v1.TransformError"> = {
+  $type: "nat.transform.v1.TransformError" as const,
+
   encode(message: TransformError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.code !== 0) {
       writer.uint32(8).int32(message.code);
@@ -1644,7 +1678,9 @@ function createBaseFieldViolation(): FieldViolation {
   return { field: "", description: "" };
 }
 
-export const FieldViolation: MessageFns<FieldViolation> = {
+export const FieldViolation: MessageFns<FieldViolation, "nat.transform.v1.FieldViolation"> = {
+  $type: "nat.transform.v1.FieldViolation" as const,
+
   encode(message: FieldViolation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.field !== "") {
       writer.uint32(10).string(message.field);
@@ -1729,7 +1765,12 @@ function createBaseStreamTransformArchitecturesRequest(): StreamTransformArchite
   return { parent: "", options: undefined, sources: [] };
 }
 
-export const StreamTransformArchitecturesRequest: MessageFns<StreamTransformArchitecturesRequest> = {
+export const StreamTransformArchitecturesRequest: MessageFns<
+  StreamTransformArchitecturesRequest,
+  "nat.transform.v1.StreamTransformArchitecturesRequest"
+> = {
+  $type: "nat.transform.v1.StreamTransformArchitecturesRequest" as const,
+
   encode(message: StreamTransformArchitecturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
@@ -1834,7 +1875,12 @@ function createBaseStreamTransformArchitecturesResponse(): StreamTransformArchit
   return { outcomes: [] };
 }
 
-export const StreamTransformArchitecturesResponse: MessageFns<StreamTransformArchitecturesResponse> = {
+export const StreamTransformArchitecturesResponse: MessageFns<
+  StreamTransformArchitecturesResponse,
+  "nat.transform.v1.StreamTransformArchitecturesResponse"
+> = {
+  $type: "nat.transform.v1.StreamTransformArchitecturesResponse" as const,
+
   encode(message: StreamTransformArchitecturesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.outcomes) {
       TransformOutcome.encode(v!, writer.uint32(10).fork()).join();
@@ -2003,7 +2049,8 @@ function isSet(value: any): boolean {
 
 export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
-interface MessageFns<T> {
+interface MessageFns<T, V extends string> {
+  readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
   fromJSON(object: any): T;

@@ -1,0 +1,168 @@
+/** Clients of the platform's services: deadlines, retries of what may be repeated, and errors as domain errors. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DomainError, isDomainError, type DomainErrorKind } from '@nat/errors';
+import {
+  ClientError,
+  createChannel,
+  createClientFactory,
+  Metadata,
+  waitForChannelReady,
+  type CallOptions,
+  type Client,
+  type ClientMiddleware,
+  type TsProtoServiceDefinition,
+} from 'nice-grpc';
+import type { Logger } from './logger.ts';
+import { clientCredentials, isLoopback, type ClientTlsFiles } from './tls.ts';
+import { decodeClientError } from './wire-errors.ts';
+
+/** What each call may set besides nice-grpc's own options. */
+export interface CallSettings {
+  /** Milliseconds for the whole call, retries included; sent to the server too. @default 30 s for unary calls, none for streams */
+  readonly deadlineMs?: number;
+  /** Overrides whether the call may be repeated. @default true for reads and for requests with a `requestId`, else false */
+  readonly retry?: boolean;
+}
+
+export interface ClientChannelOptions {
+  /** TLS. @default plain text, for loopback */
+  readonly tls?: ClientTlsFiles;
+  /** Sent as `authorization: Bearer`; refused in plain text beyond loopback. */
+  readonly token?: string;
+  /** Bytes of one message, either way. @default 64 MiB */
+  readonly maxMessageBytes?: number;
+  /** Attempts in all. @default 5 */
+  readonly maxAttempts?: number;
+  /** Bound of the first pause; it doubles with each attempt, up to 2 s. @default 100 ms */
+  readonly baseDelayMs?: number;
+  readonly logger?: Logger;
+  /** Uniform in [0, 1): the jitter. @default Math.random */
+  readonly random?: () => number;
+}
+
+export interface ClientChannel {
+  readonly address: string;
+  /** Cheap: clients share the channel. `defaults` hold for each call of this client. */
+  readonly client: <Definition extends TsProtoServiceDefinition>(definition: Definition, defaults?: CallSettings) => Client<Definition, CallSettings>;
+  /** Resolves once connected; throws UNAVAILABLE after `timeoutMs`. */
+  readonly waitUntilReady: (timeoutMs: number) => Promise<void>;
+  readonly close: () => void;
+}
+
+const MAX_DELAY_MS = 2_000;
+const UNARY_DEADLINE_MS = 30_000;
+
+/** Methods that only read or only compute: AIP names them by these verbs. */
+const READS = /\/(Get|List|BatchGet|Query|Compute|Validate|Diff|Export|Check|Transform|BatchTransform)[A-Z]\w*$/;
+
+/**
+ * UNAVAILABLE: no connection, or the server drains. CANCELLED (and not by us): the server cut the call as it went down.
+ * INTERNAL is not here: it may be a broken connection or a bug, and a bug does not go away by repeating it.
+ * DEADLINE_EXCEEDED is not: the deadline covers all attempts. ABORTED asks for a new read, not for the same write.
+ */
+const RETRYABLE: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'CANCELLED']);
+
+/** Turns gRPC errors into domain errors, with the details of the trailer. */
+const domainErrors: ClientMiddleware = async function* domainErrors(call, options) {
+  let trailer: Metadata | undefined;
+  const onTrailer = (received: Metadata): void => {
+    trailer = received;
+    options.onTrailer?.(received);
+  };
+  try {
+    return yield* call.next(call.request, { ...options, onTrailer });
+  } catch (error) {
+    throw error instanceof ClientError ? decodeClientError(error, trailer) : error;
+  }
+};
+
+const carriesRequestId = (request: unknown): boolean =>
+  typeof request === 'object' && request !== null && 'requestId' in request && typeof request.requestId === 'string' && request.requestId !== '';
+
+function retries({ maxAttempts = 5, baseDelayMs = 100, random = Math.random, logger }: ClientChannelOptions): ClientMiddleware<CallSettings> {
+  return async function* retry(call, options) {
+    const { retry: wanted, ...rest } = options;
+    const { path, options: declared } = call.method;
+    const repeatable = wanted ?? (declared.idempotencyLevel !== undefined || READS.test(path) || carriesRequestId(call.request));
+    if (call.requestStream || call.responseStream || !repeatable) return yield* call.next(call.request, rest);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return yield* call.next(call.request, rest);
+      } catch (error) {
+        if (!isDomainError(error) || !RETRYABLE.has(error.kind) || attempt >= maxAttempts || rest.signal?.aborted === true) throw error;
+        const pauseMs = random() * Math.min(MAX_DELAY_MS, baseDelayMs * 2 ** (attempt - 1));
+        logger?.debug({ method: path, attempt, pauseMs, kind: error.kind }, 'trying again');
+        await sleep(pauseMs, undefined, rest.signal === undefined ? {} : { signal: rest.signal });
+      }
+    }
+  };
+}
+
+/** Sends the deadline along (`grpc-timeout`), so that the server stops too, and ends the call here when it passes. */
+const deadlines: ClientMiddleware<CallSettings> = async function* deadlines(call, options) {
+  const { deadlineMs = call.requestStream || call.responseStream ? undefined : UNARY_DEADLINE_MS, ...rest } = options;
+  if (deadlineMs === undefined || deadlineMs === Infinity) return yield* call.next(call.request, rest);
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort();
+  }, deadlineMs);
+  const signal = rest.signal === undefined ? controller.signal : AbortSignal.any([rest.signal, controller.signal]);
+  const metadata = Metadata(rest.metadata).set('grpc-timeout', `${String(Math.max(1, Math.ceil(deadlineMs)))}m`);
+  try {
+    return yield* call.next(call.request, { ...rest, signal, metadata });
+  } catch (error) {
+    if (!controller.signal.aborted || rest.signal?.aborted === true) throw error;
+    throw new DomainError('DEADLINE_EXCEEDED', `${call.method.path} took more than ${String(deadlineMs)} ms`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+function bearer(token: string): ClientMiddleware {
+  return async function* withToken(call, options) {
+    const metadata = Metadata(options.metadata).set('authorization', `Bearer ${token}`);
+    return yield* call.next(call.request, { ...options, metadata });
+  };
+}
+
+/** The host of `host:port`, `[v6]:port` or `unix:...`. */
+const hostOf = (address: string): string => (address.startsWith('unix:') ? address : address.replace(/:\d+$/, ''));
+
+/** A channel to `host:port`. It connects by itself when it is used, and again after it was cut. */
+export function createChannelTo(address: string, options: ClientChannelOptions = {}): ClientChannel {
+  const { tls, token, maxMessageBytes = 64 * 1024 * 1024 } = options;
+  const loopback = isLoopback(hostOf(address));
+  if (token !== undefined && tls === undefined && !loopback) {
+    throw new DomainError('FAILED_PRECONDITION', `refusing to send a token to ${address} in plain text: configure TLS`, { reason: 'UNPROTECTED_ADDRESS' });
+  }
+  const channel = createChannel(address, clientCredentials(tls), {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.enable_channelz': 0,
+    // Retries are ours: grpc-js's own transparent ones know nothing of idempotency.
+    'grpc.enable_retries': 0,
+    ...(loopback ? { 'grpc.enable_http_proxy': 0 } : {}),
+    ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
+  });
+  let factory = createClientFactory().use(domainErrors);
+  if (token !== undefined) factory = factory.use(bearer(token));
+  const withRetries = factory.use(retries(options)).use(deadlines);
+  return {
+    address,
+    client: (definition, defaults = {}) => withRetries.create(definition, channel, { '*': defaults as CallOptions & CallSettings }),
+    waitUntilReady: async (timeoutMs) => {
+      try {
+        await waitForChannelReady(channel, new Date(Date.now() + timeoutMs));
+      } catch (error) {
+        throw new DomainError('UNAVAILABLE', `${address} did not answer within ${String(timeoutMs)} ms`, { cause: error });
+      }
+    },
+    close: () => {
+      channel.close();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from './logger.ts';
+import type { ListenAddress, Server } from './server.ts';
+
+export interface AppOptions {
+  readonly server: Server;
+  readonly listen: ListenAddress;
+  readonly logger: Logger;
+  /** Stops taking work from streams and queues; calls in flight go on. */
+  readonly pause?: () => Promise<void>;
+  /** Flushes producers, then closes pools: the last thing that happens. */
+  readonly release?: () => Promise<void>;
+  /** How long calls in flight may take after a signal. @default 10 s */
+  readonly drainMs?: number;
+  /** How long health says NOT_SERVING before anything else happens, so that load balancers turn away. @default 0 */
+  readonly lameDuckMs?: number;
+}
+
+/** A process's worth of service: what `runUntilSignal` runs. */
+export interface App {
+  /** The port served. */
+  readonly port: number;
+  /**
+   * Health NOT_SERVING, consumers paused, streams ended, calls finished (or cut after `drainMs`), producers flushed and
+   * pools closed, in this order. Calling it again gives the same promise.
+   */
+  readonly stop: () => Promise<void>;
+}
+
+/** Binds the server. Whatever fails here has released what `release` closes. */
+export async function startApp({ server, listen, logger, pause, release, drainMs = 10_000, lameDuckMs = 0 }: AppOptions): Promise<App> {
+  let port: number;
+  try {
+    port = await server.listen(listen);
+  } catch (error) {
+    await release?.();
+    throw error;
+  }
+  logger.info({ host: listen.host, port }, 'serving');
+  let stopping: Promise<void> | undefined;
+
+  const stop = async (): Promise<void> => {
+    server.announceShutdown();
+    // At least one turn of the event loop, in which health watchers hear of it.
+    await sleep(lameDuckMs);
+    try {
+      await pause?.();
+      const finished = await server.drain(drainMs);
+      if (!finished) logger.warn({ drainMs }, 'calls were cut at the end of the drain time');
+    } finally {
+      await release?.();
+    }
+    logger.info('stopped');
+  };
+  return { port, stop: () => (stopping ??= stop()) };
+}
+
+/** Where signals come from and how a process ends: the real process, or a test's. */
+export interface ProcessEvents {
+  readonly on: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => unknown;
+  readonly off: (signal: 'SIGINT' | 'SIGTERM', listener: () => void) => unknown;
+  readonly exit: (code: number) => void;
+}
+
+/** Waits for SIGINT or SIGTERM and stops the app; a second signal exits at once with 130. */
+export async function runUntilSignal(app: { readonly stop: () => Promise<void> }, logger: Logger, events: ProcessEvents = process): Promise<void> {
+  const signalled = Promise.withResolvers<string>();
+  let signals = 0;
+  const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+    const listener = (): void => {
+      signals += 1;
+      if (signals > 1) events.exit(130);
+      signalled.resolve(signal);
+    };
+    events.on(signal, listener);
+    return { signal, listener };
+  });
+  try {
+    const signal = await signalled.promise;
+    logger.info({ signal }, 'stopping; a second signal exits at once');
+    await app.stop();
+  } finally {
+    for (const { signal, listener } of listeners) events.off(signal, listener);
+  }
+}

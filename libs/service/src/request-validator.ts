@@ -1,0 +1,78 @@
+/**
+ * The rules written in the contracts (`buf.validate`), enforced on the bytes of every request before a handler sees it.
+ */
+import { fromBinary, type DescField, type DescMessage, type DescOneof, type FileRegistry } from '@bufbuild/protobuf';
+import { pathToString } from '@bufbuild/protobuf/reflect';
+import { createValidator } from '@bufbuild/protovalidate';
+import type { FieldViolation } from '@nat/errors';
+
+export interface RequestValidator {
+  /** The rules that a message of this type breaks; empty when it breaks none. Throws on bytes that are no such message. */
+  readonly check: (typeName: string, bytes: Uint8Array) => readonly FieldViolation[];
+  /** False for a type that has no rule in it or below it: nothing is decoded for it. */
+  readonly hasRules: (typeName: string) => boolean;
+}
+
+/** All violations are listed for requests up to this size; beyond it only the first, so that 10^5 bad edges cost no second pass. */
+const FULL_REPORT_BYTES = 64 * 1024;
+
+/** The field number of protovalidate's extensions of field, message and oneof options. */
+const RULES = 1159;
+
+const hasRule = ({ proto: { options } }: DescMessage | DescField | DescOneof): boolean => options?.$unknown?.some(({ no }) => no === RULES) ?? false;
+
+/** True when the message or any message below it has a rule. */
+function findRules(message: DescMessage, seen = new Set<DescMessage>()): boolean {
+  if (seen.has(message)) return false;
+  seen.add(message);
+  return (
+    [message, ...message.oneofs, ...message.fields].some(hasRule) ||
+    message.fields.some((field) => field.message !== undefined && findRules(field.message, seen))
+  );
+}
+
+/**
+ * Patterns of our own contracts run on the platform's regular expressions, which are faster than the RE2 of the library;
+ * contracts are code, so a pattern that backtracks is a bug to fix there, not an input.
+ */
+function createRegexMatcher(): (pattern: string, value: string) => boolean {
+  const compiled = new Map<string, RegExp>();
+  return (pattern, value) => {
+    let regex = compiled.get(pattern);
+    if (regex === undefined) {
+      regex = new RegExp(pattern, 'u');
+      compiled.set(pattern, regex);
+    }
+    return regex.test(value);
+  };
+}
+
+export function createRequestValidator(registry: FileRegistry): RequestValidator {
+  const regexMatch = createRegexMatcher();
+  const first = createValidator({ registry, regexMatch, failFast: true });
+  const every = createValidator({ registry, regexMatch });
+  const withRules = new Map<string, DescMessage | undefined>();
+
+  const descriptorWithRules = (typeName: string): DescMessage | undefined => {
+    if (withRules.has(typeName)) return withRules.get(typeName);
+    const descriptor = registry.getMessage(typeName);
+    if (descriptor === undefined) throw new Error(`${typeName} is not in the descriptor image: run npm run generate`);
+    const entry = findRules(descriptor) ? descriptor : undefined;
+    withRules.set(typeName, entry);
+    return entry;
+  };
+
+  return {
+    hasRules: (typeName) => descriptorWithRules(typeName) !== undefined,
+    check: (typeName, bytes) => {
+      const descriptor = descriptorWithRules(typeName);
+      if (descriptor === undefined) return [];
+      const message = fromBinary(descriptor, bytes);
+      let result = first.validate(descriptor, message);
+      if (result.kind === 'invalid' && bytes.length <= FULL_REPORT_BYTES) result = every.validate(descriptor, message);
+      if (result.kind === 'error') throw result.error;
+      if (result.kind === 'valid') return [];
+      return result.violations.map((violation) => ({ field: pathToString(violation.field), description: violation.message }));
+    },
+  };
+}

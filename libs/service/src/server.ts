@@ -1,0 +1,158 @@
+/** A gRPC server with everything a service of this platform has besides its handlers. */
+import type { FileRegistry } from '@bufbuild/protobuf';
+import { health as healthContract, reflection as reflectionContract } from '@nat/contracts';
+import { DomainError, type FieldViolation } from '@nat/errors';
+import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
+import { accessLog } from './access-log.ts';
+import type { Authenticate } from './authentication.ts';
+import type { ServiceContext } from './call-context.ts';
+import { createHealth } from './health.ts';
+import type { Logger } from './logger.ts';
+import type { MessageCodec } from './message-codec.ts';
+import { createReflection, REFLECTION_DEFINITIONS } from './reflection.ts';
+import { createContractRegistry } from './registry.ts';
+import { createRequestValidator, type RequestValidator } from './request-validator.ts';
+import { serviceMiddleware, type DecodeFindings } from './service-middleware.ts';
+import { isLoopback, serverCredentials, type ServerTlsFiles } from './tls.ts';
+
+/** A service definition with its handlers, as `bindService` makes it. */
+export interface BoundService {
+  readonly name: string;
+  readonly definition: TsProtoServiceDefinition;
+  readonly implementation: object;
+}
+
+/** Checks that the handlers fit the definition. */
+export function bindService<Definition extends TsProtoServiceDefinition>(
+  definition: Definition,
+  implementation: ServiceImplementation<Definition, ServiceContext>,
+): BoundService {
+  return { name: definition.fullName, definition, implementation };
+}
+
+export interface MessageLimits {
+  /** Bytes of one request message; a larger one gets RESOURCE_EXHAUSTED. @default 4 MiB */
+  readonly maxRequestBytes?: number;
+  /** Bytes of one response message. @default 64 MiB */
+  readonly maxResponseBytes?: number;
+}
+
+export interface ServerOptions {
+  readonly services: readonly BoundService[];
+  readonly logger: Logger;
+  /** Descriptors of the contracts. @default those of @nat/contracts */
+  readonly registry?: FileRegistry;
+  /** @default one made from the registry */
+  readonly validator?: RequestValidator;
+  readonly tls?: ServerTlsFiles;
+  /** Checks each call's credentials, beside TLS. @default none */
+  readonly authenticate?: Authenticate;
+  readonly limits?: MessageLimits;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface Server {
+  /** Binds and serves; gives the port. Throws FAILED_PRECONDITION where TLS or authentication is missing beyond loopback. */
+  readonly listen: (address: ListenAddress) => Promise<number>;
+  readonly setServing: (service: string, serving: boolean) => void;
+  /** Health says NOT_SERVING from now on; calls are still served. */
+  readonly announceShutdown: () => void;
+  /** Aborts once streams are ended: what long polls listen to. */
+  readonly draining: AbortSignal;
+  /** Ends streams, lets calls finish, and cuts what is left after `deadlineMs`. Gives false when something was cut. */
+  readonly drain: (deadlineMs: number) => Promise<boolean>;
+}
+
+const MIB = 1024 * 1024;
+
+/** `definition` with decoders that note, for the middleware, what is wrong with a request. They never throw: grpc-js would answer INTERNAL. */
+function checkedDefinition(definition: TsProtoServiceDefinition, validator: RequestValidator, findings: DecodeFindings): TsProtoServiceDefinition {
+  const check = (method: TsProtoServiceDefinition['methods'][string]): TsProtoServiceDefinition['methods'][string] => {
+    const requestType = method.requestType as MessageCodec<object>;
+    const decode = (bytes: Uint8Array): object => {
+      let message: object;
+      let violations: readonly FieldViolation[];
+      try {
+        violations = validator.check(requestType.$type, bytes);
+        message = requestType.decode(bytes);
+      } catch (error) {
+        message = {};
+        violations = [{ field: '', description: `the request cannot be read: ${error instanceof Error ? error.message : String(error)}` }];
+      }
+      if (violations.length > 0) findings.set(message, violations);
+      return message;
+    };
+    return { ...method, requestType: { ...method.requestType, decode } };
+  };
+  return { ...definition, methods: Object.fromEntries(Object.entries(definition.methods).map(([key, method]) => [key, check(method)])) };
+}
+
+function requireProtection(host: string, tls: ServerTlsFiles | undefined, authenticate: Authenticate | undefined): void {
+  if (isLoopback(host)) return;
+  const missing = [
+    ...(tls === undefined ? ['TLS (a certificate and its key)'] : []),
+    ...(authenticate === undefined && tls?.clientCaFile === undefined ? ['authentication (client certificates or bearer tokens)'] : []),
+  ];
+  if (missing.length === 0) return;
+  throw new DomainError('FAILED_PRECONDITION', `refusing to listen on ${host}: beyond loopback ${missing.join(' and ')} must be configured`, {
+    reason: 'UNPROTECTED_ADDRESS',
+  });
+}
+
+/** Makes a server; nothing is bound before `listen`. */
+export function createServer(options: ServerOptions): Server {
+  const { services, logger, tls, authenticate, limits = {} } = options;
+  const registry = options.registry ?? createContractRegistry();
+  const validator = options.validator ?? createRequestValidator(registry);
+  const findings: DecodeFindings = new WeakMap();
+  const drainController = new AbortController();
+  const names = services.map(({ name }) => name);
+  const health = createHealth(names);
+  const served = [...names, healthContract.HealthDefinition.fullName, ...REFLECTION_DEFINITIONS.map(({ fullName }) => fullName)];
+
+  const server: NiceServer<ServiceContext> = createNiceServer({
+    'grpc.max_receive_message_length': limits.maxRequestBytes ?? 4 * MIB,
+    'grpc.max_send_message_length': limits.maxResponseBytes ?? 64 * MIB,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.enable_channelz': 0,
+    interceptors: [accessLog(logger)],
+  }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, ...(authenticate === undefined ? {} : { authenticate }) }));
+
+  for (const { definition, implementation } of services) {
+    server.add(checkedDefinition(definition, validator, findings), implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>);
+  }
+  server.add(healthContract.HealthDefinition, health.implementation);
+  const reflection = createReflection(registry, served);
+  server.add(reflectionContract.ServerReflectionDefinition, reflection);
+  server.add(REFLECTION_DEFINITIONS[1], reflection);
+
+  return {
+    listen: async ({ host, port }) => {
+      requireProtection(host, tls, authenticate);
+      const address = host.startsWith('unix:') ? host : `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${String(port)}`;
+      return await server.listen(address, serverCredentials(tls));
+    },
+    setServing: health.setServing,
+    announceShutdown: health.shutDown,
+    draining: drainController.signal,
+    drain: async (deadlineMs) => {
+      health.shutDown();
+      drainController.abort();
+      const deadline = Promise.withResolvers<'cut'>();
+      const timer = setTimeout(() => {
+        deadline.resolve('cut');
+      }, deadlineMs);
+      const result = await Promise.race([server.shutdown(), deadline.promise]);
+      clearTimeout(timer);
+      if (result !== 'cut') return true;
+      server.forceShutdown();
+      return false;
+    },
+  };
+}
