@@ -6,6 +6,13 @@ export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOption
 export { migrate, type Migration } from './database/migrate.ts';
 export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
+export type { StreamEvents } from './stream/delivery.ts';
+export { pruneInbox, receiveOnce } from './stream/inbox.ts';
+export { deadLetterTopic, openKafkaStream, type KafkaStreamOptions } from './stream/kafka-stream.ts';
+export { readDeadLetters } from './stream/outbox-cursor.ts';
+export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
+export { appendOutbox } from './stream/outbox.ts';
+export { migrateStorage } from './stream/storage-migrations.ts';
 export {
   MAX_PAYLOAD_BYTES,
   type DeadLetter,

@@ -204,7 +204,7 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       expect(effects).toEqual(['committed, inside: false']);
       expect(() => {
         afterCommit(() => undefined);
-      }).toThrow('outside');
+      }).toThrow('only inside');
     });
 
     it('serves many transactions at once without losing an update', async () => {

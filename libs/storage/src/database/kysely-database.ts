@@ -28,7 +28,9 @@ export function createDatabase(backend: DatabaseBackend): Database {
   let closing: Promise<void> | undefined;
 
   async function attempt<T>(work: (tx: AnyTransaction) => Promise<T>, isolation: 'read committed' | 'repeatable read' | 'serializable'): Promise<T> {
-    const scope = createScope(backend.identity);
+    const scope = createScope(backend.identity, (channel) => {
+      backend.signal(channel);
+    });
     let committed = false;
     try {
       const result = await backend.kysely

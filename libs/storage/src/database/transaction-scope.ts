@@ -8,6 +8,8 @@ interface TransactionScope {
   /** False once the transaction ended: work left running after it may use the database again. */
   open: boolean;
   readonly effects: (() => void)[];
+  /** Channels to wake, each once however often the transaction asked. */
+  readonly channels: Set<string>;
   readonly outer: TransactionScope | undefined;
 }
 
@@ -27,9 +29,18 @@ export function inTransaction(): boolean {
 
 /** Runs the effect once the transaction around this call committed; never if it rolls back. Throws outside a transaction. */
 export function afterCommit(effect: () => void): void {
+  requireScope().effects.push(effect);
+}
+
+/** Signals the channel on the database of the transaction around this call, once, after it committed. */
+export function signalAfterCommit(channel: string): void {
+  requireScope().channels.add(channel);
+}
+
+function requireScope(): TransactionScope {
   const scope = openScope();
-  if (scope === undefined) throw new DomainError('INTERNAL', 'afterCommit was called outside database.transaction', { reason: 'NO_TRANSACTION' });
-  scope.effects.push(effect);
+  if (scope === undefined) throw new DomainError('INTERNAL', 'this works only inside the work of database.transaction', { reason: 'NO_TRANSACTION' });
+  return scope;
 }
 
 /** Throws when this call chain is inside a transaction of the same database: waiting for another connection there can wait for ever. */
@@ -50,13 +61,15 @@ export interface ScopeHandle {
   end(committed: boolean): void;
 }
 
-export function createScope(database: object): ScopeHandle {
-  const scope: TransactionScope = { database, open: true, effects: [], outer: scopes.getStore() };
+export function createScope(database: object, signal: (channel: string) => void): ScopeHandle {
+  const scope: TransactionScope = { database, open: true, effects: [], channels: new Set(), outer: scopes.getStore() };
   return {
     run: (work) => scopes.run(scope, work),
     end(committed) {
       scope.open = false;
-      if (committed) for (const effect of scope.effects) effect();
+      if (!committed) return;
+      for (const channel of scope.channels) signal(channel);
+      for (const effect of scope.effects) effect();
     },
   };
 }

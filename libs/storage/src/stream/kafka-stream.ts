@@ -1,0 +1,247 @@
+import { DomainError } from '@nat/errors';
+import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
+import type { AnyDatabase } from '../database/database.ts';
+import { Backoff, parseBatch, type RawMessage, type StreamEvents } from './delivery.ts';
+import { DEFAULT_RETENTION_MS, openOutboxStream, requireDeclared } from './outbox-stream.ts';
+import type { DeadLetter, ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
+
+export interface KafkaStreamOptions extends StreamEvents {
+  /** `host:port` of one or more brokers. */
+  readonly brokers: readonly string[];
+  /** Names this process in broker logs. */
+  readonly clientId: string;
+  readonly topics: readonly TopicDeclaration[];
+  /** The database whose outbox this process publishes; without it the stream only subscribes. One process at a time publishes a topic, the others stand by. */
+  readonly relay?: AnyDatabase;
+  readonly ssl?: KafkaConfig['ssl'];
+  readonly sasl?: KafkaConfig['sasl'];
+  /** Copies of each partition when a topic is made. @default the broker's own default */
+  readonly replicationFactor?: number;
+  /** How long a consumer may be silent until its partitions go to another. @default 10 s */
+  readonly sessionTimeoutMs?: number;
+}
+
+type Batch<Value> = readonly ReceivedMessage<Value>[];
+
+const RELAY_GROUP = 'kafka-relay';
+const ID_HEADER = 'nat-id';
+const REASON_HEADER = 'nat-reason';
+const GROUP_HEADER = 'nat-group';
+const DEFAULT_PARTITIONS = 3;
+const DEFAULT_BATCH = 500;
+
+/** The topic that holds what could not be parsed of another. */
+export function deadLetterTopic(topic: string): string {
+  return `${topic}.dead-letter`;
+}
+
+/** A stream over Kafka: a relay publishes the outbox of a database, consumers commit ordinary offsets after their handler. Throws UNAVAILABLE without a broker. */
+export async function openKafkaStream(options: KafkaStreamOptions): Promise<Stream> {
+  const kafka = createClient(options);
+  await createTopics(kafka, options);
+  const producer = new RenewedProducer(kafka);
+  const subscriptions = new Set<Subscription>();
+  const relay = options.relay === undefined ? undefined : await startRelay(options.relay, options, producer);
+  let closed = false;
+
+  return {
+    async subscribe<Value>(subscribeOptions: SubscribeOptions<Value>, handler: (batch: Batch<Value>) => Promise<void>) {
+      requireDeclared(options.topics, subscribeOptions);
+      if (closed) throw new DomainError('UNAVAILABLE', 'the stream is closed', { reason: 'STREAM_CLOSED' });
+      const subscription = await startConsumer(kafka, options, producer, subscribeOptions, handler);
+      subscriptions.add(subscription);
+      return {
+        close: async () => {
+          await subscription.close();
+          subscriptions.delete(subscription);
+        },
+      };
+    },
+    async close() {
+      closed = true;
+      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
+      await relay?.close();
+      await producer.close();
+    },
+  };
+}
+
+function createClient(options: KafkaStreamOptions): Kafka {
+  return new Kafka({
+    clientId: options.clientId,
+    brokers: [...options.brokers],
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    connectionTimeout: 5_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 },
+    logLevel: logLevel.NOTHING, // failures come back as errors, and those of consumers through CRASH events
+  });
+}
+
+async function createTopics(kafka: Kafka, { topics, replicationFactor = -1 }: KafkaStreamOptions): Promise<void> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const existing = new Set(await admin.listTopics());
+    const wanted = topics.flatMap(({ name, partitions = DEFAULT_PARTITIONS, retentionMs = DEFAULT_RETENTION_MS }) => [
+      { topic: name, numPartitions: partitions, replicationFactor, configEntries: [{ name: 'retention.ms', value: String(retentionMs) }] },
+      { topic: deadLetterTopic(name), numPartitions: 1, replicationFactor, configEntries: [{ name: 'retention.ms', value: '-1' }] },
+    ]);
+    const missing = wanted.filter(({ topic }) => !existing.has(topic));
+    // A process that starts beside this one may make them first: that is no error, kafkajs then answers false.
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true });
+  } catch (error) {
+    throw new DomainError('UNAVAILABLE', 'Kafka cannot be reached', { reason: 'STREAM_UNAVAILABLE', cause: error });
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+/** An idempotent producer that is replaced after a failure: the broker may have forgotten its sequence, and then it would fail for ever. */
+class RenewedProducer {
+  readonly #kafka: Kafka;
+  #current: Promise<Producer> | undefined;
+
+  constructor(kafka: Kafka) {
+    this.#kafka = kafka;
+  }
+
+  async send(topic: string, messages: { readonly key: string; readonly value: Buffer; readonly headers: IHeaders }[]): Promise<void> {
+    this.#current ??= this.#connect();
+    const used = this.#current;
+    try {
+      const producer = await used;
+      await producer.send({ topic, messages, acks: -1 });
+    } catch (error) {
+      if (this.#current === used) this.#current = undefined;
+      void used.then((producer) => producer.disconnect()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const producer = await this.#current?.catch(() => undefined);
+    this.#current = undefined;
+    await producer?.disconnect();
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: { retries: 8 } });
+    await producer.connect();
+    return producer;
+  }
+}
+
+/** Publishes the outbox: a group of the outbox table whose handler is Kafka's acknowledgement. A crash in between publishes again, with the same ids. */
+async function startRelay(database: AnyDatabase, options: KafkaStreamOptions, producer: RenewedProducer): Promise<Stream> {
+  const outbox = await openOutboxStream(database, {
+    topics: options.topics.map((topic) => ({ ...topic, groups: [RELAY_GROUP] })),
+    keepMs: 0,
+    ...(options.onError === undefined ? {} : { onError: options.onError }),
+  });
+  for (const { name: topic } of options.topics) {
+    await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, (batch) => producer.send(topic, batch.map(toKafka)));
+  }
+  return outbox;
+}
+
+function toKafka({ key, id, value }: ReceivedMessage<Uint8Array>): { key: string; value: Buffer; headers: IHeaders } {
+  return { key, value: asBuffer(value), headers: { [ID_HEADER]: id } };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function fromKafka({ key, value, headers, offset }: KafkaMessage, topic: string, partition: number): RawMessage {
+  const id = headers?.[ID_HEADER];
+  const payload = new Uint8Array(value ?? Buffer.alloc(0));
+  const text = key?.toString() ?? '';
+  if (id === undefined || Array.isArray(id))
+    return { key: text, id: `${topic}/${String(partition)}/${offset}`, payload, broken: `the header ${ID_HEADER} is missing` };
+  return { key: text, id: id.toString(), payload };
+}
+
+async function startConsumer<Value>(
+  kafka: Kafka,
+  streamOptions: KafkaStreamOptions,
+  producer: RenewedProducer,
+  options: SubscribeOptions<Value>,
+  handler: (batch: Batch<Value>) => Promise<void>,
+): Promise<Subscription> {
+  const { topic, group } = options;
+  const sessionTimeout = streamOptions.sessionTimeoutMs ?? 10_000;
+  const heartbeatMs = Math.floor(sessionTimeout / 5);
+  const stop = new AbortController();
+  const backoff = new Backoff();
+  const report = (error: unknown): void => streamOptions.onError?.(error, { topic, group });
+
+  /** Handles messages until they are handled; true unless the partition went to another consumer or the subscription closes. */
+  async function deliver(raw: readonly RawMessage[], { isRunning, isStale }: EachBatchPayload): Promise<boolean> {
+    const { messages, deadLetters } = parseBatch(options, raw);
+    while (isRunning() && !isStale() && !stop.signal.aborted) {
+      try {
+        if (messages.length > 0) await handler(messages);
+        if (deadLetters.length > 0) await producer.send(deadLetterTopic(topic), deadLetters.map(deadLetterToKafka));
+        for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
+        backoff.succeeded();
+        return true;
+      } catch (error) {
+        report(error);
+        await backoff.failed(stop.signal);
+      }
+    }
+    return false;
+  }
+
+  async function eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, resolveOffset, commitOffsetsIfNecessary, uncommittedOffsets, heartbeat } = payload;
+    const beating = setInterval(() => {
+      heartbeat().catch(() => undefined); // a lost membership shows as isStale
+    }, heartbeatMs);
+    try {
+      const size = options.maxBatch ?? DEFAULT_BATCH;
+      for (let start = 0; start < batch.messages.length; start += size) {
+        const part = batch.messages.slice(start, start + size);
+        const last = part.at(-1);
+        const handled = await deliver(
+          part.map((message) => fromKafka(message, topic, batch.partition)),
+          payload,
+        );
+        if (!handled || last === undefined) return; // unresolved offsets come again
+        resolveOffset(last.offset);
+        await commitOffsetsIfNecessary(uncommittedOffsets());
+      }
+    } finally {
+      clearInterval(beating);
+    }
+  }
+
+  const consumer: Consumer = kafka.consumer({
+    groupId: `${group}.${topic}`, // a group a topic: members that join one do not make the others pause
+    maxWaitTimeInMs: 200, // rebalances wait for running fetches
+    sessionTimeout,
+    heartbeatInterval: heartbeatMs,
+    rebalanceTimeout: sessionTimeout * 3,
+    metadataMaxAge: 30_000,
+    allowAutoTopicCreation: false,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8, restartOnFailure: () => Promise.resolve(!stop.signal.aborted) },
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    report(payload.error);
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true }); // false loses what is produced between joining and the first look-up of offsets
+  await consumer.run({ eachBatchAutoResolve: false, autoCommit: true, partitionsConsumedConcurrently: 1, eachBatch });
+  let closing: Promise<void> | undefined;
+  return {
+    close() {
+      stop.abort();
+      return (closing ??= consumer.disconnect());
+    },
+  };
+}
+
+function deadLetterToKafka({ group, key, id, payload, reason }: DeadLetter): { key: string; value: Buffer; headers: IHeaders } {
+  return { key, value: asBuffer(payload), headers: { [ID_HEADER]: id, [GROUP_HEADER]: group, [REASON_HEADER]: reason } };
+}

@@ -1,0 +1,162 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { DomainError, isDomainError } from '@nat/errors';
+import { sql } from 'kysely';
+import type { AnyDatabase, HeldLock } from '../database/database.ts';
+import { Backoff, parseBatch, type StreamEvents } from './delivery.ts';
+import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
+import { topicChannel } from './outbox.ts';
+import { migrateStorage } from './storage-migrations.ts';
+import type { ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
+
+export interface OutboxStreamOptions extends StreamEvents {
+  readonly topics: readonly TopicDeclaration[];
+  /** How long messages stay after every group has read them. @default 60 s */
+  readonly keepMs?: number;
+  /** How often to delete messages. @default 10 s */
+  readonly pruneEveryMs?: number;
+  /** How often an idle subscription looks without having been woken. @default 1 s embedded, where it is always woken, and 200 ms on a server */
+  readonly pollMs?: number;
+}
+
+export const DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000;
+const DEFAULT_BATCH = 500;
+const PRUNE_ROWS = 5_000;
+
+/** A stream that reads the outbox table of its own database with one durable cursor for each topic and group. */
+export async function openOutboxStream(database: AnyDatabase, options: OutboxStreamOptions): Promise<Stream> {
+  await migrateStorage(database);
+  await repairAfterRestore(database);
+  await createCursors(database, options.topics);
+  const stop = new AbortController();
+  const subscriptions = new Set<Subscription>();
+  const pruning = pruneUntilStopped(database, options, stop.signal);
+
+  return {
+    async subscribe<Value>(subscribeOptions: SubscribeOptions<Value>, handler: (batch: readonly ReceivedMessage<Value>[]) => Promise<void>) {
+      requireDeclared(options.topics, subscribeOptions);
+      if (stop.signal.aborted) throw new DomainError('UNAVAILABLE', 'the stream is closed', { reason: 'STREAM_CLOSED' });
+      const subscription = await startSubscription(database, options, subscribeOptions, handler);
+      subscriptions.add(subscription);
+      return {
+        close: async () => {
+          await subscription.close();
+          subscriptions.delete(subscription);
+        },
+      };
+    },
+    async close() {
+      stop.abort();
+      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
+      await pruning;
+    },
+  };
+}
+
+/** Throws INVALID_ARGUMENT for a topic or group outside the table. */
+export function requireDeclared(topics: readonly TopicDeclaration[], { topic, group }: { readonly topic: string; readonly group: string }): void {
+  const declaration = topics.find(({ name }) => name === topic);
+  if (declaration === undefined) throw DomainError.invalid('topic', `${topic} is not declared`, 'UNKNOWN_TOPIC');
+  if (!declaration.groups.includes(group)) throw DomainError.invalid('group', `${group} is not declared for ${topic}`, 'UNKNOWN_GROUP');
+}
+
+async function startSubscription<Value>(
+  database: AnyDatabase,
+  streamOptions: OutboxStreamOptions,
+  options: SubscribeOptions<Value>,
+  handler: (batch: readonly ReceivedMessage<Value>[]) => Promise<void>,
+): Promise<Subscription> {
+  const { topic, group } = options;
+  const stop = new AbortController();
+  const bell = new Bell(streamOptions.pollMs ?? (database.kind === 'pglite' ? 1_000 : 200));
+  const unlisten = await database.listen(topicChannel(topic), () => {
+    bell.ring();
+  });
+  const backoff = new Backoff();
+
+  async function runWithLock(lock: HeldLock): Promise<void> {
+    const ended = AbortSignal.any([stop.signal, lock.lost]);
+    let place = await readCursor(database, topic, group);
+    while (!ended.aborted) {
+      bell.reset(); // before the look: what commits after it rings again
+      const rows = await readAfter(database, topic, place, options.maxBatch ?? DEFAULT_BATCH);
+      const last = rows.at(-1);
+      if (last === undefined) {
+        await bell.wait(ended);
+        continue;
+      }
+      const { messages, deadLetters } = parseBatch(options, rows);
+      if (messages.length > 0) await handler(messages);
+      await acknowledge(database, topic, group, last, deadLetters);
+      for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
+      place = { xid: last.xid, position: last.position };
+      backoff.succeeded();
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        const lock = await database.acquireLock(`stream/${topic}/${group}`, stop.signal);
+        try {
+          await runWithLock(lock);
+        } finally {
+          await lock.release();
+        }
+      } catch (error) {
+        if (stop.signal.aborted && isDomainError(error) && error.kind === 'CANCELLED') return;
+        streamOptions.onError?.(error, { topic, group });
+        await backoff.failed(stop.signal);
+      }
+    }
+  }
+
+  const running = run();
+  return {
+    async close() {
+      stop.abort();
+      await running;
+      await unlisten();
+    },
+  };
+}
+
+/** Waits for a ring, at most for the poll interval; a ring between `reset` and `wait` counts. */
+class Bell {
+  readonly #pollMs: number;
+  #rung = Promise.withResolvers<undefined>();
+
+  constructor(pollMs: number) {
+    this.#pollMs = pollMs;
+  }
+
+  ring(): void {
+    this.#rung.resolve(undefined);
+  }
+
+  reset(): void {
+    this.#rung = Promise.withResolvers<undefined>();
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    const timeout = new AbortController();
+    await Promise.race([this.#rung.promise, pause(this.#pollMs, undefined, { signal: AbortSignal.any([signal, timeout.signal]) }).catch(() => undefined)]);
+    timeout.abort();
+  }
+}
+
+async function pruneUntilStopped(database: AnyDatabase, options: OutboxStreamOptions, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    await pause(options.pruneEveryMs ?? 10_000, undefined, { signal: stop, ref: false }).catch(() => undefined);
+    for (const topic of options.topics) {
+      try {
+        let pruned = 0;
+        for (let went = PRUNE_ROWS; went === PRUNE_ROWS && !stop.aborted; pruned += went) {
+          went = await pruneTopic(database, topic, options.keepMs ?? 60_000, topic.retentionMs ?? DEFAULT_RETENTION_MS, PRUNE_ROWS);
+        }
+        if (pruned > 0 && database.kind === 'pglite') await sql`vacuum storage.outbox`.execute(database.kysely); // it has no autovacuum
+      } catch (error) {
+        if (!stop.aborted) options.onError?.(error, { topic: topic.name, group: 'prune' });
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { sql } from 'kysely';
+import type { AnyDatabase } from '../database/database.ts';
+import { migrate, type Migration } from '../database/migrate.ts';
+
+/** The tables of this package, in the PostgreSQL schema `storage` of every database that publishes or counts messages. */
+export const storageMigrations: readonly Migration[] = [
+  {
+    id: '0001-stream',
+    async up(tx) {
+      // A row's place in commit order is (xid, position): positions alone are taken before the commit, and a reader that passed 7 would never see a 6 committed later.
+      await sql`create table storage.outbox (
+        topic text not null,
+        xid xid8 not null default pg_current_xact_id(),
+        position int8 not null generated always as identity,
+        key text not null,
+        id text not null,
+        payload bytea not null,
+        created_at timestamptz not null default clock_timestamp(),
+        primary key (topic, xid, position))`.execute(tx);
+      await sql`create table storage.stream_cursor (
+        topic text not null,
+        consumer_group text not null,
+        xid xid8 not null default '0',
+        position int8 not null default 0,
+        moved_at timestamptz not null default clock_timestamp(),
+        primary key (topic, consumer_group))`.execute(tx);
+      await sql`create table storage.dead_letter (
+        topic text not null,
+        consumer_group text not null,
+        id text not null,
+        key text not null,
+        payload bytea not null,
+        reason text not null,
+        received_at timestamptz not null default clock_timestamp(),
+        primary key (topic, consumer_group, id))`.execute(tx);
+      await sql`create table storage.inbox (
+        consumer text not null,
+        id text not null,
+        received_at timestamptz not null default clock_timestamp(),
+        primary key (consumer, id))`.execute(tx);
+    },
+  },
+];
+
+/** Creates what is missing of the tables of this package. */
+export async function migrateStorage(database: AnyDatabase): Promise<void> {
+  await migrate(database, 'storage', storageMigrations);
+}
