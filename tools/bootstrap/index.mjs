@@ -6,12 +6,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory, withLock } from './cache.mjs';
 import { ensureDependencies, hasDependencies } from './dependencies.mjs';
+import { relaunch } from './relaunch.mjs';
 import { createReport, SetupError } from './report.mjs';
 import { ensureNodePackage, runsSources } from './runtime.mjs';
 import { ensureTensorFlow, hasTensorFlow, tensorflowFlavour, tensorflowKey } from './tensorflow.mjs';
-
-export { relaunch, runInPlace } from './relaunch.mjs';
-export { runsSources } from './runtime.mjs';
 
 /** The folder of this clone. */
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -44,7 +42,7 @@ export async function setUp({ report = createReport(), env = process.env } = {})
  * @param {{report?: ReturnType<typeof createReport>}} [options]
  * @returns {Promise<{node: string, env: NodeJS.ProcessEnv}>} its binary, and an environment with it first on PATH
  */
-export async function findRuntime({ report = createReport() } = {}) {
+async function findRuntime({ report = createReport() } = {}) {
   if (runsSources(process.versions.node)) {
     return { node: process.execPath, env: withFirstOnPath(path.dirname(process.execPath)) };
   }
@@ -57,6 +55,23 @@ export async function findRuntime({ report = createReport() } = {}) {
 function withFirstOnPath(bin) {
   const before = process.env['PATH'] ?? '';
   return { ...process.env, PATH: before.split(path.delimiter)[0] === bin ? before : `${bin}${path.delimiter}${before}` };
+}
+
+/**
+ * Runs a script's task on a Node that runs the sources: in this process where its own will do, else by starting the script again under the
+ * pinned one. A failed set-up is printed in one line, anything else with its stack; both leave the exit code 1.
+ * @param {string} url `import.meta.url` of the script
+ * @param {(runtime: {node: string, env: NodeJS.ProcessEnv}, report: ReturnType<typeof createReport>) => Promise<void>} task
+ */
+export async function onRuntime(url, task) {
+  const report = createReport();
+  try {
+    const runtime = await findRuntime({ report });
+    if (runsSources(process.versions.node)) await task(runtime, report);
+    else await relaunch(runtime, [fileURLToPath(url), ...process.argv.slice(2)]);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 /** Prints a failed set-up in one line, anything else with its stack, and leaves the exit code 1. @param {unknown} error */

@@ -12,11 +12,6 @@ export function runsSources(version) {
   return major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 }
 
-/** Where the pinned runtime's binary is, or will be. @param {string} cache */
-export function nodeBinary(cache) {
-  return path.join(cache, 'node', `v${pins.node.version}`, 'bin', 'node');
-}
-
 /**
  * The pinned Node from npm, in the cache: binary and headers.
  * @param {string} cache

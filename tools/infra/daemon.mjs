@@ -47,15 +47,19 @@ export async function startDaemon({ name, command, args, log, timeoutMs, ready, 
   child.once('exit', (code, signal) => {
     ended = `ended with ${signal ?? `exit ${code}`}`;
   });
+  const abandon = () => child.kill('SIGKILL');
+  process.once('exit', abandon);
   const deadline = Date.now() + timeoutMs;
   while (ended === undefined && Date.now() < deadline) {
     if (child.pid !== undefined && (await ready())) {
+      process.off('exit', abandon);
       child.unref();
       return child.pid;
     }
     await sleep(50);
   }
-  if (ended === undefined && child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
+  process.off('exit', abandon);
+  if (ended === undefined) abandon();
   const tail = fs.readFileSync(log, 'utf8').trim().split('\n').slice(-15).join('\n  ');
   throw new SetupError(`${name} ${ended ?? `did not answer within ${timeoutMs / 1000} s`}; the end of ${log}:\n  ${tail}`);
 }

@@ -106,6 +106,7 @@ const JVM = [
   '-Xms128m',
   '-Xmx384m',
   '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
   '-Xshare:auto',
   '-Djava.awt.headless=true',
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
@@ -130,7 +131,7 @@ export async function startKafka({ dir, port, cache = cacheDirectory(), report =
   fs.writeFileSync(config, settings({ data, ...ports }));
   const classpath = ['-cp', path.join(jars, '*')];
   if (!fs.existsSync(path.join(data, 'meta.properties'))) {
-    await run(java, [...JVM, '-XX:TieredStopAtLevel=1', ...classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', config], {
+    await run(java, [...JVM, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', config], {
       failed: 'Kafka could not format its folder',
     });
   }

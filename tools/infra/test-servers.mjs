@@ -1,0 +1,71 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { kafkaAvailability, startKafka } from './kafka.mjs';
+import { postgresAvailability, startPostgres } from './postgres.mjs';
+
+/**
+ * One Kafka and one PostgreSQL for a whole test run, each only where its address is not given already. Tests read
+ * `NAT_TEST_KAFKA` (host:port) and `NAT_TEST_POSTGRES` (a URL), and skip without them; the reasons are here.
+ * @param {{report: import('../bootstrap/report.mjs').Report}} options
+ * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
+ */
+export async function startTestServers({ report }) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nat-test-servers-'));
+  fs.chmodSync(folder, 0o755); // PostgreSQL may run as another user
+  /** @type {Record<string, string>} */
+  const env = {};
+  /** @type {string[]} */
+  const reasons = [];
+  /** @type {{pid: number, stop: () => Promise<void>}[]} */
+  const servers = [];
+  const kill = () => {
+    for (const { pid } of servers) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has ended already
+      }
+    }
+  };
+  process.once('exit', kill);
+  const interrupt = () => process.exit(1); // by way of `kill`, which a signal alone would pass by
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, interrupt);
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    process.off('exit', kill);
+    fs.rmSync(folder, { recursive: true, force: true });
+  };
+
+  const kafka = async () => {
+    if (process.env['NAT_TEST_KAFKA']) return;
+    const unavailable = await kafkaAvailability();
+    if (unavailable !== undefined) {
+      reasons.push(`tests that need Kafka are skipped: ${unavailable}`);
+      return;
+    }
+    const broker = await startKafka({ dir: path.join(folder, 'kafka'), report });
+    servers.push(broker);
+    env['NAT_TEST_KAFKA'] = broker.address;
+  };
+  const postgres = async () => {
+    if (process.env['NAT_TEST_POSTGRES']) return;
+    const unavailable = postgresAvailability();
+    if (unavailable !== undefined) {
+      reasons.push(`tests that need PostgreSQL are skipped: ${unavailable}`);
+      return;
+    }
+    const server = await startPostgres({ dir: path.join(folder, 'postgres') });
+    servers.push(server);
+    env['NAT_TEST_POSTGRES'] = server.url;
+  };
+  const outcomes = await Promise.allSettled([kafka(), postgres()]);
+  for (const signal of signals) process.off(signal, interrupt);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) {
+    await stop();
+    throw failed.reason;
+  }
+  return { env, reasons, stop };
+}
