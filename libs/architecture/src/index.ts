@@ -46,3 +46,32 @@ export { writeDot, type DotOptions } from './dot.ts';
 export { writeSvg, type SvgOptions } from './svg.ts';
 export { drawTerminal, type TerminalOptions } from './terminal.ts';
 export { formatArchitecture, readArchitecture, type ArchitectureText } from './text.ts';
+export type {
+  Activation,
+  AuxiliaryHead,
+  ConvLayer,
+  FactorizedReduceLayer,
+  Network,
+  NetworkHead,
+  PlacedBlock,
+  PlacedCell,
+  PlacedEdge,
+  PreprocessLayer,
+  ResidualReduction,
+} from './network.ts';
+export { MAX_LAYERS, placeNetwork, resolvePlacement, type ResolvedPlacement } from './placement.ts';
+export {
+  architectureCost,
+  auxiliaryCost,
+  edgeCosts,
+  layerCost,
+  networkCost,
+  placedEdgeComputes,
+  placedEdgeCost,
+  profileNetwork,
+  runningOrder,
+  supernetArchitecture,
+  type NetworkProfile,
+  type ProfiledCell,
+  type ProfiledEdge,
+} from './cost.ts';

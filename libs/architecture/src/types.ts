@@ -119,6 +119,8 @@ export interface PlacementOptions {
   readonly imageSize?: number;
   /** @default 10, 1000 for imagenet */
   readonly classes?: number;
+  /** Supernet: which nodes count in the concatenation; the others are multiplied by 0. @default 'loose-ends' for cells with that output rule, else 'all-nodes' */
+  readonly supernetOutput?: 'all-nodes' | 'loose-ends';
 }
 
 /** Params: numbers. MACs: one image, convolutions and linear layers, as the official counter. Peak: bytes, see cost.ts. */

@@ -2,7 +2,7 @@
 import { DomainError } from '@nat/errors';
 import type { FieldViolation } from '@nat/errors';
 import { isEvenPool, isPrimitiveName } from './operations.ts';
-import { explicitShapes } from './shapes.ts';
+import { explicitShapes, outputNodes } from './shapes.ts';
 import type { ExplicitSkeleton } from './shapes.ts';
 import type { Architecture, Cell, Edge, Skeleton } from './types.ts';
 
