@@ -4,17 +4,10 @@
  * needed (progress on standard error), starts again under a newer Node when this one cannot run the sources, and hands over to src/main.ts.
  */
 import module from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { fail, findRuntime, isSetUp, relaunch, runsSources, setUp } from '../../../tools/bootstrap/index.mjs';
+import { isSetUp, onRuntime, setUp } from '../../../tools/bootstrap/index.mjs';
 
-try {
-  if (runsSources(process.versions.node)) {
-    module.enableCompileCache?.();
-    if (!isSetUp()) await setUp({ env: (await findRuntime()).env });
-    await import('../src/main.ts');
-  } else {
-    await relaunch(await findRuntime(), [fileURLToPath(import.meta.url), ...process.argv.slice(2)]);
-  }
-} catch (error) {
-  fail(error);
-}
+await onRuntime(import.meta.url, async ({ env }, report) => {
+  module.enableCompileCache();
+  if (!isSetUp()) await setUp({ env, report });
+  await import('../src/main.ts');
+});
