@@ -7,7 +7,6 @@ import {
   createClientFactory,
   Metadata,
   waitForChannelReady,
-  type CallOptions,
   type Client,
   type ClientMiddleware,
   type TsProtoServiceDefinition,
@@ -153,7 +152,7 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
   const withRetries = factory.use(retries(options)).use(deadlines);
   return {
     address,
-    client: (definition, defaults = {}) => withRetries.create(definition, channel, { '*': defaults as CallOptions & CallSettings }),
+    client: (definition, defaults = {}) => withRetries.create(definition, channel, { '*': defaults }),
     waitUntilReady: async (timeoutMs) => {
       try {
         await waitForChannelReady(channel, new Date(Date.now() + timeoutMs));

@@ -1,4 +1,4 @@
-import { health } from '@nat/contracts';
+import type { health } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import type { ServiceCallContext } from './call-context.ts';
 
@@ -25,17 +25,20 @@ export function createHealth(services: readonly string[]): Health {
 
   /** Resolves at the next change of any state; rejects when the watcher leaves. */
   async function nextChange(signal: AbortSignal): Promise<void> {
-    const changed = Promise.withResolvers<void>();
+    const changed = Promise.withResolvers<undefined>();
     const onAbort = (): void => {
       changed.reject(signal.reason as Error);
     };
-    watchers.add(changed.resolve);
+    const wake = (): void => {
+      changed.resolve(undefined);
+    };
+    watchers.add(wake);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
       await changed.promise;
     } finally {
-      watchers.delete(changed.resolve);
+      watchers.delete(wake);
       signal.removeEventListener('abort', onAbort);
     }
   }

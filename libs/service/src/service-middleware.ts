@@ -17,6 +17,10 @@ export interface MiddlewareOptions {
   readonly draining: AbortSignal;
 }
 
+/** nice-grpc's type of handlers: unary ones return their response, streaming ones yield theirs. */
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- as nice-grpc has it
+type Responses<Response> = AsyncGenerator<Response, Response | void, undefined>;
+
 const drained = (): DomainError => new DomainError('UNAVAILABLE', 'the server is shutting down', { reason: 'SERVER_DRAINING' });
 
 /** A domain error for whatever was thrown. An unknown one becomes INTERNAL and says nothing of itself. */
@@ -51,10 +55,7 @@ async function* refuseEach<Message>(findings: DecodeFindings, messages: AsyncIte
 }
 
 /** Ends a stream of responses as soon as `signal` aborts, also while the handler waits for its next one. */
-async function* until<Response>(
-  signal: AbortSignal,
-  responses: AsyncGenerator<Response, Response | void, undefined>,
-): AsyncGenerator<Response, void, undefined> {
+async function* until<Response>(signal: AbortSignal, responses: Responses<Response>): AsyncGenerator<Response, void, undefined> {
   const stop = Promise.withResolvers<never>();
   // Never unhandled: it is raced below, or nobody waits for it any more.
   stop.promise.catch(() => undefined);
@@ -80,7 +81,7 @@ async function* handle<Request, Response>(
   call: ServerMiddlewareCall<Request, Response, ServiceContext>,
   context: CallContext & ServiceContext,
   findings: DecodeFindings,
-): AsyncGenerator<Response, Response | void, undefined> {
+): Responses<Response> {
   if (!call.responseStream) {
     if (!call.requestStream) {
       refuse(findings, call.request);

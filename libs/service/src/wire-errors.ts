@@ -4,7 +4,7 @@
  */
 import { rpc } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
-import { ClientError, type Metadata } from 'nice-grpc-common';
+import type { ClientError, Metadata, Status } from 'nice-grpc-common';
 import { STATUS_OF_KIND, kindOfStatus } from './status.ts';
 
 export const STATUS_DETAILS_KEY = 'grpc-status-details-bin';
@@ -44,7 +44,7 @@ function badRequestWithin(violations: readonly FieldViolation[], budget: number)
 
 /** What goes into the call's status and trailer. */
 export interface WireError {
-  readonly code: number;
+  readonly code: Status;
   readonly message: string;
   readonly details: Uint8Array;
 }
