@@ -1,0 +1,266 @@
+/**
+ * REINFORCE (Williams 1992) with an entropy bonus, over a batch of trials: transforms of given architectures and the
+ * rewards they earned.
+ *
+ *     loss = mean over trials of [ - A_t log pi(actions_t | architecture_t) - coefficient H_t ]
+ *     log pi = sum of the log-probabilities of the decisions, each given the earlier ones (masks depend on them)
+ *     H      = sum of the entropies of those same conditionals
+ */
+import { DomainError } from '@nat/errors';
+import {
+  adamStep,
+  gatherRows,
+  loadTensorflow,
+  type AdamState,
+  type HostTensor,
+  type Tensor,
+  type Tensor2D,
+  type Tensorflow,
+  type TensorflowOptions,
+} from '@nat/nn';
+import { advantages, scaleAdvantages, type Rewards } from './baseline.ts';
+import type { PolicyCheckpoint } from './checkpoint.ts';
+import type { PolicyConfig } from './config.ts';
+import { allowedAlong, type Budget } from './masks.ts';
+import { learningRateAt, type Hyperparameters } from './presets.ts';
+import { PROBABILITY_FLOOR } from './probability.ts';
+import { candidateScores } from './scores.ts';
+import type { Subject } from './subject.ts';
+
+/** A transform that was evaluated. */
+export interface Trial extends Rewards {
+  readonly subject: Subject;
+  /** As `Draw.actions`. */
+  readonly actions: ArrayLike<number>;
+  /** The budget it was drawn under. @default none */
+  readonly budget?: Budget;
+}
+
+/** What one step did. */
+export interface StepStats {
+  /** Updates made, this one included. */
+  readonly step: number;
+  readonly loss: number;
+  /** Mean over trials. */
+  readonly meanReward: number;
+  /** Mean over trials, before normalisation and clipping. */
+  readonly meanAdvantage: number;
+  /** Mean over trials of the summed entropies of its decisions, nats. */
+  readonly entropy: number;
+  /** Mean over trials of log pi(actions). */
+  readonly logProb: number;
+  /** Euclidean norm over all parameters, weight decay not included. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** After the step. */
+  readonly baseline: number;
+}
+
+/** Decisions of a batch, padded to the widest one. Each row is one decision of one trial. */
+interface DecisionTable {
+  readonly decisions: number;
+  readonly width: number;
+  /** Row of every candidate in the batch's scores. [decisions * width] */
+  readonly candidate: Int32Array;
+  /** 1 where the candidate was allowed. [decisions * width] */
+  readonly allowed: Float32Array;
+  /** 1 at the action taken. [decisions * width] */
+  readonly taken: Float32Array;
+  /** Trial of each decision. [decisions] */
+  readonly trial: Int32Array;
+}
+
+/** What a batch's loss is made of, beside the parameters. */
+export interface PreparedBatch {
+  /** Distinct architectures, in the order of their first trial. */
+  readonly subjects: readonly Subject[];
+  readonly table: DecisionTable;
+}
+
+/** Lays out the decisions of all trials; forced decisions (one allowed candidate) have probability 1 and are left out. */
+export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
+  const offsets = new Map<Subject, number>();
+  let candidates = 0;
+  let width = 1;
+  for (const { subject } of trials) {
+    if (offsets.has(subject)) continue;
+    offsets.set(subject, candidates);
+    candidates += subject.candidateStart[subject.decisions.length]!;
+    for (const { targets } of subject.decisions) width = Math.max(width, targets.length);
+  }
+  const rows = trials.reduce((sum, { subject }) => sum + subject.decisions.length, 0);
+  const candidate = new Int32Array(rows * width);
+  const allowed = new Float32Array(rows * width);
+  const taken = new Float32Array(rows * width);
+  const trialOf = new Int32Array(rows);
+  let row = 0;
+  trials.forEach(({ subject, actions, budget }, trial) => {
+    const mask = allowedAlong(subject, actions, budget, `trials[${trial}]`);
+    const offset = offsets.get(subject)!;
+    subject.decisions.forEach(({ targets }, decision) => {
+      const start = subject.candidateStart[decision]!;
+      let choices = 0;
+      for (let k = 0; k < targets.length; k++) choices += mask[start + k]!;
+      if (choices < 2) return;
+      for (let k = 0; k < targets.length; k++) {
+        candidate[row * width + k] = offset + start + k;
+        allowed[row * width + k] = mask[start + k]!;
+      }
+      taken[row * width + actions[decision]!] = 1;
+      trialOf[row++] = trial;
+    });
+  });
+  const used = row * width;
+  const table = {
+    decisions: row,
+    width,
+    candidate: candidate.subarray(0, used),
+    allowed: allowed.subarray(0, used),
+    taken: taken.subarray(0, used),
+    trial: trialOf.subarray(0, row),
+  };
+  return { subjects: [...offsets.keys()], table };
+}
+
+/** Loss, summed log-probability and summed entropy of a batch (sums over trials), and the gradient of the loss. */
+export function lossAndGradients(
+  tf: Tensorflow,
+  config: PolicyConfig,
+  parameters: ReadonlyMap<string, HostTensor>,
+  { subjects, table }: PreparedBatch,
+  weights: Float64Array, // advantage / trials, by trial
+  entropyWeight: number, // coefficient / trials
+): { loss: number; logProb: number; entropy: number; gradients: Map<string, Float32Array> } {
+  const { decisions, width } = table;
+  if (decisions === 0) {
+    return { loss: 0, logProb: 0, entropy: 0, gradients: new Map([...parameters].map(([name, { data }]) => [name, new Float32Array(data.length)])) };
+  }
+  const result: { loss: number; logProb: number; entropy: number; gradients: Map<string, Float32Array> } = {
+    loss: 0,
+    logProb: 0,
+    entropy: 0,
+    gradients: new Map(),
+  };
+  tf.tidy(() => {
+    const names = [...parameters.keys()];
+    const tensors = names.map((name) => tf.tensor(parameters.get(name)!.data, [...parameters.get(name)!.shape]));
+    const scores = candidateScores(tf, config, subjects);
+    const candidate = tf.tensor1d(table.candidate, 'int32');
+    const allowed = tf.tensor2d(table.allowed, [decisions, width]);
+    const taken = tf.tensor2d(table.taken, [decisions, width]);
+    const weight = tf.tensor2d(Float32Array.from(table.trial, (trial) => weights[trial]!), [decisions, 1]); // prettier-ignore
+    const masked = allowed.sub(1).mul(1e9); // 0 where allowed, else -1e9
+    let sums: Tensor[] = [];
+
+    const loss = (...values: Tensor[]): Tensor => {
+      const s = scores(Object.fromEntries(names.map((name, i) => [name, values[i]!]))); // [candidates, 1]
+      const logits: Tensor2D = gatherRows(tf, s, candidate).reshape([decisions, width]).add(masked);
+      let logQ: Tensor;
+      let q: Tensor;
+      if (config.encoder === 'pair') {
+        q = tf.softmax(logits).add(PROBABILITY_FLOOR); // not renormalised, as in the official code
+        logQ = tf.log(q);
+      } else {
+        logQ = tf.logSoftmax(logits);
+        q = tf.exp(logQ);
+      }
+      const logPi = logQ.mul(taken).sum(1, true); // [decisions, 1]
+      const entropy = q.mul(logQ).mul(allowed).sum().neg();
+      sums = [tf.keep(logPi.sum()), tf.keep(entropy.clone())];
+      return logPi.mul(weight).sum().neg().sub(entropy.mul(entropyWeight));
+    };
+    const { value, grads } = tf.valueAndGrads(loss as Parameters<Tensorflow['valueAndGrads']>[0])(tensors);
+    result.loss = value.dataSync()[0]!;
+    [result.logProb, result.entropy] = sums.map((sum) => sum.dataSync()[0]!) as [number, number];
+    tf.dispose(sums);
+    names.forEach((name, i) => result.gradients.set(name, grads[i]!.dataSync() as Float32Array));
+  });
+  return result;
+}
+
+/** Learns one policy. On CPU, with the thread count given, the same trials in the same order give the same bits. */
+export class Learner {
+  readonly #tf: Tensorflow;
+  readonly #config: PolicyConfig;
+  readonly #hyperparameters: Hyperparameters;
+  readonly #parameters: ReadonlyMap<string, HostTensor>;
+  #adam: AdamState;
+  #baseline: number;
+
+  private constructor(tf: Tensorflow, checkpoint: PolicyCheckpoint, hyperparameters: Hyperparameters) {
+    this.#tf = tf;
+    this.#config = checkpoint.config;
+    this.#hyperparameters = hyperparameters;
+    this.#parameters = copyParameters(checkpoint.parameters);
+    this.#adam = { step: checkpoint.step, moments: copyMoments(checkpoint.moments) };
+    this.#baseline = checkpoint.baseline;
+  }
+
+  /** A learner that continues from the checkpoint exactly. */
+  static async restore(checkpoint: PolicyCheckpoint, hyperparameters: Hyperparameters, tensorflowOptions: TensorflowOptions = {}): Promise<Learner> {
+    const tf = loadTensorflow(tensorflowOptions);
+    await tf.ready();
+    return new Learner(tf, checkpoint, hyperparameters);
+  }
+
+  /** Updates made so far, the checkpoint's included. */
+  get updates(): number {
+    return this.#adam.step;
+  }
+
+  /**
+   * One Adam update on the mean loss of the trials.
+   * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward that is not finite, actions that the subject does not allow
+   */
+  step(trials: readonly Trial[]): StepStats {
+    if (trials.length === 0) throw DomainError.invalid('trials', 'a step needs at least one', 'EMPTY_BATCH');
+    trials.forEach(({ reward, greedyReward = 0 }, i) => {
+      if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
+    });
+    const { advantageNormalization = 'none', advantageClip, entropy: coefficient, weightDecay, betas, epsilon } = this.#hyperparameters;
+    const batch = prepareBatch(trials);
+    const { advantages: raw, baseline } = advantages(this.#hyperparameters.baseline, this.#baseline, this.updates, trials);
+    const scaled = scaleAdvantages(raw, advantageNormalization, advantageClip);
+    const count = trials.length;
+    const weights = scaled.map((advantage) => advantage / count);
+    const { loss, logProb, entropy, gradients } = lossAndGradients(this.#tf, this.#config, this.#parameters, batch, weights, coefficient / count);
+
+    const learningRate = learningRateAt(this.#hyperparameters, this.updates);
+    const data = new Map([...this.#parameters].map(([name, tensor]) => [name, tensor.data]));
+    this.#adam = adamStep(data, gradients, this.#adam, { learningRate, betas, weightDecay, ...(epsilon === undefined ? {} : { epsilon }) });
+    this.#baseline = baseline;
+
+    let squares = 0;
+    for (const gradient of gradients.values()) for (const value of gradient) squares += value * value;
+    return {
+      step: this.updates,
+      loss,
+      meanReward: trials.reduce((sum, { reward }) => sum + reward, 0) / count,
+      meanAdvantage: raw.reduce((sum, value) => sum + value, 0) / count,
+      entropy: entropy / count,
+      logProb: logProb / count,
+      gradientNorm: Math.sqrt(squares),
+      learningRate,
+      baseline,
+    };
+  }
+
+  /** A copy of everything that the next step depends on. */
+  checkpoint(): PolicyCheckpoint {
+    return {
+      config: this.#config,
+      parameters: copyParameters(this.#parameters),
+      moments: copyMoments(this.#adam.moments),
+      step: this.updates,
+      baseline: this.#baseline,
+    };
+  }
+}
+
+function copyParameters(parameters: PolicyCheckpoint['parameters']): Map<string, HostTensor> {
+  return new Map([...parameters].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
+}
+
+function copyMoments(moments: PolicyCheckpoint['moments']): Map<string, { first: Float32Array; second: Float32Array }> {
+  return new Map([...moments].map(([name, { first, second }]) => [name, { first: first.slice(), second: second.slice() }]));
+}

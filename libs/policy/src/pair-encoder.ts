@@ -1,0 +1,98 @@
+/**
+ * The `pair` encoder: the official network, which sees a cell as nodes of exactly two operations (Guo et al., NeurIPS 2019,
+ * ArchTransformer in github.com/guoyongcs/NAT and NATv2). Parameter names and layouts are the official ones.
+ *
+ *     x_v     = [op_hidden(first op of v), op_hidden(second op of v)] ; node_hidden(0), node_hidden(1) for the cell inputs
+ *     x       = x W_emb^T + b_emb                                      emb_attn
+ *     h       = relu(A (x W_1) + b_1)                                  gc1, A[to, from] = number of edges (nulls count)
+ *     h       = A (h W_2) + b_2                                        gc2, not followed by a ReLU
+ *     logits  = h_v W_fc^T + b_fc, reshaped to [2, columns]            fc: one row for each of v's two edges
+ *
+ * Columns: null, same, skip_connect (`nat`), or one for each primitive (`nat++`). A has no self loops and is not normalised.
+ */
+import type { PrimitiveName, SchemeName } from '@nat/architecture';
+import { gatherRows, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
+import { normalInit, uniformInit, type Initializers, type Parameters } from './parameters.ts';
+
+/** Size of a pair encoder. The official defaults are 100 / 1024 / 100. */
+export interface PairConfig {
+  readonly encoder: 'pair';
+  readonly scheme: SchemeName;
+  /** The operations it knows, in the order of its embedding rows (and, for `nat++`, of its columns). */
+  readonly primitives: readonly PrimitiveName[];
+  /** Width of an operation's embedding. */
+  readonly embedding: number;
+  /** Width of a node's features. */
+  readonly features: number;
+  /** Width of the graph convolutions. */
+  readonly hidden: number;
+}
+
+/** Scores an edge has: its candidates are some of these. */
+export function pairColumns({ scheme, primitives }: PairConfig): number {
+  return scheme === 'nat' ? 3 : primitives.length;
+}
+
+/** Shapes and starting values of the parameters, by official name. */
+export function pairInitializers(config: PairConfig): Initializers {
+  const { embedding, features, hidden, primitives } = config;
+  const linear = (out: number, into: number): { weight: Initializers[string]; bias: Initializers[string] } => {
+    const bound = 1 / Math.sqrt(into);
+    return { weight: uniformInit([out, into], bound), bias: uniformInit([out], bound) };
+  };
+  const convolution = (into: number, out: number): { weight: Initializers[string]; bias: Initializers[string] } => {
+    const bound = 1 / Math.sqrt(out);
+    return { weight: uniformInit([into, out], bound), bias: uniformInit([out], bound) };
+  };
+  const modules = {
+    gc1: convolution(features, hidden),
+    gc2: convolution(hidden, hidden),
+    fc: linear(2 * pairColumns(config), hidden),
+    emb_attn: linear(features, 2 * embedding),
+  };
+  return {
+    ...Object.fromEntries(Object.entries(modules).flatMap(([name, { weight, bias }]) => [[`${name}.weight`, weight], [`${name}.bias`, bias]])), // prettier-ignore
+    'node_hidden.weight': normalInit([2, 2 * embedding]),
+    'op_hidden.weight': normalInit([primitives.length, embedding]),
+  };
+}
+
+/** Cells of any number as one graph. Node rows: the two inputs of every cell first, then every cell's own nodes. */
+export interface PairBatch {
+  readonly cells: number;
+  /** Own nodes of all cells. */
+  readonly nodes: number;
+  /** Embedding rows of each own node's first and second operation. int32 [nodes] */
+  readonly first: Tensor1D;
+  readonly second: Tensor1D;
+  /** Node rows of each edge. int32 [2 nodes] */
+  readonly from: Tensor1D;
+  readonly to: Tensor1D;
+}
+
+/** What the network computes on the way, named as in the official code. */
+export interface PairActivations {
+  readonly hidden: Tensor2D; // [2 cells + nodes, 2 embedding]
+  readonly x: Tensor2D; // [2 cells + nodes, features]
+  readonly gc1: Tensor2D; // [2 cells + nodes, hidden], before its ReLU
+  readonly gc2: Tensor2D; // [2 cells + nodes, hidden]
+  readonly logits: Tensor2D; // [2 nodes, columns]
+}
+
+/** The forward pass. */
+export function pairForward(tf: Tensorflow, config: PairConfig, parameters: Parameters, batch: PairBatch): PairActivations {
+  const matrix = (name: string): Tensor2D => parameters[`${name}.weight`] as Tensor2D;
+  const bias = (name: string): Tensor1D => parameters[`${name}.bias`] as Tensor1D;
+  const rows = 2 * batch.cells + batch.nodes;
+  const adjacent = (y: Tensor2D): Tensor2D => segmentSum(tf, gatherRows(tf, y, batch.from), batch.to, rows); // A y
+
+  const inputs = tf.tile(matrix('node_hidden'), [batch.cells, 1]); // [2 cells, 2 embedding]
+  const operations = tf.concat2d([gatherRows(tf, matrix('op_hidden'), batch.first), gatherRows(tf, matrix('op_hidden'), batch.second)], 1);
+  const hidden = tf.concat2d([inputs, operations], 0);
+  const x: Tensor2D = tf.matMul(hidden, matrix('emb_attn'), false, true).add(bias('emb_attn'));
+  const gc1: Tensor2D = adjacent(tf.matMul(x, matrix('gc1'))).add(bias('gc1'));
+  const gc2: Tensor2D = adjacent(tf.matMul(gc1.relu(), matrix('gc2'))).add(bias('gc2'));
+  const own = tf.slice2d(gc2, [2 * batch.cells, 0], [batch.nodes, config.hidden]);
+  const logits: Tensor2D = tf.matMul(own, matrix('fc'), false, true).add(bias('fc'));
+  return { hidden, x, gc1, gc2, logits: logits.reshape([2 * batch.nodes, pairColumns(config)]) };
+}

@@ -1,0 +1,55 @@
+import type { BaselineOptions } from './baseline.ts';
+
+/** How a policy learns. */
+export interface Hyperparameters {
+  readonly learningRate: number;
+  /**
+   * `cosine`: a linear warm-up over `warmup` updates, then half a cosine down to 2 % at update `steps`.
+   * @default constant
+   */
+  readonly schedule?: { readonly kind: 'constant' } | { readonly kind: 'cosine'; readonly warmup: number; readonly steps: number };
+  /** Adam's decays. */
+  readonly betas: readonly [number, number];
+  /** @default 1e-8 */
+  readonly epsilon?: number;
+  /** L2, into the gradient. */
+  readonly weightDecay: number;
+  /** Coefficient of the summed entropies of a trial's decisions. */
+  readonly entropy: number;
+  readonly baseline: BaselineOptions;
+  /** Divide a batch's advantages by their root mean square. @default 'none' */
+  readonly advantageNormalization?: 'none' | 'rms';
+  /** Bound of the advantages after normalisation. @default none */
+  readonly advantageClip?: number;
+}
+
+/** Learning rate of the update after `step` earlier ones. */
+export function learningRateAt({ learningRate, schedule }: Hyperparameters, step: number): number {
+  if (schedule?.kind !== 'cosine') return learningRate;
+  const warm = Math.min(1, (step + 1) / Math.max(1, schedule.warmup));
+  const phase = Math.min(1, step / Math.max(1, schedule.steps));
+  return learningRate * warm * (0.02 + 0.98 * 0.5 * (1 + Math.cos(Math.PI * phase)));
+}
+
+/** Named settings. */
+export const presets = {
+  /** The paper's and the official code's. */
+  nat: {
+    learningRate: 3e-4,
+    betas: [0.5, 0.999],
+    weightDecay: 5e-4,
+    entropy: 0.003,
+    baseline: { kind: 'moving-average-official', decay: 0.99 },
+  },
+  /** Tuned for the `edge` encoder where a reward is a look-up: 500 steps of 512 trials. Set `schedule.steps` to the steps planned. */
+  tabular: {
+    learningRate: 2e-3,
+    schedule: { kind: 'cosine', warmup: 20, steps: 500 },
+    betas: [0.9, 0.999],
+    weightDecay: 0,
+    entropy: 0.003,
+    baseline: { kind: 'self-critical' },
+    advantageNormalization: 'rms',
+    advantageClip: 3,
+  },
+} as const satisfies Record<string, Hyperparameters>;

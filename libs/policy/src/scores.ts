@@ -1,0 +1,71 @@
+/** One way to score candidates with either encoder under TensorFlow. */
+import { gatherRows, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
+import type { PolicyConfig } from './config.ts';
+import { edgeScores } from './edge-encoder.ts';
+import { batchGraphs } from './graph.ts';
+import { pairColumns, pairForward, type PairBatch, type PairConfig } from './pair-encoder.ts';
+import { pairColumnOf, pairRows, type PairRows } from './pair-graph.ts';
+import type { Parameters } from './parameters.ts';
+import type { Subject } from './subject.ts';
+
+/**
+ * Scores of all candidates of the subjects, one subject's after the other's, as a function of the parameters.
+ * The batch's own tensors are made once, here. -> [candidates, 1]
+ * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE, where a pair policy cannot read a subject
+ */
+export function candidateScores(tf: Tensorflow, config: PolicyConfig, subjects: readonly Subject[]): (parameters: Parameters) => Tensor2D {
+  if (config.encoder === 'edge') {
+    const batch = batchGraphs(
+      tf,
+      subjects.map(({ graph }) => graph),
+    );
+    return (parameters) => edgeScores(tf, config, parameters, batch);
+  }
+  const rows = subjects.map((subject) => pairRows(subject, config));
+  const batch = pairBatch(tf, rows);
+  const columns = pairColumns(config);
+  const place = tf.tensor1d(placesOfCandidates(subjects, rows, config, columns), 'int32');
+  return (parameters) => {
+    const { logits } = pairForward(tf, config, parameters, batch); // [2 nodes, columns]
+    return gatherRows(tf, logits.reshape([-1, 1]), place);
+  };
+}
+
+/** Where each candidate's score lies in the flattened logits. */
+function placesOfCandidates(subjects: readonly Subject[], rows: readonly PairRows[], config: PairConfig, columns: number): Int32Array {
+  const places: number[] = [];
+  let offset = 0;
+  subjects.forEach((subject, s) => {
+    const { logitRowOfDecision, nodes } = rows[s]!;
+    subject.decisions.forEach((decision, d) => {
+      decision.targets.forEach((_, k) => places.push((offset + logitRowOfDecision[d]!) * columns + pairColumnOf(config, subject.mode, decision, k)));
+    });
+    offset += 2 * nodes;
+  });
+  return Int32Array.from(places);
+}
+
+function pairBatch(tf: Tensorflow, rows: readonly PairRows[]): PairBatch {
+  const cells = rows.reduce((sum, { cells: count }) => sum + count, 0);
+  const nodes = rows.reduce((sum, { nodes: count }) => sum + count, 0);
+  const first = new Int32Array(nodes);
+  const second = new Int32Array(nodes);
+  const from = new Int32Array(2 * nodes);
+  const to = new Int32Array(2 * nodes);
+  let cellOffset = 0;
+  let nodeOffset = 0;
+  for (const part of rows) {
+    first.set(part.first, nodeOffset);
+    second.set(part.second, nodeOffset);
+    // Inputs of all cells come first, then own nodes: an index below 2 cells is an input of this part.
+    const shift = (row: number): number => (row < 2 * part.cells ? row + 2 * cellOffset : row - 2 * part.cells + 2 * cells + nodeOffset);
+    for (let e = 0; e < 2 * part.nodes; e++) {
+      from[2 * nodeOffset + e] = shift(part.from[e]!);
+      to[2 * nodeOffset + e] = shift(part.to[e]!);
+    }
+    cellOffset += part.cells;
+    nodeOffset += part.nodes;
+  }
+  const index = (values: Int32Array): Tensor1D => tf.tensor1d(values, 'int32');
+  return { cells, nodes, first: index(first), second: index(second), from: index(from), to: index(to) };
+}
