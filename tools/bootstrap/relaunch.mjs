@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import os from 'node:os';
+import fs from 'node:fs';
 
 /**
- * Runs a program in this process's place: same standard streams, same exit code, same signals. Resolves when it has ended.
+ * Runs a program in this process's place: same standard streams, same signals. Resolves when it has ended.
  * @param {string} command
  * @param {string[]} args
  * @param {{env?: NodeJS.ProcessEnv, cwd?: string}} [options]
- * @returns {Promise<number>} the exit code, as a shell would give it: 128 and the number for a signal
+ * @returns {Promise<{code: number, signal: NodeJS.Signals | null}>} how it ended; where a signal ended it, `code` is 1
  */
 export function runInPlace(command, args, options = {}) {
   return new Promise((resolve, reject) => {
@@ -30,19 +30,21 @@ export function runInPlace(command, args, options = {}) {
     });
     child.once('exit', (code, signal) => {
       release();
-      resolve(signal === null ? (code ?? 1) : 128 + os.constants.signals[signal]);
+      resolve({ code: code ?? 1, signal });
     });
   });
 }
 
 /**
- * Starts a script of this project again under another Node and ends as it ends, by the same signal where it was one.
+ * Starts a script of this project again under another Node and ends as it ends, by the same signal where it was one. A SIGKILL cannot be passed
+ * on, so the kernel is asked to (Linux with util-linux): whoever kills this process does not leave the one that does the work behind.
  * @param {{node: string, env: NodeJS.ProcessEnv}} runtime
  * @param {string[]} args the script and its arguments
  */
 export async function relaunch(runtime, args) {
-  const code = await runInPlace(runtime.node, args, { env: runtime.env });
-  const signal = Object.entries(os.constants.signals).find(([, number]) => 128 + number === code)?.[0];
-  if (signal !== undefined && code > 128) process.kill(process.pid, signal);
+  const setpriv = process.platform === 'linux' && (process.env['PATH'] ?? '').split(':').some((folder) => fs.existsSync(`${folder}/setpriv`));
+  const command = [...(setpriv ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []), runtime.node, ...args];
+  const { code, signal } = await runInPlace(command[0] ?? '', command.slice(1), { env: runtime.env });
+  if (signal !== null) process.kill(process.pid, signal);
   process.exitCode = code;
 }

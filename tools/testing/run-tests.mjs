@@ -20,7 +20,7 @@ export async function runTests({ node, args, env }) {
   try {
     const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
     const reporters = ['--reporter=default', `--reporter=${path.join(root, 'tools', 'testing', 'counting-reporter.mjs')}`];
-    const code = await runInPlace(node, [vitest, 'run', ...reporters, ...args], { cwd: root, env: { ...env, NAT_TEST_COUNTS: file } });
+    const { code } = await runInPlace(node, [vitest, 'run', ...reporters, ...args], { cwd: root, env: { ...env, NAT_TEST_COUNTS: file } });
     /** @type {Counts} */
     const counts = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
     return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
