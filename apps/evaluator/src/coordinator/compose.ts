@@ -1,0 +1,48 @@
+import { evaluation } from '@nat/contracts';
+import { bindService, type BoundService, type Logger } from '@nat/service';
+import { migrate, migrateStorage, type AnyDatabase, type BlobStore, type Database } from '@nat/storage';
+import type { Registry } from 'prom-client';
+import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
+import { startCoordinator } from './coordinator.ts';
+import { createEvaluationHandlers } from './grpc/evaluation-handlers.ts';
+import { createWorkerHandlers } from './grpc/worker-handlers.ts';
+import { evaluatorMigrations } from './queue/migrations.ts';
+import type { EvaluatorTables } from './queue/tables.ts';
+
+export interface EvaluatorOptions {
+  /** Stays open when the evaluator closes. */
+  readonly database: AnyDatabase;
+  readonly logger: Logger;
+  /** @default DEFAULT_COORDINATOR_CONFIG */
+  readonly config?: Partial<CoordinatorConfig>;
+  /** Where workers put weights; with it, outcomes that name missing weights are refused. */
+  readonly blobs?: BlobStore;
+  /** Where the coordinator's measures are registered. */
+  readonly registry?: Registry;
+}
+
+export interface Evaluator {
+  /** EvaluationService and WorkerService, for a server. */
+  readonly services: readonly BoundService[];
+  /** Answers waiting workers and ends background work. Call it before the server drains. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The evaluation coordinator on a database: migrates its tables, starts its reaper, gives its services. Outcomes are published through the outbox on
+ * `OUTCOME_TOPIC`; whoever owns the stream relays them.
+ */
+export async function composeEvaluator({ database, logger, config: overrides = {}, blobs, registry }: EvaluatorOptions): Promise<Evaluator> {
+  const config = { ...DEFAULT_COORDINATOR_CONFIG, ...overrides };
+  await migrateStorage(database);
+  await migrate(database, 'evaluator', evaluatorMigrations);
+  const tables: Database<EvaluatorTables> = database.as<EvaluatorTables>();
+  const coordinator = await startCoordinator({ database: tables, config, logger, registry });
+  return {
+    services: [
+      bindService(evaluation.EvaluationServiceDefinition, createEvaluationHandlers({ coordinator, database: tables, workerTimeoutMs: config.workerTimeoutMs })),
+      bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
+    ],
+    close: coordinator.close,
+  };
+}

@@ -1,0 +1,175 @@
+import type { evaluation } from '@nat/contracts';
+import type { Database } from '@nat/storage';
+import type { Logger } from '@nat/service';
+import type { Registry } from 'prom-client';
+import type { CoordinatorConfig } from './config.ts';
+import { createCoordinatorMetrics } from './coordinator-metrics.ts';
+import { createLongPoll } from './long-poll.ts';
+import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
+import { completeEvaluation, releaseLease, type Completion, type LockedEvaluation } from './queue/conclude.ts';
+import { leaseEvaluations, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
+import { countOpen } from './queue/read.ts';
+import { expireLeases, failIncapable } from './queue/reap.ts';
+import { submitEvaluations, type Submission } from './queue/submit.ts';
+import type { EvaluationState, EvaluatorTables } from './queue/tables.ts';
+import { registerWorker, seeWorker, seeWorkers, type WorkerRegistration } from './queue/workers.ts';
+
+/** Signalled when there may be something to lease. */
+const QUEUE_CHANNEL = 'evaluator_queue';
+
+export interface CoordinatorOptions {
+  readonly database: Database<EvaluatorTables>;
+  readonly config: CoordinatorConfig;
+  readonly logger: Logger;
+  readonly registry?: Registry | undefined;
+}
+
+export interface LeaseCallOptions {
+  readonly worker: string;
+  readonly maxCount: number;
+  readonly waitMs: number;
+  /** Empty: all that the worker registered. */
+  readonly kinds: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** The queue in operation: SQL, wake-ups, the reaper and the measures of one replica. Everything that must survive it is in the database. */
+export interface Coordinator {
+  readonly submit: (submissions: readonly Submission[]) => Promise<void>;
+  readonly register: (worker: WorkerRegistration) => Promise<void>;
+  readonly lease: (call: LeaseCallOptions) => Promise<LeasedEvaluation[]>;
+  readonly renew: (worker: string, leases: readonly LeaseReference[]) => Promise<Renewal>;
+  readonly complete: (lease: LeaseReference, outcome: evaluation.Outcome) => Promise<EvaluationState>;
+  readonly release: (lease: LeaseReference, resumeFrom: string) => Promise<void>;
+  readonly cancel: (name: string, reason: string) => Promise<void>;
+  readonly cancelSearch: (namespace: string, search: string, reason: string) => Promise<number>;
+  /** Answers waiting workers, ends the reaper; the database stays open. */
+  readonly close: () => Promise<void>;
+}
+
+/** Starts the coordinator on a migrated database. */
+export async function startCoordinator({ database, config, logger, registry }: CoordinatorOptions): Promise<Coordinator> {
+  const wakeWorkers = (): void => {
+    database.signal(QUEUE_CHANNEL);
+  };
+  const release = async (leases: readonly LeaseReference[]): Promise<void> => {
+    for (const { name, token } of leases) await releaseLease(database, { name, token, resumeFrom: '' });
+    metrics.requeued('released', leases.length);
+    wakeWorkers();
+  };
+  const longPoll = createLongPoll({
+    lease: (call) => leaseEvaluations(database, { ...call, maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs }),
+    giveBack: release,
+    pollMs: config.pollMs,
+    onError: (error) => {
+      logger.error({ err: error }, 'the queue could not be read');
+    },
+  });
+  const metrics = createCoordinatorMetrics({ registry, countOpen: () => countOpen(database), waitingWorkers: () => longPoll.waiting().length });
+  const stopListening = await database.listen(QUEUE_CHANNEL, longPoll.wake);
+  const notePoisoned = (rows: readonly LockedEvaluation[], cause: string): void => {
+    for (const { name, kind, running_ms: ms, attempt, worker } of rows) {
+      metrics.concluded(kind, 'POISONED', ms ?? 0);
+      logger.warn({ evaluation: name, attempt, worker, cause }, 'poisoned');
+    }
+  };
+
+  const startedAt = performance.now();
+  const reap = async (): Promise<void> => {
+    const uptimeMs = performance.now() - startedAt;
+    // Workers were cut off while no coordinator ran: they get one lease to come back before their work is given away.
+    if (uptimeMs >= config.leaseMs) {
+      const expired = await expireLeases(database);
+      metrics.requeued('expired', expired.queued);
+      notePoisoned(expired.poisoned, 'LEASE_EXPIRED');
+      if (expired.queued > 0) wakeWorkers();
+    }
+    await seeWorkers(database, longPoll.waiting());
+    if (config.noCapableWorkerMs > 0 && uptimeMs >= config.noCapableWorkerMs) {
+      for (const { name, kind, required } of await failIncapable(database, { graceMs: config.noCapableWorkerMs, workerTimeoutMs: config.workerTimeoutMs })) {
+        metrics.concluded(kind, 'FAILED', 0);
+        logger.warn({ evaluation: name, kind, required }, 'no capable worker');
+      }
+    }
+  };
+  const reaper = startRepeating(reap, config.reapMs, (error) => {
+    logger.error({ err: error }, 'reaping failed');
+  });
+
+  return {
+    submit: async (submissions) => {
+      if ((await submitEvaluations(database, submissions)) > 0) wakeWorkers();
+    },
+    register: async (worker) => {
+      const { queued, poisoned } = await registerWorker(database, worker);
+      metrics.requeued('worker-restarted', queued);
+      notePoisoned(poisoned, 'WORKER_RESTARTED');
+      if (queued > 0) wakeWorkers();
+      logger.info({ worker: worker.id, capabilities: worker.capabilities, kinds: worker.kinds, queued }, 'worker registered');
+    },
+    lease: async ({ worker, kinds: wanted, ...call }) => {
+      const { capabilities, kinds } = await seeWorker(database, worker);
+      const leased = await longPoll.wait({ ...call, worker, capabilities, kinds: wanted.length === 0 ? kinds : kinds.filter((kind) => wanted.includes(kind)) });
+      for (const { kind, waitedMs } of leased) metrics.leased(kind, waitedMs);
+      return leased;
+    },
+    renew: async (worker, leases) => {
+      await seeWorker(database, worker);
+      return renewLeases(database, { worker, leases, leaseMs: config.leaseMs });
+    },
+    complete: async ({ name, token }, outcome) => {
+      const completion: Completion = await completeEvaluation(database, {
+        name,
+        token,
+        outcome,
+        retry: { backoffMs: config.retryBackoffMs, maxBackoffMs: config.maxRetryBackoffMs },
+      });
+      if (completion.changed) {
+        if (completion.state === 'QUEUED') metrics.requeued('failed', 1);
+        else metrics.concluded(completion.kind, completion.state, completion.runningMs);
+        if (completion.state !== 'SUCCEEDED') logger.info({ evaluation: name, state: completion.state, outcome: outcome.result }, 'attempt ended');
+      }
+      return completion.state;
+    },
+    release: (lease, resumeFrom) =>
+      releaseLease(database, { ...lease, resumeFrom }).then(() => {
+        metrics.requeued('released', 1);
+        wakeWorkers();
+      }),
+    cancel: async (name, reason) => {
+      if (await cancelEvaluation(database, name, reason)) logger.info({ evaluation: name, reason }, 'cancelled');
+    },
+    cancelSearch: async (namespace, search, reason) => {
+      const cancelled = await cancelSearch(database, { namespace, search, reason });
+      logger.info({ search, reason, cancelled }, 'search cancelled');
+      return cancelled;
+    },
+    close: async () => {
+      await reaper.stop();
+      longPoll.close();
+      await stopListening();
+    },
+  };
+}
+
+/** Runs the work again and again with a pause between; `stop` waits for a run under way. */
+function startRepeating(work: () => Promise<void>, pauseMs: number, onError: (error: unknown) => void): { readonly stop: () => Promise<void> } {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const schedule = (): void => {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = work().catch(onError).then(schedule);
+    }, pauseMs);
+    timer.unref();
+  };
+  schedule();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

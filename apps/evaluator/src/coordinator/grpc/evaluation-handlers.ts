@@ -1,0 +1,110 @@
+import { evaluation } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import { decodePageToken, encodePageToken, pageSize as sizeOf } from '@nat/service';
+import type { Database } from '@nat/storage';
+import type { Coordinator } from '../coordinator.ts';
+import { listEvaluations, listObservations, readEvaluation, readEvaluations, type StoredEvaluation } from '../queue/read.ts';
+import type { Submission } from '../queue/submit.ts';
+import type { EvaluatorTables } from '../queue/tables.ts';
+import { incapability, liveAbilities, type WorkerAbilities } from '../queue/workers.ts';
+import { readSpecification } from '../specification.ts';
+import { z } from 'zod';
+import { readEvaluationFilter } from './evaluation-filter.ts';
+
+export interface EvaluationHandlersOptions {
+  readonly coordinator: Coordinator;
+  readonly database: Database<EvaluatorTables>;
+  readonly workerTimeoutMs: number;
+}
+
+/** EvaluationService: the side of the queue that asks. */
+export function createEvaluationHandlers({ coordinator, database, workerTimeoutMs }: EvaluationHandlersOptions): evaluation.EvaluationServiceImplementation {
+  const withReason = async (rows: readonly StoredEvaluation[]): Promise<evaluation.Evaluation[]> => {
+    const workers = rows.some(({ state }) => state === 'QUEUED') ? await liveAbilities(database, workerTimeoutMs) : [];
+    return rows.map((row) => toEvaluation(row, workers));
+  };
+
+  return {
+    submitEvaluations: async ({ parent, evaluations }) => {
+      const submissions = new Map<string, Submission>();
+      for (const [i, { evaluationId, spec }] of evaluations.entries()) {
+        const field = `evaluations[${i}]`;
+        if (spec === undefined) throw DomainError.invalid(`${field}.spec`, 'is required');
+        const name = `${parent}/evaluations/${evaluationId}`;
+        const specification = readSpecification(spec, `${field}.spec`);
+        if (specification.search !== '' && !specification.search.startsWith(`${parent}/`)) {
+          throw DomainError.invalid(`${field}.spec.search`, `is not in ${parent}`);
+        }
+        const same = submissions.get(name);
+        if (same !== undefined && same.specification.sha256 !== specification.sha256) {
+          throw DomainError.invalid(`${field}.evaluation_id`, `${evaluationId} is there twice with different specifications`);
+        }
+        submissions.set(name, { name, namespace: parent, specification });
+      }
+      await coordinator.submit([...submissions.values()]);
+      return { names: evaluations.map(({ evaluationId }) => `${parent}/evaluations/${evaluationId}`) };
+    },
+
+    getEvaluation: async ({ name }) => (await withReason([await readEvaluation(database, name)]))[0]!,
+
+    batchGetEvaluations: async ({ parent, names }) => {
+      for (const [i, name] of names.entries()) {
+        if (!name.startsWith(`${parent}/evaluations/`)) throw DomainError.invalid(`names[${i}]`, `is not in ${parent}`);
+      }
+      const found = new Map((await withReason(await readEvaluations(database, [...new Set(names)]))).map((one) => [one.name, one]));
+      return { evaluations: names.flatMap((name) => found.get(name) ?? []) };
+    },
+
+    listEvaluations: async ({ parent, pageSize, pageToken, filter }) => {
+      const scope = { list: 'evaluations', parent, filter };
+      const afterOrdinal = decodePageToken(pageToken, scope, z.int()) ?? 0;
+      const limit = sizeOf(pageSize);
+      const rows = await listEvaluations(database, { namespace: parent, ...readEvaluationFilter(filter), afterOrdinal, limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      return { evaluations: await withReason(page), nextPageToken: rows.length > limit && last !== undefined ? encodePageToken(last.ordinal, scope) : '' };
+    },
+
+    cancelEvaluation: async ({ name, reason }) => {
+      await coordinator.cancel(name, reason);
+      return (await withReason([await readEvaluation(database, name)]))[0]!;
+    },
+
+    cancelEvaluations: async ({ parent, search, reason }) => ({ cancelled: await coordinator.cancelSearch(parent, search, reason) }),
+
+    listObservations: async ({ parent, pageSize, pageToken }) => {
+      const scope = { list: 'observations', parent };
+      const [token, sequence] = decodePageToken(pageToken, scope, z.tuple([z.int(), z.int()])) ?? [0, -1];
+      const limit = sizeOf(pageSize);
+      const rows = await listObservations(database, { name: parent, after: { token, sequence }, limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        observations: page.map(({ metric, value, step, time, pairId, attempt }) => ({ metric, value, step, time, pairId, attempt })),
+        nextPageToken: rows.length > limit && last !== undefined ? encodePageToken([last.token, last.sequence], scope) : '',
+      };
+    },
+  };
+}
+
+function toEvaluation(row: StoredEvaluation, workers: readonly WorkerAbilities[]): evaluation.Evaluation {
+  return {
+    name: row.name,
+    spec: row.spec === null ? undefined : evaluation.EvaluationSpec.decode(row.spec),
+    state: `EVALUATION_STATE_${row.state}`,
+    attempt: row.attempt,
+    outcome: row.outcome === null ? undefined : evaluation.Outcome.decode(row.outcome),
+    createTime: row.create_time,
+    startTime: row.start_time ?? undefined,
+    endTime: row.end_time ?? undefined,
+    worker: row.worker,
+    observations: row.observations,
+    queueReason: row.state === 'QUEUED' ? queueReason(row, workers) : '',
+  };
+}
+
+function queueReason(row: StoredEvaluation, workers: readonly WorkerAbilities[]): string {
+  const why = incapability(workers, row);
+  if (why !== undefined) return `NO_CAPABLE_WORKER: ${why}`;
+  return row.last_error === '' ? '' : `RETRY: ${row.last_error}`;
+}

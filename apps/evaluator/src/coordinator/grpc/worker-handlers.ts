@@ -1,0 +1,96 @@
+import { evaluation } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import type { ServiceContext } from '@nat/service';
+import type { BlobStore, Database } from '@nat/storage';
+import type { CoordinatorConfig } from '../config.ts';
+import type { Coordinator } from '../coordinator.ts';
+import { appendObservations } from '../queue/read.ts';
+import type { EvaluatorTables } from '../queue/tables.ts';
+import { fromDuration, toDuration } from '../../wire-duration.ts';
+
+const MAX_WAIT_MS = 60_000;
+
+export interface WorkerHandlersOptions {
+  readonly coordinator: Coordinator;
+  readonly database: Database<EvaluatorTables>;
+  /** Where workers put weights; with it, an outcome that names a blob which is not there is refused. */
+  readonly blobs?: BlobStore | undefined;
+  readonly config: CoordinatorConfig;
+}
+
+/** WorkerService: the side of the queue that works. */
+export function createWorkerHandlers({ coordinator, database, blobs, config }: WorkerHandlersOptions): evaluation.WorkerServiceImplementation<ServiceContext> {
+  return {
+    registerWorker: async ({ workerId, capabilities, kinds, instance }) => {
+      await coordinator.register({ id: workerId, instance, capabilities: [...new Set(capabilities)].sort(), kinds: [...new Set(kinds)].sort() });
+      return { renewInterval: toDuration(config.renewMs), leaseDuration: toDuration(config.leaseMs) };
+    },
+
+    leaseEvaluations: async ({ workerId, maxCount, wait, kinds }, { signal, draining }) => {
+      const leased = await coordinator.lease({
+        worker: workerId,
+        maxCount,
+        waitMs: Math.min(MAX_WAIT_MS, Math.max(0, fromDuration(wait))),
+        kinds,
+        signal: AbortSignal.any([signal, draining]),
+      });
+      return {
+        leases: leased.map(({ name, spec, resumeFrom, token, attempt, expireTime }) => ({
+          evaluation: name,
+          spec: { ...evaluation.EvaluationSpec.decode(spec), resumeFrom },
+          token,
+          attempt,
+          expireTime,
+        })),
+      };
+    },
+
+    renewLeases: async ({ workerId, leases }) => {
+      const { cancelled, lost, expireTime } = await coordinator.renew(
+        workerId,
+        leases.map(({ evaluation: name, token }) => ({ name, token })),
+      );
+      return { cancelled: [...cancelled], lost: [...lost], expireTime };
+    },
+
+    reportObservations: async ({ lease, firstSequence, observations }) => {
+      const { name, token } = requireLease(lease);
+      const now = new Date();
+      for (const [i, { value }] of observations.entries()) {
+        if (!Number.isFinite(value)) throw DomainError.invalid(`observations[${i}].value`, `${value} is not a finite number`);
+      }
+      await appendObservations(database, {
+        name,
+        token,
+        firstSequence,
+        observations: observations.map(({ metric, value, step, time, pairId }) => ({ metric, value, step, time: time ?? now, pairId })),
+      });
+      return {};
+    },
+
+    completeEvaluation: async ({ lease, outcome }) => {
+      const reference = requireLease(lease);
+      if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
+      if (outcome.result?.$case === 'succeeded' && outcome.result.value.weights !== '' && blobs !== undefined)
+        await requireBlob(blobs, outcome.result.value.weights);
+      return { state: `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}` };
+    },
+
+    releaseLease: async ({ lease, resumeFrom }) => {
+      await coordinator.release(requireLease(lease), resumeFrom);
+      return {};
+    },
+  };
+}
+
+function requireLease(lease: evaluation.LeaseReference | undefined): { readonly name: string; readonly token: number } {
+  if (lease === undefined) throw DomainError.invalid('lease', 'is required');
+  return { name: lease.evaluation, token: lease.token };
+}
+
+/** Weights are durable before the outcome that names them. */
+async function requireBlob(blobs: BlobStore, key: string): Promise<void> {
+  if (!/^[0-9a-f]{64}$/.test(key) || !(await blobs.has(key))) {
+    throw new DomainError('FAILED_PRECONDITION', `the weights ${key} are not in the blob store`, { reason: 'BLOB_NOT_FOUND', metadata: { key } });
+  }
+}

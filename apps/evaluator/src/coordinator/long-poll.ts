@@ -1,0 +1,136 @@
+import type { LeasedEvaluation } from './queue/lease.ts';
+
+/** A worker that waits for work. */
+export interface LeaseCall {
+  readonly worker: string;
+  readonly capabilities: readonly string[];
+  readonly kinds: readonly string[];
+  readonly maxCount: number;
+  /** 0: answer at once. */
+  readonly waitMs: number;
+  /** Aborts when the caller went away. */
+  readonly signal: AbortSignal;
+}
+
+interface Waiter {
+  readonly call: LeaseCall;
+  /** Calls of one group would be answered alike, so one empty answer stands for all of them. */
+  readonly group: string;
+  done: boolean;
+  readonly settle: (leased: LeasedEvaluation[]) => void;
+}
+
+export interface LongPollOptions {
+  readonly lease: (call: LeaseCall) => Promise<LeasedEvaluation[]>;
+  /** Gives back what was leased for a caller that had gone away. */
+  readonly giveBack: (leased: readonly LeasedEvaluation[]) => Promise<void>;
+  /** The queue is asked this often without a wake-up: other replicas, pauses that end. */
+  readonly pollMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Workers that wait for work, served in the order in which they came. */
+export interface LongPoll {
+  /** Resolves with work, or empty after the wait, when the caller goes away, when this closes or when the queue cannot be read. */
+  readonly wait: (call: LeaseCall) => Promise<LeasedEvaluation[]>;
+  /** There may be work now. */
+  readonly wake: () => void;
+  /** Ids of the workers that wait. */
+  readonly waiting: () => string[];
+  /** Answers everybody, empty. */
+  readonly close: () => void;
+}
+
+/** Makes the waiting room. One pass runs at a time; a wake-up during a pass makes another one follow. */
+export function createLongPoll({ lease, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
+  const waiters = new Set<Waiter>();
+  let running = false;
+  let wakeUps = 0;
+  let closed = false;
+
+  const serve = async (waiter: Waiter): Promise<boolean> => {
+    const leased = await lease(waiter.call);
+    if (waiter.done) {
+      if (leased.length > 0) await giveBack(leased);
+      return leased.length > 0;
+    }
+    if (leased.length > 0 || waiter.call.waitMs <= 0) waiter.settle(leased);
+    return leased.length > 0;
+  };
+
+  const pass = async (): Promise<void> => {
+    const exhausted = new Set<string>();
+    for (const waiter of waiters) {
+      if (waiter.done) continue;
+      if (exhausted.has(waiter.group)) {
+        if (waiter.call.waitMs <= 0) waiter.settle([]);
+        continue;
+      }
+      if (!(await serve(waiter))) exhausted.add(waiter.group);
+    }
+  };
+
+  const serveAll = async (): Promise<void> => {
+    try {
+      let served: number;
+      do {
+        served = wakeUps;
+        await pass();
+      } while (served !== wakeUps);
+    } catch (error) {
+      onError(error);
+      // Calls that do not wait are answered; for the others the next poll asks again.
+      for (const waiter of waiters) if (waiter.call.waitMs <= 0) waiter.settle([]);
+    } finally {
+      running = false;
+    }
+  };
+
+  const wake = (): void => {
+    if (closed || waiters.size === 0) return;
+    wakeUps++;
+    if (running) return;
+    running = true;
+    void serveAll();
+  };
+
+  const timer = setInterval(wake, pollMs);
+  timer.unref();
+
+  return {
+    wake,
+    waiting: () => [...new Set([...waiters].map(({ call }) => call.worker))],
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+      for (const waiter of waiters) waiter.settle([]);
+    },
+    wait: (call) =>
+      new Promise((resolve) => {
+        if (closed || call.signal.aborted) {
+          resolve([]);
+          return;
+        }
+        const leave = (): void => {
+          waiter.settle([]);
+        };
+        const timeout = call.waitMs > 0 ? setTimeout(leave, call.waitMs) : undefined;
+        const waiter: Waiter = {
+          call,
+          group: JSON.stringify([[...call.kinds].sort(), [...call.capabilities].sort()]),
+          done: false,
+          settle: (leased) => {
+            if (waiter.done) return;
+            waiter.done = true;
+            waiters.delete(waiter);
+            clearTimeout(timeout);
+            call.signal.removeEventListener('abort', leave);
+            resolve(leased);
+          },
+        };
+        call.signal.addEventListener('abort', leave);
+        waiters.add(waiter);
+        wake();
+      }),
+  };
+}

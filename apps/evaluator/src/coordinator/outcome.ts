@@ -1,0 +1,69 @@
+import { type evaluation } from '@nat/contracts';
+import { DomainError, type FieldViolation } from '@nat/errors';
+import type { EvaluationKind } from './queue/tables.ts';
+import { hashPairIds } from './specification.ts';
+
+const REASON = /^[A-Z][A-Z0-9_]{0,62}$/;
+const BLOB_KEY = /^[0-9a-f]{64}$/;
+const MAX_VIOLATIONS = 20;
+
+/** What an outcome must answer. */
+export interface Asked {
+  readonly kind: EvaluationKind;
+  readonly pairs: number;
+  readonly pairsSha256: string;
+}
+
+/**
+ * Checks an outcome against what was asked.
+ * @throws DomainError INVALID_ARGUMENT INVALID_OUTCOME: other pairs than asked, numbers that are not finite, no weights where weights are the answer
+ */
+export function checkOutcome(outcome: evaluation.Outcome, asked: Asked): void {
+  const violations: FieldViolation[] = [];
+  const { result } = outcome;
+  switch (result?.$case) {
+    case 'succeeded':
+      checkSucceeded(result.value, asked, violations);
+      break;
+    case 'failed':
+      if (!REASON.test(result.value.reason))
+        violations.push({ field: 'outcome.failed.reason', description: 'is not UPPER_SNAKE_CASE of at most 63 characters' });
+      break;
+    case 'cancelled':
+      break;
+    case undefined:
+      violations.push({ field: 'outcome', description: 'a result is required' });
+  }
+  if (violations.length > 0) throw DomainError.invalidFields(violations.slice(0, MAX_VIOLATIONS), 'INVALID_OUTCOME');
+}
+
+function checkSucceeded({ values, weights, metrics }: evaluation.Succeeded, asked: Asked, violations: FieldViolation[]): void {
+  const field = 'outcome.succeeded';
+  if (values.length !== asked.pairs || hashPairIds(values.map(({ pairId }) => pairId)) !== asked.pairsSha256) {
+    violations.push({ field: `${field}.values`, description: `are not the ${asked.pairs} pairs asked for, in their order` });
+  }
+  for (const [i, value] of values.entries()) {
+    const path = `${field}.values[${i}]`;
+    requireFinite(value.sourceValue, `${path}.source_value`, violations);
+    requireFinite(value.resultValue, `${path}.result_value`, violations);
+    checkReport(value.sourceReport, `${path}.source_report`, violations);
+    checkReport(value.resultReport, `${path}.result_report`, violations);
+  }
+  const needsWeights = asked.kind === 'train-shard' || asked.kind === 'average';
+  if (needsWeights ? !BLOB_KEY.test(weights) : weights !== '') {
+    violations.push({ field: `${field}.weights`, description: needsWeights ? 'is not the key of a blob' : 'must be empty for this kind' });
+  }
+  for (const [name, value] of Object.entries(metrics)) requireFinite(value, `${field}.metrics[${JSON.stringify(name)}]`, violations);
+}
+
+function checkReport(report: evaluation.ChildReport | undefined, path: string, violations: FieldViolation[]): void {
+  if (report === undefined) return;
+  requireFinite(report.validationAccuracy, `${path}.validation_accuracy`, violations);
+  if (report.testAccuracy !== undefined) requireFinite(report.testAccuracy, `${path}.test_accuracy`, violations);
+  requireFinite(report.seconds, `${path}.seconds`, violations);
+  requireFinite(report.imagesPerSecond, `${path}.images_per_second`, violations);
+}
+
+function requireFinite(value: number, field: string, violations: FieldViolation[]): void {
+  if (!Number.isFinite(value)) violations.push({ field, description: `${value} is not a finite number` });
+}

@@ -1,0 +1,129 @@
+import { json, type Database } from '@nat/storage';
+import { sql } from 'kysely';
+import type { EvaluationKind, EvaluatorTables } from './tables.ts';
+
+/** What one call may lease. */
+export interface LeaseQuery {
+  readonly worker: string;
+  readonly capabilities: readonly string[];
+  readonly kinds: readonly string[];
+  readonly maxCount: number;
+  /** Specifications of one answer together, bytes; a single larger one is leased alone. */
+  readonly maxBytes: number;
+  readonly leaseMs: number;
+}
+
+export interface LeasedEvaluation {
+  readonly name: string;
+  readonly kind: EvaluationKind;
+  readonly spec: Uint8Array;
+  readonly resumeFrom: string;
+  readonly token: number;
+  readonly attempt: number;
+  readonly expireTime: Date;
+  /** Milliseconds it stood in the queue. */
+  readonly waitedMs: number;
+}
+
+/**
+ * Leases what the worker can do, highest priority first, then oldest. One statement: rows that another caller is leasing are skipped, never waited for.
+ * Each lease raises the token, so that an earlier holder is fenced out.
+ */
+export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[]> {
+  const { rows } = await sql<{
+    name: string;
+    kind: EvaluationKind;
+    spec: Uint8Array;
+    resume_from: string;
+    token: number;
+    attempt: number;
+    lease_expire_time: Date;
+    waited_ms: number;
+    priority: number;
+    ordinal: number;
+  }>`
+    WITH locked AS MATERIALIZED (
+      SELECT ordinal, priority, spec_bytes
+      FROM evaluator.evaluation
+      WHERE state = 'QUEUED'
+        AND kind = ANY (${query.kinds}::text[])
+        AND required <@ ${json(query.capabilities)}
+        AND (not_before IS NULL OR not_before <= clock_timestamp())
+      ORDER BY priority DESC, ordinal
+      LIMIT ${query.maxCount}
+      FOR UPDATE SKIP LOCKED
+    ), picked AS (
+      SELECT ordinal FROM (
+        SELECT ordinal, row_number() OVER queue AS place, sum(spec_bytes) OVER queue AS bytes
+        FROM locked WINDOW queue AS (ORDER BY priority DESC, ordinal)
+      ) AS sized
+      WHERE place = 1 OR bytes <= ${query.maxBytes}
+    )
+    UPDATE evaluator.evaluation AS e
+    SET state = 'LEASED', attempt = attempt + 1, token = token + 1, worker = ${query.worker},
+        lease_expire_time = clock_timestamp() + ${query.leaseMs} * interval '1 millisecond', not_before = NULL,
+        start_time = coalesce(start_time, clock_timestamp())
+    FROM picked WHERE e.ordinal = picked.ordinal
+    RETURNING e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.ordinal,
+      extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
+  return rows
+    .sort((a, b) => b.priority - a.priority || a.ordinal - b.ordinal)
+    .map((row) => ({
+      name: row.name,
+      kind: row.kind,
+      spec: row.spec,
+      resumeFrom: row.resume_from,
+      token: row.token,
+      attempt: row.attempt,
+      expireTime: row.lease_expire_time,
+      waitedMs: row.waited_ms,
+    }));
+}
+
+export interface LeaseReference {
+  readonly name: string;
+  readonly token: number;
+}
+
+export interface Renewal {
+  /** Were cancelled: stop. */
+  readonly cancelled: readonly string[];
+  /** Another worker holds them now, or they ended: stop. */
+  readonly lost: readonly string[];
+  /** When the renewed ones expire. */
+  readonly expireTime: Date;
+}
+
+/**
+ * Extends leases. A lease that expired and that nobody took since is held again: the worker was cut off for a while, and its work is still good.
+ */
+export async function renewLeases(
+  database: Database<EvaluatorTables>,
+  { worker, leases, leaseMs }: { readonly worker: string; readonly leases: readonly LeaseReference[]; readonly leaseMs: number },
+): Promise<Renewal> {
+  const names = leases.map(({ name }) => name);
+  const { rows } = await sql<{ name: string; lease_expire_time: Date }>`
+    UPDATE evaluator.evaluation AS e
+    SET state = 'LEASED', lease_expire_time = clock_timestamp() + ${leaseMs} * interval '1 millisecond', not_before = NULL
+    FROM unnest(${names}::text[], ${leases.map(({ token }) => token)}::bigint[]) AS held (name, token)
+    WHERE e.name = held.name AND e.token = held.token AND e.worker = ${worker} AND e.settled_token < e.token AND e.state IN ('LEASED', 'QUEUED')
+    RETURNING e.name, e.lease_expire_time`.execute(database.kysely);
+  const renewed = new Set(rows.map(({ name }) => name));
+  const rest = names.filter((name) => !renewed.has(name));
+  const cancelled = new Set(rest.length === 0 ? [] : await cancelledAmong(database, rest));
+  return {
+    cancelled: rest.filter((name) => cancelled.has(name)),
+    lost: rest.filter((name) => !cancelled.has(name)),
+    expireTime: rows[0]?.lease_expire_time ?? (await databaseTime(database, leaseMs)),
+  };
+}
+
+async function cancelledAmong(database: Database<EvaluatorTables>, names: readonly string[]): Promise<string[]> {
+  const rows = await database.kysely.selectFrom('evaluator.evaluation').select('name').where('name', 'in', names).where('state', '=', 'CANCELLED').execute();
+  return rows.map(({ name }) => name);
+}
+
+async function databaseTime(database: Database<EvaluatorTables>, offsetMs: number): Promise<Date> {
+  const { rows } = await sql<{ at: Date }>`SELECT clock_timestamp() + ${offsetMs} * interval '1 millisecond' AS at`.execute(database.kysely);
+  return rows[0]!.at;
+}

@@ -1,0 +1,76 @@
+import { DomainError } from '@nat/errors';
+import { insertNewRows, type Database } from '@nat/storage';
+import type { Specification } from '../specification.ts';
+import type { EvaluatorTables } from './tables.ts';
+
+export interface Submission {
+  /** namespaces/* /evaluations/* */
+  readonly name: string;
+  readonly namespace: string;
+  readonly specification: Specification;
+}
+
+/**
+ * Puts evaluations into the queue, all or none. Those that are there already with the same specification stay as they are, whatever their state.
+ * @returns how many are new
+ * @throws DomainError ALREADY_EXISTS when one is there with another specification
+ */
+export async function submitEvaluations(database: Database<EvaluatorTables>, submissions: readonly Submission[]): Promise<number> {
+  return database.transaction(async (tx) => {
+    const created = await insertNewRows(tx, {
+      table: 'evaluator.evaluation',
+      columns: {
+        name: 'text',
+        namespace: 'text',
+        kind: 'text',
+        search: 'text',
+        priority: 'int4',
+        required: 'jsonb',
+        max_attempts: 'int4',
+        spec: 'bytea',
+        spec_bytes: 'int4',
+        spec_sha256: 'text',
+        pairs: 'int4',
+        pairs_sha256: 'text',
+        resume_from: 'text',
+      },
+      key: 'name',
+      rows: submissions.map(({ name, namespace, specification }) => ({
+        name,
+        namespace,
+        kind: specification.kind,
+        search: specification.search,
+        priority: specification.priority,
+        required: specification.required,
+        max_attempts: specification.maxAttempts,
+        spec: specification.bytes,
+        spec_bytes: specification.bytes.length,
+        spec_sha256: specification.sha256,
+        pairs: specification.pairs,
+        pairs_sha256: specification.pairsSha256,
+        resume_from: specification.resumeFrom,
+      })),
+    });
+    const there = submissions.filter(({ name }) => !created.has(name));
+    if (there.length > 0) {
+      const rows = await tx
+        .selectFrom('evaluator.evaluation')
+        .select(['name', 'spec_sha256'])
+        .where(
+          'name',
+          'in',
+          there.map(({ name }) => name),
+        )
+        .execute();
+      const hashes = new Map(rows.map((row) => [row.name, row.spec_sha256]));
+      const other = there.find(({ name, specification }) => hashes.get(name) !== specification.sha256);
+      if (other !== undefined) {
+        throw new DomainError('ALREADY_EXISTS', `${other.name} exists with another specification`, {
+          reason: 'EVALUATION_EXISTS',
+          metadata: { name: other.name },
+        });
+      }
+    }
+    return created.size;
+  });
+}

@@ -1,0 +1,85 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** SUCCEEDED, FAILED, POISONED and CANCELLED are final: they never change and have an outcome. */
+export type EvaluationState = 'QUEUED' | 'LEASED' | 'SUCCEEDED' | 'FAILED' | 'POISONED' | 'CANCELLED';
+export type FinalState = Exclude<EvaluationState, 'QUEUED' | 'LEASED'>;
+
+/** What a worker can be asked to do. */
+export type EvaluationKind = 'tabular' | 'shared-weights' | 'from-scratch' | 'train-shard' | 'average';
+
+/** Set by the database when the row is made. */
+type DatabaseTime = ColumnType<Date, never, Date>;
+type OptionalTime = ColumnType<Date | null, Date | null | undefined, Date | null>;
+
+export interface EvaluationTable {
+  /** Order of submission: first in, first out within a priority. */
+  ordinal: ColumnType<number, never, never>;
+  /** namespaces/* /evaluations/* */
+  name: string;
+  namespace: string;
+  kind: EvaluationKind;
+  search: string;
+  priority: number;
+  /** Capabilities a worker must have, the ones that the kind implies included. */
+  required: string[];
+  max_attempts: number;
+  /** The serialized EvaluationSpec. */
+  spec: Uint8Array;
+  spec_bytes: number;
+  spec_sha256: string;
+  pairs: number;
+  /** Over the pair ids in order: an outcome is checked without reading the specification. */
+  pairs_sha256: string;
+  resume_from: string;
+  state: Generated<EvaluationState>;
+  /** Leases ever given. */
+  attempt: Generated<number>;
+  /** Leases given back; these do not count against `max_attempts`. */
+  released: Generated<number>;
+  /** Of the latest lease. */
+  token: Generated<number>;
+  /** The lease with this token ended without an outcome: by a failed attempt, by release or by a lost worker. */
+  settled_token: Generated<number>;
+  worker: Generated<string>;
+  lease_expire_time: OptionalTime;
+  /** A failed attempt waits until then. */
+  not_before: OptionalTime;
+  last_error: Generated<string>;
+  queue_time: DatabaseTime;
+  create_time: DatabaseTime;
+  start_time: OptionalTime;
+  end_time: OptionalTime;
+  /** The serialized Outcome. */
+  outcome: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>;
+  outcome_sha256: ColumnType<string | null, string | null | undefined, string | null>;
+  observations: Generated<number>;
+}
+
+export interface ObservationTable {
+  /** Of the evaluation. */
+  ordinal: number;
+  /** Of the lease under which it was seen; attempts number their observations from the start again. */
+  token: number;
+  sequence: number;
+  attempt: number;
+  metric: string;
+  value: number;
+  step: number;
+  time: Date;
+  pair_id: string;
+}
+
+export interface WorkerTable {
+  id: string;
+  instance: string;
+  capabilities: string[];
+  kinds: string[];
+  register_time: DatabaseTime;
+  seen_time: DatabaseTime;
+}
+
+export interface EvaluatorTables {
+  'evaluator.evaluation': EvaluationTable;
+  'evaluator.observation': ObservationTable;
+  'evaluator.worker': WorkerTable;
+}

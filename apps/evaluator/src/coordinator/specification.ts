@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { evaluation } from '@nat/contracts';
+import { DomainError, type FieldViolation } from '@nat/errors';
+import type { EvaluationKind } from './queue/tables.ts';
+
+/** Attempts that an evaluation has when its specification does not say. */
+export const DEFAULT_MAX_ATTEMPTS = 3;
+
+const SEARCH_NAME = /^namespaces\/[a-z0-9-]{1,63}\/searches\/[a-z0-9-]{1,63}$/;
+const MAX_VIOLATIONS = 20;
+
+/** An EvaluationSpec as the queue keeps it: the bytes, and what leasing and checking need without reading them. */
+export interface Specification {
+  readonly kind: EvaluationKind;
+  readonly search: string;
+  readonly priority: number;
+  /** Sorted. Those asked for, and those that the kind implies: `table:<table>`, `dataset:<data set>`. */
+  readonly required: readonly string[];
+  readonly maxAttempts: number;
+  readonly resumeFrom: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly pairs: number;
+  readonly pairsSha256: string;
+}
+
+/**
+ * Reads a specification. `field` is its path in the request.
+ * @throws DomainError INVALID_ARGUMENT for what the rules of the contract cannot say: repeated pair ids, a shard past the last
+ */
+export function readSpecification(spec: evaluation.EvaluationSpec, field: string): Specification {
+  const violations: FieldViolation[] = [];
+  if (spec.search !== '' && !SEARCH_NAME.test(spec.search)) violations.push({ field: `${field}.search`, description: 'is not namespaces/*/searches/*' });
+  const work = readKind(spec.kind, field, violations);
+  if (violations.length > 0) throw DomainError.invalidFields(violations.slice(0, MAX_VIOLATIONS));
+  const bytes = evaluation.EvaluationSpec.encode(spec).finish();
+  const pairIds = work.pairs.map(({ id }) => id);
+  return {
+    kind: work.kind,
+    search: spec.search,
+    priority: spec.priority,
+    required: [...new Set([...spec.capabilities, ...work.implied])].sort(),
+    maxAttempts: spec.maxAttempts === 0 ? DEFAULT_MAX_ATTEMPTS : spec.maxAttempts,
+    resumeFrom: spec.resumeFrom,
+    bytes,
+    sha256: sha256(bytes),
+    pairs: pairIds.length,
+    pairsSha256: hashPairIds(pairIds),
+  };
+}
+
+interface Work {
+  readonly kind: EvaluationKind;
+  readonly implied: readonly string[];
+  readonly pairs: readonly evaluation.Pair[];
+}
+
+function readKind(kind: evaluation.EvaluationSpec['kind'], field: string, violations: FieldViolation[]): Work {
+  switch (kind?.$case) {
+    case 'tabular':
+      checkPairs(kind.value.pairs, `${field}.tabular`, violations);
+      return { kind: 'tabular', implied: [`table:${kind.value.table}`], pairs: kind.value.pairs };
+    case 'sharedWeights':
+      checkPairs(kind.value.pairs, `${field}.shared_weights`, violations);
+      return { kind: 'shared-weights', implied: datasetOf(kind.value.supernet), pairs: kind.value.pairs };
+    case 'fromScratch':
+      checkPairs(kind.value.pairs, `${field}.from_scratch`, violations);
+      return { kind: 'from-scratch', implied: [`dataset:${kind.value.dataset}`], pairs: kind.value.pairs };
+    case 'trainShard': {
+      const { shard, shards } = kind.value;
+      if (shard >= shards) violations.push({ field: `${field}.train_shard.shard`, description: `${shard} is not below ${shards}` });
+      return { kind: 'train-shard', implied: datasetOf(kind.value.supernet), pairs: [] };
+    }
+    case 'average':
+      return { kind: 'average', implied: [], pairs: [] };
+    case undefined:
+      violations.push({ field, description: 'a kind of evaluation is required' });
+      return { kind: 'tabular', implied: [], pairs: [] };
+  }
+}
+
+function datasetOf(supernet: evaluation.Supernet | undefined): readonly string[] {
+  return supernet === undefined ? [] : [`dataset:${supernet.dataset}`];
+}
+
+function checkPairs(pairs: readonly evaluation.Pair[], field: string, violations: FieldViolation[]): void {
+  const seen = new Set<string>();
+  for (const [i, { id }] of pairs.entries()) {
+    if (seen.has(id)) violations.push({ field: `${field}.pairs[${i}].id`, description: `${id} is there twice` });
+    seen.add(id);
+  }
+}
+
+/** Lower-case hexadecimal SHA-256. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A hash of the ids in their order; the length before each keeps ["ab", "c"] and ["a", "bc"] apart. */
+export function hashPairIds(ids: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const id of ids) hash.update(`${id.length}:${id}`);
+  return hash.digest('hex');
+}
