@@ -1,1 +1,1 @@
-export {};
+export { composeMetrics, type Metrics, type MetricsOptions } from './compose.ts';

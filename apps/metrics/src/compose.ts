@@ -1,0 +1,59 @@
+import { metrics } from '@nat/contracts';
+import { bindService, type BoundService, type Logger } from '@nat/service';
+import { migrate, type AnyDatabase, type Database } from '@nat/storage';
+import { sql } from 'kysely';
+import type { Registry } from 'prom-client';
+import { exposeRuns } from './exposition.ts';
+import { createMetricsHandlers } from './handlers.ts';
+import { startHttpEndpoint } from './http.ts';
+import { metricsMigrations } from './migrations.ts';
+import type { MetricsTables } from './tables.ts';
+import { startWatcher } from './watch.ts';
+
+export interface MetricsOptions {
+  /** Stays open when the service closes. */
+  readonly database: AnyDatabase;
+  readonly logger: Logger;
+  /** What /metrics shows: runs are added to whatever is registered already. */
+  readonly registry: Registry;
+  /** Where /metrics and /healthz are served; absent: nowhere. */
+  readonly http?: { readonly host: string; readonly port: number };
+  /** Open watches ask the database this often without a wake-up. @default 1 s */
+  readonly pollMs?: number;
+  /** Stamps points that come without a time. @default the wall clock */
+  readonly clock?: () => Date;
+}
+
+export interface Metrics {
+  /** MetricsService, for a server. */
+  readonly services: readonly BoundService[];
+  /** Of the HTTP endpoint, where there is one. */
+  readonly httpPort: number | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** The metrics service on a database: migrates its tables, gives its service, serves HTTP. */
+export async function composeMetrics({ database, logger, registry, http, pollMs = 1_000, clock = () => new Date() }: MetricsOptions): Promise<Metrics> {
+  await migrate(database, 'metrics', metricsMigrations);
+  const tables: Database<MetricsTables> = database.as<MetricsTables>();
+  const watcher = await startWatcher({ database: tables, pollMs });
+  exposeRuns(registry, tables);
+  const healthy = async (): Promise<boolean> => {
+    try {
+      await sql`SELECT 1`.execute(tables.kysely);
+      return true;
+    } catch (error) {
+      logger.warn({ err: error }, 'the database does not answer');
+      return false;
+    }
+  };
+  const endpoint = http === undefined ? undefined : await startHttpEndpoint({ registry, listen: http, healthy, logger });
+  return {
+    services: [bindService(metrics.MetricsServiceDefinition, createMetricsHandlers({ database: tables, watcher, clock }))],
+    httpPort: endpoint?.port,
+    close: async () => {
+      await endpoint?.close();
+      await watcher.close();
+    },
+  };
+}
