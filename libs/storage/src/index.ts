@@ -24,3 +24,4 @@ export {
   type TopicDeclaration,
 } from './stream/stream.ts';
 export type { BlobKey, BlobStore, CollectOptions } from './blobs/blob-store.ts';
+export { openFolderBlobStore, type FolderBlobStoreOptions } from './blobs/folder-blob-store.ts';

@@ -11,6 +11,7 @@ import type { Database } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { guardDialect } from './guarded-dialect.ts';
 import { createDatabase } from './kysely-database.ts';
+import { keepClean } from './maintenance.ts';
 import { LocalSignals } from './local-signals.ts';
 import { LockQueue, NamedLocks } from './lock-queue.ts';
 import { pgliteDialect } from './pglite-dialect.ts';
@@ -19,7 +20,7 @@ import { pgliteDialect } from './pglite-dialect.ts';
 export interface EmbeddedDatabase {
   readonly database: Database;
   /** Publishes the gRPC address of this process beside the lock, for `readLockHolder`. */
-  publishAddress(address: string): Promise<void>;
+  readonly publishAddress: (address: string) => Promise<void>;
 }
 
 export interface EmbeddedOptions {
@@ -30,6 +31,7 @@ export interface EmbeddedOptions {
 }
 
 const POSTGRES_MAJOR_VERSION = '18';
+const CLEAN_EVERY_MS = 30_000;
 const DATA_DIRECTORY = 'postgres';
 // The defaults of PGlite with buffers that fit a process which also trains networks.
 const START_PARAMETERS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=64MB', '-c', 'max_wal_size=256MB'];
@@ -64,6 +66,8 @@ function overPglite(pglite: PGlite, turnTimeoutMs: number, onClosed: () => Promi
   const locks = new NamedLocks();
   const signals = new LocalSignals();
   const kysely = new Kysely<unknown>({ dialect: guardDialect(pgliteDialect(pglite, turns, turnTimeoutMs), identity) });
+  const stop = new AbortController();
+  const cleaning = keepClean(kysely, CLEAN_EVERY_MS, stop.signal);
   return createDatabase({
     kind: 'pglite',
     identity,
@@ -90,6 +94,8 @@ function overPglite(pglite: PGlite, turnTimeoutMs: number, onClosed: () => Promi
       };
     },
     async close() {
+      stop.abort();
+      await cleaning;
       await turns.acquire();
       turns.close(new DomainError('UNAVAILABLE', 'the database is closed', { reason: 'DATABASE_CLOSED' }));
       await pglite.close();

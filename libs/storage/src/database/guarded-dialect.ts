@@ -12,24 +12,22 @@ export function guardDialect(dialect: Dialect, database: object): Dialect {
   };
 }
 
-class GuardedConnection implements DatabaseConnection {
+interface GuardedConnection extends DatabaseConnection {
   readonly inner: DatabaseConnection;
+}
 
-  constructor(inner: DatabaseConnection) {
-    this.inner = inner;
-  }
-
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    try {
-      return await this.inner.executeQuery<R>(query);
-    } catch (error) {
-      throw mapDatabaseError(error);
-    }
-  }
-
-  streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
-    return this.inner.streamQuery<R>(query, chunkSize);
-  }
+function guardConnection(inner: DatabaseConnection): GuardedConnection {
+  return {
+    inner,
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      try {
+        return await inner.executeQuery<R>(query);
+      } catch (error) {
+        throw mapDatabaseError(error);
+      }
+    },
+    streamQuery: <R>(query: CompiledQuery, chunkSize: number) => inner.streamQuery<R>(query, chunkSize),
+  };
 }
 
 function guardDriver(driver: Driver, database: object): Driver {
@@ -45,7 +43,7 @@ function guardDriver(driver: Driver, database: object): Driver {
     init: (options) => driver.init(options),
     async acquireConnection(options) {
       assertOutsideTransaction(database);
-      return new GuardedConnection(await mapped(() => driver.acquireConnection(options)));
+      return guardConnection(await mapped(() => driver.acquireConnection(options)));
     },
     beginTransaction: (connection, settings) => mapped(() => driver.beginTransaction(inner(connection), settings)),
     commitTransaction: (connection) => mapped(() => driver.commitTransaction(inner(connection))),

@@ -12,7 +12,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import { LockQueue } from './lock-queue.ts';
+import type { LockQueue } from './lock-queue.ts';
 import { decodersByType, encodeParameter } from './values.ts';
 
 const PREPARED_STATEMENTS = 300;
@@ -117,7 +117,7 @@ class PgliteConnection implements DatabaseConnection {
     return writes ? { numAffectedRows: BigInt(affectedRows ?? 0), rows: rows as R[] } : { rows: rows as R[] };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await, require-yield
+  // eslint-disable-next-line @typescript-eslint/require-await
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new DomainError('UNIMPLEMENTED', 'the embedded database does not stream rows: read them in pages');
   }

@@ -129,7 +129,8 @@ export class PostgresSession {
 
   /** Finds a connection whose other end vanished without a word: a lock must be known as lost when the server gives it to another. */
   async #beat(client: pg.Client, gone: AbortController, lose: (error: Error) => void): Promise<void> {
-    while (!gone.signal.aborted) {
+    const alive = (): boolean => !gone.signal.aborted;
+    while (alive()) {
       try {
         await pause(HEARTBEAT_MS, undefined, { signal: gone.signal, ref: false });
         const tooLate = AbortSignal.timeout(HEARTBEAT_TIMEOUT_MS);
@@ -140,7 +141,7 @@ export class PostgresSession {
         });
         await Promise.race([client.query('select 1'), late]);
       } catch (error) {
-        if (!gone.signal.aborted) lose(error instanceof Error ? error : new Error(String(error)));
+        if (alive()) lose(error instanceof Error ? error : new Error(String(error)));
       }
     }
   }

@@ -49,7 +49,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 60_000,
   });
-  pool.on('error', onConnectionError); // without a listener a broken idle connection would end the process
+  // Without listeners a connection that breaks between two statements would end the process. The next statement on it says UNAVAILABLE.
+  pool.on('error', onConnectionError);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('select 1');
   } catch (error) {

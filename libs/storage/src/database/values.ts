@@ -91,6 +91,7 @@ export function encodeArray(values: readonly unknown[]): string {
 function encodeElement(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return encodeArray(value);
+  if (value instanceof Uint8Array) return `"\\${encodeBytea(value)}"`; // may be large: nothing else in it needs an escape
   const text = encodeParameter(value);
   if (text === null) return 'NULL';
   return /["\\]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;

@@ -177,9 +177,9 @@ async function startConsumer<Value>(
   const report = (error: unknown): void => streamOptions.onError?.(error, { topic, group });
 
   /** Handles messages until they are handled; true unless the partition went to another consumer or the subscription closes. */
-  async function deliver(raw: readonly RawMessage[], { isRunning, isStale }: EachBatchPayload): Promise<boolean> {
+  async function deliver(raw: readonly RawMessage[], payload: EachBatchPayload): Promise<boolean> {
     const { messages, deadLetters } = parseBatch(options, raw);
-    while (isRunning() && !isStale() && !stop.signal.aborted) {
+    while (payload.isRunning() && !payload.isStale() && !stop.signal.aborted) {
       try {
         if (messages.length > 0) await handler(messages);
         if (deadLetters.length > 0) await producer.send(deadLetterTopic(topic), deadLetters.map(deadLetterToKafka));
@@ -195,9 +195,9 @@ async function startConsumer<Value>(
   }
 
   async function eachBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset, commitOffsetsIfNecessary, uncommittedOffsets, heartbeat } = payload;
+    const { batch } = payload;
     const beating = setInterval(() => {
-      heartbeat().catch(() => undefined); // a lost membership shows as isStale
+      payload.heartbeat().catch(() => undefined); // a lost membership shows as isStale
     }, heartbeatMs);
     try {
       const size = options.maxBatch ?? DEFAULT_BATCH;
@@ -209,8 +209,8 @@ async function startConsumer<Value>(
           payload,
         );
         if (!handled || last === undefined) return; // unresolved offsets come again
-        resolveOffset(last.offset);
-        await commitOffsetsIfNecessary(uncommittedOffsets());
+        payload.resolveOffset(last.offset);
+        await payload.commitOffsetsIfNecessary(payload.uncommittedOffsets());
       }
     } finally {
       clearInterval(beating);

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/errors';
-import { sql } from 'kysely';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import { Backoff, parseBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
@@ -72,6 +71,7 @@ async function startSubscription<Value>(
     bell.ring();
   });
   const backoff = new Backoff();
+  const stopped = (): boolean => stop.signal.aborted;
 
   async function runWithLock(lock: HeldLock): Promise<void> {
     const ended = AbortSignal.any([stop.signal, lock.lost]);
@@ -94,7 +94,7 @@ async function startSubscription<Value>(
   }
 
   async function run(): Promise<void> {
-    while (!stop.signal.aborted) {
+    while (!stopped()) {
       try {
         const lock = await database.acquireLock(`stream/${topic}/${group}`, stop.signal);
         try {
@@ -103,7 +103,7 @@ async function startSubscription<Value>(
           await lock.release();
         }
       } catch (error) {
-        if (stop.signal.aborted && isDomainError(error) && error.kind === 'CANCELLED') return;
+        if (stopped() && isDomainError(error) && error.kind === 'CANCELLED') return;
         streamOptions.onError?.(error, { topic, group });
         await backoff.failed(stop.signal);
       }
@@ -145,17 +145,16 @@ class Bell {
 }
 
 async function pruneUntilStopped(database: AnyDatabase, options: OutboxStreamOptions, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
+  const stopped = (): boolean => stop.aborted;
+  while (!stopped()) {
     await pause(options.pruneEveryMs ?? 10_000, undefined, { signal: stop, ref: false }).catch(() => undefined);
     for (const topic of options.topics) {
       try {
-        let pruned = 0;
-        for (let went = PRUNE_ROWS; went === PRUNE_ROWS && !stop.aborted; pruned += went) {
+        for (let went = PRUNE_ROWS; went === PRUNE_ROWS && !stopped();) {
           went = await pruneTopic(database, topic, options.keepMs ?? 60_000, topic.retentionMs ?? DEFAULT_RETENTION_MS, PRUNE_ROWS);
         }
-        if (pruned > 0 && database.kind === 'pglite') await sql`vacuum storage.outbox`.execute(database.kysely); // it has no autovacuum
       } catch (error) {
-        if (!stop.aborted) options.onError?.(error, { topic: topic.name, group: 'prune' });
+        if (!stopped()) options.onError?.(error, { topic: topic.name, group: 'prune' });
       }
     }
   }

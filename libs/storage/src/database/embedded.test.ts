@@ -1,0 +1,152 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openOutboxStream } from '../stream/outbox-stream.ts';
+import { startChild } from '../testing/child-process.ts';
+import { countMessages, crashTopics, migrateCrashTables, parseNumber } from '../testing/crash-tables.ts';
+import { readLockHolder } from './directory-lock.ts';
+import { cleanTables } from './maintenance.ts';
+import { openEmbedded } from './embedded.ts';
+
+describe('embedded database', () => {
+  let root: string;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'nat-embedded-'));
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  it('belongs to one process, whose address others can read, until that process ends', async () => {
+    const directory = join(root, 'lock');
+    expect(await readLockHolder(directory)).toBeUndefined();
+    const holder = startChild('./lock-child.ts', directory, '127.0.0.1:7433');
+    await holder.printed('open');
+    const { pid } = holder.process;
+    expect(await readLockHolder(directory)).toEqual({ pid, address: '127.0.0.1:7433' });
+    await expect(openEmbedded(directory)).rejects.toMatchObject({
+      kind: 'FAILED_PRECONDITION',
+      reason: 'DIRECTORY_LOCKED',
+      metadata: { pid: String(pid), address: '127.0.0.1:7433' },
+    });
+    await holder.kill();
+    expect(await readLockHolder(directory)).toBeUndefined();
+
+    const { database, publishAddress } = await openEmbedded(directory);
+    expect(await readLockHolder(directory)).toEqual({ pid: process.pid, address: undefined });
+    await publishAddress('127.0.0.1:1');
+    expect(await readLockHolder(directory)).toEqual({ pid: process.pid, address: '127.0.0.1:1' });
+    await expect(openEmbedded(directory)).rejects.toMatchObject({ reason: 'DIRECTORY_LOCKED' }); // the same process is no exception
+    const rival = startChild('./lock-child.ts', directory, 'x');
+    expect(await rival.printed('refused')).toContain('DIRECTORY_LOCKED');
+    await rival.ended;
+    await database.close();
+    expect(await readLockHolder(directory)).toBeUndefined();
+  });
+
+  it('lets exactly one of several processes in that start together', async () => {
+    const directory = join(root, 'race');
+    const rivals = Array.from({ length: 4 }, () => startChild('./lock-child.ts', directory, 'x'));
+    const answers = await Promise.all(rivals.map((rival) => Promise.race([rival.printed('open'), rival.printed('refused')])));
+    expect(answers.filter((line) => line.startsWith('open'))).toHaveLength(1);
+    await Promise.all(rivals.map((rival) => rival.kill()));
+  });
+
+  it('starts over a creation that was interrupted, and refuses another version', async () => {
+    const directory = join(root, 'interrupted');
+    await mkdir(join(directory, 'postgres.unfinished', 'base'), { recursive: true });
+    await writeFile(join(directory, 'postgres.unfinished', 'PG_VERSION'), '18\n');
+    const { database } = await openEmbedded(directory);
+    expect((await sql`select 1 as one`.execute(database.kysely)).rows).toEqual([{ one: 1 }]);
+    await database.close();
+    await writeFile(join(directory, 'postgres', 'PG_VERSION'), '17\n');
+    await expect(openEmbedded(directory)).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'DATABASE_VERSION' });
+    expect(await readLockHolder(directory)).toBeUndefined();
+  });
+
+  it('makes and uses a template', async () => {
+    const templateDirectory = join(root, 'templates');
+    for (const name of ['first', 'second']) {
+      const { database } = await openEmbedded(join(root, name), { templateDirectory });
+      await sql`create table t (n int8)`.execute(database.kysely);
+      await database.close();
+    }
+  });
+
+  it('answers DATABASE_BUSY instead of waiting for ever', async () => {
+    const { database } = await openEmbedded(join(root, 'busy'), { turnTimeoutMs: 100 });
+    const inside = Promise.withResolvers<undefined>();
+    const finish = Promise.withResolvers<undefined>();
+    const transaction = database.transaction(async () => {
+      inside.resolve(undefined);
+      await finish.promise;
+    });
+    await inside.promise;
+    await expect(sql`select 1`.execute(database.kysely)).rejects.toMatchObject({ kind: 'UNAVAILABLE', reason: 'DATABASE_BUSY' });
+    finish.resolve(undefined);
+    await transaction;
+    await database.close();
+  });
+
+  it('keeps timers running through a loop of queries', async () => {
+    const { database } = await openEmbedded(join(root, 'timers'));
+    const start = performance.now();
+    let longestGap = 0;
+    let last = start;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longestGap = Math.max(longestGap, now - last);
+      last = now;
+    }, 1);
+    while (performance.now() - start < 500) await sql`select 1`.execute(database.kysely);
+    clearInterval(timer);
+    expect(longestGap).toBeGreaterThan(0);
+    expect(longestGap).toBeLessThan(250);
+    await database.close();
+  });
+
+  it('frees the space of deleted rows', async () => {
+    const { database } = await openEmbedded(join(root, 'clean'));
+    await sql`create table t (n int8)`.execute(database.kysely);
+    const size = async (): Promise<number> => (await sql<{ size: number }>`select pg_relation_size('t') as size`.execute(database.kysely)).rows[0]?.size ?? 0;
+    await sql`insert into t select generate_series(1, 20000)`.execute(database.kysely);
+    await sql`delete from t where n > 100`.execute(database.kysely);
+    await pause(1_100); // the server counts changes once a second
+    await sql`select 1`.execute(database.kysely);
+    const before = await size();
+    expect(await cleanTables(database.kysely)).toEqual(['public.t']);
+    expect(await size()).toBeLessThan(before / 10);
+    expect(await cleanTables(database.kysely)).toEqual([]);
+    await database.close();
+  });
+
+  it('loses nothing acknowledged and counts every message once when it is killed again and again', async () => {
+    const directory = join(root, 'crash');
+    let acknowledged = 0;
+    for (let round = 0; round < 6; round += 1) {
+      const child = startChild('./crash-child.ts', directory);
+      await child.printed(String(acknowledged + 1));
+      await pause(60 + 47 * round);
+      await child.kill();
+      const last = Number(child.lines.at(-1));
+      expect(last).toBeGreaterThan(acknowledged);
+      acknowledged = last;
+    }
+    const { database } = await openEmbedded(directory);
+    await migrateCrashTables(database);
+    const { rows: written } = await sql<{ n: number }>`select n from crash.written order by n`.execute(database.kysely);
+    expect(written.length).toBeGreaterThanOrEqual(acknowledged);
+    expect(written.map(({ n }) => n)).toEqual(written.map((_, index) => index + 1));
+    const stream = await openOutboxStream(database, { topics: crashTopics });
+    await stream.subscribe({ topic: 'crash', group: 'counter', parse: parseNumber }, (batch) => countMessages(database, batch));
+    const count = async (): Promise<number> => (await sql<{ n: number }>`select count(*) as n from crash.counted`.execute(database.kysely)).rows[0]?.n ?? 0;
+    const deadline = performance.now() + 20_000;
+    while ((await count()) < written.length && performance.now() < deadline) await pause(20);
+    await pause(100);
+    const { rows: counted } = await sql<{ n: number }>`select n from crash.counted order by n`.execute(database.kysely);
+    expect(counted).toEqual(written);
+    await stream.close();
+    await database.close();
+  });
+});

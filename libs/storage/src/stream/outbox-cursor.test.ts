@@ -1,0 +1,143 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../database/database.ts';
+import { makePgliteDatabase, makePostgresDatabase, testPostgresUrl, type TestDatabase, type TestDatabaseMaker } from '../testing/test-databases.ts';
+import { pruneInbox, receiveOnce } from './inbox.ts';
+import { openOutboxStream } from './outbox-stream.ts';
+import { appendOutbox } from './outbox.ts';
+import type { Stream, TopicDeclaration } from './stream.ts';
+
+const text = (payload: Uint8Array): string => new TextDecoder().decode(payload);
+const message = (topic: string, id: string) => ({ topic, key: 'k', id, payload: new TextEncoder().encode(id) });
+
+describeCursor('pglite', makePgliteDatabase);
+describeCursor('postgresql', makePostgresDatabase, testPostgresUrl === undefined ? 'NAT_TEST_POSTGRES is not set' : undefined);
+
+function describeCursor(name: string, make: TestDatabaseMaker, skipReason?: string): void {
+  describe.skipIf(skipReason !== undefined)(`outbox cursor: ${name}${skipReason === undefined ? '' : ` (skipped: ${skipReason})`}`, () => {
+    let home: TestDatabase;
+    let database: Database;
+    beforeAll(async () => {
+      home = await make();
+      database = await home.open();
+    });
+    afterAll(async () => {
+      await database.close();
+      await home.dispose();
+    });
+
+    const rowsOf = async (topic: string): Promise<number> =>
+      (await sql<{ n: number }>`select count(*) as n from storage.outbox where topic = ${topic}`.execute(database.kysely)).rows[0]?.n ?? -1;
+
+    async function collect(topic: TopicDeclaration, group: string): Promise<{ stream: Stream; ids: string[] }> {
+      const stream = await openOutboxStream(database, { topics: [topic], keepMs: 0, pruneEveryMs: 50 });
+      const ids: string[] = [];
+      await stream.subscribe({ topic: topic.name, group, parse: text }, (batch) => {
+        ids.push(...batch.map(({ id }) => id));
+        return Promise.resolve();
+      });
+      return { stream, ids };
+    }
+
+    it('deletes what every declared group has passed, and what is past its retention', async () => {
+      const topic: TopicDeclaration = { name: 'pruned', groups: ['a', 'b'] };
+      const { stream, ids } = await collect(topic, 'a');
+      await database.transaction((tx) => appendOutbox(tx, [message(topic.name, '1'), message(topic.name, '2')]));
+      await pause(400);
+      expect(ids).toEqual(['1', '2']);
+      expect(await rowsOf(topic.name)).toBe(2); // b has not read them
+      await stream.subscribe({ topic: topic.name, group: 'b', parse: text }, () => Promise.resolve());
+      await pause(400);
+      expect(await rowsOf(topic.name)).toBe(0);
+      await stream.close();
+      const short: TopicDeclaration = { name: 'short', groups: ['nobody'], retentionMs: 100 };
+      const other = await openOutboxStream(database, { topics: [short], pruneEveryMs: 50 });
+      await database.transaction((tx) => appendOutbox(tx, [message(short.name, '1')]));
+      await pause(500);
+      expect(await rowsOf(short.name)).toBe(0);
+      await other.close();
+    });
+
+    it('goes on after a restore into a server whose transaction numbers are lower', async () => {
+      const topic: TopicDeclaration = { name: 'restored', groups: ['g'] };
+      const before = await collect(topic, 'g');
+      await before.stream.close();
+      await database.transaction((tx) => appendOutbox(tx, [message(topic.name, 'unread')]));
+      await sql`update storage.outbox set xid = '99999999999' where topic = 'restored'`.execute(database.kysely);
+      await sql`update storage.stream_cursor set xid = '99999999990', position = 5 where topic = 'restored'`.execute(database.kysely);
+      const after = await collect(topic, 'g');
+      await database.transaction((tx) => appendOutbox(tx, [message(topic.name, 'new')]));
+      await pause(300);
+      expect(after.ids).toEqual(['unread', 'new']);
+      await after.stream.close();
+    });
+
+    it('takes a batch by its bytes as well', async () => {
+      const topic: TopicDeclaration = { name: 'heavy', groups: ['g'] };
+      const stream = await openOutboxStream(database, { topics: [topic] });
+      for (let index = 0; index < 4; index += 1) {
+        await database.transaction((tx) =>
+          appendOutbox(
+            tx,
+            Array.from({ length: 5 }, (_, part) => ({ topic: 'heavy', key: 'k', id: `${index}/${part}`, payload: new Uint8Array(800_000) })),
+          ),
+        );
+      }
+      const sizes: number[] = [];
+      await stream.subscribe({ topic: 'heavy', group: 'g', parse: (payload) => payload.byteLength }, (batch) => {
+        sizes.push(batch.length);
+        return Promise.resolve();
+      });
+      const deadline = performance.now() + 10_000;
+      while (sizes.reduce((sum, size) => sum + size, 0) < 20 && performance.now() < deadline) await pause(20);
+      expect(sizes).toEqual([11, 9]);
+      await stream.close();
+    });
+
+    it('tells new ids from received ones, and forgets old ones', async () => {
+      const receive = (...ids: string[]) => database.transaction((tx) => receiveOnce(tx, 'c', ids));
+      expect([...(await receive('b', 'a', 'b'))].sort()).toEqual(['a', 'b']);
+      expect([...(await receive('b', 'c'))]).toEqual(['c']);
+      expect([...(await database.transaction((tx) => receiveOnce(tx, 'other', ['a'])))]).toEqual(['a']);
+      await pause(30);
+      expect(await database.transaction((tx) => pruneInbox(tx, 'c', 60_000))).toBe(0);
+      expect(await database.transaction((tx) => pruneInbox(tx, 'c', 10))).toBe(3);
+      expect([...(await receive('a'))]).toEqual(['a']);
+    });
+  });
+}
+
+const skipped = testPostgresUrl === undefined ? ' (skipped: NAT_TEST_POSTGRES is not set)' : '';
+
+describe.skipIf(testPostgresUrl === undefined)(`outbox cursor among open transactions${skipped}`, () => {
+  it('never skips the row of a transaction that started earlier and commits later', async () => {
+    const home = await makePostgresDatabase();
+    const database = await home.open();
+    const topic: TopicDeclaration = { name: 'order', groups: ['g'] };
+    const stream = await openOutboxStream(database, { topics: [topic] });
+    const ids: string[] = [];
+    await stream.subscribe({ topic: 'order', group: 'g', parse: text }, (batch) => {
+      ids.push(...batch.map(({ id }) => id));
+      return Promise.resolve();
+    });
+    const appended = Promise.withResolvers<undefined>();
+    const finish = Promise.withResolvers<undefined>();
+    const slow = database.transaction(async (tx) => {
+      await appendOutbox(tx, [message('order', 'slow')]);
+      appended.resolve(undefined);
+      await finish.promise;
+    });
+    await appended.promise;
+    await database.transaction((tx) => appendOutbox(tx, [message('order', 'fast')]));
+    await pause(500);
+    expect(ids).toEqual([]); // the fast one is committed, with a later place: it waits
+    finish.resolve(undefined);
+    await slow;
+    await pause(500);
+    expect(ids).toEqual(['slow', 'fast']);
+    await stream.close();
+    await database.close();
+    await home.dispose();
+  });
+});
