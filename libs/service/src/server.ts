@@ -120,7 +120,7 @@ export function createServer(options: ServerOptions): Server {
     'grpc.max_send_message_length': limits.maxResponseBytes ?? 64 * MIB,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    'grpc.enable_channelz': 0,
+    // Channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and `forceShutdown` cuts nothing.
     interceptors: [accessLog(logger)],
   }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, ...(authenticate === undefined ? {} : { authenticate }) }));
 
