@@ -1,5 +1,4 @@
 /** `npm run verify [-- gate ...]`: every gate, or the named ones. All are run, the output of those that fail is shown, one failure is exit code 1. */
-import fs from 'node:fs';
 import path from 'node:path';
 import { onRuntime, root, setUp } from '../bootstrap/index.mjs';
 import { run } from '../bootstrap/process.mjs';
@@ -32,7 +31,6 @@ const gates = {
 
 await onRuntime(import.meta.url, async (runtime, report) => {
   await setUp({ report, env: runtime.env });
-  fs.mkdirSync(path.join(root, '.nx'), { recursive: true });
   const env = { ...runtime.env, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', FORCE_COLOR: '0' };
   const chosen = process.argv.slice(2);
   const unknown = chosen.filter((name) => !Object.hasOwn(gates, name));

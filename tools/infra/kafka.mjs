@@ -141,7 +141,7 @@ export async function startKafka({ dir, port, cache = cacheDirectory(), report =
     args: [...JVM, ...classpath, 'kafka.Kafka', config],
     log: path.join(folder, 'broker.log'),
     cwd: folder,
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     ready: () => answers(ports.port),
   });
   writeAtomically(path.join(folder, 'broker.json'), JSON.stringify({ pid, ...ports }));

@@ -84,7 +84,7 @@ export async function startPostgres({ dir, port }) {
     log: path.join(folder, 'server.log'),
     cwd: folder,
     ...user,
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     ready: () => {
       const lines = fs.existsSync(postmaster) ? fs.readFileSync(postmaster, 'utf8').split('\n') : [];
       return Promise.resolve(lines[3] === String(chosen) && lines[7]?.trim() === 'ready' && isRunning(Number(lines[0]), folder));
