@@ -41,7 +41,7 @@ export const tensorflow = {
     freeBytes: 1.2e9,
     wheels: [{ requirement: 'tensorflow-cpu==2.18.1', sha256: '810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298' }],
   },
-  /** The libraries that TensorFlow's own metadata pins under `and-cuda`. Not proven on a machine with a GPU: without one it falls back to the CPU. */
+  /** The libraries that TensorFlow's own metadata pins under `and-cuda`, without the compiler, which only XLA calls. Not proven on a machine with a GPU: without one it falls back to the CPU. */
   cuda: {
     version: '2.18.1',
     tags: [...cp311, '--platform', 'manylinux1_x86_64'],
@@ -51,7 +51,6 @@ export const tensorflow = {
       { requirement: 'tensorflow==2.18.1', sha256: 'c9f87e5d2a680a4595f5dc30daf6bbaec9d4129b46d7ef1b2af63c46ac7d2828' },
       { requirement: 'nvidia-cublas-cu12==12.5.3.2', sha256: 'ca070ad70e9fa6654084575d01bd001f30cc4665e33d4bb9fc8e0f321caa034b' },
       { requirement: 'nvidia-cuda-cupti-cu12==12.5.82', sha256: 'bde77a5feb66752ec61db2adfe47f56b941842825b4c7e2068aff27c9d107953' },
-      { requirement: 'nvidia-cuda-nvcc-cu12==12.5.82', sha256: 'b03e545b8e8c3ce7ebcd7fc44063180ff52ff01d064ece2127ed90a04ef12cd0' },
       { requirement: 'nvidia-cuda-nvrtc-cu12==12.5.82', sha256: '3dbd97b0104b4bfbc3c4f8c79cd2496307c89c43c29a9f83125f1d76296ff3fd' },
       { requirement: 'nvidia-cuda-runtime-cu12==12.5.82', sha256: '3e79a060e126df40fd3a068f3f787eb000fa51b251ec6cd97d09579632687115' },
       { requirement: 'nvidia-cudnn-cu12==9.3.0.75', sha256: '9ad9c6929ebb5295eb4a1728024666d1c88283373e265a0c5c883e6f9d5cd76d' },
