@@ -9,7 +9,7 @@
  */
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import { pairColumns, type PairConfig } from './pair-encoder.ts';
-import { pairColumnOf, pairRows } from './pair-graph.ts';
+import { pairColumnOfCandidate, pairRows } from './pair-graph.ts';
 import type { Subject } from './subject.ts';
 
 /** a [n, k] times b [k, m], or b^T where b is given as [m, k]. */
@@ -67,7 +67,7 @@ export class CompiledPairPolicy {
     const config = this.#config;
     const H = config.hidden;
     const width = pairColumns(config);
-    const { cells, nodes, first, second, from, to, logitRowOfDecision } = pairRows(subject, config);
+    const { cells, nodes, first, second, from, to, logitRow } = pairRows(subject, config);
     const rows = 2 * cells + nodes;
 
     const h = new Float64Array(rows * H); // [rows, hidden]
@@ -92,7 +92,7 @@ export class CompiledPairPolicy {
       const row = from[e]! * 2 * width;
       for (let j = 0; j < 2 * width; j++) logits[at + j]! += projected[row + j]!;
     }
-    return this.#candidates(subject, logits, logitRowOfDecision, width);
+    return this.#candidates(subject, logits, logitRow, width);
   }
 
   #project(h: Float64Array, rows: number, outputs: number): Float64Array {
@@ -115,13 +115,12 @@ export class CompiledPairPolicy {
     return result;
   }
 
-  #candidates({ decisions, candidateStart, mode }: Subject, logits: Float64Array, logitRowOfDecision: Int32Array, width: number): Float64Array {
-    const scores = new Float64Array(candidateStart[decisions.length]!);
-    for (let d = 0; d < decisions.length; d++) {
-      const decision = decisions[d]!;
-      for (let k = 0; k < decision.targets.length; k++) {
-        scores[candidateStart[d]! + k] = logits[logitRowOfDecision[d]! * width + pairColumnOf(this.#config, mode, decision, k)]!;
-      }
+  #candidates(subject: Subject, logits: Float64Array, logitRow: Int32Array, width: number): Float64Array {
+    const { decisions, candidateStart } = subject;
+    const column = pairColumnOfCandidate(subject, this.#config);
+    const scores = new Float64Array(column.length);
+    for (let d = 0; d < decisions; d++) {
+      for (let i = candidateStart[d]!; i < candidateStart[d + 1]!; i++) scores[i] = logits[logitRow[d]! * width + column[i]!]!;
     }
     return scores;
   }

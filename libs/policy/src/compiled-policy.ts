@@ -1,11 +1,11 @@
 /** Drawing transforms from a policy, in plain JavaScript: no TensorFlow is loaded, so any process can serve it. */
+import { ActionSequence, type Budget } from '@nat/architecture';
 import type { RandomStream } from '@nat/random';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import { CompiledEdgePolicy } from './compiled-edge.ts';
 import { CompiledPairPolicy } from './compiled-pair.ts';
 import type { PolicyConfig } from './config.ts';
 import { Draw } from './draw.ts';
-import { SequentialMask, type Budget } from './masks.ts';
 import { PROBABILITY_FLOOR } from './probability.ts';
 import type { Subject } from './subject.ts';
 
@@ -17,6 +17,7 @@ export class CompiledPolicy {
   readonly config: PolicyConfig;
   readonly #scores: (subject: Subject) => Float64Array;
   readonly #floor: number;
+  readonly #q = new Float64Array(32);
   #lastSubject: Subject | undefined;
   #lastScores: Float64Array = new Float64Array(0);
 
@@ -51,58 +52,63 @@ export class CompiledPolicy {
    */
   draw(subject: Subject, mode: DrawMode, budget?: Budget): Draw {
     const scores = this.scores(subject);
-    const { decisions, candidateStart, widest } = subject;
-    const mask = new SequentialMask(subject, budget);
-    const allowed = new Uint8Array(widest);
-    const q = new Float64Array(widest);
-    const actions = new Int32Array(decisions.length);
-    const probabilities = new Float64Array(decisions.length);
+    const { decisions, candidateStart, candidateAction } = subject;
+    const sequence = new ActionSequence(subject.space, budget);
+    const actions = new Uint8Array(decisions);
+    const probabilities = new Float64Array(decisions);
+    const q = this.#q;
     let logProb = 0;
     let entropy = 0;
-    for (let d = 0; d < decisions.length; d++) {
-      const width = decisions[d]!.targets.length;
-      const choices = mask.allowed(allowed, 0);
-      const total = this.#probabilities(scores, candidateStart[d]!, width, allowed, q);
-      const action = mode.mode === 'greedy' ? likeliest(q, width, allowed) : drawn(mode.stream, q, width, total);
+    for (let d = 0; d < decisions; d++) {
+      const start = candidateStart[d]!;
+      const count = candidateStart[d + 1]! - start;
+      const allowed = sequence.allowed();
+      const total = this.#probabilities(scores, candidateAction, start, count, allowed);
+      const chosen = mode.mode === 'greedy' ? likeliest(q, count) : drawn(mode.stream, q, count, total);
+      const action = candidateAction[start + chosen]!;
+      sequence.choose(action);
       actions[d] = action;
-      probabilities[d] = choices === 1 ? 1 : q[action]! / total;
-      if (choices > 1) {
-        logProb += Math.log(q[action]!);
-        for (let k = 0; k < width; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
-      }
-      mask.take(action);
+      probabilities[d] = q[chosen]! / total;
+      if ((allowed & (allowed - 1)) === 0) continue; // forced: probability 1, no entropy
+      logProb += Math.log(q[chosen]!);
+      for (let k = 0; k < count; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
     }
-    return new Draw(subject, actions, probabilities, logProb, entropy);
+    return new Draw({ subject, actions, operations: sequence.operations, probabilities, logProb, entropy, budget });
   }
 
-  /** q of one decision: a softmax over what is allowed, plus the encoder's floor; returns their sum. */
-  #probabilities(scores: Float64Array, start: number, width: number, allowed: Uint8Array, q: Float64Array): number {
+  /** Fills q for one decision: a softmax over what is allowed, plus the encoder's floor, 0 elsewhere; returns the sum. */
+  #probabilities(scores: Float64Array, candidateAction: Uint8Array, start: number, count: number, allowed: number): number {
+    const q = this.#q;
     let highest = -Infinity;
-    for (let k = 0; k < width; k++) if (allowed[k] === 1 && scores[start + k]! > highest) highest = scores[start + k]!;
+    for (let k = 0; k < count; k++) {
+      const isAllowed = ((allowed >> candidateAction[start + k]!) & 1) === 1;
+      q[k] = isAllowed ? scores[start + k]! : -Infinity;
+      if (q[k]! > highest) highest = q[k]!;
+    }
     let sum = 0;
-    for (let k = 0; k < width; k++) {
-      q[k] = allowed[k] === 1 ? Math.exp(scores[start + k]! - highest) : 0;
+    for (let k = 0; k < count; k++) {
+      q[k] = Math.exp(q[k]! - highest);
       sum += q[k]!;
     }
     let total = 0;
-    for (let k = 0; k < width; k++) {
-      if (allowed[k] === 1) q[k] = q[k]! / sum + this.#floor;
+    for (let k = 0; k < count; k++) {
+      if (((allowed >> candidateAction[start + k]!) & 1) === 1) q[k] = q[k]! / sum + this.#floor;
       total += q[k]!;
     }
     return total;
   }
 }
 
-function likeliest(q: Float64Array, width: number, allowed: Uint8Array): number {
-  let best = -1;
-  for (let k = 0; k < width; k++) if (allowed[k] === 1 && (best < 0 || q[k]! > q[best]!)) best = k;
+function likeliest(q: Float64Array, count: number): number {
+  let best = 0;
+  for (let k = 1; k < count; k++) if (q[k]! > q[best]!) best = k;
   return best;
 }
 
-function drawn(stream: RandomStream, q: Float64Array, width: number, total: number): number {
+function drawn(stream: RandomStream, q: Float64Array, count: number, total: number): number {
   let rest = stream.uniform() * total;
   let last = 0;
-  for (let k = 0; k < width; k++) {
+  for (let k = 0; k < count; k++) {
     if (q[k]! <= 0) continue;
     last = k;
     rest -= q[k]!;

@@ -1,8 +1,9 @@
-import { replaceOperation, type Architecture, type EdgeEdit, type PrimitiveName } from '@nat/architecture';
+import { applyOperations, certify, editsTo, type Architecture, type Budget, type CostCertificate, type EdgeEdit, type PrimitiveName } from '@nat/architecture';
 import type { Subject } from './subject.ts';
 
 /** What a draw decided for one edge. */
 export interface DrawnEdge {
+  /** Positions in the submitted form. */
   readonly cell: number;
   readonly edge: number;
   readonly before: PrimitiveName;
@@ -11,74 +12,80 @@ export interface DrawnEdge {
   readonly probability: number;
 }
 
-/** One transform of a subject. What is not asked for is not built. */
-export class Draw {
+/** What a policy decided about one subject. */
+export interface Decided {
   readonly subject: Subject;
-  /** One an edge of `subject.decisions`: position in its `targets`. [decisions] */
-  readonly actions: Int32Array;
+  /** One a decision: position in its row of the scheme. */
+  readonly actions: Uint8Array;
+  /** A primitive index on every edge, cell after cell. */
+  readonly operations: Int8Array;
+  /** Of each action, given the earlier ones. [decisions] */
+  readonly probabilities: Float64Array;
   /** Natural logarithm of the probability of the actions (of the `pair` encoder: with its unnormalised floor). */
   readonly logProb: number;
   /** Sum of the entropies of the decisions, each given the earlier ones, nats. */
   readonly entropy: number;
-  readonly #probabilities: Float64Array;
-  #result: Architecture | undefined;
+  readonly budget: Budget | undefined;
+}
 
-  constructor(subject: Subject, actions: Int32Array, probabilities: Float64Array, logProb: number, entropy: number) {
-    this.subject = subject;
-    this.actions = actions;
-    this.#probabilities = probabilities;
-    this.logProb = logProb;
-    this.entropy = entropy;
+/** One transform of a subject. What is not asked for is not built. */
+export class Draw {
+  readonly #decided: Decided;
+  #result: Architecture | undefined;
+  #certificate: CostCertificate | undefined;
+
+  constructor(decided: Decided) {
+    this.#decided = decided;
+  }
+
+  get subject(): Subject {
+    return this.#decided.subject;
+  }
+
+  /** One a decision: position in its row of the scheme. */
+  get actions(): Uint8Array {
+    return this.#decided.actions;
+  }
+
+  /** Natural logarithm of the probability of the actions (of the `pair` encoder: with its unnormalised floor). */
+  get logProb(): number {
+    return this.#decided.logProb;
+  }
+
+  /** Sum of the entropies of the decisions, each given the earlier ones, nats. */
+  get entropy(): number {
+    return this.#decided.entropy;
   }
 
   /** Every edge that could have been replaced, kept ones included. */
   get edges(): readonly DrawnEdge[] {
-    return this.subject.decisions.map(({ cell, edge, before, targets }, d) => ({
-      cell,
-      edge,
-      before,
-      after: targets[this.actions[d]!]!,
-      probability: this.#probabilities[d]!,
-    }));
+    const { subject, actions, probabilities } = this.#decided;
+    return Array.from(actions, (action, d) => {
+      const { cell, edge } = subject.edgeOf(d);
+      return { cell, edge, before: operationAt(subject, cell, edge), after: subject.target(d, action), probability: probabilities[d]! };
+    });
   }
 
   /** The edges that were replaced. */
   get edits(): readonly EdgeEdit[] {
-    return editsOf(this.subject, this.actions);
+    return editsTo(this.subject.architecture, this.#decided.operations);
   }
 
-  /** The transformed architecture: the same cells with other operations, without the source's name; the source itself where nothing was replaced. */
+  /** The transformed architecture, without the source's name; the source itself where nothing was replaced. */
   get result(): Architecture {
-    this.#result ??= resultOf(this.subject, this.actions);
+    this.#result ??= applyOperations(this.subject.architecture, this.#decided.operations);
     return this.#result;
   }
+
+  /** What the result costs, against its source and the budget. */
+  get certificate(): CostCertificate {
+    this.#certificate ??= certify(this.subject.space.priced, this.#decided.operations, this.#decided.budget);
+    return this.#certificate;
+  }
 }
 
-/** The replacements that actions stand for. */
-export function editsOf({ decisions }: Subject, actions: ArrayLike<number>): readonly EdgeEdit[] {
-  const edits: EdgeEdit[] = [];
-  for (let d = 0; d < decisions.length; d++) {
-    const { cell, edge, before, targets } = decisions[d]!;
-    const after = targets[actions[d]!]!;
-    if (after !== before) edits.push({ cell, edge, before, after });
-  }
-  return edits;
-}
-
-function resultOf({ architecture, decisions }: Subject, actions: ArrayLike<number>): Architecture {
-  const after = new Map<string, PrimitiveName>();
-  for (let d = 0; d < decisions.length; d++) {
-    const { cell, edge, before, targets } = decisions[d]!;
-    const target = targets[actions[d]!]!;
-    if (target !== before) after.set(`${cell}/${edge}`, target);
-  }
-  if (after.size === 0) return architecture;
-  const cells = architecture.cells.map((cell, c) => ({
-    ...cell,
-    edges: cell.edges.map((edge, e) => {
-      const target = after.get(`${c}/${e}`);
-      return target === undefined || edge.operation.kind === 'fixed' ? edge : { ...edge, operation: replaceOperation(edge.operation, target) };
-    }),
-  }));
-  return { cells, skeleton: architecture.skeleton };
+function operationAt(subject: Subject, cell: number, edge: number): PrimitiveName {
+  const { operation } = subject.architecture.cells[cell]!.edges[edge]!;
+  if (operation.kind === 'fixed') throw new TypeError('a fixed operation is never decided');
+  return operation.name;
 }

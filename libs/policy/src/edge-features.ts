@@ -56,7 +56,7 @@ function heard(cell: Cell, outputs: readonly number[]): Uint8Array {
 }
 
 /** Writes STRUCTURE_FEATURE_COUNT numbers for every edge of a cell. -> [edges][STRUCTURE_FEATURE_COUNT] */
-export function structureFeatures(cell: Cell, placement: CellPlacement, placements: readonly EdgePlacement[]): readonly (readonly number[])[] {
+export function structureFeatures(cell: Cell, placement: CellPlacement, edgePlacement: (edge: number) => EdgePlacement): readonly (readonly number[])[] {
   const depth = depths(cell);
   const deepest = Math.max(1, ...depth);
   const last = Math.max(1, cell.nodes - 1);
@@ -72,7 +72,7 @@ export function structureFeatures(cell: Cell, placement: CellPlacement, placemen
   }
   const count = (n: number): number => Math.log2(1 + n) / 3;
   return cell.edges.map(({ from, to }, e) => {
-    const { paramsShare, macsShare, strided, channelRatio } = placements[e]!;
+    const { paramsShare, macsShare, strided, channelRatio } = edgePlacement(e);
     const row = [
       from < cell.inputs ? 1 : 0,
       from < cell.inputs && cell.inputs > 1 ? from / (cell.inputs - 1) : 0,

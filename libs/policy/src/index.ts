@@ -5,7 +5,6 @@ export { EDGE_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts'
 export { Draw, type DrawnEdge } from './draw.ts';
 export type { EdgeConfig } from './edge-encoder.ts';
 export { Learner, type StepStats, type Trial } from './learner.ts';
-export { SequentialMask, type Budget } from './masks.ts';
 export type { PairConfig } from './pair-encoder.ts';
 export { presets, type Hyperparameters } from './presets.ts';
-export { prepareSubject, Subject, type Decision, type MaskMode, type SubjectOptions } from './subject.ts';
+export { prepareSubject, Subject, SubjectPreparer, type MaskMode, type SubjectOptions } from './subject.ts';

@@ -6,6 +6,7 @@
  *     log pi = sum of the log-probabilities of the decisions, each given the earlier ones (masks depend on them)
  *     H      = sum of the entropies of those same conditionals
  */
+import { ActionSequence, type Budget } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
 import {
   adamStep,
@@ -21,7 +22,6 @@ import {
 import { advantages, scaleAdvantages, type Rewards } from './baseline.ts';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import type { PolicyConfig } from './config.ts';
-import { allowedAlong, type Budget } from './masks.ts';
 import { learningRateAt, type Hyperparameters } from './presets.ts';
 import { PROBABILITY_FLOOR } from './probability.ts';
 import { candidateScores } from './scores.ts';
@@ -82,33 +82,37 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
   const offsets = new Map<Subject, number>();
   let candidates = 0;
   let width = 1;
+  let rows = 0;
   for (const { subject } of trials) {
+    rows += subject.decisions;
     if (offsets.has(subject)) continue;
     offsets.set(subject, candidates);
-    candidates += subject.candidateStart[subject.decisions.length]!;
-    for (const { targets } of subject.decisions) width = Math.max(width, targets.length);
+    candidates += subject.candidateAction.length;
+    for (let d = 0; d < subject.decisions; d++) width = Math.max(width, subject.candidateStart[d + 1]! - subject.candidateStart[d]!);
   }
-  const rows = trials.reduce((sum, { subject }) => sum + subject.decisions.length, 0);
   const candidate = new Int32Array(rows * width);
   const allowed = new Float32Array(rows * width);
   const taken = new Float32Array(rows * width);
   const trialOf = new Int32Array(rows);
   let row = 0;
   trials.forEach(({ subject, actions, budget }, trial) => {
-    const mask = allowedAlong(subject, actions, budget, `trials[${trial}]`);
     const offset = offsets.get(subject)!;
-    subject.decisions.forEach(({ targets }, decision) => {
-      const start = subject.candidateStart[decision]!;
-      let choices = 0;
-      for (let k = 0; k < targets.length; k++) choices += mask[start + k]!;
-      if (choices < 2) return;
-      for (let k = 0; k < targets.length; k++) {
-        candidate[row * width + k] = offset + start + k;
-        allowed[row * width + k] = mask[start + k]!;
+    const { decisions, candidateStart, candidateAction, space } = subject;
+    if (actions.length !== decisions) throw notAllowed(trial, '', `${actions.length} given for ${decisions} edges`);
+    const sequence = new ActionSequence(space, budget);
+    for (let d = 0; d < decisions; d++) {
+      const action = actions[d]!;
+      const bits = sequence.allowed();
+      if (!(action >= 0 && action < 32 && ((bits >> action) & 1) === 1)) throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
+      sequence.choose(action);
+      if ((bits & (bits - 1)) === 0) continue; // forced
+      for (let i = candidateStart[d]!, at = row * width; i < candidateStart[d + 1]!; i++, at++) {
+        candidate[at] = offset + i;
+        allowed[at] = (bits >> candidateAction[i]!) & 1;
+        taken[at] = candidateAction[i] === action ? 1 : 0;
       }
-      taken[row * width + actions[decision]!] = 1;
       trialOf[row++] = trial;
-    });
+    }
   });
   const used = row * width;
   const table = {
@@ -120,6 +124,10 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
     trial: trialOf.subarray(0, row),
   };
   return { subjects: [...offsets.keys()], table };
+}
+
+function notAllowed(trial: number, at: string, description: string): DomainError {
+  return DomainError.invalid(`trials[${trial}].actions${at}`, description, 'ACTION_NOT_ALLOWED');
 }
 
 /** Loss, summed log-probability and summed entropy of a batch (sums over trials), and the gradient of the loss. */

@@ -2,7 +2,7 @@
  * What an operation is, in numbers. A policy reads these beside a learned embedding, so operations it has seen little of,
  * or only in another space, still mean something to it.
  */
-import { PRIMITIVES, type Operation, type PrimitiveName } from '@nat/architecture';
+import { PRIMITIVES, type PrimitiveName } from '@nat/architecture';
 
 const KINDS = ['null', 'skip', 'max-pool', 'avg-pool', 'full', 'separable', 'dilated', 'factorised', 'depthwise', 'fixed'] as const;
 type Kind = (typeof KINDS)[number];
@@ -51,14 +51,5 @@ export const OPERATION_ROWS = OPERATION_FEATURES.length;
 /** Numbers in a row of OPERATION_FEATURES: one-hot kind, any convolution, kernel / 7. */
 export const OPERATION_FEATURE_COUNT = OPERATION_FEATURES[0]!.length;
 
-const rowByName: ReadonlyMap<PrimitiveName, number> = new Map(PRIMITIVES.map((name, row) => [name, row]));
-
-/** Row of a primitive in the embedding tables. */
-export function primitiveRow(name: PrimitiveName): number {
-  return rowByName.get(name)!;
-}
-
-/** Row of any operation in the embedding tables. */
-export function operationRow(operation: Operation): number {
-  return operation.kind === 'fixed' ? PRIMITIVES.length : primitiveRow(operation.name);
-}
+/** The row of all `fixed` operations; a primitive's row is its `primitiveIndex`. */
+export const FIXED_ROW = PRIMITIVES.length;

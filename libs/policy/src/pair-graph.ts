@@ -1,8 +1,8 @@
 /** Cells as the `pair` encoder sees them: two inputs, and nodes of exactly two edges. */
-import type { PrimitiveName } from '@nat/architecture';
+import { PRIMITIVES, primitiveAt, primitiveIndex, type PrimitiveName } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
 import type { PairConfig } from './pair-encoder.ts';
-import type { Decision, Subject } from './subject.ts';
+import type { Subject } from './subject.ts';
 
 /** One architecture. Node rows: two inputs a cell, then every cell's own nodes, cells in order. */
 export interface PairRows {
@@ -14,59 +14,72 @@ export interface PairRows {
   /** Node rows of every edge. [2 nodes] */
   readonly from: Int32Array;
   readonly to: Int32Array;
-  /** Row of a decision's scores in the logits [2 nodes, columns]. [decisions] */
-  readonly logitRowOfDecision: Int32Array;
+  /** Row of an edge's scores in the logits [2 nodes, columns]. [2 nodes] */
+  readonly logitRow: Int32Array;
 }
 
 function notApplicable(message: string): DomainError {
   return new DomainError('FAILED_PRECONDITION', `this policy reads cells of two inputs and two edges a node: ${message}`, { reason: 'POLICY_NOT_APPLICABLE' });
 }
 
-/** Column of the logits that scores candidate `k` of a decision. NAT: null, same, skip; NAT++: the target operation. */
-export function pairColumnOf({ scheme, primitives }: PairConfig, mode: Subject['mode'], { before, targets }: Decision, k: number): number {
-  const target = targets[k]!;
-  if (scheme === 'nat++') return primitives.indexOf(target);
-  // In parity mode a skip has both "same" and "skip" (as a null has "null" and "same"): the position is the column.
-  if (mode === 'parity') return k;
-  return target === before ? 1 : target === 'null' ? 0 : 2;
+/** Column of the logits that scores each candidate. NAT: the action itself (null, same, skip); NAT++: the target operation. [candidates] */
+export function pairColumnOfCandidate({ decisions, candidateStart, candidateAction, space }: Subject, { scheme, primitives }: PairConfig): Int32Array {
+  if (scheme === 'nat') return Int32Array.from(candidateAction);
+  const columns = columnsOf(primitives);
+  const result = new Int32Array(candidateAction.length);
+  for (let d = 0; d < decisions; d++) {
+    const row = space.row(d);
+    for (let i = candidateStart[d]!; i < candidateStart[d + 1]!; i++) {
+      const target = row[candidateAction[i]!]!;
+      result[i] = columns[target]!;
+      if (result[i]! < 0) throw notApplicable(`it does not know ${primitiveAt(target)}`);
+    }
+  }
+  return result;
+}
+
+/** Embedding row (and NAT++ column) by primitive index, -1 where the policy does not know the operation. */
+function columnsOf(primitives: readonly PrimitiveName[]): Int8Array {
+  const result = new Int8Array(PRIMITIVES.length).fill(-1);
+  primitives.forEach((name, row) => (result[primitiveIndex(name)] = row));
+  return result;
 }
 
 /**
  * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE: another scheme, another in-degree, or an operation
  * that the policy has no embedding for
  */
-export function pairRows(subject: Subject, config: PairConfig): PairRows {
-  const { architecture, decisions, scheme } = subject;
+export function pairRows({ architecture, scheme, space }: Subject, config: PairConfig): PairRows {
   if (scheme !== config.scheme) throw notApplicable(`it decides by the scheme ${config.scheme}, not ${scheme}`);
-  const rowOf = (name: PrimitiveName): number => {
-    const row = config.primitives.indexOf(name);
-    if (row < 0) throw notApplicable(`it does not know ${name}`);
-    return row;
-  };
+  const { operations, offsets } = space.priced;
+  const rowOf = columnsOf(config.primitives);
   const cells = architecture.cells.length;
-  const nodes = architecture.cells.reduce((sum, cell) => sum + cell.nodes - cell.inputs, 0);
+  const nodes = operations.length / 2;
+  if (space.edges.length !== operations.length) throw notApplicable('a fixed operation stands in it');
+  if (architecture.cells.some((cell, c) => cell.inputs !== 2 || offsets[c + 1]! - offsets[c]! !== 2 * (cell.nodes - 2)))
+    throw notApplicable('this one has others');
   const first = new Int32Array(nodes).fill(-1);
   const second = new Int32Array(nodes).fill(-1);
   const from = new Int32Array(2 * nodes);
   const to = new Int32Array(2 * nodes);
-  const logitRowOfDecision = new Int32Array(decisions.length);
-  let own = 0; // own nodes of the cells before
-  let edgeRow = 0;
-  architecture.cells.forEach((cell, c) => {
-    if (cell.inputs !== 2) throw notApplicable(`cell ${cell.name} has ${cell.inputs} inputs`);
-    for (const { from: source, to: target, operation } of cell.edges) {
-      if (operation.kind !== 'primitive') throw notApplicable(`${operation.name} is a fixed operation`);
+  const logitRow = new Int32Array(2 * nodes);
+  for (let c = 0; c < cells; c++) {
+    const { edges } = architecture.cells[c]!;
+    const own = offsets[c]! / 2; // own nodes of the cells before
+    for (let e = 0; e < edges.length; e++) {
+      const { from: source, to: target } = edges[e]!;
+      const flat = offsets[c]! + e;
       const node = own + target - 2;
+      const row = rowOf[operations[flat]!]!;
+      if (row < 0) throw notApplicable(`it does not know ${primitiveAt(operations[flat]!)}`);
       const slot = first[node]! < 0 ? 0 : 1;
-      if (slot === 1 && second[node]! >= 0) throw notApplicable(`more than two edges enter node ${target} of cell ${cell.name}`);
-      (slot === 0 ? first : second)[node] = rowOf(operation.name);
-      from[edgeRow] = source < 2 ? 2 * c + source : 2 * cells + own + source - 2;
-      to[edgeRow] = 2 * cells + node;
-      logitRowOfDecision[edgeRow++] = 2 * node + slot;
+      if (slot === 0) first[node] = row;
+      else if (second[node]! < 0) second[node] = row;
+      else throw notApplicable(`more than two edges enter node ${target} of cell ${architecture.cells[c]!.name}`);
+      from[flat] = source < 2 ? 2 * c + source : 2 * cells + own + source - 2;
+      to[flat] = 2 * cells + node;
+      logitRow[flat] = 2 * node + slot;
     }
-    own += cell.nodes - cell.inputs;
-  });
-  if (second.includes(-1)) throw notApplicable('a node has fewer than two edges');
-  if (config.scheme === 'nat++') for (const { targets } of decisions) targets.forEach(rowOf);
-  return { cells, nodes, first, second, from, to, logitRowOfDecision };
+  }
+  return { cells, nodes, first, second, from, to, logitRow };
 }

@@ -4,7 +4,7 @@ import type { PolicyConfig } from './config.ts';
 import { edgeScores } from './edge-encoder.ts';
 import { batchGraphs } from './graph.ts';
 import { pairColumns, pairForward, type PairBatch, type PairConfig } from './pair-encoder.ts';
-import { pairColumnOf, pairRows, type PairRows } from './pair-graph.ts';
+import { pairColumnOfCandidate, pairRows, type PairRows } from './pair-graph.ts';
 import type { Parameters } from './parameters.ts';
 import type { Subject } from './subject.ts';
 
@@ -33,16 +33,18 @@ export function candidateScores(tf: Tensorflow, config: PolicyConfig, subjects: 
 
 /** Where each candidate's score lies in the flattened logits. */
 function placesOfCandidates(subjects: readonly Subject[], rows: readonly PairRows[], config: PairConfig, columns: number): Int32Array {
-  const places: number[] = [];
+  const places = new Int32Array(subjects.reduce((sum, { candidateAction }) => sum + candidateAction.length, 0));
+  let place = 0;
   let offset = 0;
   subjects.forEach((subject, s) => {
-    const { logitRowOfDecision, nodes } = rows[s]!;
-    subject.decisions.forEach((decision, d) => {
-      decision.targets.forEach((_, k) => places.push((offset + logitRowOfDecision[d]!) * columns + pairColumnOf(config, subject.mode, decision, k)));
-    });
+    const { logitRow, nodes } = rows[s]!;
+    const column = pairColumnOfCandidate(subject, config);
+    for (let d = 0; d < subject.decisions; d++) {
+      for (let i = subject.candidateStart[d]!; i < subject.candidateStart[d + 1]!; i++) places[place++] = (offset + logitRow[d]!) * columns + column[i]!;
+    }
     offset += 2 * nodes;
   });
-  return Int32Array.from(places);
+  return places;
 }
 
 function pairBatch(tf: Tensorflow, rows: readonly PairRows[]): PairBatch {
