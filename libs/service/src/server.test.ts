@@ -160,7 +160,7 @@ describe('bad requests', () => {
       },
     });
     const garbage = server.channel().client(raw([0x0a, 0xff, 0xff]));
-    expect(await thrownBy(async () => garbage.transformArchitecture(good))).toMatchObject({ kind: 'INVALID_ARGUMENT' });
+    expect(await thrownBy(async () => garbage.transformArchitecture(good))).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'MALFORMED_REQUEST' });
     const wellFormed = transform.TransformArchitectureRequest.encode(transform.TransformArchitectureRequest.create(good)).finish();
     // options { seed: 2^64 - 1 }
     const seed = [0x1a, 11, 0x40, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];

@@ -1,7 +1,7 @@
 /** A gRPC server with everything a service of this platform has besides its handlers. */
 import type { FileRegistry } from '@bufbuild/protobuf';
 import { health as healthContract, reflection as reflectionContract } from '@nat/contracts';
-import { DomainError, type FieldViolation } from '@nat/errors';
+import { DomainError } from '@nat/errors';
 import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
 import { accessLog } from './access-log.ts';
 import type { Authenticate } from './authentication.ts';
@@ -75,16 +75,17 @@ function checkedDefinition(definition: TsProtoServiceDefinition, validator: Requ
   const check = (method: TsProtoServiceDefinition['methods'][string]): TsProtoServiceDefinition['methods'][string] => {
     const requestType = method.requestType as MessageCodec<object>;
     const decode = (bytes: Uint8Array): object => {
-      let message: object;
-      let violations: readonly FieldViolation[];
+      let message: object = {};
+      let finding: DomainError | undefined;
       try {
-        violations = validator.check(requestType.$type, bytes);
-        message = requestType.decode(bytes);
+        const violations = validator.check(requestType.$type, bytes);
+        if (violations.length > 0) finding = DomainError.invalidFields(violations);
+        else message = requestType.decode(bytes);
       } catch (error) {
-        message = {};
-        violations = [{ field: '', description: `the request cannot be read: ${error instanceof Error ? error.message : String(error)}` }];
+        const why = error instanceof Error ? error.message : String(error);
+        finding = new DomainError('INVALID_ARGUMENT', `the request cannot be read: ${why}`, { reason: 'MALFORMED_REQUEST' });
       }
-      if (violations.length > 0) findings.set(message, violations);
+      if (finding !== undefined) findings.set(message, finding);
       return message;
     };
     return { ...method, requestType: { ...method.requestType, decode } };

@@ -1,5 +1,5 @@
 /** What stands between the wire and a handler: ids, credentials, validation, draining, and errors on the way back. */
-import { isDomainError, DomainError, type FieldViolation } from '@nat/errors';
+import { isDomainError, DomainError } from '@nat/errors';
 import { isAbortError } from 'abort-controller-x';
 import { ServerError, type CallContext, type ServerMiddleware, type ServerMiddlewareCall } from 'nice-grpc-common';
 import type { Authenticate } from './authentication.ts';
@@ -7,8 +7,8 @@ import { acceptRequestId, continueTrace, parseTraceparent, REQUEST_ID_KEY, TRACE
 import type { Logger } from './logger.ts';
 import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
 
-/** Problems that decoding found, by the message it gave; see `checkedDefinition`. */
-export type DecodeFindings = WeakMap<object, readonly FieldViolation[]>;
+/** What decoding found wrong, by the message it gave; see `checkedDefinition`. */
+export type DecodeFindings = WeakMap<object, DomainError>;
 
 export interface MiddlewareOptions {
   readonly logger: Logger;
@@ -43,8 +43,8 @@ function toServerError(error: unknown, context: CallContext & ServiceContext): u
 }
 
 function refuse(findings: DecodeFindings, message: unknown): void {
-  const violations = typeof message === 'object' && message !== null ? findings.get(message) : undefined;
-  if (violations !== undefined) throw DomainError.invalidFields(violations);
+  const finding = typeof message === 'object' && message !== null ? findings.get(message) : undefined;
+  if (finding !== undefined) throw finding;
 }
 
 async function* refuseEach<Message>(findings: DecodeFindings, messages: AsyncIterable<Message>): AsyncIterable<Message> {
