@@ -1,1 +1,1 @@
-export {};
+export { composePolicy, type PolicyApp, type PolicyOptions } from './compose.ts';

@@ -80,6 +80,8 @@ export interface ImportPolicyRequest {
   displayName: string;
   description: string;
   requestId: string;
+  /** What transforms use unless told otherwise: "nat" (when empty) or "nat++". A pair policy has its own. */
+  scheme: string;
 }
 
 export interface ExportPolicyVersionRequest {
@@ -1068,7 +1070,15 @@ export const PromotePolicyVersionRequest: MessageFns<
 };
 
 function createBaseImportPolicyRequest(): ImportPolicyRequest {
-  return { parent: "", policyId: "", checkpoint: new Uint8Array(0), displayName: "", description: "", requestId: "" };
+  return {
+    parent: "",
+    policyId: "",
+    checkpoint: new Uint8Array(0),
+    displayName: "",
+    description: "",
+    requestId: "",
+    scheme: "",
+  };
 }
 
 export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1.ImportPolicyRequest"> = {
@@ -1092,6 +1102,9 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     }
     if (message.requestId !== "") {
       writer.uint32(50).string(message.requestId);
+    }
+    if (message.scheme !== "") {
+      writer.uint32(58).string(message.scheme);
     }
     return writer;
   },
@@ -1157,6 +1170,14 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
             message.requestId = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1189,6 +1210,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      scheme: isSet(object.scheme) ? globalThis.String(object.scheme) : "",
     };
   },
 
@@ -1212,6 +1234,9 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.scheme !== "") {
+      obj.scheme = message.scheme;
+    }
     return obj;
   },
 
@@ -1226,6 +1251,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     message.displayName = object.displayName ?? "";
     message.description = object.description ?? "";
     message.requestId = object.requestId ?? "";
+    message.scheme = object.scheme ?? "";
     return message;
   },
 };

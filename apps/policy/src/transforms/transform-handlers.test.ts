@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture } from '@nat/architecture';
+import { policy as policyWire, transform as wire } from '@nat/contracts';
+import { EDGE_POLICY, createCheckpoint, officialPairPolicy, serializeCheckpoint } from '@nat/policy';
+import { RandomStream } from '@nat/random';
+import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients } from '@nat/service';
+import { migrate, openEmbedded, openFolderBlobStore, type EmbeddedDatabase } from '@nat/storage';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadBundledPolicies } from '../policies/bundled.ts';
+import { policyMigrations } from '../policies/migrations.ts';
+import { createPolicyHandlers } from '../policies/policy-handlers.ts';
+import { PolicyLibrary } from '../policies/policy-library.ts';
+import type { PolicyTables } from '../policies/tables.ts';
+import { createTransformHandlers } from './transform-handlers.ts';
+
+const parent = 'namespaces/default';
+const zoo = (value: string) => ({ source: { $case: 'zoo' as const, value }, displayName: '' });
+
+describe('transforms and policies over gRPC', () => {
+  let folder: string;
+  let embedded: EmbeddedDatabase;
+  let clients: PlatformClients;
+  let close: () => Promise<void>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nat-policy-'));
+    embedded = await openEmbedded(join(folder, 'db'));
+    const database = embedded.database.as<PolicyTables>();
+    await migrate(database, 'policy', policyMigrations);
+    const blobs = await openFolderBlobStore(join(folder, 'blobs'));
+    const bundled = await loadBundledPolicies();
+    const library = new PolicyLibrary({ database, blobs, bundled });
+    const server = createServer({
+      services: [
+        bindService(wire.TransformServiceDefinition, createTransformHandlers({ library })),
+        bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database, blobs, bundled })),
+      ],
+      logger: createLogger({ name: 'test', level: 'silent' }),
+    });
+    const port = await server.listen({ host: '127.0.0.1', port: 0 });
+    const channel = createChannelTo(`127.0.0.1:${port}`);
+    clients = openClients(channel);
+    close = async () => {
+      channel.close();
+      await server.drain(1000);
+      await embedded.database.close();
+      await rm(folder, { recursive: true });
+    };
+    await clients.policies.importPolicy({
+      parent,
+      policyId: 'fresh',
+      checkpoint: serializeCheckpoint(createCheckpoint(EDGE_POLICY, RandomStream.of(1))),
+      requestId: 'first',
+    });
+  });
+
+  afterAll(() => close());
+
+  it('certifies a result for every network of the zoo', async () => {
+    for (const { name } of listZoo()) {
+      const { source, results } = await clients.transforms.transformArchitecture({
+        parent,
+        source: zoo(name),
+        options: { policy: 'fresh', samples: 4, seed: 3 },
+      });
+      expect(source!.cost).toEqual(architectureCost(zooArchitecture(name)));
+      for (const result of results) {
+        expect(result.certificate).toMatchObject({ holds: true, violations: [] });
+        expect(result.cost!.params).toBe(source!.cost!.params - result.edges.reduce((sum, edge) => sum + edge.savedParams, 0));
+        expect(result.cost!.macs).toBe(source!.cost!.macs - result.edges.reduce((sum, edge) => sum + edge.savedMacs, 0));
+      }
+    }
+  });
+
+  it('gives the same answer to the same question, and official text that costs what it says', async () => {
+    const ask = () => clients.transforms.transformArchitecture({ parent, source: zoo('DARTS'), options: { policy: 'fresh', seed: 5, samples: 3 } });
+    const first = await ask();
+    expect(await ask()).toEqual(first);
+    for (const { genotype, cost } of first.results) expect(architectureCost(readGenotype(genotype))).toEqual(cost);
+  });
+
+  it('keeps a budget, or says what can be had', async () => {
+    const { results } = await clients.transforms.transformArchitecture({
+      parent,
+      source: zoo('resnet20'),
+      options: { policy: 'fresh', greedy: true, budget: { maxParams: 150_000 } },
+    });
+    expect(results[0]!.cost!.params).toBeLessThanOrEqual(150_000);
+    await expect(
+      clients.transforms.transformArchitecture({ parent, source: zoo('resnet20'), options: { policy: 'fresh', greedy: true, budget: { maxParams: 10 } } }),
+    ).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
+  });
+
+  it('answers a batch in place, errors beside answers', async () => {
+    const { outcomes } = await clients.transforms.batchTransformArchitectures({
+      parent,
+      sources: [zoo('DARTS'), zoo('nobody'), zoo('ENAS')],
+      options: { policy: 'fresh', greedy: true },
+    });
+    expect(outcomes.map(({ outcome }) => outcome?.$case)).toEqual(['response', 'error', 'response']);
+    expect(outcomes[1]!.outcome?.value).toMatchObject({ reason: 'UNKNOWN_ARCHITECTURE' });
+  });
+
+  it('names what is wrong with a request, and serves on', async () => {
+    await expect(clients.transforms.transformArchitecture({ parent, source: undefined })).rejects.toMatchObject({ kind: 'INVALID_ARGUMENT' });
+    await expect(
+      clients.transforms.transformArchitecture({ parent, source: zoo('DARTS'), options: { policy: 'fresh', greedy: true, samples: 2 } }),
+    ).rejects.toMatchObject({ reason: 'GREEDY_HAS_ONE_RESULT' });
+    await expect(clients.transforms.transformArchitecture({ parent, source: zoo('DARTS'), options: { policy: 'nobody' } })).rejects.toMatchObject({
+      kind: 'NOT_FOUND',
+    });
+  });
+
+  it('keeps versions, imports once by request id, and exports the bytes it got', async () => {
+    const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
+    const bytes = [1, 2].map((seed) =>
+      serializeCheckpoint(createCheckpoint({ ...officialPairPolicy('nat', space.primitives), features: 8, hidden: 8, embedding: 8 }, RandomStream.of(seed))),
+    );
+    const first = await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[0]!, requestId: 'a' });
+    expect(await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[0]!, requestId: 'a' })).toEqual(first);
+    const second = await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[1]!, requestId: 'b' });
+    const policy = await clients.policies.getPolicy({ name: `${parent}/policies/pair` });
+    expect(policy).toMatchObject({ encoder: 'pair', scheme: 'nat', defaultVersion: { name: second.name } });
+    await expect(clients.policies.promotePolicyVersion({ name: first.name, etag: '"old"' })).rejects.toMatchObject({ kind: 'ABORTED' });
+    await clients.policies.promotePolicyVersion({ name: first.name, etag: policy.etag });
+    const exported = await clients.policies.exportPolicyVersion({ name: `${parent}/policies/pair` });
+    expect(Buffer.from(exported.checkpoint).equals(bytes[0]!)).toBe(true);
+    const { versions } = await clients.policies.listPolicyVersions({ parent: `${parent}/policies/pair` });
+    expect(versions.map(({ sha256 }) => sha256)).toEqual([first.sha256, second.sha256]);
+  });
+
+  it('refuses bytes that are no policy', async () => {
+    await expect(clients.policies.importPolicy({ parent, policyId: 'bad', checkpoint: new Uint8Array([1, 2, 3]) })).rejects.toMatchObject({
+      kind: 'DATA_LOSS',
+    });
+  });
+});

@@ -1,0 +1,123 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { transform as wire, type architecture as architectureWire } from '@nat/contracts';
+import { DomainError, toDomainError } from '@nat/errors';
+import { STATUS_OF_KIND, namespaceNames, type ServiceContext } from '@nat/service';
+import { architectureFromSource, placementFromWire, type ArchitectureLookup } from '@nat/wire';
+import type { PolicyLibrary, ReadyPolicy } from '../policies/policy-library.ts';
+import { transformArchitecture, type TransformRequest } from './transform.ts';
+import { transformedToWire } from './transform-wire.ts';
+
+export interface TransformHandlersOptions {
+  readonly library: PolicyLibrary;
+  /** Reads architectures by resource name; absent: such sources are refused. */
+  readonly lookup?: ArchitectureLookup;
+}
+
+/** Work is cut into slices of this length, so that other calls and heartbeats get their turn, milliseconds. */
+const SLICE_MS = 10;
+const DEFAULT_OPTIONS = wire.TransformOptions.fromPartial({});
+
+/** TransformService: nothing is stored, so every call may be repeated. */
+export function createTransformHandlers({ library, lookup }: TransformHandlersOptions): wire.TransformServiceImplementation<ServiceContext> {
+  const prepare = async (
+    parent: string,
+    given: wire.TransformOptions | undefined,
+  ): Promise<{ readonly ready: ReadyPolicy; readonly request: TransformRequest }> => {
+    const { namespace } = namespaceNames.parse(parent, 'parent');
+    const options = given ?? DEFAULT_OPTIONS;
+    const scheme = schemeOf(options.scheme);
+    const ready = await library.resolve(namespace, options.policy, scheme);
+    return { ready, request: readOptions(options, scheme ?? ready.scheme) };
+  };
+
+  const transformOne = async (
+    source: architectureWire.ArchitectureSource | undefined,
+    path: string,
+    ready: ReadyPolicy,
+    request: TransformRequest,
+  ): Promise<wire.TransformArchitectureResponse> => {
+    const architecture = await architectureFromSource(source, path, lookup);
+    return transformedToWire(transformArchitecture(ready.policy, architecture, request), ready.versionName);
+  };
+
+  const transformMany = async (
+    sources: readonly architectureWire.ArchitectureSource[],
+    ready: ReadyPolicy,
+    request: TransformRequest,
+    signal: AbortSignal,
+  ): Promise<wire.TransformOutcome[]> => {
+    const outcomes: wire.TransformOutcome[] = [];
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const [index, source] of sources.entries()) {
+      if (performance.now() > sliceEnd) {
+        await nextTurn();
+        signal.throwIfAborted();
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+      try {
+        outcomes.push({ outcome: { $case: 'response', value: await transformOne(source, `sources[${index}]`, ready, request) } });
+      } catch (error) {
+        outcomes.push({ outcome: { $case: 'error', value: errorToWire(error) } });
+      }
+    }
+    return outcomes;
+  };
+
+  return {
+    transformArchitecture: async ({ parent, source, options }) => {
+      const { ready, request } = await prepare(parent, options);
+      return transformOne(source, 'source', ready, request);
+    },
+
+    batchTransformArchitectures: async ({ parent, sources, options }, { signal }) => {
+      const { ready, request } = await prepare(parent, options);
+      return { outcomes: await transformMany(sources, ready, request, signal), policyVersion: ready.versionName };
+    },
+
+    streamTransformArchitectures: async function* (messages, { signal }) {
+      let prepared: Awaited<ReturnType<typeof prepare>> | undefined;
+      for await (const { parent, options, sources } of messages) {
+        prepared ??= await prepare(parent, options);
+        yield { outcomes: await transformMany(sources, prepared.ready, prepared.request, signal) };
+      }
+    },
+  };
+}
+
+function schemeOf(scheme: wire.Scheme): 'nat' | 'nat++' | undefined {
+  switch (scheme) {
+    case 'SCHEME_NAT':
+      return 'nat';
+    case 'SCHEME_NAT_PLUS_PLUS':
+      return 'nat++';
+    case 'SCHEME_UNSPECIFIED':
+    case 'UNRECOGNIZED':
+      return undefined;
+  }
+}
+
+function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): TransformRequest {
+  const samples = Math.max(1, options.samples);
+  if (options.greedy && samples > 1) throw DomainError.invalid('options.samples', 'greedy gives one result', 'GREEDY_HAS_ONE_RESULT');
+  const { budget } = options;
+  return {
+    scheme,
+    mode: options.masking === 'MASKING_PARITY' ? 'parity' : 'cost-masked',
+    placement: placementFromWire(options.placement),
+    budget:
+      budget === undefined
+        ? undefined
+        : {
+            ...(budget.maxParams === undefined ? {} : { maxParams: budget.maxParams }),
+            ...(budget.maxMacs === undefined ? {} : { maxMacs: budget.maxMacs }),
+          },
+    samples,
+    greedy: options.greedy,
+    seed: options.seed,
+  };
+}
+
+function errorToWire(error: unknown): wire.TransformError {
+  const { kind, message, reason, violations } = toDomainError(error);
+  return { code: STATUS_OF_KIND[kind], message, reason, fieldViolations: violations.map(({ field, description }) => ({ field, description })) };
+}

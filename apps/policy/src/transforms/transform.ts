@@ -1,0 +1,52 @@
+import type { Architecture, Budget, Cost, CostCertificate, PlacementOptions, SchemeName } from '@nat/architecture';
+import { prepareSubject, type CompiledPolicy, type Draw, type MaskMode } from '@nat/policy';
+import { RandomStream } from '@nat/random';
+
+export interface TransformRequest {
+  readonly scheme: SchemeName;
+  readonly mode: MaskMode;
+  readonly placement: PlacementOptions;
+  readonly budget: Budget | undefined;
+  /** Results drawn; equal ones are given once. */
+  readonly samples: number;
+  readonly greedy: boolean;
+  readonly seed: number;
+}
+
+export interface Transformed {
+  readonly source: { readonly architecture: Architecture; readonly cost: Cost };
+  /** At least one, the most probable first. */
+  readonly draws: readonly Draw[];
+}
+
+/**
+ * Draws transforms of one architecture. A pure function of its arguments: sample i uses the stream (seed, 'transform', i).
+ *
+ * @throws DomainError INVALID_ARGUMENT for placements that do not fit; FAILED_PRECONDITION POLICY_NOT_APPLICABLE, BUDGET_UNREACHABLE
+ */
+export function transformArchitecture(policy: CompiledPolicy, architecture: Architecture, request: TransformRequest): Transformed {
+  const subject = prepareSubject(architecture, { scheme: request.scheme, mode: request.mode, placement: request.placement });
+  const source = { architecture, cost: subject.space.priced.cost };
+  if (request.greedy) return { source, draws: [policy.draw(subject, { mode: 'greedy' }, request.budget)] };
+  const distinct = new Map<string, Draw>();
+  for (let i = 0; i < request.samples; i++) {
+    const draw = policy.draw(subject, { mode: 'sample', stream: RandomStream.of(request.seed, 'transform', i) }, request.budget);
+    const key = draw.actions.join();
+    if (!distinct.has(key)) distinct.set(key, draw);
+  }
+  return { source, draws: [...distinct.values()].sort((a, b) => b.logProb - a.logProb) };
+}
+
+/** What does not hold, in words; empty when the certificate holds. */
+export function certificateViolations({ source, result, budget, holds }: CostCertificate): readonly string[] {
+  if (holds) return [];
+  const exceeds = (what: string, value: number, bound: number, of: string): readonly string[] =>
+    value > bound ? [`${what} ${value} is above ${of} ${bound}`] : [];
+  return [
+    ...exceeds('params', result.params, source.params, "the source's"),
+    ...exceeds('MACs', result.macs, source.macs, "the source's"),
+    ...exceeds('peak activation bytes', result.peakActivationBytes, source.peakActivationBytes, "the source's"),
+    ...exceeds('params', result.params, budget?.maxParams ?? Infinity, 'the budget'),
+    ...exceeds('MACs', result.macs, budget?.maxMacs ?? Infinity, 'the budget'),
+  ];
+}
