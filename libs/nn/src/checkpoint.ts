@@ -79,7 +79,7 @@ interface Entry {
 
 function isEntry(value: unknown): value is Entry {
   if (typeof value !== 'object' || value === null) return false;
-  const { dtype, shape, data_offsets: offsets } = value as Partial<Entry>;
+  const { dtype, shape, data_offsets: offsets } = value as Partial<Record<keyof Entry, unknown>>;
   const whole = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
   return typeof dtype === 'string' && Array.isArray(shape) && shape.every(whole) && Array.isArray(offsets) && offsets.length === 2 && offsets.every(whole);
 }

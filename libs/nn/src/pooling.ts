@@ -88,8 +88,10 @@ export function avgPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding
   const horizontal = outputLength(width, options);
   const paddings: [number, number][] = [[0, 0], [padding, vertical.after], [padding, horizontal.after], [0, 0]];
   const padded = [batch, height + padding + vertical.after, width + padding + horizontal.after, channels];
-  // libtensorflow's own "same" padding doesn't count either, where it lies on the same sides.
-  const isSame = padding > 0 && stride === 1 && vertical.after === padding && horizontal.after === padding;
+  // libtensorflow's own "same" padding doesn't count either, where it lies on the same sides; its gradient is wrong for a
+  // window larger than the image.
+  const fits = Math.min(height, width) >= size;
+  const isSame = padding > 0 && stride === 1 && fits && vertical.after === padding && horizontal.after === padding;
   const isPadded = padding > 0 && !isSame;
   const attributes = { T: FLOAT, ksize: [1, size, size, 1], strides: [1, stride, stride, 1], padding: isSame ? 'SAME' : 'VALID', data_format: 'NHWC' };
   const correction = (): Tensor => tf.mul(windowShares(tf, height, vertical.out, options).reshape([-1, 1, 1]), windowShares(tf, width, horizontal.out, options).reshape([1, -1, 1]));

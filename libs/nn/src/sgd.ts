@@ -33,6 +33,8 @@ export class MomentumSgd {
   readonly #tf: Tensorflow;
   readonly #options: SgdOptions;
   readonly #slots = new Map<string, Slot>();
+  /** Restored, of parameters not seen since. */
+  readonly #restored = new Map<string, { readonly velocity: Float32Array; readonly step: number }>();
   readonly #rates: [number, number][] = [];
   #steps = 0;
 
@@ -45,15 +47,15 @@ export class MomentumSgd {
     return this.#steps;
   }
 
-  /** Applies the steps that the named parameters still lack; call it before they are used. @default all */
-  catchUp(names: Iterable<string> = this.#slots.keys()): void {
+  /** Applies the steps that these parameters still lack; call it before they are used. */
+  catchUp(parameters: ReadonlyMap<string, Variable>): void {
     const tf = this.#tf;
     tf.tidy(() => {
-      for (const name of names) {
-        const slot = this.#slots.get(name);
+      for (const [name, parameter] of parameters) {
+        const slot = this.#slot(name, parameter);
         if (slot === undefined || slot.step === this.#steps) continue;
         const { toParameter, toVelocity } = this.#drift(slot.step);
-        const { parameter, velocity } = slot;
+        const { velocity } = slot;
         const combine = ([a, b]: readonly [number, number]): Tensor => tf.add(tf.mul(parameter, a), tf.mul(velocity, b));
         const [p, v] = [combine(toParameter), combine(toVelocity)];
         parameter.assign(p);
@@ -71,7 +73,7 @@ export class MomentumSgd {
     const tf = this.#tf;
     const { momentum, weightDecay, clipNorm } = this.#options;
     for (const [name, parameter] of parameters) {
-      if (!this.#slots.has(name)) {
+      if (this.#slot(name, parameter) === undefined) {
         const velocity = tf.tidy(() => tf.variable(tf.zerosLike(parameter), false));
         this.#slots.set(name, { parameter, velocity, step: this.#steps });
       }
@@ -98,27 +100,35 @@ export class MomentumSgd {
 
   exportState(): SgdState {
     const slots = [...this.#slots].map(([name, { velocity, step }]) => [name, { velocity: velocity.dataSync<'float32'>().slice(), step }] as const);
-    return { rates: this.#rates.map(([rate, count]) => [rate, count]), slots: new Map(slots) };
+    return { rates: this.#rates.map(([rate, count]) => [rate, count]), slots: new Map([...this.#restored, ...slots]) };
   }
 
-  /** Restores a state exported from an optimizer of the same parameters. */
-  importState(state: SgdState, parameters: ReadonlyMap<string, Variable>): void {
+  /** Restores an exported state; the parameters themselves are restored by whoever owns them. */
+  importState(state: SgdState): void {
     this.dispose();
     this.#rates.push(...state.rates.map(([rate, count]): [number, number] => [rate, count]));
     this.#steps = this.#rates.reduce((sum, [, count]) => sum + count, 0);
-    for (const [name, { velocity, step }] of state.slots) {
-      const parameter = parameters.get(name);
-      if (parameter === undefined) throw new RangeError(`no parameter ${name} to restore the momentum of`);
-      this.#slots.set(name, { parameter, velocity: this.#tf.tidy(() => this.#tf.variable(this.#tf.tensor(velocity, parameter.shape), false)), step });
-    }
+    for (const [name, slot] of state.slots) this.#restored.set(name, slot);
   }
 
   /** Frees the momentum; the parameters stay. */
   dispose(): void {
     for (const { velocity } of this.#slots.values()) velocity.dispose();
     this.#slots.clear();
+    this.#restored.clear();
     this.#rates.length = 0;
     this.#steps = 0;
+  }
+
+  /** The memory of a parameter that had a gradient before. */
+  #slot(name: string, parameter: Variable): Slot | undefined {
+    const restored = this.#restored.get(name);
+    if (restored !== undefined) {
+      const velocity = this.#tf.tidy(() => this.#tf.variable(this.#tf.tensor(restored.velocity, parameter.shape), false));
+      this.#slots.set(name, { parameter, velocity, step: restored.step });
+      this.#restored.delete(name);
+    }
+    return this.#slots.get(name);
   }
 
   #record(learningRate: number): void {

@@ -72,8 +72,8 @@ function configureProcess(threads: number): void {
   process.env['TF_CPU_ALLOCATOR_USE_BFC'] ??= 'true';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  // The binding calls two functions that Node 23 removed.
-  const removed = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean; isArray?: (value: unknown) => boolean };
-  removed.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  removed.isArray ??= Array.isArray;
+  // The binding calls two functions that Node deprecates aloud, or has removed.
+  const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean; isArray?: (value: unknown) => boolean };
+  legacy.isNullOrUndefined = (value) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
 }
