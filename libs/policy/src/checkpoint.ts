@@ -2,7 +2,7 @@
 import { DomainError } from '@nat/errors';
 import { decodeTensors, encodeTensors, initialAdamState, sha256, type AdamMoments, type HostTensor } from '@nat/nn';
 import type { RandomStream } from '@nat/random';
-import { policyInitializers, validateConfig, type PolicyConfig } from './config.ts';
+import { parseConfig, policyInitializers, type PolicyConfig } from './config.ts';
 import { drawParameters } from './parameters.ts';
 
 /** Everything that the next step depends on. Never changed in place: the learner copies it. */
@@ -25,8 +25,7 @@ const METADATA = 'nat_policy';
  * @throws DomainError INVALID_ARGUMENT, reason POLICY_CONFIG
  */
 export function createCheckpoint(config: PolicyConfig, stream: RandomStream): PolicyCheckpoint {
-  validateConfig(config);
-  const parameters = drawParameters(policyInitializers(config), stream);
+  const parameters = drawParameters(policyInitializers(parseConfig(config)), stream);
   const { moments } = initialAdamState(new Map([...parameters].map(([name, { data }]) => [name, data])));
   return { config, parameters, moments, step: 0, baseline: 0 };
 }
@@ -61,7 +60,7 @@ interface Described {
 
 function describedBy(text: string | undefined): Described {
   if (text === undefined) throw new DomainError('INVALID_ARGUMENT', 'a tensor file, but not of a policy', { reason: 'NOT_A_POLICY' });
-  let described: { format?: unknown; config?: PolicyConfig; step?: unknown; baseline?: unknown } | null;
+  let described: { format?: unknown; config?: unknown; step?: unknown; baseline?: unknown } | null;
   try {
     described = JSON.parse(text) as typeof described;
   } catch (cause) {
@@ -73,10 +72,10 @@ function describedBy(text: string | undefined): Described {
     });
   }
   const { config, step, baseline } = described;
-  if (typeof config !== 'object' || !Number.isSafeInteger(step) || (step as number) < 0 || !Number.isFinite(baseline)) {
-    throw new DomainError('DATA_LOSS', 'policy: its description lacks a config, step or baseline', { reason: 'POLICY_HEADER' });
+  if (!Number.isSafeInteger(step) || (step as number) < 0 || !Number.isFinite(baseline)) {
+    throw new DomainError('DATA_LOSS', 'policy: its description lacks a step or baseline', { reason: 'POLICY_HEADER' });
   }
-  return { config, step: step as number, baseline: baseline as number };
+  return { config: parseConfig(config), step: step as number, baseline: baseline as number };
 }
 
 /**
@@ -87,7 +86,6 @@ function describedBy(text: string | undefined): Described {
 export function parseCheckpoint(bytes: Uint8Array): PolicyCheckpoint {
   const { tensors, metadata } = decodeTensors(bytes);
   const { config, step, baseline } = describedBy(metadata[METADATA]);
-  validateConfig(config);
   const shapes = Object.entries(policyInitializers(config));
   const take = (name: string, shape: readonly number[]): HostTensor => {
     const tensor = tensors.get(name);

@@ -1,5 +1,6 @@
-import type { PrimitiveName, SchemeName } from '@nat/architecture';
+import { isPrimitiveName, type PrimitiveName, type SchemeName } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
+import { z } from 'zod';
 import { edgeInitializers, type EdgeConfig } from './edge-encoder.ts';
 import { pairInitializers, type PairConfig } from './pair-encoder.ts';
 import type { Initializers } from './parameters.ts';
@@ -15,26 +16,31 @@ export function officialPairPolicy(scheme: SchemeName, primitives: readonly Prim
   return { encoder: 'pair', scheme, primitives, embedding: 100, features: 1024, hidden: 100 };
 }
 
-const MAX_WIDTH = 8192;
+const width = z.int().min(1).max(8192);
+const schema = z.discriminatedUnion('encoder', [
+  z.strictObject({ encoder: z.literal('edge'), hidden: width, layers: z.int().min(1).max(64) }),
+  z.strictObject({
+    encoder: z.literal('pair'),
+    scheme: z.enum(['nat', 'nat++']),
+    primitives: z
+      .array(z.custom<PrimitiveName>(isPrimitiveName, 'not an operation'))
+      .min(1)
+      .refine((names) => new Set(names).size === names.length, 'names an operation twice'),
+    embedding: width,
+    features: width,
+    hidden: width,
+  }),
+]);
 
-/** @throws DomainError INVALID_ARGUMENT, reason POLICY_CONFIG */
-export function validateConfig(config: PolicyConfig): void {
-  const whole = (field: string, value: unknown, high: number): { field: string; description: string }[] =>
-    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= high
-      ? []
-      : [{ field: `config.${field}`, description: `${String(value)} is not an integer from 1 to ${high}` }];
-  const violations =
-    config.encoder === 'edge'
-      ? [...whole('hidden', config.hidden, MAX_WIDTH), ...whole('layers', config.layers, 64)]
-      : config.encoder === 'pair'
-        ? [...whole('embedding', config.embedding, MAX_WIDTH), ...whole('features', config.features, MAX_WIDTH), ...whole('hidden', config.hidden, MAX_WIDTH)]
-        : [{ field: 'config.encoder', description: 'edge or pair' }];
-  if (config.encoder === 'pair') {
-    if (!Array.isArray(config.primitives) || config.primitives.length === 0 || new Set(config.primitives).size !== config.primitives.length)
-      violations.push({ field: 'config.primitives', description: 'a list of distinct operations' });
-    if (config.scheme !== 'nat' && config.scheme !== 'nat++') violations.push({ field: 'config.scheme', description: 'nat or nat++' });
-  }
-  if (violations.length > 0) throw DomainError.invalidFields(violations, 'POLICY_CONFIG');
+/**
+ * A config from data of any origin.
+ * @throws DomainError INVALID_ARGUMENT, reason POLICY_CONFIG
+ */
+export function parseConfig(value: unknown): PolicyConfig {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const violations = result.error.issues.map(({ path, message }) => ({ field: ['config', ...path].join('.'), description: message }));
+  throw DomainError.invalidFields(violations, 'POLICY_CONFIG');
 }
 
 /** Shapes and starting values of every parameter of a policy, by name. */

@@ -66,8 +66,9 @@ interface DecisionTable {
   readonly allowed: Float32Array;
   /** 1 at the action taken. [decisions * width] */
   readonly taken: Float32Array;
-  /** Trial of each decision. [decisions] */
+  /** Trial and cell of each decision. [decisions] */
   readonly trial: Int32Array;
+  readonly cell: Int32Array;
 }
 
 /** What a batch's loss is made of, beside the parameters. */
@@ -94,12 +95,14 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
   const allowed = new Float32Array(rows * width);
   const taken = new Float32Array(rows * width);
   const trialOf = new Int32Array(rows);
+  const cellOf = new Int32Array(rows);
   let row = 0;
   trials.forEach(({ subject, actions, budget }, trial) => {
     const offset = offsets.get(subject)!;
     const { decisions, candidateStart, candidateAction, space } = subject;
     if (actions.length !== decisions) throw notAllowed(trial, '', `${actions.length} given for ${decisions} edges`);
     const sequence = new ActionSequence(space, budget);
+    let cell = 0;
     for (let d = 0; d < decisions; d++) {
       const action = actions[d]!;
       const bits = sequence.allowed();
@@ -111,6 +114,8 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
         allowed[at] = (bits >> candidateAction[i]!) & 1;
         taken[at] = candidateAction[i] === action ? 1 : 0;
       }
+      while (space.edges[d]! >= space.priced.offsets[cell + 1]!) cell++;
+      cellOf[row] = cell;
       trialOf[row++] = trial;
     }
   });
@@ -122,6 +127,7 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
     allowed: allowed.subarray(0, used),
     taken: taken.subarray(0, used),
     trial: trialOf.subarray(0, row),
+    cell: cellOf.subarray(0, row),
   };
   return { subjects: [...offsets.keys()], table };
 }
@@ -137,7 +143,7 @@ export function lossAndGradients(
   parameters: ReadonlyMap<string, HostTensor>,
   { subjects, table }: PreparedBatch,
   weights: Float64Array, // advantage / trials, by trial
-  entropyWeight: number, // coefficient / trials
+  entropyWeights: readonly number[], // coefficient / trials, by cell; the last one serves the cells after it
 ): { loss: number; logProb: number; entropy: number; gradients: Map<string, Float32Array> } {
   const { decisions, width } = table;
   if (decisions === 0) {
@@ -157,6 +163,10 @@ export function lossAndGradients(
     const allowed = tf.tensor2d(table.allowed, [decisions, width]);
     const taken = tf.tensor2d(table.taken, [decisions, width]);
     const weight = tf.tensor2d(Float32Array.from(table.trial, (trial) => weights[trial]!), [decisions, 1]); // prettier-ignore
+    const entropyWeight = tf.tensor2d(
+      Float32Array.from(table.cell, (cell) => entropyWeights[Math.min(cell, entropyWeights.length - 1)]!),
+      [decisions, 1],
+    );
     const masked = allowed.sub(1).mul(1e9); // 0 where allowed, else -1e9
     let sums: Tensor[] = [];
 
@@ -173,11 +183,11 @@ export function lossAndGradients(
         q = tf.exp(logQ);
       }
       const logPi = logQ.mul(taken).sum(1, true); // [decisions, 1]
-      const entropy = q.mul(logQ).mul(allowed).sum().neg();
-      sums = [tf.keep(logPi.sum()), tf.keep(entropy.clone())];
-      return logPi.mul(weight).sum().neg().sub(entropy.mul(entropyWeight));
+      const entropy = q.mul(logQ).mul(allowed).sum(1, true).neg(); // [decisions, 1]
+      sums = [tf.keep(logPi.sum()), tf.keep(entropy.sum())];
+      return logPi.mul(weight).add(entropy.mul(entropyWeight)).sum().neg();
     };
-    const { value, grads } = tf.valueAndGrads(loss as Parameters<Tensorflow['valueAndGrads']>[0])(tensors);
+    const { value, grads } = tf.valueAndGrads(loss)(tensors);
     result.loss = value.dataSync()[0]!;
     [result.logProb, result.entropy] = sums.map((sum) => sum.dataSync()[0]!) as [number, number];
     tf.dispose(sums);
@@ -194,6 +204,7 @@ export class Learner {
   readonly #parameters: ReadonlyMap<string, HostTensor>;
   #adam: AdamState;
   #baseline: number;
+  #disposed = false;
 
   private constructor(tf: Tensorflow, checkpoint: PolicyCheckpoint, hyperparameters: Hyperparameters) {
     this.#tf = tf;
@@ -221,6 +232,7 @@ export class Learner {
    * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward that is not finite, actions that the subject does not allow
    */
   step(trials: readonly Trial[]): StepStats {
+    if (this.#disposed) throw new DomainError('FAILED_PRECONDITION', 'this learner is disposed', { reason: 'LEARNER_DISPOSED' });
     if (trials.length === 0) throw DomainError.invalid('trials', 'a step needs at least one', 'EMPTY_BATCH');
     trials.forEach(({ reward, greedyReward = 0 }, i) => {
       if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
@@ -231,7 +243,8 @@ export class Learner {
     const scaled = scaleAdvantages(raw, advantageNormalization, advantageClip);
     const count = trials.length;
     const weights = scaled.map((advantage) => advantage / count);
-    const { loss, logProb, entropy, gradients } = lossAndGradients(this.#tf, this.#config, this.#parameters, batch, weights, coefficient / count);
+    const entropyWeights = (typeof coefficient === 'number' ? [coefficient] : coefficient).map((value) => value / count);
+    const { loss, logProb, entropy, gradients } = lossAndGradients(this.#tf, this.#config, this.#parameters, batch, weights, entropyWeights);
 
     const learningRate = learningRateAt(this.#hyperparameters, this.updates);
     const data = new Map([...this.#parameters].map(([name, tensor]) => [name, tensor.data]));
@@ -262,6 +275,11 @@ export class Learner {
       step: this.updates,
       baseline: this.#baseline,
     };
+  }
+
+  /** Ends the learner's use; it holds no tensors between steps. Later steps are refused. */
+  dispose(): void {
+    this.#disposed = true;
   }
 }
 

@@ -1,7 +1,8 @@
 /** Cells as the `pair` encoder sees them: two inputs, and nodes of exactly two edges. */
 import { PRIMITIVES, primitiveAt, primitiveIndex, type PrimitiveName } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
-import type { PairConfig } from './pair-encoder.ts';
+import type { Tensor1D, Tensorflow } from '@nat/nn';
+import type { PairBatch, PairConfig } from './pair-encoder.ts';
 import type { Subject } from './subject.ts';
 
 /** One architecture. Node rows: two inputs a cell, then every cell's own nodes, cells in order. */
@@ -82,4 +83,30 @@ export function pairRows({ architecture, scheme, space }: Subject, config: PairC
     }
   }
   return { cells, nodes, first, second, from, to, logitRow };
+}
+
+/** Lays the rows of many architectures out as one graph; the caller disposes its tensors. */
+export function pairBatch(tf: Tensorflow, rows: readonly PairRows[]): PairBatch {
+  const cells = rows.reduce((sum, { cells: count }) => sum + count, 0);
+  const nodes = rows.reduce((sum, { nodes: count }) => sum + count, 0);
+  const first = new Int32Array(nodes);
+  const second = new Int32Array(nodes);
+  const from = new Int32Array(2 * nodes);
+  const to = new Int32Array(2 * nodes);
+  let cellOffset = 0;
+  let nodeOffset = 0;
+  for (const part of rows) {
+    first.set(part.first, nodeOffset);
+    second.set(part.second, nodeOffset);
+    // Inputs of all cells come first, then own nodes: an index below 2 cells is an input of this part.
+    const shift = (row: number): number => (row < 2 * part.cells ? row + 2 * cellOffset : row - 2 * part.cells + 2 * cells + nodeOffset);
+    for (let e = 0; e < 2 * part.nodes; e++) {
+      from[2 * nodeOffset + e] = shift(part.from[e]!);
+      to[2 * nodeOffset + e] = shift(part.to[e]!);
+    }
+    cellOffset += part.cells;
+    nodeOffset += part.nodes;
+  }
+  const index = (values: Int32Array): Tensor1D => tf.tensor1d(values, 'int32');
+  return { cells, nodes, first: index(first), second: index(second), from: index(from), to: index(to) };
 }

@@ -14,8 +14,8 @@ export interface Hyperparameters {
   readonly epsilon?: number;
   /** L2, into the gradient. */
   readonly weightDecay: number;
-  /** Coefficient of the summed entropies of a trial's decisions. */
-  readonly entropy: number;
+  /** Coefficient of the summed entropies of a trial's decisions; a list gives each cell its own, its last one serving all later cells. */
+  readonly entropy: number | readonly number[];
   readonly baseline: BaselineOptions;
   /** Divide a batch's advantages by their root mean square. @default 'none' */
   readonly advantageNormalization?: 'none' | 'rms';

@@ -1,10 +1,10 @@
 /** One way to score candidates with either encoder under TensorFlow. */
-import { gatherRows, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
+import { gatherRows, type Tensor2D, type Tensorflow } from '@nat/nn';
 import type { PolicyConfig } from './config.ts';
 import { edgeScores } from './edge-encoder.ts';
 import { batchGraphs } from './graph.ts';
-import { pairColumns, pairForward, type PairBatch, type PairConfig } from './pair-encoder.ts';
-import { pairColumnOfCandidate, pairRows, type PairRows } from './pair-graph.ts';
+import { pairColumns, pairForward, type PairConfig } from './pair-encoder.ts';
+import { pairBatch, pairColumnOfCandidate, pairRows, type PairRows } from './pair-graph.ts';
 import type { Parameters } from './parameters.ts';
 import type { Subject } from './subject.ts';
 
@@ -45,29 +45,4 @@ function placesOfCandidates(subjects: readonly Subject[], rows: readonly PairRow
     offset += 2 * nodes;
   });
   return places;
-}
-
-function pairBatch(tf: Tensorflow, rows: readonly PairRows[]): PairBatch {
-  const cells = rows.reduce((sum, { cells: count }) => sum + count, 0);
-  const nodes = rows.reduce((sum, { nodes: count }) => sum + count, 0);
-  const first = new Int32Array(nodes);
-  const second = new Int32Array(nodes);
-  const from = new Int32Array(2 * nodes);
-  const to = new Int32Array(2 * nodes);
-  let cellOffset = 0;
-  let nodeOffset = 0;
-  for (const part of rows) {
-    first.set(part.first, nodeOffset);
-    second.set(part.second, nodeOffset);
-    // Inputs of all cells come first, then own nodes: an index below 2 cells is an input of this part.
-    const shift = (row: number): number => (row < 2 * part.cells ? row + 2 * cellOffset : row - 2 * part.cells + 2 * cells + nodeOffset);
-    for (let e = 0; e < 2 * part.nodes; e++) {
-      from[2 * nodeOffset + e] = shift(part.from[e]!);
-      to[2 * nodeOffset + e] = shift(part.to[e]!);
-    }
-    cellOffset += part.cells;
-    nodeOffset += part.nodes;
-  }
-  const index = (values: Int32Array): Tensor1D => tf.tensor1d(values, 'int32');
-  return { cells, nodes, first: index(first), second: index(second), from: index(from), to: index(to) };
 }
