@@ -2,11 +2,21 @@ import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/database.ts';
 import { insertNewRows } from '../database/insert-rows.ts';
 
-/** Notes the ids as received by this consumer and returns those it had not received before: each id is new in exactly one committed transaction. */
-export async function receiveOnce(tx: AnyTransaction, consumer: string, ids: readonly string[]): Promise<Set<string>> {
+/**
+ * Notes messages as received by this consumer and returns those it had not received before, each once, in the order given: a batch may hold a message
+ * twice. Over all committed transactions every id is returned exactly once, so what they do with the result counts once.
+ */
+export async function receiveOnce<Message extends { readonly id: string }>(
+  tx: AnyTransaction,
+  consumer: string,
+  messages: readonly Message[],
+): Promise<readonly Message[]> {
+  const byId = new Map<string, Message>();
+  for (const message of messages) if (!byId.has(message.id)) byId.set(message.id, message);
   // In one order everywhere, so that two transactions with common ids wait for each other instead of deadlocking.
-  const rows = [...new Set(ids)].sort().map((id) => ({ consumer, id }));
-  return await insertNewRows(tx, { table: 'storage.inbox', columns: { consumer: 'text', id: 'text' }, rows, key: 'id' });
+  const rows = [...byId.keys()].sort().map((id) => ({ consumer, id }));
+  const fresh = await insertNewRows(tx, { table: 'storage.inbox', columns: { consumer: 'text', id: 'text' }, rows, key: 'id' });
+  return [...byId.values()].filter(({ id }) => fresh.has(id));
 }
 
 /** Forgets ids received longer ago than any redelivery can come; returns how many. */

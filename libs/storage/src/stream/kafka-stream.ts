@@ -232,7 +232,8 @@ async function startConsumer<Value>(
   });
   await consumer.connect();
   await consumer.subscribe({ topics: [topic], fromBeginning: true }); // false loses what is produced between joining and the first look-up of offsets
-  await consumer.run({ eachBatchAutoResolve: false, autoCommit: true, partitionsConsumedConcurrently: 1, eachBatch });
+  // Not awaited: joining waits until the broker gives up members that were killed, for as long as their session. Failures restart it and are reported.
+  consumer.run({ eachBatchAutoResolve: false, autoCommit: true, partitionsConsumedConcurrently: 1, eachBatch }).catch(report);
   let closing: Promise<void> | undefined;
   return {
     close() {

@@ -95,15 +95,20 @@ function describeCursor(name: string, make: TestDatabaseMaker, skipReason?: stri
       await stream.close();
     });
 
-    it('tells new ids from received ones, and forgets old ones', async () => {
-      const receive = (...ids: string[]) => database.transaction((tx) => receiveOnce(tx, 'c', ids));
-      expect([...(await receive('b', 'a', 'b'))].sort()).toEqual(['a', 'b']);
-      expect([...(await receive('b', 'c'))]).toEqual(['c']);
-      expect([...(await database.transaction((tx) => receiveOnce(tx, 'other', ['a'])))]).toEqual(['a']);
+    it('tells new messages from received ones, also within a batch, and forgets old ones', async () => {
+      const receive = async (consumer: string, ...ids: string[]): Promise<string[]> => {
+        const batch = ids.map((id, index) => ({ id, index }));
+        const fresh = await database.transaction((tx) => receiveOnce(tx, consumer, batch));
+        return fresh.map(({ id, index }) => `${id}${index}`);
+      };
+      expect(await receive('c', 'b', 'a', 'b')).toEqual(['b0', 'a1']);
+      expect(await receive('c', 'b', 'c')).toEqual(['c1']);
+      expect(await receive('other', 'a')).toEqual(['a0']);
+      expect(await receive('c')).toEqual([]);
       await pause(30);
       expect(await database.transaction((tx) => pruneInbox(tx, 'c', 60_000))).toBe(0);
       expect(await database.transaction((tx) => pruneInbox(tx, 'c', 10))).toBe(3);
-      expect([...(await receive('a'))]).toEqual(['a']);
+      expect(await receive('c', 'a')).toEqual(['a0']);
     });
   });
 }

@@ -208,14 +208,8 @@ function describeStream(name: string, setting: Setting): void {
       const ids = new Set<string>();
       let counted = 0;
       await stream.subscribe({ topic: topic.name, group: 'g', parse: text, maxBatch: 100 }, async (batch) => {
-        const fresh = await database.transaction((tx) =>
-          receiveOnce(
-            tx,
-            topic.name,
-            batch.map(({ id }) => id),
-          ),
-        );
-        counted += fresh.size;
+        const fresh = await database.transaction((tx) => receiveOnce(tx, topic.name, batch));
+        counted += fresh.length;
         for (const { id } of batch) ids.add(id);
       });
       await Promise.all(
@@ -286,6 +280,14 @@ function describeStream(name: string, setting: Setting): void {
       await database.transaction((tx) => appendOutbox(tx, [message(MAX_PAYLOAD_BYTES), message(0)]));
       await until(() => sizes.length === 2);
       expect(sizes.sort((a, b) => a - b)).toEqual([0, MAX_PAYLOAD_BYTES]);
+      await stream.close();
+    });
+
+    it('closes a subscription that has only just begun', async () => {
+      const topic = newTopic('g');
+      const stream = await setting.openStream(database, [topic]);
+      const subscription = await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, () => Promise.resolve());
+      await subscription.close();
       await stream.close();
     });
 

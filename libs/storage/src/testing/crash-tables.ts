@@ -16,7 +16,6 @@ export async function migrateCrashTables(database: AnyDatabase): Promise<void> {
       up: async (tx) => {
         await sql`create table crash.written (n int8 primary key)`.execute(tx);
         await sql`create table crash.counted (n int8 not null)`.execute(tx);
-        await sql`create table crash.delivered (n int8 not null)`.execute(tx);
       },
     },
   ]);
@@ -25,11 +24,6 @@ export async function migrateCrashTables(database: AnyDatabase): Promise<void> {
 /** Counts each message once, however often it is delivered. */
 export async function countMessages(database: AnyDatabase, batch: readonly ReceivedMessage<number>[]): Promise<void> {
   await database.transaction(async (tx) => {
-    const ids = batch.map(({ id }) => id);
-    const fresh = await receiveOnce(tx, 'counter', ids);
-    for (const { id, value } of batch) {
-      await sql`insert into crash.delivered (n) values (${value})`.execute(tx);
-      if (fresh.has(id)) await sql`insert into crash.counted (n) values (${value})`.execute(tx);
-    }
+    for (const { value } of await receiveOnce(tx, 'counter', batch)) await sql`insert into crash.counted (n) values (${value})`.execute(tx);
   });
 }

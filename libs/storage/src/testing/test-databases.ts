@@ -15,6 +15,8 @@ export const testKafkaBroker = process.env['NAT_TEST_KAFKA'];
 /** A database of its own for one suite; `open` may be called several times for connections of several processes (PGlite: once at a time). */
 export interface TestDatabase {
   open(): Promise<Database>;
+  /** Connection url, of a server only. */
+  readonly url?: string;
   dispose(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function makePostgresDatabase(): Promise<TestDatabase> {
   await onServer(`create database ${name}`);
   url.pathname = `/${name}`;
   return {
+    url: url.href,
     open: () => openPostgres({ url: url.href, maxConnections: 8 }),
     dispose: () => onServer(`drop database ${name} with (force)`),
   };
