@@ -22,7 +22,7 @@ import {
 import { advantages, scaleAdvantages, type Rewards } from './baseline.ts';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import type { PolicyConfig } from './config.ts';
-import { learningRateAt, type Hyperparameters } from './presets.ts';
+import { entropyCoefficientsAt, learningRateAt, type Hyperparameters } from './presets.ts';
 import { PROBABILITY_FLOOR } from './probability.ts';
 import { candidateScores } from './scores.ts';
 import type { Subject } from './subject.ts';
@@ -106,7 +106,8 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
     for (let d = 0; d < decisions; d++) {
       const action = actions[d]!;
       const bits = sequence.allowed();
-      if (!(action >= 0 && action < 32 && ((bits >> action) & 1) === 1)) throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
+      if (!(Number.isInteger(action) && action >= 0 && action < 32 && ((bits >> action) & 1) === 1))
+        throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
       sequence.choose(action);
       if ((bits & (bits - 1)) === 0) continue; // forced
       for (let i = candidateStart[d]!, at = row * width; i < candidateStart[d + 1]!; i++, at++) {
@@ -237,13 +238,13 @@ export class Learner {
     trials.forEach(({ reward, greedyReward = 0 }, i) => {
       if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
     });
-    const { advantageNormalization = 'none', advantageClip, entropy: coefficient, weightDecay, betas, epsilon } = this.#hyperparameters;
+    const { advantageNormalization = 'none', advantageClip, weightDecay, betas, epsilon } = this.#hyperparameters;
     const batch = prepareBatch(trials);
     const { advantages: raw, baseline } = advantages(this.#hyperparameters.baseline, this.#baseline, this.updates, trials);
     const scaled = scaleAdvantages(raw, advantageNormalization, advantageClip);
     const count = trials.length;
     const weights = scaled.map((advantage) => advantage / count);
-    const entropyWeights = (typeof coefficient === 'number' ? [coefficient] : coefficient).map((value) => value / count);
+    const entropyWeights = entropyCoefficientsAt(this.#hyperparameters, this.updates).map((coefficient) => coefficient / count);
     const { loss, logProb, entropy, gradients } = lossAndGradients(this.#tf, this.#config, this.#parameters, batch, weights, entropyWeights);
 
     const learningRate = learningRateAt(this.#hyperparameters, this.updates);

@@ -16,6 +16,8 @@ export interface Hyperparameters {
   readonly weightDecay: number;
   /** Coefficient of the summed entropies of a trial's decisions; a list gives each cell its own, its last one serving all later cells. */
   readonly entropy: number | readonly number[];
+  /** The coefficients fall linearly, to 0 at this update. @default they stay */
+  readonly entropyDecaySteps?: number;
   readonly baseline: BaselineOptions;
   /** Divide a batch's advantages by their root mean square. @default 'none' */
   readonly advantageNormalization?: 'none' | 'rms';
@@ -31,6 +33,12 @@ export function learningRateAt({ learningRate, schedule }: Hyperparameters, step
   return learningRate * warm * (0.02 + 0.98 * 0.5 * (1 + Math.cos(Math.PI * phase)));
 }
 
+/** Coefficients of the entropies, by cell, at the update after `step` earlier ones. */
+export function entropyCoefficientsAt({ entropy, entropyDecaySteps }: Hyperparameters, step: number): readonly number[] {
+  const scale = entropyDecaySteps === undefined ? 1 : Math.max(0, 1 - step / entropyDecaySteps);
+  return (typeof entropy === 'number' ? [entropy] : entropy).map((coefficient) => coefficient * scale);
+}
+
 /** Named settings. */
 export const presets = {
   /** The paper's and the official code's. */
@@ -41,13 +49,17 @@ export const presets = {
     entropy: 0.003,
     baseline: { kind: 'moving-average-official', decay: 0.99 },
   },
-  /** Tuned for the `edge` encoder where a reward is a look-up: 500 steps of 512 trials. Set `schedule.steps` to the steps planned. */
+  /**
+   * Tuned for the `edge` encoder where a reward is a look-up: 500 steps of 512 trials. Set `schedule.steps` and `entropyDecaySteps` to the steps planned.
+   * Without the strong entropy term a policy settles on edits of one edge before it has seen what two together would bring.
+   */
   tabular: {
-    learningRate: 2e-3,
+    learningRate: 3e-3,
     schedule: { kind: 'cosine', warmup: 20, steps: 500 },
     betas: [0.9, 0.999],
     weightDecay: 0,
-    entropy: 0.003,
+    entropy: 0.1,
+    entropyDecaySteps: 500,
     baseline: { kind: 'self-critical' },
     advantageNormalization: 'rms',
     advantageClip: 3,

@@ -1,1 +1,32 @@
-export {};
+export { benchmarkNasBench201, type NasBench201BenchmarkOptions, type NasBench201Report } from './benchmark/nasbench201-benchmark.ts';
+export { SOURCE_BANDS, type BandScore, type MethodScore } from './benchmark/scores.ts';
+export {
+  PRESET_NAMES,
+  defaultPreset,
+  isPresetName,
+  searchHyperparameters,
+  type BaselineName,
+  type HyperparameterOptions,
+  type PresetName,
+} from './hyperparameters.ts';
+export {
+  collateRound,
+  drawRound,
+  learnerTrials,
+  pairsOfRound,
+  type CollatedRound,
+  type CountedTrial,
+  type DrawnTrial,
+  type LeftOutTrial,
+  type PairOutcome,
+  type RoundOptions,
+  type RoundPair,
+  type RoundPairs,
+} from './round.ts';
+export { derivedSeed, initializationStream } from './seeds.ts';
+export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './spaces/nasbench201-space.ts';
+export { officialCellsSpace, type OfficialSpaceName } from './spaces/official-spaces.ts';
+export { isSpaceName, openSpace, type OpenSpaceOptions } from './spaces/open-space.ts';
+export type { SearchSpace, Source } from './spaces/space.ts';
+export { zooSpace } from './spaces/zoo-space.ts';
+export { SubjectCache } from './subject-cache.ts';
