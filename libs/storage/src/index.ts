@@ -12,6 +12,7 @@ export { deadLetterTopic, openKafkaStream, type KafkaStreamOptions } from './str
 export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
 export { appendOutbox } from './stream/outbox.ts';
+export { OUTCOME_TOPIC, PLATFORM_TOPICS } from './stream/topics.ts';
 export { migrateStorage } from './stream/storage-migrations.ts';
 export {
   MAX_PAYLOAD_BYTES,

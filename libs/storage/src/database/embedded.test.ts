@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { startChild } from '../testing/child-process.ts';
 import { countMessages, crashTopics, migrateCrashTables, parseNumber } from '../testing/crash-tables.ts';
 import { readLockHolder } from './directory-lock.ts';
 import { cleanTables } from './maintenance.ts';
-import { openEmbedded } from './embedded.ts';
+import { openEmbedded, prepareEmbeddedTemplate } from './embedded.ts';
 
 describe('embedded database', () => {
   let root: string;
@@ -67,11 +67,22 @@ describe('embedded database', () => {
 
   it('makes and uses a template', async () => {
     const templateDirectory = join(root, 'templates');
-    for (const name of ['first', 'second']) {
-      const { database } = await openEmbedded(join(root, name), { templateDirectory });
-      await sql`create table t (n int8)`.execute(database.kysely);
-      await database.close();
-    }
+    await prepareEmbeddedTemplate(templateDirectory);
+    const [template, ...others] = await readdir(templateDirectory);
+    expect(template).toMatch(/^pglite-[0-9.]+$/);
+    expect(others).toEqual([]);
+    await writeFile(join(templateDirectory, template ?? '', 'marker'), '');
+    const { database } = await openEmbedded(join(root, 'copied'), { templateDirectory });
+    await sql`create table t (n int8)`.execute(database.kysely);
+    await database.close();
+    expect(await readdir(join(root, 'copied', 'postgres'))).toContain('marker');
+  });
+
+  it('works without a place for templates', async () => {
+    await writeFile(join(root, 'file'), '');
+    const { database } = await openEmbedded(join(root, 'untemplated'), { templateDirectory: join(root, 'file', 'below') });
+    expect((await sql`select 1 as one`.execute(database.kysely)).rows).toEqual([{ one: 1 }]);
+    await database.close();
   });
 
   it('answers DATABASE_BUSY instead of waiting for ever', async () => {
