@@ -12,7 +12,10 @@ export function loadConfig<Schema extends z.ZodObject>(schema: Schema, env: Read
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = schema.safeParse(given, { reportInput: false });
   if (result.success) return Object.freeze(result.data);
-  const violations = result.error.issues.map((issue) => ({ field: issue.path.join('.'), description: issue.message }));
+  const violations = result.error.issues.map(({ path, message }) => {
+    const field = path.join('.');
+    return { field, description: field in given ? message : 'is required' };
+  });
   const list = violations.map(({ field, description }) => `  ${field}: ${description}`).join('\n');
   throw new DomainError('FAILED_PRECONDITION', `bad configuration:\n${list}`, { reason: 'BAD_CONFIGURATION', violations });
 }

@@ -6,7 +6,7 @@ export interface FilterTerm {
   readonly value: string;
 }
 
-const TERM = /\s*([A-Za-z_][\w.-]*)\s*=\s*("(?:[^"\\]|\\["\\])*"|[^\s"=]+)(?=\s|$)/y;
+const TERM = /\s*([A-Za-z_][\w.-]*)\s*=\s*("(?:[^"\\\p{Cc}]|\\["\\])*"|[^\s"=\p{Cc}]+)(?=\s|$)/uy;
 const AND = /\s+AND(?=\s)/y;
 
 /**

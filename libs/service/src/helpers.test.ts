@@ -21,7 +21,7 @@ describe('loadConfig', () => {
 
   it('names every bad key at once and no value', () => {
     const load = () => loadConfig(schema, { NAT_PORT: 'hunter2', NAT_LOG_LEVEL: 'hunter2', NAT_WORKERS: '1.5' });
-    expect(load).toThrow(/NAT_PORT.*NAT_LOG_LEVEL.*NAT_DATA_DIR.*NAT_WORKERS/s);
+    expect(load).toThrow(/NAT_PORT.*NAT_LOG_LEVEL.*NAT_DATA_DIR: is required.*NAT_WORKERS/s);
     expect(load).not.toThrow(/hunter2/);
   });
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDomainError } from '@nat/errors';
 import type { Logger } from './logger.ts';
 import type { ListenAddress, Server } from './server.ts';
 
@@ -81,5 +82,16 @@ export async function runUntilSignal(app: { readonly stop: () => Promise<void> }
     await app.stop();
   } finally {
     for (const { signal, listener } of listeners) events.off(signal, listener);
+  }
+}
+
+/** Runs a process's main; what it throws goes to standard error (a domain error as its message alone) and makes the exit code 1. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const text = isDomainError(error) && error.kind !== 'INTERNAL' ? error.message : error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`${text ?? ''}\n`);
+    process.exitCode = 1;
   }
 }

@@ -23,6 +23,8 @@ export interface RequestStore {
   readonly complete: (key: string, response: Uint8Array) => Promise<void>;
 }
 
+const REQUEST_ID = /^[\x21-\x7e]{1,64}$/;
+
 export interface RequestOnceOptions<Request, Response> {
   /** Empty: nothing is stored, the work is just done. */
   readonly requestId: string;
@@ -41,6 +43,7 @@ export interface RequestOnceOptions<Request, Response> {
 export async function requestOnce<Request, Response>(options: RequestOnceOptions<Request, Response>, work: () => Promise<Response>): Promise<Response> {
   const { requestId, scope, request, requestType, responseType, store } = options;
   if (requestId === '') return await work();
+  if (!REQUEST_ID.test(requestId)) throw DomainError.invalid('request_id', 'must be 1 to 64 visible ASCII characters');
   const key = `${scope}:${requestId}`;
   // Of the JSON form with sorted keys: a map's order on the wire may differ between attempts.
   const fingerprint = shortHash(requestType.toJSON(request));
