@@ -1,0 +1,252 @@
+import { ActionSequence, officialSpace, readNasBench201, zooArchitecture, type Architecture } from '@nat/architecture';
+import { loadTensorflow, type HostTensor } from '@nat/nn';
+import { RandomStream } from '@nat/random';
+import { describe, expect, it } from 'vitest';
+import { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './checkpoint.ts';
+import { CompiledPolicy } from './compiled-policy.ts';
+import { officialPairPolicy, type PolicyConfig } from './config.ts';
+import { Learner, lossAndGradients, prepareBatch, type Trial } from './learner.ts';
+import { presets, type Hyperparameters } from './presets.ts';
+import { prepareSubject, type Subject } from './subject.ts';
+
+const tf = loadTensorflow();
+const cell = (text: string): Architecture => readNasBench201(text);
+const edge: PolicyConfig = { encoder: 'edge', hidden: 6, layers: 2 };
+const pair: PolicyConfig = {
+  ...officialPairPolicy('nat++', officialSpace('NATv2', 'FULLY_CONCAT_PRIMITIVES').primitives),
+  embedding: 5,
+  features: 7,
+  hidden: 6,
+};
+
+/** Every parameter away from its start, so that no gradient vanishes. */
+function shaken(config: PolicyConfig, seed: number): PolicyCheckpoint {
+  const checkpoint = createCheckpoint(config, RandomStream.of(seed));
+  const stream = RandomStream.of(seed, 'shake');
+  const shake = ({ shape, data }: HostTensor): HostTensor => ({ shape, data: data.map((value) => value + 0.3 * stream.normal()) });
+  return { ...checkpoint, parameters: new Map([...checkpoint.parameters].map(([name, tensor]) => [name, shake(tensor)])) };
+}
+
+const mixed: readonly Subject[] = [
+  prepareSubject(cell('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|'), { scheme: 'nat', mode: 'cost-masked' }),
+  prepareSubject(zooArchitecture('DARTS'), { scheme: 'nat++', mode: 'cost-masked' }),
+  prepareSubject(zooArchitecture('resnet20'), { scheme: 'nat', mode: 'cost-masked' }),
+  prepareSubject(zooArchitecture('ENAS'), { scheme: 'nat', mode: 'parity' }),
+];
+const official: readonly Subject[] = ['DARTS', 'VGG'].map((name) => prepareSubject(zooArchitecture(name), { scheme: 'nat++', mode: 'cost-masked' }));
+
+function sampled(checkpoint: PolicyCheckpoint, subjects: readonly Subject[], each: number): Trial[] {
+  const policy = new CompiledPolicy(checkpoint);
+  return subjects.flatMap((subject, s) =>
+    Array.from({ length: each }, (_, i): Trial => {
+      const stream = RandomStream.of('trial', s, i);
+      const { actions } = policy.draw(subject, { mode: 'sample', stream });
+      return { subject, actions, reward: stream.normal(), greedyReward: 0 };
+    }),
+  );
+}
+
+/** The loss in double precision, from the compiled policy: shares no code with TensorFlow's gradient. */
+function lossInDouble(
+  config: PolicyConfig,
+  parameters: PolicyCheckpoint['parameters'],
+  trials: readonly Trial[],
+  weights: Float64Array,
+  entropyWeight: number,
+): number {
+  const policy = new CompiledPolicy({ config, parameters, moments: new Map(), step: 0, baseline: 0 });
+  let loss = 0;
+  trials.forEach(({ subject, actions }, t) => {
+    const scores = policy.scores(subject);
+    const sequence = new ActionSequence(subject.space);
+    for (let d = 0; d < subject.decisions; d++) {
+      const bits = sequence.allowed();
+      const open = Array.from(subject.candidateAction.subarray(subject.candidateStart[d], subject.candidateStart[d + 1]), (action, k) => ({
+        action,
+        weight: (bits >> action) & 1 ? Math.exp(scores[subject.candidateStart[d]! + k]!) : 0,
+      })).filter(({ weight }) => weight > 0);
+      const total = open.reduce((sum, { weight }) => sum + weight, 0);
+      if (open.length > 1) {
+        for (const { action, weight } of open) {
+          const q = weight / total + (config.encoder === 'pair' ? 1e-5 : 0);
+          if (action === actions[d]) loss -= weights[t]! * Math.log(q);
+          loss += entropyWeight * q * Math.log(q);
+        }
+      }
+      sequence.choose(actions[d]!);
+    }
+  });
+  return loss;
+}
+
+describe('gradients', () => {
+  it.each([
+    ['edge', edge, mixed],
+    ['pair', pair, official],
+  ] as const)('of every parameter of the %s encoder agree with finite differences in double precision', (_, config, subjects) => {
+    const checkpoint = shaken(config, 3);
+    const { parameters } = checkpoint;
+    const trials = sampled(checkpoint, subjects, 2);
+    const weights = Float64Array.from(trials, ({ reward }) => reward / trials.length);
+    const entropyWeight = 0.1 / trials.length;
+    const { gradients, loss } = lossAndGradients(tf, config, parameters, prepareBatch(trials), weights, [entropyWeight]);
+    expect(loss).toBeCloseTo(lossInDouble(config, parameters, trials, weights, entropyWeight), 4);
+
+    const stream = RandomStream.of('directions');
+    for (const [name, { shape, data }] of parameters) {
+      const gradient = gradients.get(name)!;
+      const length = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
+      expect(length, `${name} has a gradient`).toBeGreaterThan(1e-5);
+      for (let k = 0; k < 3; k++) {
+        const direction = data.map(() => stream.normal());
+        const moved = (step: number): Float32Array => data.map((value, i) => value + step * direction[i]!);
+        const [up, down] = [moved(2e-5), moved(-2e-5)];
+        const at = (values: Float32Array): number =>
+          lossInDouble(config, new Map([...parameters, [name, { shape, data: values }]]), trials, weights, entropyWeight);
+        // float32 parameters do not move by exactly the step: compare along the move that was made.
+        let predicted = 0;
+        let squared = 0;
+        gradient.forEach((value, i) => {
+          predicted += value * (up[i]! - down[i]!);
+          squared += (up[i]! - down[i]!) ** 2;
+        });
+        expect(Math.abs(at(up) - at(down) - predicted), `${name}, direction ${k}`).toBeLessThanOrEqual(2e-3 * length * Math.sqrt(squared));
+      }
+    }
+  });
+
+  it('of a batch are the mean of those of its trials', () => {
+    const checkpoint = shaken(edge, 4);
+    const trials = sampled(checkpoint, mixed, 1);
+    const weights = Float64Array.from(trials, ({ reward }) => reward / trials.length);
+    const whole = lossAndGradients(tf, edge, checkpoint.parameters, prepareBatch(trials), weights, [0.01]);
+    const parts = trials.map((trial, t) => lossAndGradients(tf, edge, checkpoint.parameters, prepareBatch([trial]), weights.subarray(t, t + 1), [0.01]));
+    expect(whole.loss).toBeCloseTo(parts.reduce((sum, { loss }) => sum + loss, 0), 4); // prettier-ignore
+    for (const [name, gradient] of whole.gradients) {
+      const largest = gradient.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      gradient.forEach((value, i) => {
+        const sum = parts.reduce((total, { gradients }) => total + gradients.get(name)![i]!, 0);
+        expect(Math.abs(value - sum)).toBeLessThanOrEqual(1e-5 * largest + 1e-7);
+      });
+    }
+  });
+});
+
+describe('Learner', () => {
+  const hyperparameters: Hyperparameters = presets.tabular;
+
+  it('repeats bit for bit, also through a serialized checkpoint in the middle', async () => {
+    const start = createCheckpoint(edge, RandomStream.of(7));
+    const trials = sampled(start, mixed, 2);
+    const run = async (interrupt: boolean): Promise<string> => {
+      let learner = await Learner.restore(start, hyperparameters);
+      for (let step = 0; step < 6; step++) {
+        if (interrupt && step === 3) learner = await Learner.restore(parseCheckpoint(serializeCheckpoint(learner.checkpoint())), hyperparameters);
+        learner.step(trials);
+      }
+      return policySha256(learner.checkpoint());
+    };
+    const undisturbed = await run(false);
+    expect(await run(false)).toBe(undisturbed);
+    expect(await run(true)).toBe(undisturbed);
+    expect(undisturbed).not.toBe(policySha256(start));
+  });
+
+  it('does not change the checkpoint it started from, nor let one out that changes', async () => {
+    const start = createCheckpoint(edge, RandomStream.of(8));
+    const sha = policySha256(start);
+    const learner = await Learner.restore(start, hyperparameters);
+    const trials = sampled(start, mixed, 1);
+    learner.step(trials);
+    const taken = learner.checkpoint();
+    const takenSha = policySha256(taken);
+    learner.step(trials);
+    expect(policySha256(start)).toBe(sha);
+    expect(policySha256(taken)).toBe(takenSha);
+    expect(taken.step).toBe(1);
+  });
+
+  it('leaks no tensors', async () => {
+    const start = createCheckpoint(edge, RandomStream.of(9));
+    const learner = await Learner.restore(start, hyperparameters);
+    const trials = sampled(start, mixed, 1);
+    learner.step(trials);
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 5; i++) learner.step(trials);
+    expect(tf.memory().numTensors).toBe(before);
+    learner.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(() => learner.step(trials)).toThrow(/disposed/);
+  });
+
+  it('reports what it did', async () => {
+    const start = createCheckpoint(edge, RandomStream.of(10));
+    const learner = await Learner.restore(start, { ...hyperparameters, baseline: { kind: 'moving-average', decay: 0.9 }, advantageNormalization: 'none' });
+    const trials = sampled(start, [mixed[0]!], 4).map((trial, i) => ({ ...trial, reward: i }));
+    const stats = learner.step(trials);
+    expect(stats).toMatchObject({
+      step: 1,
+      meanReward: 1.5,
+      meanAdvantage: 0,
+      baseline: 1.5,
+      learningRate: presets.tabular.learningRate / presets.tabular.schedule.warmup,
+    });
+    // Untrained: uniform over 3, 2, 2, 3, 2, 3 candidates, where the guard does not forbid one.
+    expect(stats.entropy).toBeGreaterThan(4);
+    expect(stats.entropy).toBeLessThanOrEqual(3 * Math.log(3) + 3 * Math.log(2) + 1e-5);
+    expect(stats.gradientNorm).toBeGreaterThan(0);
+    expect(learner.updates).toBe(1);
+  });
+
+  it('refuses batches it cannot learn from', async () => {
+    const start = createCheckpoint(edge, RandomStream.of(11));
+    const learner = await Learner.restore(start, hyperparameters);
+    const [trial] = sampled(start, [mixed[0]!], 1);
+    const { subject, actions } = trial!;
+    const failure = (trials: readonly Trial[]): unknown => {
+      try {
+        learner.step(trials);
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    expect(failure([])).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'EMPTY_BATCH' });
+    expect(failure([{ subject, actions, reward: NaN, greedyReward: 0 }])).toMatchObject({ reason: 'REWARD', violations: [{ field: 'trials[0].reward' }] });
+    expect(failure([{ subject, actions: [1], reward: 0, greedyReward: 0 }])).toMatchObject({
+      reason: 'ACTION_NOT_ALLOWED',
+      violations: [{ field: 'trials[0].actions' }],
+    });
+    expect(failure([{ subject, actions: [9, 1, 1, 1, 1, 1], reward: 0, greedyReward: 0 }])).toMatchObject({ violations: [{ field: 'trials[0].actions[0]' }] });
+    // Cutting every edge would cut the last path.
+    expect(failure([{ subject, actions: [0, 1, 0, 0, 1, 0], reward: 0, greedyReward: 0 }])).toMatchObject({ reason: 'ACTION_NOT_ALLOWED' });
+    expect(failure([{ subject, actions, reward: 0 }])).toMatchObject({ reason: 'GREEDY_REWARD_MISSING' });
+    expect(learner.updates).toBe(0);
+  });
+
+  it('learns which action pays, in one space, and prefers it in another', async () => {
+    const learner = await Learner.restore(createCheckpoint({ encoder: 'edge', hidden: 16, layers: 2 }, RandomStream.of(12)), {
+      ...presets.tabular,
+      learningRate: 1e-2,
+    });
+    const paying = (subject: Subject, actions: ArrayLike<number>): number =>
+      Array.from({ length: subject.decisions }, (_, d) => (subject.target(d, actions[d]!) === 'skip_connect' ? 1 : 0)).reduce<number>((a, b) => a + b, 0);
+    const [source] = mixed;
+    for (let step = 0; step < 40; step++) {
+      const policy = new CompiledPolicy(learner.checkpoint());
+      const greedy = policy.draw(source!, { mode: 'greedy' });
+      learner.step(
+        Array.from({ length: 32 }, (_, i) => {
+          const { actions } = policy.draw(source!, { mode: 'sample', stream: RandomStream.of('learns', step, i) });
+          return { subject: source!, actions, reward: paying(source!, actions), greedyReward: paying(source!, greedy.actions) };
+        }),
+      );
+    }
+    const policy = new CompiledPolicy(learner.checkpoint());
+    expect(paying(source!, policy.draw(source!, { mode: 'greedy' }).actions)).toBe(6);
+    const elsewhere = prepareSubject(zooArchitecture('DARTS'), { scheme: 'nat', mode: 'cost-masked' });
+    const untrained = new CompiledPolicy(createCheckpoint({ encoder: 'edge', hidden: 16, layers: 2 }, RandomStream.of(12)));
+    const greedy = policy.draw(elsewhere, { mode: 'greedy' });
+    expect(paying(elsewhere, greedy.actions)).toBeGreaterThan(paying(elsewhere, untrained.draw(elsewhere, { mode: 'greedy' }).actions));
+  });
+});
