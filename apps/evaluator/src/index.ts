@@ -1,1 +1,8 @@
-export {};
+export { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './coordinator/config.ts';
+export { composeEvaluator, EVALUATOR_TOPICS, OUTCOME_GROUP, type Evaluator, type EvaluatorOptions } from './coordinator/compose.ts';
+export { OUTCOME_TOPIC } from './coordinator/queue/conclude.ts';
+export { findCapabilities } from './worker/capabilities.ts';
+export { startWorker, type Worker, type WorkerConfig, type WorkerOptions } from './worker/compose.ts';
+export { KINDS, type Kind } from './worker/job.ts';
+export { defaultWorkerId } from './worker/worker-environment.ts';
+export { startWorkerProcess, type WorkerProcess, type WorkerProcessOptions } from './worker/worker-process.ts';

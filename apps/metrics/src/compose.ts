@@ -1,11 +1,10 @@
 import { metrics } from '@nat/contracts';
-import { bindService, type BoundService, type Logger } from '@nat/service';
+import { bindService, startHttpEndpoint, type BoundService, type ListenAddress, type Logger } from '@nat/service';
 import { migrate, type AnyDatabase, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import type { Registry } from 'prom-client';
 import { exposeRuns } from './exposition.ts';
 import { createMetricsHandlers } from './handlers.ts';
-import { startHttpEndpoint } from './http.ts';
 import { metricsMigrations } from './migrations.ts';
 import type { MetricsTables } from './tables.ts';
 import { startWatcher } from './watch.ts';
@@ -17,7 +16,7 @@ export interface MetricsOptions {
   /** What /metrics shows: runs are added to whatever is registered already. */
   readonly registry: Registry;
   /** Where /metrics and /healthz are served; absent: nowhere. */
-  readonly http?: { readonly host: string; readonly port: number };
+  readonly http?: ListenAddress;
   /** Open watches ask the database this often without a wake-up. @default 1 s */
   readonly pollMs?: number;
   /** Stamps points that come without a time. @default the wall clock */

@@ -15,6 +15,7 @@ import {
   type CoordinatorHarness,
 } from '../testing/coordinator-harness.ts';
 import { testDatabases, type TestDatabase } from '../testing/databases.ts';
+import { eventually } from '../testing/eventually.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import type { CoordinatorConfig } from './config.ts';
 
@@ -39,15 +40,6 @@ async function refusal(call: Promise<unknown>): Promise<string> {
     throw error;
   }
   return 'not refused';
-}
-
-async function eventually<T>(read: () => Promise<T>, accept: (value: T) => boolean, withinMs = 5_000): Promise<T> {
-  for (const end = performance.now() + withinMs; ;) {
-    const value = await read();
-    if (accept(value)) return value;
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${JSON.stringify(value)}`);
-    await sleep(20);
-  }
 }
 
 describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {

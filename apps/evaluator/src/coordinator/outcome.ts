@@ -43,27 +43,24 @@ function checkSucceeded({ values, weights, metrics }: evaluation.Succeeded, aske
     violations.push({ field: `${field}.values`, description: `are not the ${asked.pairs} pairs asked for, in their order` });
   }
   for (const [i, value] of values.entries()) {
-    const path = `${field}.values[${i}]`;
-    requireFinite(value.sourceValue, `${path}.source_value`, violations);
-    requireFinite(value.resultValue, `${path}.result_value`, violations);
-    checkReport(value.sourceReport, `${path}.source_report`, violations);
-    checkReport(value.resultReport, `${path}.result_report`, violations);
+    if (isFiniteValue(value)) continue;
+    violations.push({ field: `${field}.values[${i}]`, description: `has a number that is not finite, for the pair ${value.pairId}` });
   }
   const needsWeights = asked.kind === 'train-shard' || asked.kind === 'average';
   if (needsWeights ? !BLOB_KEY.test(weights) : weights !== '') {
     violations.push({ field: `${field}.weights`, description: needsWeights ? 'is not the key of a blob' : 'must be empty for this kind' });
   }
-  for (const [name, value] of Object.entries(metrics)) requireFinite(value, `${field}.metrics[${JSON.stringify(name)}]`, violations);
+  for (const [name, value] of Object.entries(metrics)) {
+    if (!Number.isFinite(value)) violations.push({ field: `${field}.metrics[${JSON.stringify(name)}]`, description: `${value} is not a finite number` });
+  }
 }
 
-function checkReport(report: evaluation.ChildReport | undefined, path: string, violations: FieldViolation[]): void {
-  if (report === undefined) return;
-  requireFinite(report.validationAccuracy, `${path}.validation_accuracy`, violations);
-  if (report.testAccuracy !== undefined) requireFinite(report.testAccuracy, `${path}.test_accuracy`, violations);
-  requireFinite(report.seconds, `${path}.seconds`, violations);
-  requireFinite(report.imagesPerSecond, `${path}.images_per_second`, violations);
+function isFiniteValue({ sourceValue, resultValue, sourceReport, resultReport }: evaluation.PairValue): boolean {
+  return Number.isFinite(sourceValue) && Number.isFinite(resultValue) && isFiniteReport(sourceReport) && isFiniteReport(resultReport);
 }
 
-function requireFinite(value: number, field: string, violations: FieldViolation[]): void {
-  if (!Number.isFinite(value)) violations.push({ field, description: `${value} is not a finite number` });
+function isFiniteReport(report: evaluation.ChildReport | undefined): boolean {
+  if (report === undefined) return true;
+  const { validationAccuracy, testAccuracy = 0, seconds, imagesPerSecond } = report;
+  return [validationAccuracy, testAccuracy, seconds, imagesPerSecond].every(Number.isFinite);
 }

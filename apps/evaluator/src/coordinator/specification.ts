@@ -98,7 +98,7 @@ export function sha256(bytes: Uint8Array): string {
 
 /** A hash of the ids in their order; the length before each keeps ["ab", "c"] and ["a", "bc"] apart. */
 export function hashPairIds(ids: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const id of ids) hash.update(`${id.length}:${id}`);
-  return hash.digest('hex');
+  return createHash('sha256')
+    .update(ids.map((id) => `${id.length}:${id}`).join(''))
+    .digest('hex');
 }

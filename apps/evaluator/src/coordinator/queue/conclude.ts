@@ -4,6 +4,7 @@ import { MAX_PAYLOAD_BYTES, appendOutbox, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { checkOutcome } from '../outcome.ts';
 import { sha256 } from '../specification.ts';
+import { pack } from './packing.ts';
 import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
 
 /** The topic that outcomes are published on: key = the search (or the evaluation's own name), id = the evaluation's name, payload = an OutcomeEvent. */
@@ -101,7 +102,7 @@ export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEv
   }
   await tx
     .updateTable('evaluator.evaluation')
-    .set({ state, outcome: bytes, outcome_sha256: sha256(bytes), end_time: endTime, lease_expire_time: null, not_before: null })
+    .set({ state, outcome: pack(bytes), outcome_sha256: sha256(bytes), end_time: endTime, lease_expire_time: null, not_before: null })
     .where(
       'ordinal',
       'in',

@@ -1,5 +1,6 @@
 import { json, type Database } from '@nat/storage';
 import { sql } from 'kysely';
+import { unpack } from './packing.ts';
 import type { EvaluationKind, EvaluatorTables } from './tables.ts';
 
 /** What one call may lease. */
@@ -71,7 +72,7 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
     .map((row) => ({
       name: row.name,
       kind: row.kind,
-      spec: row.spec,
+      spec: unpack(row.spec),
       resumeFrom: row.resume_from,
       token: row.token,
       attempt: row.attempt,

@@ -1,6 +1,7 @@
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { evaluationNotFound, staleLease } from './conclude.ts';
+import { unpack } from './packing.ts';
 import type { EvaluationState, EvaluatorTables } from './tables.ts';
 
 /** An evaluation as the queue knows it. */
@@ -39,11 +40,12 @@ const SHORT = [
 
 /** Those that exist, in any order, with specification and outcome. */
 export async function readEvaluations(database: Database<EvaluatorTables>, names: readonly string[]): Promise<StoredEvaluation[]> {
-  return database.kysely
+  const rows = await database.kysely
     .selectFrom('evaluator.evaluation')
     .select([...SHORT, 'spec', 'outcome'])
     .where('name', 'in', names)
     .execute();
+  return rows.map((row) => ({ ...row, spec: unpack(row.spec), outcome: row.outcome === null ? null : unpack(row.outcome) }));
 }
 
 /** One evaluation. @throws DomainError NOT_FOUND EVALUATION_NOT_FOUND */

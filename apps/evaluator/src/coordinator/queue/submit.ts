@@ -1,6 +1,7 @@
 import { DomainError } from '@nat/errors';
 import { insertNewRows, type Database } from '@nat/storage';
 import type { Specification } from '../specification.ts';
+import { pack } from './packing.ts';
 import type { EvaluatorTables } from './tables.ts';
 
 export interface Submission {
@@ -43,7 +44,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         priority: specification.priority,
         required: specification.required,
         max_attempts: specification.maxAttempts,
-        spec: specification.bytes,
+        spec: pack(specification.bytes),
         spec_bytes: specification.bytes.length,
         spec_sha256: specification.sha256,
         pairs: specification.pairs,

@@ -23,8 +23,9 @@ export interface EvaluationTable {
   /** Capabilities a worker must have, the ones that the kind implies included. */
   required: string[];
   max_attempts: number;
-  /** The serialized EvaluationSpec. */
+  /** The serialized EvaluationSpec, packed. */
   spec: Uint8Array;
+  /** Before packing. */
   spec_bytes: number;
   spec_sha256: string;
   pairs: number;
@@ -49,7 +50,7 @@ export interface EvaluationTable {
   create_time: DatabaseTime;
   start_time: OptionalTime;
   end_time: OptionalTime;
-  /** The serialized Outcome. */
+  /** The serialized Outcome, packed. */
   outcome: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>;
   outcome_sha256: ColumnType<string | null, string | null | undefined, string | null>;
   observations: Generated<number>;

@@ -1,0 +1,31 @@
+import { loadConfig, serverEnvironment } from '@nat/service';
+import { z } from 'zod';
+import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
+
+const milliseconds = z.coerce.number().int().min(1);
+
+/** The variables of a coordinator process. */
+const schema = z
+  .object({
+    ...serverEnvironment,
+    /** PostgreSQL. */
+    NAT_DATABASE_URL: z.url(),
+    NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+    /** Comma-separated `host:port`; without it, consumers read the outbox of the database. */
+    NAT_KAFKA_BROKERS: z.string().optional(),
+    /** Weights; with it, outcomes that name missing weights are refused. */
+    NAT_BLOB_DIR: z.string().optional(),
+    NAT_LEASE_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.leaseMs),
+    NAT_RENEW_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.renewMs),
+    /** 0: an evaluation that no worker can run waits for ever. */
+    NAT_NO_CAPABLE_WORKER_MS: z.coerce.number().int().min(0).default(DEFAULT_COORDINATOR_CONFIG.noCapableWorkerMs),
+    /** Port of /metrics and /healthz; absent: none. */
+    NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  })
+  .refine((settings) => 2 * settings.NAT_RENEW_MS <= settings.NAT_LEASE_MS, { path: ['NAT_RENEW_MS'], message: 'must be at most half of NAT_LEASE_MS' });
+export type CoordinatorEnvironment = ReturnType<typeof readCoordinatorEnvironment>;
+
+/** Reads a coordinator's settings. @throws DomainError FAILED_PRECONDITION BAD_CONFIGURATION naming every bad variable */
+export function readCoordinatorEnvironment(env: Readonly<Record<string, string | undefined>>): Readonly<z.output<typeof schema>> {
+  return loadConfig(schema, env);
+}

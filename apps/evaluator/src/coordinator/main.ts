@@ -1,0 +1,48 @@
+/** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
+import { createLogger, createServer, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
+import { openFolderBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { composeEvaluator, EVALUATOR_TOPICS } from './compose.ts';
+import { readCoordinatorEnvironment } from './coordinator-environment.ts';
+
+const settings = readCoordinatorEnvironment(process.env);
+const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+
+const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+const evaluator = await composeEvaluator({
+  database,
+  logger,
+  registry,
+  config: { leaseMs: settings.NAT_LEASE_MS, renewMs: settings.NAT_RENEW_MS, noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS },
+  ...(settings.NAT_BLOB_DIR === undefined ? {} : { blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR) }),
+});
+const stream =
+  settings.NAT_KAFKA_BROKERS === undefined
+    ? undefined
+    : await openKafkaStream({ brokers: settings.NAT_KAFKA_BROKERS.split(','), clientId: 'nat-evaluator', topics: EVALUATOR_TOPICS, relay: database });
+const http =
+  settings.NAT_METRICS_PORT === undefined
+    ? undefined
+    : await startHttpEndpoint({
+        registry,
+        listen: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT },
+        healthy: () => Promise.resolve(true),
+        logger,
+      });
+
+const app = await startApp({
+  server: createServer({ services: evaluator.services, logger, ...serverProtection(settings), limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
+  listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
+  logger,
+  drainMs: settings.NAT_DRAIN_MS,
+  lameDuckMs: settings.NAT_LAME_DUCK_MS,
+  pause: evaluator.close,
+  release: async () => {
+    await http?.close();
+    await stream?.close();
+    await database.close();
+  },
+});
+await runUntilSignal(app, logger);

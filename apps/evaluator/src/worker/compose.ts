@@ -1,0 +1,236 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { evaluation } from '@nat/contracts';
+import { isDomainError } from '@nat/errors';
+import type { ClientChannel, Logger } from '@nat/service';
+import { fromDuration, toDuration } from '../wire-duration.ts';
+import { createBackoff, type Backoff } from './backoff.ts';
+import { deliverOutcome } from './concluding.ts';
+import { failure, failureOf } from './failure.ts';
+import { kindOf, QUICK_KINDS, type Execute, type Kind } from './job.ts';
+import { startLane, type Lane } from './lane.ts';
+import { startLeaseKeeper, type HeldLease, type StopReason } from './lease-keeper.ts';
+import { createObserver } from './observer.ts';
+import { createTabular } from './tabular.ts';
+import { createTrainers } from './trainer/trainers.ts';
+
+export interface WorkerConfig {
+  /** Stable over restarts, so that a restart frees at once what the process before held. 1 to 128 of A-Z a-z 0-9 . _ - */
+  readonly workerId: string;
+  /** Differs from process to process. */
+  readonly instance: string;
+  readonly kinds: readonly Kind[];
+  /** As `findCapabilities` finds them. */
+  readonly capabilities: readonly string[];
+  /** NAT_DATA_DIR: data sets and tables. */
+  readonly dataDir?: string;
+  /** The folder of weights, shared with the other workers. */
+  readonly blobDirectory: string;
+  /** Evaluations of milliseconds leased at once. @default 16 */
+  readonly quickLeases?: number;
+  /** Processes that train at once. @default 1 */
+  readonly trainers?: number;
+  /** A trainer without work ends after this, and gives its memory back. @default 5 min */
+  readonly trainerIdleMs?: number;
+  /** Added to the niceness of trainers: services beside them stay quick. @default 10 */
+  readonly trainerNice?: number;
+  /** A lease call waits so long for work. @default 20 s */
+  readonly leaseWaitMs?: number;
+}
+
+export interface WorkerOptions {
+  /** To the server of WorkerService. */
+  readonly channel: ClientChannel;
+  readonly config: WorkerConfig;
+  readonly logger: Logger;
+  /** Jitter of pauses between attempts. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** A worker at work. */
+export interface Worker {
+  /** Resolves when the server first took the registration. */
+  readonly registered: Promise<void>;
+  /**
+   * Stops leasing, lets what runs go on for `finishMs`, gives back what is left (the attempt does not count) and ends its trainers.
+   * Calling it again gives the same promise.
+   */
+  readonly drain: (finishMs: number) => Promise<void>;
+}
+
+const RETRY = { baseMs: 200, maxMs: 5_000 };
+/** A server that is away while this worker drains is waited for no longer than this. */
+const GIVE_UP_MS = 3_000;
+
+/** Starts a worker: it registers, leases, runs, renews and delivers until it is drained, with or without a server that answers. */
+export function startWorker({ channel, config, logger, random = Math.random }: WorkerOptions): Worker {
+  const { workerId, instance, kinds, capabilities } = config;
+  const leaseWaitMs = config.leaseWaitMs ?? 20_000;
+  const client = channel.client(evaluation.WorkerServiceDefinition);
+  const givenUp = new AbortController();
+  const hasGivenUp = (): boolean => givenUp.signal.aborted;
+  const newBackoff = (): Backoff => createBackoff({ ...RETRY, random });
+
+  const quick = createTabular({ dataDir: config.dataDir });
+  const trainers = createTrainers({
+    blobDirectory: config.blobDirectory,
+    dataDir: config.dataDir,
+    idleMs: config.trainerIdleMs ?? 5 * 60_000,
+    nice: config.trainerNice ?? 10,
+    logger,
+  });
+
+  let renewMs = 5_000;
+  let registering: Promise<void> | undefined;
+  const register = async (): Promise<void> => {
+    const backoff = newBackoff();
+    while (!hasGivenUp()) {
+      try {
+        const { renewInterval } = await client.registerWorker(
+          { workerId, instance, capabilities: [...capabilities], kinds: [...kinds] },
+          { signal: givenUp.signal },
+        );
+        renewMs = Math.max(50, fromDuration(renewInterval));
+        logger.info({ workerId, kinds, capabilities, server: channel.address }, 'registered');
+        return;
+      } catch (error) {
+        if (hasGivenUp()) return;
+        logger.warn({ err: error, server: channel.address }, 'the server did not take the registration yet');
+        await backoff.pause(givenUp.signal);
+      }
+    }
+  };
+  /** One registration at a time, however many calls find out that it is missing. */
+  const registerOnce = (): Promise<void> =>
+    (registering ??= register().finally(() => {
+      registering = undefined;
+    }));
+  const onCallError = async (error: unknown): Promise<void> => {
+    logger.warn({ err: error, server: channel.address }, 'the server did not answer');
+    if (isDomainError(error) && error.reason === 'WORKER_NOT_REGISTERED') await registerOnce();
+  };
+
+  const registered = registerOnce();
+  const keeper = startLeaseKeeper({
+    renew: (leases) => client.renewLeases({ workerId, leases: [...leases] }, { deadlineMs: 10_000 }),
+    renewMs: () => renewMs,
+    onError: (error) => void onCallError(error),
+    logger,
+  });
+
+  const runLease = async (execute: Execute, lease: evaluation.Lease): Promise<void> => {
+    const held = keeper.hold(lease);
+    const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
+    const startedAt = performance.now();
+    let checkpoint = '';
+    const observer = createObserver({
+      send: async (firstSequence, observations) => {
+        await client.reportObservations({ lease: held.reference, firstSequence, observations: [...observations] }, { deadlineMs: 10_000 });
+      },
+      onError: (error) => {
+        jobLogger.warn({ err: error }, 'observations could not be sent yet');
+      },
+    });
+    try {
+      const outcome = await attempt(execute, lease, held, {
+        observe: observer.add,
+        checkpoint: (key) => {
+          checkpoint = key;
+        },
+      });
+      if (outcome === undefined) {
+        if ((held.signal.reason as StopReason) === 'drained') await release(held, checkpoint);
+        return;
+      }
+      await observer.flush();
+      await deliverOutcome(outcome, {
+        complete: (sending) => client.completeEvaluation({ lease: held.reference, outcome: sending }),
+        backoff: newBackoff(),
+        signal: givenUp.signal,
+        logger: jobLogger,
+      });
+      jobLogger.debug({ ms: Math.round(performance.now() - startedAt), outcome: outcome.result?.$case }, 'done');
+    } catch (error) {
+      jobLogger.error({ err: error }, 'a lease could not be brought to its end');
+    } finally {
+      keeper.drop(held);
+    }
+  };
+
+  const release = async (held: HeldLease, resumeFrom: string): Promise<void> => {
+    try {
+      await client.releaseLease({ lease: held.reference, reason: 'RELEASE_REASON_DRAINING', resumeFrom }, { retry: true, deadlineMs: GIVE_UP_MS });
+    } catch (error) {
+      logger.warn({ err: error, evaluation: held.reference.evaluation }, 'the lease could not be given back: it will expire');
+    }
+  };
+
+  const newLane = (wanted: readonly Kind[], capacity: number, execute: Execute): Lane | undefined => {
+    const mine = wanted.filter((kind) => kinds.includes(kind));
+    if (mine.length === 0 || capacity < 1) return undefined;
+    return startLane({
+      capacity,
+      lease: async (maxCount, signal) => {
+        await Promise.race([registered, aborted(signal)]);
+        signal.throwIfAborted();
+        const { leases } = await client.leaseEvaluations(
+          { workerId, maxCount, wait: toDuration(leaseWaitMs), kinds: [...mine] },
+          { signal, deadlineMs: leaseWaitMs + 10_000 },
+        );
+        return leases;
+      },
+      run: (lease) => runLease(execute, lease),
+      onError: onCallError,
+      backoff: newBackoff(),
+    });
+  };
+  const lanes = [
+    newLane(QUICK_KINDS, config.quickLeases ?? 16, quick),
+    newLane(
+      kinds.filter((kind) => !QUICK_KINDS.includes(kind)),
+      config.trainers ?? 1,
+      trainers.execute,
+    ),
+  ].filter((lane) => lane !== undefined);
+
+  const drain = async (finishMs: number): Promise<void> => {
+    logger.info({ finishMs, running: keeper.held().length }, 'draining');
+    const idle = Promise.all(lanes.map((lane) => lane.stop()));
+    await Promise.race([idle, sleep(finishMs, undefined, { ref: false })]);
+    for (const held of keeper.held()) held.stop('drained');
+    await Promise.race([idle, sleep(GIVE_UP_MS, undefined, { ref: false })]);
+    givenUp.abort();
+    await keeper.close();
+    await trainers.close();
+    logger.info('drained');
+  };
+  let draining: Promise<void> | undefined;
+  return { registered, drain: (finishMs) => (draining ??= drain(finishMs)) };
+}
+
+/** Resolves when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+/** The outcome of an attempt, an error turned into a failure; undefined when its work was stopped before it had one. */
+async function attempt(
+  execute: Execute,
+  { evaluation: name, spec, attempt: number }: evaluation.Lease,
+  { signal }: HeldLease,
+  hooks: { readonly observe: (observations: readonly evaluation.Observation[]) => void; readonly checkpoint: (key: string) => void },
+): Promise<evaluation.Outcome | undefined> {
+  if (spec === undefined || kindOf(spec) === undefined) return failure('UNKNOWN_KIND', 'this worker does not know the kind of the evaluation', false);
+  try {
+    return await execute({ evaluation: name, spec, attempt: number }, { signal, ...hooks });
+  } catch (error) {
+    return signal.aborted ? undefined : failureOf(error);
+  }
+}

@@ -1,0 +1,49 @@
+import type { evaluation } from '@nat/contracts';
+import { isDomainError, type DomainErrorKind } from '@nat/errors';
+import type { Logger } from '@nat/service';
+import type { Backoff } from './backoff.ts';
+import { failure } from './failure.ts';
+
+export interface ConcludingOptions {
+  readonly complete: (outcome: evaluation.Outcome) => Promise<unknown>;
+  readonly backoff: Backoff;
+  /** Aborts when this worker gives up waiting for the server. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+/** The server said no, and will say no again. Everything else is tried again. */
+const REFUSED: ReadonlySet<DomainErrorKind> = new Set<DomainErrorKind>(['FAILED_PRECONDITION', 'NOT_FOUND', 'INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED']);
+
+/**
+ * Delivers an outcome, however long the server is away. An outcome that the server does not take is replaced by a failure that says why; a lease that
+ * is over is dropped.
+ */
+export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: ConcludingOptions): Promise<void> {
+  let sending = outcome;
+  while (!signal.aborted) {
+    try {
+      await complete(sending);
+      return;
+    } catch (error) {
+      if (!isDomainError(error) || !REFUSED.has(error.kind)) {
+        logger.warn({ err: error }, 'the outcome could not be delivered yet');
+        await backoff.pause(signal);
+        continue;
+      }
+      const replacement = replacementFor(error.kind, error.reason, error.message);
+      if (replacement === undefined || sending !== outcome) {
+        logger.warn({ reason: error.reason, message: error.message }, 'the outcome was not taken');
+        return;
+      }
+      sending = replacement;
+    }
+  }
+}
+
+/** What to send instead of an outcome that was refused; nothing when the lease is over. */
+function replacementFor(kind: DomainErrorKind, reason: string, message: string): evaluation.Outcome | undefined {
+  if (kind === 'INVALID_ARGUMENT' || kind === 'RESOURCE_EXHAUSTED') return failure('OUTCOME_REFUSED', message, true);
+  if (reason === 'BLOB_NOT_FOUND') return failure('BLOB_NOT_FOUND', `${message}: worker and server do not share their blobs`, false);
+  return undefined;
+}

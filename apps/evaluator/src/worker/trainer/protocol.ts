@@ -1,0 +1,27 @@
+import type { DomainErrorKind } from '@nat/errors';
+
+/** What a worker sends to its trainer, over the channel of a forked process. */
+export interface TrainerRequest {
+  /** The serialized EvaluationSpec. */
+  readonly spec: Uint8Array;
+  readonly evaluation: string;
+  readonly blobDirectory: string;
+  readonly dataDir: string | undefined;
+}
+
+export interface ObservationMessage {
+  readonly metric: string;
+  readonly value: number;
+  readonly step: number;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly pairId: string;
+}
+
+/** What a trainer sends back: any number of the first two, then one of the others. */
+export type TrainerMessage =
+  | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
+  | { readonly type: 'checkpoint'; readonly key: string }
+  /** The serialized Outcome. */
+  | { readonly type: 'finished'; readonly outcome: Uint8Array }
+  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string };

@@ -1,0 +1,37 @@
+/** The process that holds TensorFlow: forked by a worker, runs one evaluation after the other, ends with its worker. Argument: its thread count. */
+import { evaluation } from '@nat/contracts';
+import { toDomainError } from '@nat/errors';
+import { createTraining, type Training } from './training.ts';
+import type { TrainerMessage, TrainerRequest } from './protocol.ts';
+
+const threads = Number(process.argv[2]);
+let training: Training | undefined;
+
+const send = (message: TrainerMessage): void => {
+  process.send?.(message);
+};
+
+async function answer(request: TrainerRequest): Promise<TrainerMessage> {
+  try {
+    training ??= await createTraining({ threads, blobDirectory: request.blobDirectory, dataDir: request.dataDir });
+    const outcome = await training.run(evaluation.EvaluationSpec.decode(request.spec), {
+      observe: (observations) => {
+        send({ type: 'observations', observations });
+      },
+      checkpoint: (key) => {
+        send({ type: 'checkpoint', key });
+      },
+    });
+    return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish() };
+  } catch (error) {
+    const { kind, reason, message, cause } = toDomainError(error);
+    return { type: 'failed', kind, reason, message: kind === 'INTERNAL' && cause instanceof Error ? cause.message : message };
+  }
+}
+
+process.on('message', (request: TrainerRequest) => {
+  void answer(request).then(send);
+});
+// The worker is gone, and with it whoever wants the result. Signals are the worker's to handle: a drain lets training finish.
+process.on('disconnect', () => process.exit(0));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
