@@ -1,1 +1,2 @@
-export {};
+export { runWorkerUntilSignal, type RunWorkerOptions } from './run-worker.ts';
+export { startPlatform, type Platform, type PlatformOptions } from './start-platform.ts';

@@ -1,0 +1,83 @@
+import { search as searchWire } from '@nat/contracts';
+import { loadNasBench201 } from '@nat/datasets';
+import { DomainError } from '@nat/errors';
+import { CompiledPolicy, parseCheckpoint } from '@nat/policy';
+import { benchmarkNasBench201 as score, type BandScore, type NasBench201Report } from '@nat/search';
+import { startProgress } from '../progress.ts';
+import type { CommandContext } from '../program.ts';
+import type { Session } from '../session.ts';
+import { table } from '../table.ts';
+
+export interface NasBench201Flags {
+  readonly policy?: string;
+  readonly reward: string;
+  readonly seed: number;
+  readonly json?: true;
+}
+
+const SEARCH = { steps: 500, batch: 512 };
+
+/** Scores a policy on the held-out cells; searches one first where none is named. */
+export async function benchmarkNasBench201(context: CommandContext, session: Session, flags: NasBench201Flags): Promise<void> {
+  const { terminal, environment } = context;
+  const benchmark = loadNasBench201(environment.dataDirectory);
+  const { policyId, pairs } = flags.policy === undefined ? await searchPolicy(context, session, flags) : { policyId: flags.policy, pairs: undefined };
+  const name = policyId.startsWith('namespaces/') ? policyId : `${session.parent}/policies/${policyId}`;
+  const { checkpoint, version } = await session.clients.policies.exportPolicyVersion({ name });
+  const report = score({
+    table: benchmark,
+    policy: new CompiledPolicy(parseCheckpoint(checkpoint)),
+    column: flags.reward,
+    seed: flags.seed,
+    ...(pairs === undefined ? {} : { policyEvaluations: pairs }),
+  });
+  if (flags.json === true) terminal.out(JSON.stringify({ policyId, policySha256: version?.sha256, ...report }));
+  else for (const line of describeReport(report)) terminal.out(line);
+}
+
+async function searchPolicy(
+  context: CommandContext,
+  session: Session,
+  flags: NasBench201Flags,
+): Promise<{ readonly policyId: string; readonly pairs: number }> {
+  const { searches } = session.clients;
+  const created = await searches.createSearch({
+    parent: session.parent,
+    spec: { space: 'nasbench201', evaluator: 'tabular', reward: flags.reward, ...SEARCH, seed: flags.seed },
+    requestId: crypto.randomUUID(),
+  });
+  const progress = startProgress(context.terminal, 'search', SEARCH.steps);
+  let search = created;
+  try {
+    for await (const { event } of searches.watchSearch({ name: created.name, fromStep: 0 })) {
+      if (event?.$case === 'step') progress.update(event.value.step);
+      else if (event?.$case === 'search') search = event.value;
+    }
+  } finally {
+    progress.stop();
+  }
+  if (search.state !== searchWire.SearchState.SEARCH_STATE_SUCCEEDED) {
+    throw new DomainError('FAILED_PRECONDITION', `the search ended as ${search.state}: ${search.errorMessage}`, { reason: 'SEARCH_FAILED' });
+  }
+  return { policyId: search.policy.split('/').at(-1)!, pairs: search.pairs };
+}
+
+function describeReport({ column, heldOutCells, methods }: NasBench201Report): readonly string[] {
+  const gain = ({ gain: fraction }: BandScore): string => `${(100 * fraction).toFixed(1)} %`;
+  const bands = methods[0]!.bands;
+  return [
+    `${heldOutCells.toLocaleString('en')} held-out cells, ${column}: share of the attainable gain, by the source's value`,
+    ...table(
+      ['method', 'evaluations', 'all', ...bands.map(({ low, high }) => `${low}-${high}`), 'change >90', 'dearer'],
+      methods.map((method) => [
+        method.name,
+        method.evaluations.toLocaleString('en'),
+        gain(method.overall),
+        ...method.bands.map(gain),
+        method.changeAbove90.toFixed(3),
+        String(method.certificateViolations),
+      ]),
+      ['evaluations', 'all', ...bands.map(({ low, high }) => `${low}-${high}`), 'change >90', 'dearer'],
+    ).split('\n'),
+  ];
+}

@@ -1,0 +1,246 @@
+import { writeFile } from 'node:fs/promises';
+import {
+  architectureCost,
+  architectureIdentity,
+  auxiliaryCost,
+  diffArchitectures,
+  drawTerminal,
+  edgeCosts,
+  formatArchitecture,
+  listZoo,
+  networkCost,
+  officialSpace,
+  operationLabel,
+  placeNetwork,
+  supernetArchitecture,
+  writeDot,
+  writeGenotype,
+  writeJson,
+  writeNasBench201,
+  writeSvg,
+  type Architecture,
+} from '@nat/architecture';
+import { Command, Option } from 'commander';
+import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
+import type { CommandContext } from '../program.ts';
+import { loadArchitecture } from '../read-architecture.ts';
+import { describeDiff } from '../render-diff.ts';
+import { connectionOptions, openSession, type ConnectionFlags } from '../session.ts';
+import { sourceFromText } from '../source.ts';
+import { table } from '../table.ts';
+
+const FORMATS = ['genotype', 'json', 'nasbench201', 'dot', 'svg'] as const;
+type Format = (typeof FORMATS)[number];
+
+export function archCommand(context: CommandContext): Command {
+  const command = new Command('arch').description('Architectures: the zoo, cost, differences, formats.');
+  for (const child of [
+    listCommand(context),
+    showCommand(context),
+    costCommand(context),
+    diffCommand(context),
+    importCommand(context),
+    exportCommand(context),
+  ]) {
+    command.addCommand(child);
+  }
+  return command;
+}
+
+const SOURCE_HELP = 'a name of the zoo, a file, or - for standard input';
+
+function listCommand({ terminal }: CommandContext): Command {
+  return new Command('list')
+    .description('Everything known by name.')
+    .option('--json', 'print JSON, one architecture a line')
+    .action((flags: { json?: true }) => {
+      const entries = listZoo().map(({ name, kind, description, transformedFrom, architecture }) => ({
+        name,
+        kind,
+        description,
+        transformedFrom,
+        cost: architectureCost(architecture()),
+      }));
+      if (flags.json === true) for (const entry of entries) terminal.out(JSON.stringify(entry));
+      else
+        terminal.out(
+          table(
+            ['name', 'params', 'MACs', 'what'],
+            entries.map(({ name, cost, description }) => [name, cost.params.toLocaleString('en'), cost.macs.toLocaleString('en'), description]),
+            ['params', 'MACs'],
+          ),
+        );
+    });
+}
+
+function showCommand({ terminal }: CommandContext): Command {
+  return new Command('show')
+    .description('Draw an architecture.')
+    .argument('<source>', SOURCE_HELP)
+    .option('--json', 'print the JSON form')
+    .action(async (source: string, flags: { json?: true }) => {
+      const architecture = await loadArchitecture(source, terminal);
+      if (flags.json === true) {
+        terminal.out(
+          JSON.stringify({
+            ...textOf(architecture),
+            identity: architectureIdentity(architecture),
+            architecture: JSON.parse(writeJson(architecture)) as unknown,
+          }),
+        );
+        return;
+      }
+      terminal.out(drawTerminal(architecture, { color: terminal.color }));
+      const { params, macs, peakActivationBytes } = architectureCost(architecture);
+      terminal.out(
+        `\n${params.toLocaleString('en')} parameters, ${macs.toLocaleString('en')} MACs, ${peakActivationBytes.toLocaleString('en')} bytes of activations at the peak`,
+      );
+      terminal.out(`identity ${architectureIdentity(architecture)}`);
+    });
+}
+
+function textOf(architecture: Architecture): { name: string; genotype: string } {
+  return { name: architecture.name ?? '', genotype: architecture.skeleton.kind === 'repeated' ? formatArchitecture(architecture).text : '' };
+}
+
+interface CostFlags extends PlacementFlags {
+  readonly json?: true;
+  readonly edges?: true;
+}
+
+function costCommand({ terminal }: CommandContext): Command {
+  const command = new Command('cost')
+    .description('Parameters, multiply-accumulates of one image, and peak activation memory.')
+    .argument('<source>', SOURCE_HELP)
+    .option('--edges', 'of each edge too, summed over the places where its cell stands')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nat arch cost DARTS --channels 36 --layers 20 --json\n  nat arch cost ENAS --network imagenet\n  nat arch cost - < genotype.txt',
+    );
+  for (const option of placementOptions()) command.addOption(option);
+  return command.action(async (source: string, flags: CostFlags) => {
+    const architecture = await loadArchitecture(source, terminal);
+    const placement = readPlacement(flags);
+    const network = placeNetwork(architecture, placement);
+    const cost = networkCost(network);
+    const auxiliary = auxiliaryCost(network);
+    const edges = flags.edges === true ? describeEdges(architecture, edgeCosts(architecture, placement)) : undefined;
+    if (flags.json === true) {
+      terminal.out(
+        JSON.stringify({
+          ...cost,
+          ...(auxiliary === undefined ? {} : { paramsWithAuxiliary: cost.params + auxiliary.params }),
+          ...(flags.network === 'supernet' ? { supernetParams: supernetParams(architecture, flags) } : {}),
+          ...(edges === undefined ? {} : { edges }),
+        }),
+      );
+      return;
+    }
+    terminal.out(
+      `params  ${cost.params.toLocaleString('en')}\nMACs    ${cost.macs.toLocaleString('en')}\npeak    ${cost.peakActivationBytes.toLocaleString('en')} bytes`,
+    );
+    if (edges !== undefined) {
+      terminal.out(
+        table(
+          ['cell', 'edge', 'operation', 'params', 'MACs'],
+          edges.map(({ cell, index, operation, params, macs }) => [cell, String(index), operation, params.toLocaleString('en'), macs.toLocaleString('en')]),
+          ['edge', 'params', 'MACs'],
+        ),
+      );
+    }
+  });
+}
+
+function describeEdges(architecture: Architecture, costs: ReturnType<typeof edgeCosts>) {
+  return architecture.cells.flatMap((cell, cellIndex) =>
+    cell.edges.map((edge, index) => {
+      const { params, macs } = costs[cellIndex]![index]!;
+      return { cell: cell.name, index, from: edge.from, to: edge.to, operation: operationLabel(edge.operation), params, macs };
+    }),
+  );
+}
+
+/** All parameters of the supernets that hold this cell: every operation of either official list on every edge. */
+function supernetParams(architecture: Architecture, flags: PlacementFlags): Record<string, number> {
+  const steps = (architecture.cells[0]?.nodes ?? 0) - 2;
+  const operationType = steps === 5 ? 'LOOSE_END_PRIMITIVES' : 'FULLY_CONCAT_PRIMITIVES';
+  return Object.fromEntries(
+    (['NAT', 'NATv2'] as const).map((repository) => [
+      repository,
+      architectureCost(supernetArchitecture(officialSpace(repository, operationType)), { ...readPlacement(flags), network: 'supernet' }).params,
+    ]),
+  );
+}
+
+function diffCommand({ terminal }: CommandContext): Command {
+  const command = new Command('diff')
+    .description('What differs between two architectures, and what it costs.')
+    .argument('<before>', SOURCE_HELP)
+    .argument('<after>', SOURCE_HELP)
+    .option('--json', 'print JSON');
+  for (const option of placementOptions()) command.addOption(option);
+  return command.action(async (before: string, after: string, flags: CostFlags) => {
+    const [first, second] = [await loadArchitecture(before, terminal), await loadArchitecture(after, terminal)];
+    const placement = readPlacement(flags);
+    const difference = diffArchitectures(first, second);
+    const cost = { before: architectureCost(first, placement), after: architectureCost(second, placement) };
+    if (flags.json === true) {
+      terminal.out(JSON.stringify({ ...difference, cost }));
+      return;
+    }
+    terminal.out(describeDiff(difference));
+    terminal.out(`params  ${cost.before.params.toLocaleString('en')} -> ${cost.after.params.toLocaleString('en')}`);
+    terminal.out(`MACs    ${cost.before.macs.toLocaleString('en')} -> ${cost.after.macs.toLocaleString('en')}`);
+  });
+}
+
+function importCommand(context: CommandContext): Command {
+  const command = new Command('import')
+    .description('Store an architecture in the registry.')
+    .argument('<source>', SOURCE_HELP)
+    .option('--id <id>', 'its id; chosen by the registry when left out')
+    .option('--name <text>', 'a display name')
+    .option('--json', 'print JSON');
+  for (const option of connectionOptions()) command.addOption(option);
+  return command.action(async (source: string, flags: ConnectionFlags & { id?: string; name?: string; json?: true }) => {
+    const { text } = formatArchitecture(await loadArchitecture(source, context.terminal));
+    await using session = await openSession(context, flags);
+    const stored = await session.clients.architectures.createArchitecture({
+      parent: session.parent,
+      source: sourceFromText(text, source),
+      architectureId: flags.id ?? '',
+      displayName: flags.name ?? '',
+      requestId: crypto.randomUUID(),
+    });
+    context.terminal.out(flags.json === true ? JSON.stringify({ name: stored.name, identity: stored.identity, cost: stored.cost }) : stored.name);
+  });
+}
+
+function exportCommand({ terminal }: CommandContext): Command {
+  return new Command('export')
+    .description('Write an architecture as text.')
+    .argument('<source>', SOURCE_HELP)
+    .addOption(new Option('--format <format>', 'genotype and nasbench201 where the architecture is one').choices(FORMATS).default('json'))
+    .option('--output <file>', 'a file instead of standard output')
+    .action(async (source: string, flags: { format: Format; output?: string }) => {
+      const text = write(await loadArchitecture(source, terminal), flags.format);
+      if (flags.output === undefined) terminal.out(text);
+      else await writeFile(flags.output, `${text}\n`);
+    });
+}
+
+function write(architecture: Architecture, format: Format): string {
+  switch (format) {
+    case 'genotype':
+      return writeGenotype(architecture);
+    case 'json':
+      return writeJson(architecture);
+    case 'nasbench201':
+      return writeNasBench201(architecture);
+    case 'dot':
+      return writeDot(architecture);
+    case 'svg':
+      return writeSvg(architecture);
+  }
+}

@@ -1,0 +1,174 @@
+import { search as wire, transform as transformWire } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import { Command, Option } from 'commander';
+import { integer, number } from '../options.ts';
+import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
+import { startProgress } from '../progress.ts';
+import type { CommandContext } from '../program.ts';
+import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
+import { placementToWire } from '@nat/wire';
+
+interface SearchFlags extends ConnectionFlags, PlacementFlags {
+  readonly json?: true;
+  readonly resume?: string;
+  readonly space?: string;
+  readonly evaluator?: 'tabular' | 'shared-weights' | 'from-scratch';
+  readonly reward?: string;
+  readonly dataset?: string;
+  readonly steps: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly scheme: 'nat' | 'nat++';
+  readonly encoder: 'edge' | 'pair';
+  readonly baseline?: 'self-critical' | 'moving-average' | 'moving-average-official';
+  readonly preset?: string;
+  readonly learningRate?: number;
+  readonly entropyWeight?: number;
+  readonly initialPolicy?: string;
+  readonly weightSteps?: number;
+  readonly warmupWeightSteps?: number;
+  readonly imageBatch?: number;
+  readonly childEpochs?: number;
+  readonly childSteps?: number;
+  readonly threads?: number;
+  readonly id?: string;
+}
+
+const BASELINES = {
+  'self-critical': wire.Baseline.BASELINE_SELF_CRITICAL,
+  'moving-average': wire.Baseline.BASELINE_MOVING_AVERAGE,
+  'moving-average-official': wire.Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL,
+} as const;
+
+export function searchCommand(context: CommandContext): Command {
+  const command = new Command('search')
+    .description('Learn a policy: draw networks, transform them, evaluate both, and reinforce what helped.')
+    .option('--resume <id>', 'go on with a search that was interrupted or paused; every other option comes from it')
+    .option('--space <name>', 'nasbench201, darts, enas, or a name of the zoo')
+    .addOption(new Option('--evaluator <kind>', 'where rewards come from').choices(['tabular', 'shared-weights', 'from-scratch']))
+    .option('--reward <column>', 'tabular: the column of the table that is the reward')
+    .option('--dataset <name>', 'mnist or cifar10, for evaluators that train')
+    .option('--steps <n>', 'learner steps', integer(1, 1_000_000), 500)
+    .option('--batch <n>', 'pairs a step', integer(1, 65_536), 512)
+    .option('--seed <n>', 'same seed, same policy, to the bit', integer(0), 0)
+    .addOption(new Option('--scheme <scheme>', 'how operations may be replaced').choices(['nat', 'nat++']).default('nat'))
+    .addOption(new Option('--encoder <encoder>', 'edge: any network; pair: the official one').choices(['edge', 'pair']).default('edge'))
+    .addOption(new Option('--baseline <baseline>', 'what the reward is compared with').choices(Object.keys(BASELINES)))
+    .option('--preset <name>', 'hyper-parameters: nat, nat++ or tabular; by evaluator when left out')
+    .option('--learning-rate <x>', 'overrides the preset', number(0, 1))
+    .option('--entropy-weight <x>', 'overrides the preset', number(0, 10))
+    .option('--initial-policy <id>', 'start from this policy')
+    .option('--weight-steps <n>', 'shared-weights: steps of weight training before each policy step', integer(0, 1_000_000))
+    .option('--warmup-weight-steps <n>', 'shared-weights: steps of weight training before the first', integer(0, 1_000_000))
+    .option('--image-batch <n>', 'images a training batch', integer(1, 4096))
+    .option('--child-epochs <n>', 'from-scratch: epochs a child', integer(1, 10_000))
+    .option('--child-steps <n>', 'from-scratch: at most this many steps a child', integer(1))
+    .option('--threads <n>', 'TensorFlow threads, stored in the search', integer(1, 256))
+    .option('--id <id>', 'the name of the search; chosen when left out')
+    .option('--json', 'print JSON: first {"searchId"}, last the result')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  nat search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 500 --batch 512 --seed 0
+  nat search --space darts --evaluator shared-weights --dataset mnist --steps 20 --batch 8 --channels 8 --layers 4
+  nat search --resume 3f1c...`,
+    );
+  for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
+  return command.action(async (flags: SearchFlags) => {
+    await using session = await openSession(context, flags);
+    const search = await startOrResume(session, flags);
+    if (flags.json === true) context.terminal.out(JSON.stringify({ searchId: search.searchId }));
+    else context.terminal.err(`search ${search.searchId}`);
+    const final = await follow(context, session, search, flags);
+    report(context, final, flags);
+  });
+}
+
+async function startOrResume(session: Session, flags: SearchFlags): Promise<wire.Search> {
+  if (flags.resume === undefined) {
+    return session.clients.searches.createSearch({ parent: session.parent, spec: specOf(flags), searchId: flags.id ?? '', requestId: crypto.randomUUID() });
+  }
+  const name = flags.resume.includes('/') ? flags.resume : `${session.parent}/searches/${flags.resume}`;
+  const search = await session.clients.searches.getSearch({ name });
+  // A search that was running when its platform died goes on by itself as soon as a platform has its database.
+  return search.state === wire.SearchState.SEARCH_STATE_PAUSED ? session.clients.searches.resumeSearch({ name, etag: search.etag }) : search;
+}
+
+function specOf(flags: SearchFlags): Partial<wire.SearchSpec> {
+  const missing = (['space', 'evaluator'] as const).filter((name) => flags[name] === undefined);
+  if (missing.length > 0) {
+    throw DomainError.invalidFields(
+      missing.map((name) => ({ field: `--${name}`, description: 'is required, unless --resume is given' })),
+      'MISSING_OPTION',
+    );
+  }
+  return {
+    space: flags.space!,
+    evaluator: flags.evaluator!,
+    reward: flags.reward ?? '',
+    dataset: flags.dataset ?? '',
+    steps: flags.steps,
+    batch: flags.batch,
+    seed: flags.seed,
+    scheme: flags.scheme === 'nat' ? transformWire.Scheme.SCHEME_NAT : transformWire.Scheme.SCHEME_NAT_PLUS_PLUS,
+    encoder: flags.encoder,
+    baseline: flags.baseline === undefined ? wire.Baseline.BASELINE_UNSPECIFIED : BASELINES[flags.baseline],
+    preset: flags.preset ?? '',
+    learningRate: flags.learningRate,
+    entropyWeight: flags.entropyWeight,
+    placement: placementToWire(readPlacement(flags)),
+    initialPolicy: flags.initialPolicy ?? '',
+    weightSteps: flags.weightSteps ?? 0,
+    warmupWeightSteps: flags.warmupWeightSteps ?? 0,
+    imageBatch: flags.imageBatch ?? 0,
+    childEpochs: flags.childEpochs ?? 0,
+    childSteps: flags.childSteps ?? 0,
+    threads: flags.threads ?? 0,
+  };
+}
+
+/** Shows steps as they come, until the search has ended. A lost stream is taken up again after the last step seen. */
+async function follow(context: CommandContext, session: Session, search: wire.Search, flags: SearchFlags): Promise<wire.Search> {
+  const steps = search.spec?.steps ?? flags.steps;
+  const progress = startProgress(context.terminal, 'search', steps);
+  let current = search;
+  let seen = search.step;
+  try {
+    for await (const { event } of session.clients.searches.watchSearch({ name: search.name, fromStep: seen })) {
+      if (event?.$case === 'step') {
+        seen = event.value.step;
+        progress.update(seen, `reward ${event.value.meanReward.toFixed(3)} entropy ${event.value.entropy.toFixed(2)}`);
+      } else if (event?.$case === 'search') {
+        current = event.value;
+      }
+    }
+  } finally {
+    progress.stop();
+  }
+  return current;
+}
+
+function report(context: CommandContext, search: wire.Search, flags: SearchFlags): void {
+  const policyId = search.policy.split('/').at(-1) ?? '';
+  switch (search.state) {
+    case wire.SearchState.SEARCH_STATE_SUCCEEDED:
+      if (flags.json === true) {
+        const { searchId, policySha256, pairs, failedPairs, step } = search;
+        context.terminal.out(JSON.stringify({ searchId, policyId, policySha256, pairs, failedPairs, steps: step }));
+      } else {
+        context.terminal.out(`policy ${policyId}  sha256 ${search.policySha256}  ${search.pairs} pairs in ${search.step} steps`);
+        context.terminal.out(`use it: nat transform <source> --policy ${policyId}`);
+      }
+      return;
+    case wire.SearchState.SEARCH_STATE_FAILED:
+      throw new DomainError('FAILED_PRECONDITION', `search ${search.searchId} failed: ${search.errorMessage}`, { reason: 'SEARCH_FAILED' });
+    case wire.SearchState.SEARCH_STATE_CANCELLED:
+      throw new DomainError('CANCELLED', `search ${search.searchId} was cancelled`, { reason: 'SEARCH_CANCELLED' });
+    default:
+      throw new DomainError(
+        'UNAVAILABLE',
+        `search ${search.searchId} is ${search.state} at step ${search.step}: go on with nat search --resume ${search.searchId}`,
+      );
+  }
+}

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { DomainError } from '@nat/errors';
+import { createLogger } from '@nat/service';
+import { Command } from 'commander';
+import type { CommandContext } from '../program.ts';
+import { connectionOptions, runningPlatform, tlsFiles, type ConnectionFlags } from '../session.ts';
+
+interface WorkerFlags extends ConnectionFlags {
+  readonly id?: string;
+  readonly blobs?: string;
+}
+
+export function workerCommand(context: CommandContext): Command {
+  const command = new Command('worker')
+    .description('Add an evaluator to a running platform: lease evaluations, train children, report.')
+    .option('--id <id>', 'stable over restarts; made from the host name when left out')
+    .option('--blobs <directory>', "the platform's blob directory, for kinds that read or write weights; NAT_HOME/blobs when left out")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nat worker --server 127.0.0.1:7070\n  CUDA_VISIBLE_DEVICES=1 nat worker --server nat.example.org:7070 --tls-ca ca.pem',
+    );
+  for (const option of connectionOptions()) command.addOption(option);
+  return command.action(async (flags: WorkerFlags) => {
+    const { environment } = context;
+    const server = flags.server ?? (await runningPlatform(environment.home));
+    if (server === undefined) {
+      throw new DomainError('UNAVAILABLE', 'no platform is running here', {
+        reason: 'NO_PLATFORM',
+        metadata: { hint: 'Give --server HOST:PORT, or start one with `nat up`.' },
+      });
+    }
+    const { runWorkerUntilSignal } = await import('@nat/platform');
+    await runWorkerUntilSignal({
+      server,
+      tls: tlsFiles(flags),
+      token: flags.token,
+      workerId: flags.id,
+      blobDirectory: flags.blobs ?? join(environment.home, 'blobs'),
+      dataDirectory: environment.dataDirectory,
+      logger: createLogger({ name: 'worker', level: environment.logLevel === 'warn' ? 'info' : environment.logLevel }),
+    });
+  });
+}

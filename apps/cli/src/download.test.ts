@@ -1,0 +1,71 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { download } from './download.ts';
+
+const content = randomBytes(300_000);
+const md5 = createHash('md5').update(content).digest('hex');
+
+describe('download', () => {
+  let server: Server;
+  let folder: string;
+  let url: string;
+  let behaviour: 'whole' | 'drops' | 'corrupt';
+  let ranges: (string | undefined)[];
+
+  beforeEach(async () => {
+    behaviour = 'whole';
+    ranges = [];
+    folder = await mkdtemp(join(tmpdir(), 'nat-download-'));
+    server = createServer((request, response) => {
+      ranges.push(request.headers.range);
+      const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const rest = content.subarray(start);
+      response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length });
+      if (behaviour === 'drops' && ranges.length === 1) {
+        response.write(rest.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
+        return;
+      }
+      response.end(behaviour === 'corrupt' ? Buffer.alloc(rest.length) : rest);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/archive`;
+  });
+
+  afterEach(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('fetches a file and says how far it is', async () => {
+    const seen: number[] = [];
+    await download({ url, file: join(folder, 'archive'), md5, onProgress: (bytes) => seen.push(bytes) });
+    expect(await readFile(join(folder, 'archive'))).toEqual(content);
+    expect(seen.at(-1)).toBe(content.length);
+  });
+
+  it('goes on where a broken connection left off', async () => {
+    behaviour = 'drops';
+    await download({ url, file: join(folder, 'archive'), md5 });
+    expect(await readFile(join(folder, 'archive'))).toEqual(content);
+    expect(ranges).toEqual([undefined, 'bytes=100000-']);
+  });
+
+  it('keeps nothing of a wrong file', async () => {
+    behaviour = 'corrupt';
+    await expect(download({ url, file: join(folder, 'archive'), md5 })).rejects.toMatchObject({ kind: 'DATA_LOSS', reason: 'CHECKSUM_MISMATCH' });
+    await expect(stat(join(folder, 'archive'))).rejects.toThrow();
+    await expect(stat(join(folder, 'archive.part'))).rejects.toThrow();
+  });
+
+  it('says so when nobody answers', async () => {
+    server.closeAllConnections();
+    server.close();
+    await expect(download({ url, file: join(folder, 'archive'), md5, attempts: 1 })).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+  });
+});

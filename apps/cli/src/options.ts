@@ -1,0 +1,21 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A parser for commander: an integer in [min, max]. */
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < min || value > max || text.trim() === '') {
+      throw new InvalidArgumentError(max === Number.MAX_SAFE_INTEGER ? `Give an integer of at least ${min}.` : `Give an integer from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** A parser for commander: a finite number in [min, max]. */
+export function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < min || value > max || text.trim() === '') throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`);
+    return value;
+  };
+}
