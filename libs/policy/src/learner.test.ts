@@ -100,17 +100,17 @@ describe('gradients', () => {
       for (let k = 0; k < 3; k++) {
         const direction = data.map(() => stream.normal());
         const moved = (step: number): Float32Array => data.map((value, i) => value + step * direction[i]!);
-        const [up, down] = [moved(2e-5), moved(-2e-5)];
+        const [up, down] = [moved(1e-6), moved(-1e-6)];
         const at = (values: Float32Array): number =>
           lossInDouble(config, new Map([...parameters, [name, { shape, data: values }]]), trials, weights, entropyWeight);
-        // float32 parameters do not move by exactly the step: compare along the move that was made.
+        // A small step, or some ReLU changes sides; float32 parameters do not move by exactly the step: compare along the move that was made.
         let predicted = 0;
         let squared = 0;
         gradient.forEach((value, i) => {
           predicted += value * (up[i]! - down[i]!);
           squared += (up[i]! - down[i]!) ** 2;
         });
-        expect(Math.abs(at(up) - at(down) - predicted), `${name}, direction ${k}`).toBeLessThanOrEqual(2e-3 * length * Math.sqrt(squared));
+        expect(Math.abs(at(up) - at(down) - predicted), `${name}, direction ${k}`).toBeLessThanOrEqual(1e-4 * length * Math.sqrt(squared));
       }
     }
   });
