@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePgliteDatabase, makePostgresDatabase, testPostgresUrl, type TestDatabase, type TestDatabaseMaker } from '../testing/test-databases.ts';
+import { until } from '../testing/until.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { insertNewRows, insertRows, json } from './insert-rows.ts';
@@ -314,12 +315,14 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       await pause(100); // a first connection wakes everybody once
       woken.length = 0;
       database.signal('a');
-      await pause(100);
+      await until(() => woken.length > 0);
+      await pause(50);
       expect(woken).toEqual(['a']);
       await stopA();
       database.signal('a');
       database.signal('b');
-      await pause(100);
+      await until(() => woken.length > 1);
+      await pause(50);
       expect(woken).toEqual(['a', 'b']);
       await stopB();
     });

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePostgresDatabase, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
+import { until } from '../testing/until.ts';
 import type { Database } from './database.ts';
 import { openPostgres } from './postgres.ts';
 
@@ -28,7 +29,8 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
     await pause(50);
     woken = 0;
     database.signal('news');
-    await pause(200);
+    await until(() => woken > 0);
+    await pause(50);
     expect(woken).toBe(1);
     await stop();
   });
@@ -40,17 +42,18 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
     mine.lost.addEventListener('abort', () => (lost += 1));
     let woken = 0;
     const stop = await database.listen('news', () => (woken += 1));
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`.execute(other.kysely);
-    const theirs = await other.acquireLock('owner', AbortSignal.timeout(5_000));
     await pause(50);
+    woken = 0;
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`.execute(other.kysely);
+    const theirs = await other.acquireLock('owner', AbortSignal.timeout(30_000));
+    await until(() => lost > 0);
     expect(lost).toBe(1);
     await mine.release();
     await theirs.release();
-    await pause(1_500); // the listening connection is back
-    woken = 0;
-    other.signal('news');
-    await pause(200);
-    expect(woken).toBe(1);
+    await until(() => {
+      other.signal('news'); // the listening connection comes back
+      return woken > 0;
+    });
     expect((await sql`select 1 as one`.execute(database.kysely)).rows).toEqual([{ one: 1 }]);
     await stop();
   });

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { startChild } from '../testing/child-process.ts';
 import { countMessages, migrateCrashTables, parseNumber } from '../testing/crash-tables.ts';
 import { makePostgresDatabase, testKafkaBroker, testPostgresUrl } from '../testing/test-databases.ts';
+import { until } from '../testing/until.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 
 const missing = [testPostgresUrl === undefined ? 'NAT_TEST_POSTGRES' : '', testKafkaBroker === undefined ? 'NAT_TEST_KAFKA' : ''].filter((name) => name !== '');
@@ -34,13 +35,12 @@ describe.skipIf(missing.length > 0)(`kafka with killed processes${missing.length
     });
     await stream.subscribe({ topic, group: 'counter', parse: parseNumber }, (batch) => countMessages(database, batch));
     const count = async (): Promise<number> => (await sql<{ n: number }>`select count(*) as n from crash.counted`.execute(database.kysely)).rows[0]?.n ?? 0;
-    const deadline = performance.now() + 40_000;
-    while ((await count()) < written.length && performance.now() < deadline) await pause(50);
+    await until(async () => (await count()) >= written.length, 60_000);
     await pause(500);
     const { rows: counted } = await sql<{ n: number }>`select n from crash.counted order by n`.execute(database.kysely);
     expect(counted).toEqual(written);
     await stream.close();
     await database.close();
     await home.dispose();
-  }, 120_000);
+  }, 180_000);
 });

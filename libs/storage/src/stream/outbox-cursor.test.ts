@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../database/database.ts';
 import { makePgliteDatabase, makePostgresDatabase, testPostgresUrl, type TestDatabase, type TestDatabaseMaker } from '../testing/test-databases.ts';
+import { until } from '../testing/until.ts';
 import { pruneInbox, receiveOnce } from './inbox.ts';
 import { openOutboxStream } from './outbox-stream.ts';
 import { appendOutbox } from './outbox.ts';
@@ -44,18 +45,17 @@ function describeCursor(name: string, make: TestDatabaseMaker, skipReason?: stri
       const topic: TopicDeclaration = { name: 'pruned', groups: ['a', 'b'] };
       const { stream, ids } = await collect(topic, 'a');
       await database.transaction((tx) => appendOutbox(tx, [message(topic.name, '1'), message(topic.name, '2')]));
+      await until(() => ids.length === 2);
       await pause(400);
       expect(ids).toEqual(['1', '2']);
       expect(await rowsOf(topic.name)).toBe(2); // b has not read them
       await stream.subscribe({ topic: topic.name, group: 'b', parse: text }, () => Promise.resolve());
-      await pause(400);
-      expect(await rowsOf(topic.name)).toBe(0);
+      await until(async () => (await rowsOf(topic.name)) === 0);
       await stream.close();
       const short: TopicDeclaration = { name: 'short', groups: ['nobody'], retentionMs: 100 };
       const other = await openOutboxStream(database, { topics: [short], pruneEveryMs: 50 });
       await database.transaction((tx) => appendOutbox(tx, [message(short.name, '1')]));
-      await pause(500);
-      expect(await rowsOf(short.name)).toBe(0);
+      await until(async () => (await rowsOf(short.name)) === 0);
       await other.close();
     });
 
@@ -68,7 +68,7 @@ function describeCursor(name: string, make: TestDatabaseMaker, skipReason?: stri
       await sql`update storage.stream_cursor set xid = '99999999990', position = 5 where topic = 'restored'`.execute(database.kysely);
       const after = await collect(topic, 'g');
       await database.transaction((tx) => appendOutbox(tx, [message(topic.name, 'new')]));
-      await pause(300);
+      await until(() => after.ids.length >= 2);
       expect(after.ids).toEqual(['unread', 'new']);
       await after.stream.close();
     });
@@ -89,8 +89,7 @@ function describeCursor(name: string, make: TestDatabaseMaker, skipReason?: stri
         sizes.push(batch.length);
         return Promise.resolve();
       });
-      const deadline = performance.now() + 10_000;
-      while (sizes.reduce((sum, size) => sum + size, 0) < 20 && performance.now() < deadline) await pause(20);
+      await until(() => sizes.reduce((sum, size) => sum + size, 0) >= 20);
       expect(sizes).toEqual([11, 9]);
       await stream.close();
     });
@@ -139,7 +138,7 @@ describe.skipIf(testPostgresUrl === undefined)(`outbox cursor among open transac
     expect(ids).toEqual([]); // the fast one is committed, with a later place: it waits
     finish.resolve(undefined);
     await slow;
-    await pause(500);
+    await until(() => ids.length >= 2);
     expect(ids).toEqual(['slow', 'fast']);
     await stream.close();
     await database.close();
