@@ -75,3 +75,14 @@ export {
   type ProfiledCell,
   type ProfiledEdge,
 } from './cost.ts';
+export { FIXED, PricedArchitecture, Pricer, primitiveAt } from './pricing.ts';
+export { OPERATIONS, type CostTables } from './cost-tables.ts';
+export { NAT_ACTIONS, schemeTable, transitionRow, type SchemeTable } from './schemes.ts';
+export { ActionSequence, EditSpace, decideAll, type EditSpaceOptions } from './edit-space.ts';
+export { cellGuards, LivePaths, type CellGuard } from './connectivity.ts';
+export { checkBudget, withinBudget, type Budget } from './budget.ts';
+export { applyEdits, applyOperations, editsTo } from './transform.ts';
+export { certify, type CostCertificate, type EdgeSaving } from './certificate.ts';
+export { randomArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './generate.ts';
+export { architectureIdentity } from './identity.ts';
+export { diffArchitectures, type ArchitectureDiff, type CellDiff, type LooseEdge, type ReplacedEdge } from './diff.ts';
