@@ -4,10 +4,10 @@
 import { fromBinary, type DescField, type DescMessage, type DescOneof, type FileRegistry } from '@bufbuild/protobuf';
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
-import type { FieldViolation } from '@nat/errors';
+import { DomainError, type FieldViolation } from '@nat/errors';
 
 export interface RequestValidator {
-  /** The rules that a message of this type breaks; empty when it breaks none. Throws on bytes that are no such message. */
+  /** The rules that a message of this type breaks; empty when it breaks none. Throws on bytes that are no such message, and INTERNAL where a rule itself is wrong. */
   readonly check: (typeName: string, bytes: Uint8Array) => readonly FieldViolation[];
   /** False for a type that has no rule in it or below it: nothing is decoded for it. */
   readonly hasRules: (typeName: string) => boolean;
@@ -70,7 +70,8 @@ export function createRequestValidator(registry: FileRegistry): RequestValidator
       const message = fromBinary(descriptor, bytes);
       let result = first.validate(descriptor, message);
       if (result.kind === 'invalid' && bytes.length <= FULL_REPORT_BYTES) result = every.validate(descriptor, message);
-      if (result.kind === 'error') throw result.error;
+      // The contracts are wrong, not the request.
+      if (result.kind === 'error') throw new DomainError('INTERNAL', `the rules of ${typeName} cannot be evaluated`, { cause: result.error });
       if (result.kind === 'valid') return [];
       return result.violations.map((violation) => ({ field: pathToString(violation.field), description: violation.message }));
     },

@@ -1,7 +1,7 @@
 /** A gRPC server with everything a service of this platform has besides its handlers. */
 import type { FileRegistry } from '@bufbuild/protobuf';
 import { health as healthContract, reflection as reflectionContract } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/errors';
 import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
 import { accessLog } from './access-log.ts';
 import type { Authenticate } from './authentication.ts';
@@ -83,7 +83,7 @@ function checkedDefinition(definition: TsProtoServiceDefinition, validator: Requ
         else message = requestType.decode(bytes);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        finding = new DomainError('INVALID_ARGUMENT', `the request cannot be read: ${why}`, { reason: 'MALFORMED_REQUEST' });
+        finding = isDomainError(error) ? error : new DomainError('INVALID_ARGUMENT', `the request cannot be read: ${why}`, { reason: 'MALFORMED_REQUEST' });
       }
       if (finding !== undefined) findings.set(message, finding);
       return message;
