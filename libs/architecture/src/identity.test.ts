@@ -17,12 +17,21 @@ const seeds = fc.integer({ min: 0, max: 0xffff_ffff });
 /** The same cell with its own nodes numbered anew (topologically), its edges and output shuffled. */
 function renumber(cell: Cell, stream: RandomStream): Cell {
   const number = Array.from({ length: cell.nodes }, (_, node) => (node < cell.inputs ? node : -1));
-  const open = Array.from({ length: cell.nodes - cell.inputs }, (_, index) => cell.inputs + index);
+  const waiting = new Array<number>(cell.nodes).fill(0);
+  const leaving: number[][] = waiting.map(() => []);
+  for (const { from, to } of cell.edges) {
+    waiting[to]!++;
+    leaving[from]!.push(to);
+  }
+  const ready: number[] = [];
+  const done = (node: number): void => {
+    for (const to of leaving[node]!) if (--waiting[to]! === 0) ready.push(to);
+  };
+  for (let input = 0; input < cell.inputs; input++) done(input);
   for (let next = cell.inputs; next < cell.nodes; next++) {
-    const ready = open.filter((node) => cell.edges.every(({ from, to }) => to !== node || number[from]! >= 0));
-    const node = ready[stream.integer(ready.length)]!;
-    open.splice(open.indexOf(node), 1);
-    number[node] = next;
+    const [node] = ready.splice(stream.integer(ready.length), 1);
+    number[node!] = next;
+    done(node!);
   }
   const output =
     cell.output.kind === 'concat' ? { kind: 'concat' as const, nodes: stream.shuffle(cell.output.nodes.map((node) => number[node]!)) } : cell.output;
@@ -167,7 +176,7 @@ describe('architectureIdentity', () => {
     expect(new Set(rings.map(architectureIdentity)).size).toBe(3);
     const large = ring([1000]);
     expect(architectureIdentity(disguise(large, RandomStream.of(2)))).toBe(architectureIdentity(large));
-    expect(performance.now() - started).toBeLessThan(60_000);
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
 
