@@ -24,8 +24,8 @@ function notApplicable(message: string): DomainError {
 }
 
 /** Column of the logits that scores each candidate. NAT: the action itself (null, same, skip); NAT++: the target operation. [candidates] */
-export function pairColumnOfCandidate({ decisions, candidateStart, candidateAction, space }: Subject, { scheme, primitives }: PairConfig): Int32Array {
-  if (scheme === 'nat') return Int32Array.from(candidateAction);
+export function pairColumnOfCandidate({ decisions, candidateStart, candidateAction, space }: Subject, { scheme, primitives }: PairConfig): ArrayLike<number> {
+  if (scheme === 'nat') return candidateAction;
   const columns = columnsOf(primitives);
   const result = new Int32Array(candidateAction.length);
   for (let d = 0; d < decisions; d++) {
