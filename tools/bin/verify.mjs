@@ -17,7 +17,7 @@ const gates = {
   projects: [[tool('nx'), 'show', 'projects']],
   references: [script('tools/workspace/references.mjs')],
   lockfile: [script('tools/fixlock.mjs', '--check')],
-  types: [[tool('tsc'), '-b']],
+  types: [[tool('tsc'), '-b', '--pretty', 'false']],
   lint: [[tool('eslint'), '.', '--max-warnings', '0'], script('tools/workspace/lint-fixtures.mjs')],
   format: [[tool('prettier'), '--check', '.']],
   'dead-code': [[tool('knip')]],
