@@ -48,7 +48,13 @@ export function sequence(name: string, layers: readonly LayerAt[]): Layer {
   const named = layers.map((layer, i) => layer(`${name}.${i}`));
   return {
     parameters: named.flatMap(({ parameters }) => parameters),
-    apply: (pass, x) => named.reduce((y, layer) => layer.apply(pass, y), x),
+    apply: (pass, x) =>
+      named.reduce((input, layer) => {
+        const output = layer.apply(pass, input);
+        // Gradients hold what they need of it themselves.
+        if (input !== x && input !== output) input.dispose();
+        return output;
+      }, x),
   };
 }
 

@@ -46,6 +46,9 @@ export function runOne(tf: Tensorflow, name: string, attributes: Readonly<Record
 /**
  * A function with its own gradient: `forward` keeps what `backward` needs, `backward` gives one gradient an input.
  * TensorFlow.js builds some gradients from many slow operations (that of ReLU took 30 times as long as libtensorflow's).
+ *
+ * What was kept, and the gradient of the output, are freed as soon as they are used: TensorFlow.js itself holds every
+ * gradient of a network until the last one is there, gigabytes for a supernet.
  */
 export function differentiable<T extends Tensor>(
   tf: Tensorflow,
@@ -58,7 +61,12 @@ export function differentiable<T extends Tensor>(
     const value = forward((...tensors) => {
       save(tensors);
     });
-    return { value, gradFunc: (dy: Tensor, kept: Tensor[]) => backward(dy, kept) };
+    const gradFunc = (dy: Tensor, kept: Tensor[]): Tensor[] => {
+      const gradients = tf.tidy(() => backward(dy, kept));
+      for (const used of [dy, ...kept]) if (!gradients.includes(used)) used.dispose();
+      return gradients;
+    };
+    return { value, gradFunc };
   });
   return run(...inputs) as T;
 }

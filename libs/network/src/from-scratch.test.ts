@@ -1,0 +1,154 @@
+import { listZoo, networkCost, placeNetwork, primitive, readNasBench201, zooArchitecture, type Architecture, type PlacementOptions } from '@nat/architecture';
+import { splitDataset } from '@nat/datasets';
+import { loadTensorflow } from '@nat/nn';
+import { describe, expect, it } from 'vitest';
+import { trainFromScratch, type FromScratchOptions } from './from-scratch.ts';
+import { buildNetwork } from './network.ts';
+import { stripedImages } from './striped-images.ts';
+import { Weights } from './weights.ts';
+
+const tf = loadTensorflow();
+
+describe('buildNetwork', () => {
+  const architectures: [string, Architecture, PlacementOptions][] = [
+    ...listZoo().map(({ name, architecture }): [string, Architecture, PlacementOptions] => [name, architecture(), {}]),
+    ['DARTS for ImageNet', zooArchitecture('DARTS'), { network: 'imagenet' }],
+    ['a NAS-Bench-201 cell', readNasBench201('|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|'), {}],
+  ];
+  it.each(architectures)('%s has the parameters that its cost states', (_, architecture, placement) => {
+    const network = placeNetwork(architecture, placement);
+    const { parameters } = buildNetwork(network);
+    const names = new Set(parameters.map(({ name }) => name));
+    expect(names.size).toBe(parameters.length);
+    expect(parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)).toBe(networkCost(network).params);
+  });
+
+  it.each(['DARTS', 'ENAS', 'NAONet', 'Mobilenetv2', 'vgg16', 'resnet20', 'mobilenet_v2'])('%s computes logits', (name) => {
+    const network = placeNetwork(zooArchitecture(name), { channels: 4, layers: 4 });
+    const before = tf.memory().numTensors;
+    const weights = new Weights(tf, 1);
+    tf.tidy(() => {
+      const { logits } = buildNetwork(network).apply({ tf, weights, mode: 'batch' }, tf.randomNormal([2, 32, 32, 3], 0, 1, 'float32', 1));
+      expect(logits.shape).toEqual([2, 10]);
+      expect(logits.dataSync<'float32'>().every(Number.isFinite)).toBe(true);
+    });
+    weights.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('refuses operations that are known by their cost alone', () => {
+    const architecture: Architecture = {
+      cells: [{ name: 'only', inputs: 1, nodes: 2, edges: [{ from: 0, to: 1, operation: { kind: 'fixed', name: 'attention', params: 7, macs: 7 } }], output: { kind: 'last' } }],
+      skeleton: {
+        kind: 'explicit',
+        stem: { channels: 4, kernel: 3, stride: 1, activation: 'none' },
+        placements: [{ cell: 'only', reads: [-1] }],
+        head: { activation: 'relu' },
+        imageSize: 8,
+        classes: 3,
+      },
+    };
+    expect(() => buildNetwork(placeNetwork(architecture))).toThrow(/attention is known by its cost alone/);
+  });
+});
+
+describe('trainFromScratch', () => {
+  const dataset = stripedImages();
+  const splits = splitDataset(dataset, { seed: 1, validationFraction: 0.25 });
+  /** conv-conv with a skip, 8 channels: learns stripes in seconds. */
+  const architecture: Architecture = {
+    cells: [
+      {
+        name: 'only',
+        inputs: 1,
+        nodes: 3,
+        edges: [
+          { from: 0, to: 1, operation: primitive('sep_conv_3x3') },
+          { from: 1, to: 2, operation: primitive('conv_3x3') },
+          { from: 0, to: 2, operation: primitive('skip_connect') },
+        ],
+        output: { kind: 'last' },
+      },
+    ],
+    skeleton: {
+      kind: 'explicit',
+      stem: { channels: 8, kernel: 3, stride: 1, activation: 'none' },
+      placements: [{ cell: 'only', reads: [-1] }],
+      head: { activation: 'relu' },
+      imageSize: 8,
+      classes: 3,
+    },
+  };
+  function ticking(): () => number {
+    let milliseconds = 0;
+    return () => (milliseconds += 10);
+  }
+  const options = (overrides: Partial<FromScratchOptions> = {}): FromScratchOptions => ({
+    tf,
+    architecture,
+    splits,
+    recipe: { epochs: 2, batchSize: 24, learningRate: 0.1 },
+    seed: 5,
+    now: ticking(),
+    ...overrides,
+  });
+
+  it('learns, and reports what it did', async () => {
+    const before = tf.memory().numTensors;
+    const seen: number[] = [];
+    const report = await trainFromScratch(options({ recipe: { epochs: 12, batchSize: 24, learningRate: 0.2 }, onEpoch: ({ epoch }) => seen.push(epoch) }));
+    expect(report.stopped).toBe('finished');
+    expect(report.steps).toBe(12 * 3);
+    expect(seen).toEqual(report.epochs.map(({ epoch }) => epoch));
+    expect(report.epochs.at(-1)!.trainLoss).toBeLessThan(report.epochs[0]!.trainLoss);
+    expect(report.testAccuracy).toBeGreaterThan(0.7);
+    expect(report.validationAccuracy).toBeGreaterThan(0.7);
+    expect(report.params).toBe(networkCost(placeNetwork(architecture)).params);
+    expect(report.imagesPerSecond).toBeGreaterThan(0);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('gives the same numbers for the same seed and others for another', async () => {
+    const first = await trainFromScratch(options());
+    expect(await trainFromScratch(options())).toEqual(first);
+    expect((await trainFromScratch(options({ seed: 6 }))).epochs).not.toEqual(first.epochs);
+  });
+
+  it('ends at the first limit, between epochs or within one', async () => {
+    const steps = await trainFromScratch(options({ recipe: { epochs: 5, maxSteps: 4, batchSize: 24 } }));
+    expect([steps.stopped, steps.steps, steps.epochs.length]).toEqual(['finished', 4, 2]);
+    const time = await trainFromScratch(options({ recipe: { maxSeconds: 0.1, batchSize: 24 } }));
+    expect(time.stopped).toBe('time');
+    expect(time.steps).toBeGreaterThan(0);
+    let asked = 0;
+    const cancelled = await trainFromScratch(options({ shouldStop: () => ++asked > 2, reportTest: false }));
+    expect([cancelled.stopped, cancelled.steps, cancelled.testAccuracy]).toEqual(['cancelled', 2, undefined]);
+  });
+
+  it('trains with dropped edges and an auxiliary head', async () => {
+    const large = splitDataset(stripedImages({ imageSize: 32, train: 24, test: 6 }), { seed: 1, validationFraction: 0.25 });
+    const report = await trainFromScratch(
+      options({
+        architecture: zooArchitecture('DARTS'),
+        placement: { channels: 2, layers: 3 },
+        splits: large,
+        recipe: { maxSteps: 2, batchSize: 6, dropPath: 0.5, auxiliary: true },
+      }),
+    );
+    expect(report.steps).toBe(2);
+    expect(Number.isFinite(report.epochs[0]!.trainLoss)).toBe(true);
+  });
+
+  it('refuses recipes without an end, and networks for other images', async () => {
+    await expect(trainFromScratch(options({ recipe: {} }))).rejects.toThrow(/one of epochs, maxSteps and maxSeconds/);
+    await expect(trainFromScratch(options({ recipe: { epochs: 0 } }))).rejects.toThrow(/recipe.epochs/);
+    await expect(trainFromScratch(options({ architecture: zooArchitecture('resnet20') }))).rejects.toThrow(/takes 32 x 32 images of 10 classes, mnist has 8 x 8 of 3/);
+    await expect(trainFromScratch(options({ architecture: zooArchitecture('DARTS'), placement: { network: 'supernet' } }))).rejects.toThrow(/supernet is no child/);
+  });
+
+  it('says when the loss is lost', async () => {
+    const before = tf.memory().numTensors;
+    await expect(trainFromScratch(options({ recipe: { epochs: 40, batchSize: 24, learningRate: 1e30, clipNorm: 1e30 } }))).rejects.toMatchObject({ reason: 'TRAINING_DIVERGED' });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
