@@ -56,17 +56,17 @@ async function* refuseEach<Message>(findings: DecodeFindings, messages: AsyncIte
 
 /** Ends a stream of responses as soon as `signal` aborts, also while the handler waits for its next one. */
 async function* until<Response>(signal: AbortSignal, responses: Responses<Response>): AsyncGenerator<Response, void, undefined> {
-  const stop = Promise.withResolvers<never>();
-  // Never unhandled: it is raced below, or nobody waits for it any more.
-  stop.promise.catch(() => undefined);
-  const onAbort = (): void => {
-    stop.reject(drained());
-  };
-  if (signal.aborted) onAbort();
+  // One promise a response and not one raced for all: a race would hold on to every response until the stream ends.
+  let interrupt: ((error: DomainError) => void) | undefined;
+  const onAbort = (): void => interrupt?.(drained());
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const result = await Promise.race([responses.next(), stop.promise]);
+      if (signal.aborted) throw drained();
+      const result = await new Promise<Awaited<ReturnType<typeof responses.next>>>((resolve, reject) => {
+        interrupt = reject;
+        responses.next().then(resolve, reject);
+      });
       if (result.done === true) return;
       yield result.value;
     }

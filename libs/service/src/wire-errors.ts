@@ -22,7 +22,7 @@ const MAX_MESSAGE_CHARACTERS = 1000;
 const MAX_TEXT_CHARACTERS = 400;
 
 /** The text, or its beginning and an ellipsis, never more than `limit` UTF-16 units and never half a character. */
-export function clip(text: string, limit: number): string {
+function clip(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
