@@ -1,18 +1,24 @@
 /**
  * The `edge` encoder without TensorFlow, for inference: the same equations as edge-encoder.ts on typed arrays, one
  * architecture at a time. What depends only on an operation (its embedding, its features through the first layer, its part
- * of the head) is folded into one table row an operation; the linear maps of a node are computed once a node, not an edge.
+ * of the head) is folded into one table row an operation; the linear maps of a node are computed once a node, not an edge,
+ * and only where the node has edges to feed or to read.
  */
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import type { EdgeConfig } from './edge-encoder.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './graph.ts';
 import { OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
 
+const STRUCTURE_COUNT = EDGE_FEATURE_COUNT - OPERATION_FEATURE_COUNT;
+
+/** Matrices are stored transposed: one row an output. */
 interface Layer {
-  /** Each stored transposed, one row an output. */
   readonly self: Float64Array;
-  readonly from: Float64Array;
-  readonly to: Float64Array;
+  /** W_from and W_to, each in the halves that meet the mean of incoming and of outgoing edges. */
+  readonly fromIn: Float64Array;
+  readonly fromOut: Float64Array;
+  readonly toIn: Float64Array;
+  readonly toOut: Float64Array;
   readonly cell: Float64Array;
   readonly architecture: Float64Array;
   readonly bias: Float64Array;
@@ -25,34 +31,50 @@ function transposed(data: ArrayLike<number>, rows: number, columns: number): Flo
   return result;
 }
 
-/** y[yAt..] += x[xAt..] W, W transposed [outputs, inputs]. Four outputs share each input read. */
-function multiplyAdd(x: Float64Array, xAt: number, inputs: number, w: Float64Array, y: Float64Array, yAt: number, outputs: number): void {
-  let j = 0;
-  for (; j + 3 < outputs; j += 4) {
-    const row0 = j * inputs;
-    const row1 = row0 + inputs;
-    const row2 = row1 + inputs;
-    const row3 = row2 + inputs;
-    let sum0 = 0;
-    let sum1 = 0;
-    let sum2 = 0;
-    let sum3 = 0;
-    for (let i = 0; i < inputs; i++) {
-      const value = x[xAt + i]!;
-      sum0 += value * w[row0 + i]!;
-      sum1 += value * w[row1 + i]!;
-      sum2 += value * w[row2 + i]!;
-      sum3 += value * w[row3 + i]!;
+/** y += x W for each row, W transposed. x: [rows, inputs], y: [rows, outputs]; rows with a 0 in `only` are left out. Four outputs share each read of x. */
+function multiplyAdd(x: Float64Array, inputs: number, w: Float64Array, y: Float64Array, outputs: number, rows: number, only?: Uint8Array): void {
+  for (let row = 0; row < rows; row++) {
+    if (only !== undefined && only[row] === 0) continue;
+    const from = row * inputs;
+    const to = row * outputs;
+    let j = 0;
+    for (; j + 3 < outputs; j += 4) {
+      const w0 = j * inputs;
+      const w1 = w0 + inputs;
+      const w2 = w1 + inputs;
+      const w3 = w2 + inputs;
+      let sum0 = 0;
+      let sum1 = 0;
+      let sum2 = 0;
+      let sum3 = 0;
+      for (let i = 0; i < inputs; i++) {
+        const value = x[from + i]!;
+        sum0 += value * w[w0 + i]!;
+        sum1 += value * w[w1 + i]!;
+        sum2 += value * w[w2 + i]!;
+        sum3 += value * w[w3 + i]!;
+      }
+      y[to + j]! += sum0;
+      y[to + j + 1]! += sum1;
+      y[to + j + 2]! += sum2;
+      y[to + j + 3]! += sum3;
     }
-    y[yAt + j]! += sum0;
-    y[yAt + j + 1]! += sum1;
-    y[yAt + j + 2]! += sum2;
-    y[yAt + j + 3]! += sum3;
+    for (; j < outputs; j++) {
+      let sum = 0;
+      for (let i = 0; i < inputs; i++) sum += x[from + i]! * w[j * inputs + i]!;
+      y[to + j]! += sum;
+    }
   }
-  for (; j < outputs; j++) {
-    let sum = 0;
-    for (let i = 0; i < inputs; i++) sum += x[xAt + i]! * w[j * inputs + i]!;
-    y[yAt + j]! += sum;
+}
+
+/** Rows of zeros added to, kept for the next architecture that fits. */
+class Rows {
+  values = new Float64Array(0);
+
+  cleared(size: number): Float64Array {
+    if (this.values.length < size) this.values = new Float64Array(size);
+    else this.values.fill(0, 0, size);
+    return this.values;
   }
 }
 
@@ -66,34 +88,43 @@ export class CompiledEdgePolicy {
   readonly #inputStructure: Float64Array;
   /** u + T[op] + features(op) U_target. [operations, hidden] */
   readonly #targetTable: Float64Array;
-  /** U_target of the other candidate features. [rest, hidden] */
+  /** U_target of keep, params and MACs. [3, hidden] */
   readonly #targetRest: Float64Array;
   readonly #headEdge: Float64Array;
   readonly #headCell: Float64Array;
   readonly #score: Float64Array;
-  #space = new Float64Array(0);
+  readonly #structure = new Rows();
+  readonly #h = new Rows();
+  readonly #message = new Rows();
+  readonly #inMean = new Rows();
+  readonly #outMean = new Rows();
+  readonly #fromPart = new Rows();
+  readonly #toPart = new Rows();
+  readonly #cellMean = new Rows();
+  readonly #context = new Rows();
+  readonly #whole = new Rows();
+  readonly #wholePart = new Rows();
 
   constructor(config: EdgeConfig, parameters: PolicyCheckpoint['parameters']) {
     const { hidden, layers } = config;
     const data = (name: string): Float32Array => parameters.get(name)!.data;
-    const square = (name: string): Float64Array => transposed(data(name), hidden, hidden);
+    const square = (name: string, half = 0): Float64Array => transposed(data(name).subarray(half * hidden * hidden), hidden, hidden);
     this.#hidden = hidden;
-    const features = OPERATION_FEATURE_COUNT;
     const table = (embedding: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array => {
       const rows = new Float64Array(OPERATION_FEATURES.length * hidden);
       OPERATION_FEATURES.forEach((description, operation) => {
         for (let j = 0; j < hidden; j++) {
           let sum = bias[j]! + embedding[operation * hidden + j]!;
-          for (let i = 0; i < features; i++) sum += description[i]! * weight[i * hidden + j]!;
+          for (let i = 0; i < OPERATION_FEATURE_COUNT; i++) sum += description[i]! * weight[i * hidden + j]!;
           rows[operation * hidden + j] = sum;
         }
       });
       return rows;
     };
     this.#inputTable = table(data('input.operation'), data('input.weight'), data('input.bias'));
-    this.#inputStructure = transposed(data('input.weight').subarray(features * hidden), EDGE_FEATURE_COUNT - features, hidden);
+    this.#inputStructure = transposed(data('input.weight').subarray(OPERATION_FEATURE_COUNT * hidden), STRUCTURE_COUNT, hidden);
     this.#targetTable = table(data('head.operation'), data('head.target'), data('head.bias'));
-    this.#targetRest = Float64Array.from(data('head.target').subarray(features * hidden));
+    this.#targetRest = Float64Array.from(data('head.target').subarray(OPERATION_FEATURE_COUNT * hidden));
     this.#headEdge = square('head.edge');
     this.#headCell = square('head.cell');
     this.#score = Float64Array.from(data('head.score'));
@@ -101,8 +132,10 @@ export class CompiledEdgePolicy {
       const name = (part: string): string => `layer${layer}.${part}`;
       return {
         self: square(name('self')),
-        from: transposed(data(name('from')), 2 * hidden, hidden),
-        to: transposed(data(name('to')), 2 * hidden, hidden),
+        fromIn: square(name('from'), 0),
+        fromOut: square(name('from'), 1),
+        toIn: square(name('to'), 0),
+        toOut: square(name('to'), 1),
         cell: square(name('cell')),
         architecture: square(name('architecture')),
         bias: Float64Array.from(data(name('bias'))),
@@ -114,98 +147,82 @@ export class CompiledEdgePolicy {
   scores(graph: PolicyGraph): Float64Array {
     const H = this.#hidden;
     const { edges, nodes, cells, from, to, cellOfEdge } = graph;
-    const space = this.#reserve(H * (2 * edges + 4 * nodes + 2 * cells + 2));
-    let position = 0;
-    const take = (rows: number): Float64Array => {
-      const part = space.subarray(position, position + rows * H);
-      position += rows * H;
-      return part;
-    };
-    const h = take(edges);
-    const message = take(edges);
-    const mean = take(2 * nodes); // [nodes, 2 hidden]
-    const fromPart = take(nodes);
-    const toPart = take(nodes);
-    const cellMean = take(cells);
-    const context = take(cells);
-    const whole = take(1);
-    const wholePart = take(1);
-
-    this.#input(graph, h);
-    const shares = new Shares(graph);
+    const degrees = new Degrees(graph);
+    const h = this.#input(graph); // [edges, hidden]
     for (const layer of this.#layers) {
-      shares.nodeMeans(h, mean, H);
-      shares.cellMeans(h, cellMean, whole, H);
-      fromPart.fill(0);
-      toPart.fill(0);
-      for (let v = 0; v < nodes; v++) {
-        if (shares.leaving[v]! > 0) multiplyAdd(mean, v * 2 * H, 2 * H, layer.from, fromPart, v * H, H);
-        if (shares.entering[v]! > 0) multiplyAdd(mean, v * 2 * H, 2 * H, layer.to, toPart, v * H, H);
-      }
+      const inMean = this.#inMean.cleared(nodes * H);
+      const outMean = this.#outMean.cleared(nodes * H);
+      degrees.nodeMeans(h, inMean, outMean, H);
+      const fromPart = this.#fromPart.cleared(nodes * H); // n_v W_from
+      multiplyAdd(inMean, H, layer.fromIn, fromPart, H, nodes, degrees.isPassed);
+      multiplyAdd(outMean, H, layer.fromOut, fromPart, H, nodes, degrees.isLeft);
+      const toPart = this.#toPart.cleared(nodes * H); // n_v W_to
+      multiplyAdd(inMean, H, layer.toIn, toPart, H, nodes, degrees.isEntered);
+      multiplyAdd(outMean, H, layer.toOut, toPart, H, nodes, degrees.isPassed);
+
+      const cellMean = this.#cellMean.cleared(cells * H);
+      const whole = this.#whole.cleared(H);
+      degrees.cellMeans(h, cellMean, whole, H);
+      const wholePart = this.#wholePart.cleared(H); // a W_arch + b
       wholePart.set(layer.bias);
-      multiplyAdd(whole, 0, H, layer.architecture, wholePart, 0, H);
-      for (let c = 0; c < cells; c++) {
-        context.set(wholePart, c * H);
-        multiplyAdd(cellMean, c * H, H, layer.cell, context, c * H, H);
-      }
+      multiplyAdd(whole, H, layer.architecture, wholePart, H, 1);
+      const context = this.#context.cleared(cells * H); // c W_cell + a W_arch + b
+      for (let c = 0; c < cells; c++) for (let j = 0; j < H; j++) context[c * H + j] = wholePart[j]!;
+      multiplyAdd(cellMean, H, layer.cell, context, H, cells);
+
+      const message = this.#message.cleared(edges * H);
       for (let e = 0; e < edges; e++) {
-        const at = e * H;
         const f = from[e]! * H;
         const t = to[e]! * H;
         const c = cellOfEdge[e]! * H;
-        for (let j = 0; j < H; j++) message[at + j] = fromPart[f + j]! + toPart[t + j]! + context[c + j]!;
-        multiplyAdd(h, at, H, layer.self, message, at, H);
+        for (let j = 0; j < H; j++) message[e * H + j] = fromPart[f + j]! + toPart[t + j]! + context[c + j]!;
       }
+      multiplyAdd(h, H, layer.self, message, H, edges);
       for (let i = 0; i < edges * H; i++) if (message[i]! > 0) h[i]! += message[i]!;
     }
-    shares.cellMeans(h, cellMean, whole, H);
-    return this.#head(graph, h, cellMean, context, message);
+    const cellMean = this.#cellMean.cleared(cells * H);
+    degrees.cellMeans(h, cellMean, this.#whole.cleared(H), H);
+    return this.#head(graph, h, cellMean);
   }
 
-  #reserve(size: number): Float64Array {
-    if (this.#space.length < size) this.#space = new Float64Array(size);
-    return this.#space;
-  }
-
-  #input({ edges, operation, edgeFeatures }: PolicyGraph, h: Float64Array): void {
+  #input({ edges, operation, edgeFeatures }: PolicyGraph): Float64Array {
     const H = this.#hidden;
-    const structure = EDGE_FEATURE_COUNT - OPERATION_FEATURE_COUNT;
-    const row = new Float64Array(structure);
+    const h = this.#h.cleared(edges * H);
+    const structure = this.#structure.cleared(edges * STRUCTURE_COUNT);
     for (let e = 0; e < edges; e++) {
-      const at = e * H;
-      const table = operation[e]! * H;
-      for (let j = 0; j < H; j++) h[at + j] = this.#inputTable[table + j]!;
       const features = e * EDGE_FEATURE_COUNT + OPERATION_FEATURE_COUNT;
-      for (let i = 0; i < structure; i++) row[i] = edgeFeatures[features + i]!;
-      multiplyAdd(row, 0, structure, this.#inputStructure, h, at, H);
-      for (let j = 0; j < H; j++) if (h[at + j]! < 0) h[at + j] = 0;
+      for (let i = 0; i < STRUCTURE_COUNT; i++) structure[e * STRUCTURE_COUNT + i] = edgeFeatures[features + i]!;
+      const table = operation[e]! * H;
+      for (let j = 0; j < H; j++) h[e * H + j] = this.#inputTable[table + j]!;
     }
+    multiplyAdd(structure, STRUCTURE_COUNT, this.#inputStructure, h, H, edges);
+    for (let i = 0; i < edges * H; i++) if (h[i]! < 0) h[i] = 0;
+    return h;
   }
 
-  #head(graph: PolicyGraph, h: Float64Array, cellMean: Float64Array, context: Float64Array, joint: Float64Array): Float64Array {
+  #head(graph: PolicyGraph, h: Float64Array, cellMean: Float64Array): Float64Array {
     const H = this.#hidden;
     const { edges, cells, cellOfEdge, edgeOfCandidate, candidateOperation, candidateFeatures } = graph;
-    context.fill(0);
-    for (let c = 0; c < cells; c++) multiplyAdd(cellMean, c * H, H, this.#headCell, context, c * H, H);
-    for (let e = 0; e < edges; e++) {
-      const at = e * H;
-      const c = cellOfEdge[e]! * H;
-      for (let j = 0; j < H; j++) joint[at + j] = context[c + j]!;
-      multiplyAdd(h, at, H, this.#headEdge, joint, at, H);
-    }
+    const context = this.#context.cleared(cells * H);
+    multiplyAdd(cellMean, H, this.#headCell, context, H, cells);
+    const joint = this.#message.cleared(edges * H);
+    for (let e = 0; e < edges; e++) for (let j = 0; j < H; j++) joint[e * H + j] = context[cellOfEdge[e]! * H + j]!;
+    multiplyAdd(h, H, this.#headEdge, joint, H, edges);
+    const table = this.#targetTable;
     const rest = this.#targetRest;
+    const weight = this.#score;
     const scores = new Float64Array(edgeOfCandidate.length);
     for (let r = 0; r < scores.length; r++) {
       const at = edgeOfCandidate[r]! * H;
-      const table = candidateOperation[r]! * H;
+      const row = candidateOperation[r]! * H;
       const features = r * CANDIDATE_FEATURE_COUNT + OPERATION_FEATURE_COUNT;
       const keep = candidateFeatures[features]!;
       const params = candidateFeatures[features + 1]!;
       const macs = candidateFeatures[features + 2]!;
       let score = 0;
       for (let j = 0; j < H; j++) {
-        const value = joint[at + j]! + this.#targetTable[table + j]! + keep * rest[j]! + params * rest[H + j]! + macs * rest[2 * H + j]!;
-        if (value > 0) score += value * this.#score[j]!;
+        const value = joint[at + j]! + table[row + j]! + keep * rest[j]! + params * rest[H + j]! + macs * rest[2 * H + j]!;
+        if (value > 0) score += value * weight[j]!;
       }
       scores[r] = score;
     }
@@ -213,48 +230,56 @@ export class CompiledEdgePolicy {
   }
 }
 
-/** Means of edge rows over nodes, cells and the whole architecture. */
-class Shares {
-  /** Edges into and out of each node, and of each cell. */
-  readonly entering: Int32Array;
-  readonly leaving: Int32Array;
+/** How many edges meet where, and means over them. */
+class Degrees {
+  /** 1 where edges enter a node, leave it, do both. */
+  readonly isEntered: Uint8Array;
+  readonly isLeft: Uint8Array;
+  readonly isPassed: Uint8Array;
+  readonly #entering: Int32Array;
+  readonly #leaving: Int32Array;
   readonly #inCell: Int32Array;
   readonly #graph: PolicyGraph;
 
   constructor(graph: PolicyGraph) {
     this.#graph = graph;
-    this.entering = new Int32Array(graph.nodes);
-    this.leaving = new Int32Array(graph.nodes);
+    this.#entering = new Int32Array(graph.nodes);
+    this.#leaving = new Int32Array(graph.nodes);
     this.#inCell = new Int32Array(graph.cells);
     for (let e = 0; e < graph.edges; e++) {
-      this.entering[graph.to[e]!]!++;
-      this.leaving[graph.from[e]!]!++;
+      this.#entering[graph.to[e]!]!++;
+      this.#leaving[graph.from[e]!]!++;
       this.#inCell[graph.cellOfEdge[e]!]!++;
+    }
+    this.isEntered = new Uint8Array(graph.nodes);
+    this.isLeft = new Uint8Array(graph.nodes);
+    this.isPassed = new Uint8Array(graph.nodes);
+    for (let v = 0; v < graph.nodes; v++) {
+      this.isEntered[v] = this.#entering[v]! > 0 ? 1 : 0;
+      this.isLeft[v] = this.#leaving[v]! > 0 ? 1 : 0;
+      this.isPassed[v] = this.isEntered[v]! & this.isLeft[v]!;
     }
   }
 
-  /** [mean over edges into v ; mean over edges out of v]. -> [nodes, 2 hidden] */
-  nodeMeans(h: Float64Array, mean: Float64Array, H: number): void {
+  /** Means over the edges into and out of each node, added to rows of zeros. [nodes, hidden] each */
+  nodeMeans(h: Float64Array, inMean: Float64Array, outMean: Float64Array, H: number): void {
     const { edges, from, to } = this.#graph;
-    mean.fill(0);
     for (let e = 0; e < edges; e++) {
-      const into = to[e]! * 2 * H;
-      const outOf = from[e]! * 2 * H + H;
-      const inShare = 1 / this.entering[to[e]!]!;
-      const outShare = 1 / this.leaving[from[e]!]!;
+      const into = to[e]! * H;
+      const outOf = from[e]! * H;
+      const inShare = 1 / this.#entering[to[e]!]!;
+      const outShare = 1 / this.#leaving[from[e]!]!;
       for (let j = 0; j < H; j++) {
         const value = h[e * H + j]!;
-        mean[into + j]! += value * inShare;
-        mean[outOf + j]! += value * outShare;
+        inMean[into + j]! += value * inShare;
+        outMean[outOf + j]! += value * outShare;
       }
     }
   }
 
-  /** Means over each cell and over all edges. -> [cells, hidden], [hidden] */
+  /** Means over each cell and over all edges, added to rows of zeros. [cells, hidden], [hidden] */
   cellMeans(h: Float64Array, cellMean: Float64Array, whole: Float64Array, H: number): void {
     const { edges, cellOfEdge } = this.#graph;
-    cellMean.fill(0);
-    whole.fill(0);
     for (let e = 0; e < edges; e++) {
       const at = cellOfEdge[e]! * H;
       const share = 1 / this.#inCell[cellOfEdge[e]!]!;
