@@ -93,19 +93,22 @@ export async function runEvaluation(
   epochs: number,
 ): Promise<readonly wire.PairValue[]> {
   const { evaluations } = session.clients;
-  const submitted = await evaluations.submitEvaluations({
-    parent: session.parent,
-    evaluations: [
-      {
-        evaluationId: `cli-${crypto.randomUUID()}`,
-        spec: {
-          kind: { $case: 'fromScratch', value: fromScratchSpec },
-          capabilities: [`dataset:${fromScratchSpec.dataset}`],
-          maxAttempts: 2,
+  const submitted = await evaluations.submitEvaluations(
+    {
+      parent: session.parent,
+      evaluations: [
+        {
+          evaluationId: `cli-${crypto.randomUUID()}`,
+          spec: {
+            kind: { $case: 'fromScratch', value: fromScratchSpec },
+            capabilities: [`dataset:${fromScratchSpec.dataset}`],
+            maxAttempts: 2,
+          },
         },
-      },
-    ],
-  });
+      ],
+    },
+    { retry: true },
+  );
   const name = submitted.names[0]!;
   const progress = startProgress(context.terminal, 'training', epochs * 100);
   const cancel = (): void => void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
