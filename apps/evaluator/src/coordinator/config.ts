@@ -11,8 +11,10 @@ export interface CoordinatorConfig {
   /** Pause before the second attempt, doubled before each further one. */
   readonly retryBackoffMs: number;
   readonly maxRetryBackoffMs: number;
-  /** An evaluation that no live worker can run fails after so long with NO_CAPABLE_WORKER; 0: never. */
+  /** An evaluation that none of the live workers can run fails after so long with NO_CAPABLE_WORKER; 0: never. */
   readonly noCapableWorkerMs: number;
+  /** The same while no worker is live at all: they may still be starting. */
+  readonly noWorkerMs: number;
   /** A worker that was not heard of for so long is not live. */
   readonly workerTimeoutMs: number;
   /** Specifications in one answer to a lease, bytes. */
@@ -26,7 +28,8 @@ export const DEFAULT_COORDINATOR_CONFIG: CoordinatorConfig = {
   pollMs: 1_000,
   retryBackoffMs: 1_000,
   maxRetryBackoffMs: 60_000,
-  noCapableWorkerMs: 15 * 60_000,
+  noCapableWorkerMs: 10_000,
+  noWorkerMs: 60_000,
   workerTimeoutMs: 45_000,
   maxLeaseBytes: 3_000_000,
 };

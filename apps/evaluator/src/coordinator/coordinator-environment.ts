@@ -2,6 +2,9 @@ import { loadConfig, serverEnvironment } from '@nat/service';
 import { z } from 'zod';
 import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
 
+/** A fleet that grows with its queue takes minutes to have the worker that is missing. */
+const FLEET_START_MS = 15 * 60_000;
+
 const milliseconds = z.coerce.number().int().min(1);
 
 /** The variables of a coordinator process. */
@@ -18,7 +21,7 @@ const schema = z
     NAT_LEASE_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.leaseMs),
     NAT_RENEW_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.renewMs),
     /** 0: an evaluation that no worker can run waits for ever. */
-    NAT_NO_CAPABLE_WORKER_MS: z.coerce.number().int().min(0).default(DEFAULT_COORDINATOR_CONFIG.noCapableWorkerMs),
+    NAT_NO_CAPABLE_WORKER_MS: z.coerce.number().int().min(0).default(FLEET_START_MS),
     /** Port of /metrics and /healthz; absent: none. */
     NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   })

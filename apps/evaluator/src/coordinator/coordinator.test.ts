@@ -447,7 +447,7 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
   });
 
   test.skipIf(skip)('fails an evaluation that no worker can run, after the grace time', async () => {
-    const impatient = await start({ noCapableWorkerMs: 300 });
+    const impatient = await start({ noCapableWorkerMs: 300, noWorkerMs: 300 });
     await register('w');
     const { name } = await submit('incapable', { capabilities: [capability, 'table:nasbench999'] });
     const { name: capable } = await submit('capable');

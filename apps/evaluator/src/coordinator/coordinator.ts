@@ -85,8 +85,8 @@ export async function startCoordinator({ database, config, logger, registry }: C
       if (expired.queued > 0) wakeWorkers();
     }
     await seeWorkers(database, longPoll.waiting());
-    if (config.noCapableWorkerMs > 0 && uptimeMs >= config.noCapableWorkerMs) {
-      for (const { name, kind, required } of await failIncapable(database, { graceMs: config.noCapableWorkerMs, workerTimeoutMs: config.workerTimeoutMs })) {
+    if (config.noCapableWorkerMs > 0) {
+      for (const { name, kind, required } of await failIncapable(database, { ...config, uptimeMs })) {
         metrics.concluded(kind, 'FAILED', 0);
         logger.warn({ evaluation: name, kind, required }, 'no capable worker');
       }
@@ -110,6 +110,10 @@ export async function startCoordinator({ database, config, logger, registry }: C
     lease: async ({ worker, kinds: wanted, ...call }) => {
       const { capabilities, kinds } = await seeWorker(database, worker);
       const leased = await longPoll.wait({ ...call, worker, capabilities, kinds: wanted.length === 0 ? kinds : kinds.filter((kind) => wanted.includes(kind)) });
+      if (call.signal.aborted && leased.length > 0) {
+        await release(leased);
+        return [];
+      }
       for (const { kind, waitedMs } of leased) metrics.leased(kind, waitedMs);
       return leased;
     },

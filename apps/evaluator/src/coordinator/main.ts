@@ -15,7 +15,12 @@ const evaluator = await composeEvaluator({
   database,
   logger,
   registry,
-  config: { leaseMs: settings.NAT_LEASE_MS, renewMs: settings.NAT_RENEW_MS, noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS },
+  config: {
+    leaseMs: settings.NAT_LEASE_MS,
+    renewMs: settings.NAT_RENEW_MS,
+    noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
+    noWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
+  },
   ...(settings.NAT_BLOB_DIR === undefined ? {} : { blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR) }),
 });
 const stream =

@@ -34,6 +34,7 @@ export async function startCoordinatorHarness({ database, config = {}, blobs, po
   const bound = await server.listen({ host: '127.0.0.1', port });
   const address = `127.0.0.1:${bound}`;
   const channel = createChannelTo(address);
+  await channel.waitUntilReady(10_000);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     channel.close();

@@ -1,5 +1,5 @@
 import type { Database } from '@nat/storage';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { conclude, failed, lockRows, loseLeases, type LockedEvaluation } from './conclude.ts';
 import type { EvaluatorTables } from './tables.ts';
 import { incapability, liveAbilities } from './workers.ts';
@@ -14,31 +14,38 @@ export async function expireLeases(database: Database<EvaluatorTables>): Promise
   });
 }
 
+export interface IncapableOptions {
+  readonly noCapableWorkerMs: number;
+  readonly noWorkerMs: number;
+  readonly workerTimeoutMs: number;
+  /** Of this coordinator: workers could not show themselves while there was none. */
+  readonly uptimeMs: number;
+}
+
 /**
  * Fails evaluations that have waited for the grace time while no live worker could run them.
  * @returns the ones that were failed
  */
 export async function failIncapable(
   database: Database<EvaluatorTables>,
-  { graceMs, workerTimeoutMs }: { readonly graceMs: number; readonly workerTimeoutMs: number },
+  { noCapableWorkerMs, noWorkerMs, workerTimeoutMs, uptimeMs }: IncapableOptions,
 ): Promise<readonly LockedEvaluation[]> {
-  const overdue = sql`e.state = 'QUEUED' AND e.queue_time < clock_timestamp() - ${graceMs} * interval '1 millisecond'
+  const shortestMs = Math.min(noCapableWorkerMs, noWorkerMs);
+  if (uptimeMs < shortestMs) return [];
+  const overdue = (graceMs: number): RawBuilder<unknown> => sql`e.state = 'QUEUED' AND e.queue_time < clock_timestamp() - ${graceMs} * interval '1 millisecond'
     AND NOT EXISTS (
       SELECT FROM evaluator.worker AS w
       WHERE w.seen_time > clock_timestamp() - ${workerTimeoutMs} * interval '1 millisecond' AND e.kind = ANY (w.kinds) AND e.required <@ w.capabilities)`;
-  const { rows: any } = await sql<{ found: boolean }>`SELECT EXISTS (SELECT FROM evaluator.evaluation AS e WHERE ${overdue}) AS found`.execute(database.kysely);
-  if (any[0]?.found !== true) return [];
+  const { rows: found } = await sql`SELECT FROM evaluator.evaluation AS e WHERE ${overdue(shortestMs)} LIMIT 1`.execute(database.kysely);
+  if (found.length === 0) return [];
   const workers = await liveAbilities(database, workerTimeoutMs);
+  const graceMs = workers.length === 0 ? noWorkerMs : noCapableWorkerMs;
+  if (uptimeMs < graceMs) return [];
   return database.transaction(async (tx) => {
-    const rows = await lockRows(tx, overdue, { limit: CHUNK, skipLocked: true });
-    const byReason = new Map<string, LockedEvaluation[]>();
-    for (const row of rows) {
-      const why = incapability(workers, row) ?? 'no worker could run it';
-      const group = byReason.get(why);
-      if (group === undefined) byReason.set(why, [row]);
-      else group.push(row);
+    const rows = await lockRows(tx, overdue(graceMs), { limit: CHUNK, skipLocked: true });
+    for (const [why, group] of Map.groupBy(rows, (row) => incapability(workers, row) ?? 'no worker could run it')) {
+      await conclude(tx, group, { state: 'FAILED', outcome: failed('NO_CAPABLE_WORKER', why, true) });
     }
-    for (const [why, group] of byReason) await conclude(tx, group, { state: 'FAILED', outcome: failed('NO_CAPABLE_WORKER', why, true) });
     return rows;
   });
 }

@@ -1,32 +1,75 @@
 import type { evaluation } from '@nat/contracts';
+import { loadDataset, type ImageDataset } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { loadTensorflow } from '@nat/nn';
+import { loadTensorflow, type Tensorflow } from '@nat/nn';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
+import { averageWeights } from './average.ts';
+import { trainPairs } from './from-scratch.ts';
 import type { ObservationMessage } from './protocol.ts';
+import { createSupernets, type Supernets } from './supernet.ts';
 
 export interface TrainingHooks {
   readonly observe: (observations: readonly ObservationMessage[]) => void;
   readonly checkpoint: (key: string) => void;
 }
 
+/** What the kinds of training share in one process. */
+export interface TrainingContext {
+  readonly tensorflow: () => Tensorflow;
+  readonly dataset: (name: string) => ImageDataset;
+  readonly blobs: BlobStore;
+  /** Milliseconds that never go back, and since the epoch. */
+  readonly now: () => number;
+  readonly wallClock: () => number;
+}
+
 export interface Training {
+  /** Runs one evaluation. @throws DomainError */
   readonly run: (spec: evaluation.EvaluationSpec, hooks: TrainingHooks) => Promise<evaluation.Outcome>;
 }
 
-export async function createTraining({
-  threads,
-  blobDirectory,
-}: {
+export interface TrainingOptions {
+  /** Of TensorFlow, for as long as this process lives. */
   readonly threads: number;
   readonly blobDirectory: string;
   readonly dataDir: string | undefined;
-}): Promise<Training> {
-  const blobs: BlobStore = await openFolderBlobStore(blobDirectory);
+}
+
+/** Everything that needs TensorFlow, which is loaded at the first use; data sets are kept. */
+export async function createTraining({ threads, blobDirectory, dataDir }: TrainingOptions): Promise<Training> {
+  const datasets = new Map<string, ImageDataset>();
+  const context: TrainingContext = {
+    tensorflow: () => loadTensorflow({ threads }),
+    dataset: (name) => {
+      const dataset = datasets.get(name) ?? loadDataset(name, dataDir);
+      datasets.set(name, dataset);
+      return dataset;
+    },
+    blobs: await openFolderBlobStore(blobDirectory),
+    now: () => performance.now(),
+    wallClock: () => Date.now(),
+  };
+  const supernets: Supernets = createSupernets(context);
   return {
-    run: async () => {
-      loadTensorflow({ threads });
-      await blobs.has('0'.repeat(64));
-      throw new DomainError('UNIMPLEMENTED', 'nothing trains yet');
+    run: async (spec, hooks) => {
+      const { kind } = spec;
+      switch (kind?.$case) {
+        case 'fromScratch':
+          return succeeded(await trainPairs(context, spec, kind.value, hooks));
+        case 'sharedWeights':
+          return succeeded(await supernets.score(kind.value));
+        case 'trainShard':
+          return succeeded(await supernets.trainShard(kind.value, hooks));
+        case 'average':
+          return succeeded(await averageWeights(context, kind.value));
+        case 'tabular':
+        case undefined:
+          throw new DomainError('UNIMPLEMENTED', 'this is nothing to train', { reason: 'UNKNOWN_KIND' });
+      }
     },
   };
+}
+
+function succeeded({ values = [], weights = '', metrics = {} }: Partial<evaluation.Succeeded>): evaluation.Outcome {
+  return { result: { $case: 'succeeded', value: { values, weights, metrics } } };
 }

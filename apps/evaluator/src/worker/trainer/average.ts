@@ -1,0 +1,18 @@
+import type { evaluation } from '@nat/contracts';
+import { averageSharedWeights } from '@nat/network';
+import { decodeTensors, encodeTensors } from '@nat/nn';
+import type { TrainingContext } from './training.ts';
+
+/** Averages the shards of a round, in their order. One shard is its own average: the same blob. */
+export async function averageWeights({ blobs, now }: TrainingContext, { weights }: evaluation.AverageEvaluation): Promise<Partial<evaluation.Succeeded>> {
+  const start = now();
+  const [only, ...others] = weights;
+  if (only !== undefined && others.length === 0) {
+    await blobs.get(only); // there, and whole
+    return { weights: only, metrics: { shards: 1 } };
+  }
+  const files = [];
+  for (const key of weights) files.push(decodeTensors(await blobs.get(key)));
+  const average = await blobs.put(encodeTensors(averageSharedWeights(files)));
+  return { weights: average, metrics: { shards: weights.length, seconds: (now() - start) / 1000 } };
+}
