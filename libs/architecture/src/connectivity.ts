@@ -26,7 +26,7 @@ function byTarget(cell: Cell): readonly number[] | undefined {
 /**
  * Live paths of one cell while its edges are decided one by one.
  *
- * Keeps one live path as a witness: cutting any other edge needs no search.
+ * Keeps one live path (in `each` mode one an anchor) as a witness: cutting any other edge needs no search.
  */
 export class LivePaths {
   readonly #cell: Cell;
@@ -34,69 +34,75 @@ export class LivePaths {
   readonly #outputs: readonly number[];
   readonly #guard: CellGuard;
   /** 1 where an edge is not `null`. */
-  readonly live: Uint8Array;
-  /** Node reached, and by which edge + 1; 0 where not; inputs that are anchors have -1. */
+  readonly #live: Uint8Array;
+  /** By which edge + 1 a search reached a node; 0 where not, -1 for anchors. */
   readonly #reachedBy: Int32Array;
-  /** Edges of the witness paths. */
-  #witness = new Set<number>();
+  /** 1 on the edges of the witness. */
+  readonly #witness: Uint8Array;
 
+  /** @param live 1 for each edge of the cell that is not `null`; taken over and changed by `decide` */
   constructor(cell: Cell, guard: CellGuard, live: Uint8Array) {
     this.#cell = cell;
     this.#guard = guard;
     this.#order = byTarget(cell);
     this.#outputs = outputNodes(cell);
     this.#reachedBy = new Int32Array(cell.nodes);
-    this.live = live;
-    if (guard.kind !== 'none') this.#witness = this.#search(-1) ?? new Set();
+    this.#live = live;
+    this.#witness = new Uint8Array(cell.edges.length);
+    this.#findWitness(-1);
   }
 
-  /** True where making this edge `null` would break the guard. */
+  /** True where making this edge `null` would break the guard. Otherwise the witness avoids the edge from now on. */
   wouldCut(edge: number): boolean {
-    if (this.#guard.kind === 'none' || this.live[edge] === 0 || !this.#witness.has(edge)) return false;
-    return this.#search(edge) === undefined;
+    return this.#live[edge] === 1 && this.#witness[edge] === 1 && !this.#findWitness(edge);
   }
 
   /** Records a decision. */
   decide(edge: number, live: boolean): void {
-    if (!live && this.live[edge] === 1 && this.#witness.has(edge)) {
-      this.live[edge] = 0;
-      this.#witness = this.#search(-1) ?? new Set();
-    } else this.live[edge] = live ? 1 : 0;
+    this.#live[edge] = live ? 1 : 0;
+    if (!live && this.#witness[edge] === 1) this.#findWitness(-1);
   }
 
-  /** Edges of live paths that satisfy the guard without `excluded`, or undefined. */
-  #search(excluded: number): Set<number> | undefined {
+  /** Finds live paths without `excluded` that satisfy the guard, and makes them the witness; leaves it alone where there are none. */
+  #findWitness(excluded: number): boolean {
     const { anchors, kind } = this.#guard;
-    if (kind === 'any') return this.#path(anchors, excluded);
-    const all = new Set<number>();
-    for (const anchor of anchors) {
-      const path = this.#path([anchor], excluded);
-      if (path === undefined) return undefined;
-      for (const edge of path) all.add(edge);
+    if (kind === 'none') return true;
+    if (kind === 'any') {
+      const end = this.#reach(anchors, excluded);
+      if (end === -1) return false;
+      this.#witness.fill(0);
+      this.#mark(end);
+      return true;
     }
-    return all;
+    for (const anchor of anchors) if (this.#reach([anchor], excluded) === -1) return false;
+    this.#witness.fill(0);
+    for (const anchor of anchors) this.#mark(this.#reach([anchor], excluded));
+    return true;
   }
 
-  #path(anchors: readonly number[], excluded: number): Set<number> | undefined {
+  /** The first output node that live edges lead to, or -1. */
+  #reach(anchors: readonly number[], excluded: number): number {
     const { edges } = this.#cell;
     const reachedBy = this.#reachedBy.fill(0);
     for (const anchor of anchors) reachedBy[anchor] = -1;
     for (let at = 0; at < edges.length; at++) {
       const index = this.#order === undefined ? at : this.#order[at]!;
-      if (index === excluded || this.live[index] === 0) continue;
+      if (index === excluded || this.#live[index] === 0) continue;
       const { from, to } = edges[index]!;
       if (reachedBy[from] !== 0 && reachedBy[to] === 0) reachedBy[to] = index + 1;
     }
-    const end = this.#outputs.find((node) => reachedBy[node] !== 0);
-    if (end === undefined) return undefined;
-    const path = new Set<number>();
-    for (let node = end; reachedBy[node]! > 0; node = edges[reachedBy[node]! - 1]!.from) path.add(reachedBy[node]! - 1);
-    return path;
+    for (const node of this.#outputs) if (reachedBy[node] !== 0) return node;
+    return -1;
+  }
+
+  #mark(end: number): void {
+    const { edges } = this.#cell;
+    for (let node = end; this.#reachedBy[node]! > 0; node = edges[this.#reachedBy[node]! - 1]!.from) this.#witness[this.#reachedBy[node]! - 1] = 1;
   }
 }
 
-/** Bits of a cell's inputs (up to 64, as booleans) that a live path joins to the output. */
-function connectedInputs(cell: Cell): readonly boolean[] {
+/** For each node of a cell, 1 where a live path joins it to the output. */
+function connectedNodes(cell: Cell): Uint8Array {
   const reaches = new Uint8Array(cell.nodes);
   for (const node of outputNodes(cell)) reaches[node] = 1;
   const order = byTarget(cell);
@@ -104,7 +110,13 @@ function connectedInputs(cell: Cell): readonly boolean[] {
     const { from, to, operation } = cell.edges[order === undefined ? at : order[at]!]!;
     if (reaches[to] === 1 && operation.name !== 'null') reaches[from] = 1;
   }
-  return Array.from({ length: cell.inputs }, (_, input) => reaches[input] === 1);
+  return reaches;
+}
+
+function allInputs(cell: Cell): number[] {
+  const inputs: number[] = [];
+  for (let input = 0; input < cell.inputs; input++) inputs.push(input);
+  return inputs;
 }
 
 /**
@@ -115,16 +127,15 @@ export function cellGuards(
   architecture: Architecture,
   placements: () => readonly { readonly cell: number; readonly reads: readonly number[] }[],
 ): readonly CellGuard[] {
-  const connected = architecture.cells.map(connectedInputs);
-  if (connected.every((inputs) => inputs.some(Boolean)))
-    return architecture.cells.map((cell) => ({ kind: 'any', anchors: Array.from({ length: cell.inputs }, (_, input) => input) }));
+  const connected = architecture.cells.map(connectedNodes);
+  if (architecture.cells.every((cell, index) => connected[index]!.indexOf(1) < cell.inputs))
+    return architecture.cells.map((cell) => ({ kind: 'any', anchors: allInputs(cell) }));
   // Some cell is dead: find what carries the image. By induction a placement stays live while its cell keeps a path from a live read.
   const placed = placements();
   const carries: boolean[] = [];
-  for (const { cell, reads } of placed) carries.push(reads.some((read, input) => (cell < 0 || connected[cell]![input]!) && (read < 0 || carries[read]!)));
+  for (const { cell, reads } of placed) carries.push(reads.some((read, input) => (cell < 0 || connected[cell]![input] === 1) && (read < 0 || carries[read]!)));
   return architecture.cells.map((cell, index): CellGuard => {
-    const inputs = Array.from({ length: cell.inputs }, (_, input) => input);
-    const own = inputs.filter((input) => connected[index]![input]);
+    const own = allInputs(cell).filter((input) => connected[index]![input] === 1);
     if (own.length === 0) return { kind: 'none', anchors: [] };
     const livePlaces = placed.filter((place, at) => place.cell === index && carries[at]!);
     const common = own.filter((input) => livePlaces.every(({ reads }) => reads[input]! < 0 || carries[reads[input]!]!));

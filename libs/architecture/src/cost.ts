@@ -15,6 +15,7 @@
  * - activations and additions work in place.
  * So replacing an operation by one that computes nothing never raises the peak: lists of names do not change.
  */
+import { DomainError } from '@nat/errors';
 import type { ConvLayer, FactorizedReduceLayer, Network, PlacedCell, PlacedEdge, ResidualReduction } from './network.ts';
 import { computesTensor, operationCost } from './operations.ts';
 import type { OperationCost } from './operations.ts';
@@ -233,7 +234,13 @@ export function networkCost(network: Network): Cost {
     peakActivationBytes = Math.max(peakActivationBytes, placedEdgeComputes(placed) ? baseBytes + outBytes : baseBytes);
   }
   if (network.shared) params -= sharedParams(network);
-  return { params, macs, peakActivationBytes };
+  return checkCountable({ params, macs, peakActivationBytes });
+}
+
+/** @throws DomainError INVALID_ARGUMENT, reason TOO_LARGE, for a cost that numbers cannot count exactly (2^53) */
+export function checkCountable(cost: Cost): Cost {
+  if (Number.isSafeInteger(cost.params) && Number.isSafeInteger(cost.macs) && Number.isSafeInteger(cost.peakActivationBytes)) return cost;
+  throw DomainError.invalid('architecture', 'costs more than can be counted exactly (2^53)', 'TOO_LARGE');
 }
 
 /** Parameters counted more than once where equal operations between the same two nodes share their weights. */

@@ -125,7 +125,7 @@ export class ActionSequence {
   /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
   constructor(space: EditSpace, budget?: Budget) {
     this.space = space;
-    this.operations = Int8Array.from(space.priced.operations);
+    this.operations = space.priced.operations.slice();
     if (budget !== undefined && (budget.maxParams !== undefined || budget.maxMacs !== undefined)) this.#budget = new BudgetMasks(space, budget);
   }
 
@@ -180,20 +180,23 @@ export class ActionSequence {
   #enter(): number {
     const { space } = this;
     const flat = space.edges[this.#at]!;
-    const { offsets, architecture, operations } = space.priced;
+    const { offsets } = space.priced;
     while (flat >= offsets[this.#cell + 1]!) {
       this.#cell++;
       this.#paths = undefined;
     }
     if (space.mode !== 'parity') {
-      const cell = this.#cell;
-      this.#paths ??= new LivePaths(
-        architecture.cells[cell]!,
-        space.guards[cell]!,
-        Uint8Array.from(operations.subarray(offsets[cell], offsets[cell + 1]), (operation) => (operation === NULL ? 0 : 1)),
-      );
+      this.#paths ??= this.#startCell();
     }
     return flat;
+  }
+
+  #startCell(): LivePaths {
+    const { offsets, architecture, operations } = this.space.priced;
+    const start = offsets[this.#cell]!;
+    const live = new Uint8Array(offsets[this.#cell + 1]! - start);
+    for (let edge = 0; edge < live.length; edge++) live[edge] = operations[start + edge] === NULL ? 0 : 1;
+    return new LivePaths(architecture.cells[this.#cell]!, this.space.guards[this.#cell]!, live);
   }
 }
 

@@ -53,7 +53,7 @@ export function isPrimitiveName(name: unknown): name is PrimitiveName {
 /** Position of a primitive in `PRIMITIVES`: the index that typed tables use. */
 export function primitiveIndex(name: PrimitiveName): number {
   const index = INDEX.get(name);
-  if (index === undefined) throw new RangeError(`unknown operation ${String(name)}`);
+  if (index === undefined) throw new RangeError(`unknown operation ${name}`);
   return index;
 }
 

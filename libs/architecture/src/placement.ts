@@ -70,6 +70,7 @@ function integer(name: string, value: number, low: number, high: number): number
  */
 export function placeNetwork(architecture: Architecture, options: PlacementOptions = {}): Network {
   const placement = resolvePlacement(architecture.skeleton, options);
+  checkExtent(architecture, placement);
   switch (architecture.skeleton.kind) {
     case 'repeated':
       return placeRepeated(architecture.cells, placement);
@@ -78,6 +79,14 @@ export function placeNetwork(architecture: Architecture, options: PlacementOptio
     case 'explicit':
       return placeExplicit(architecture.cells, architecture.skeleton);
   }
+}
+
+/** Explicit skeletons are bounded when validated; the others repeat their cells as often as the options say. */
+function checkExtent({ cells, skeleton }: Architecture, { layers }: ResolvedPlacement): void {
+  if (skeleton.kind === 'explicit') return;
+  const edges = layers * Math.max(...cells.map((cell) => cell.edges.length));
+  if (edges > ARCHITECTURE_LIMITS.placedEdges)
+    throw DomainError.invalid('placement.layers', `up to ${edges} placed edges, at most ${ARCHITECTURE_LIMITS.placedEdges}`, 'INVALID_PLACEMENT');
 }
 
 interface ConvPlace {

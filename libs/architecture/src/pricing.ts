@@ -2,7 +2,7 @@
 import { DomainError } from '@nat/errors';
 import { explicitPlan, OPERATIONS, uniformPlan } from './cost-tables.ts';
 import type { CostTables, ExplicitPlan, UniformPlan } from './cost-tables.ts';
-import { runningOrder } from './cost.ts';
+import { checkCountable, runningOrder } from './cost.ts';
 import type { OperationCost } from './operations.ts';
 import { primitiveIndex } from './operations.ts';
 import { placeNetwork } from './placement.ts';
@@ -36,9 +36,11 @@ export class Pricer {
       return new PricedArchitecture(architecture, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
     }
     const plan = this.#uniformPlan(architecture);
-    const rows = new Int32Array(offsets[cells.length]!);
-    const idle = new Float64Array(rows.length);
-    const busy = new Float64Array(rows.length);
+    // Plain arrays: small typed ones live outside the heap and cost more to make than to fill.
+    const count = offsets[cells.length]!;
+    const rows = new Array<number>(count).fill(0);
+    const idle = new Array<number>(count).fill(0);
+    const busy = new Array<number>(count).fill(0);
     for (let cell = 0; cell < cells.length; cell++) profileUniform(cells[cell]!, cell, offsets[cell]!, plan, rows, idle, busy);
     return new PricedArchitecture(architecture, offsets, plan.tables, plan, plan.shared, rows, idle, busy);
   }
@@ -67,7 +69,7 @@ const UNUSED = -1;
 const OUTPUT = 0x7fffffff;
 
 /** Rows and memory of a cell's edges: with a inputs and b own nodes held, the largest outer + a * input + b * node over its places. */
-function profileUniform(cell: Cell, cellIndex: number, offset: number, plan: UniformPlan, rows: Int32Array, idle: Float64Array, busy: Float64Array): void {
+function profileUniform(cell: Cell, cellIndex: number, offset: number, plan: UniformPlan, rows: number[], idle: number[], busy: number[]): void {
   const { edges, inputs, nodes } = cell;
   const memory = plan.memory[cellIndex]!;
   const order = isInOrder(cell) ? undefined : runningOrder(cell);
@@ -123,10 +125,11 @@ export class PricedArchitecture {
   /** The cost of the architecture as it is. */
   readonly cost: Cost;
   readonly tables: CostTables;
-  readonly rows: Int32Array;
+  /** Row of each edge in the tables. */
+  readonly rows: ArrayLike<number>;
   readonly #fixed: Cost;
-  readonly #idle: Float64Array;
-  readonly #busy: Float64Array;
+  readonly #idle: ArrayLike<number>;
+  readonly #busy: ArrayLike<number>;
   /** Supernet: groups of two or more edges between the same two nodes, whose equal operations share their weights. */
   readonly sharing: readonly (readonly number[])[];
 
@@ -137,9 +140,9 @@ export class PricedArchitecture {
     tables: CostTables,
     plan: Pick<UniformPlan | ExplicitPlan, 'fixed' | 'placements'>,
     shared: boolean,
-    rows: Int32Array,
-    idle: Float64Array,
-    busy: Float64Array,
+    rows: ArrayLike<number>,
+    idle: ArrayLike<number>,
+    busy: ArrayLike<number>,
   ) {
     this.architecture = architecture;
     this.offsets = offsets;
@@ -166,7 +169,7 @@ export class PricedArchitecture {
     }
     this.#fixed = { params, macs, peakActivationBytes };
     this.sharing = shared ? sharingGroups(architecture, offsets) : [];
-    this.cost = this.costOf(this.operations);
+    this.cost = checkCountable(this.costOf(this.operations));
   }
 
   /** Parameters and MACs of an operation on an edge, over all the edge's places. */

@@ -33,6 +33,9 @@ export function outputNodes(cell: {
   }
 }
 
+/** Channels that a cell may concatenate. */
+export const MAX_OUTPUT_CHANNELS = 65_536;
+
 /** Fixed operations with a meaning of their own, so that their shapes can be checked; any other name is opaque. */
 const KEEPS_SHAPE = new Set(['relu', 'relu6']);
 
@@ -71,13 +74,13 @@ export function explicitShapes(
       let shape: TensorShape | undefined;
       for (const index of entering[cellIndex]![node]!) {
         const edge = cell.edges[index]!;
-        const at = `${root}.cells[${cellIndex}].edges[${index}]`;
+        const at = (): string => `${root}.cells[${cellIndex}].edges[${index}]`;
         const out = edgeOutput(edge, nodes[edge.from]!, (field, description) => {
-          report({ field: `${at}.${field}`, description: `${description} (placement ${placement})` });
+          report({ field: `${at()}.${field}`, description: `${description} (placement ${placement})` });
         });
         if (shape === undefined) shape = out;
         else if (shape.channels !== out.channels || shape.size !== out.size)
-          report({ field: at, description: `gives ${describe(out)}, but node ${node} is ${describe(shape)} (placement ${placement})` });
+          report({ field: at(), description: `gives ${describe(out)}, but node ${node} is ${describe(shape)} (placement ${placement})` });
       }
       nodes.push(shape ?? stem);
     }
@@ -92,6 +95,8 @@ export function explicitShapes(
           description: `node ${node} is ${describe(nodes[node]!)}, but node ${outputs[0]} is ${describe(first)}`,
         });
     }
+    if (channels > MAX_OUTPUT_CHANNELS)
+      report({ field: `${root}.cells[${cellIndex}].output`, description: `${channels} channels, at most ${MAX_OUTPUT_CHANNELS} (placement ${placement})` });
     placed.push({ nodes, output: { channels, size: first.size } });
   });
   return placed;

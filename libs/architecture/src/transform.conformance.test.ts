@@ -161,7 +161,7 @@ describe.each(['transform_nat.json', 'transform_natv2.json'])('%s', (file) => {
       const official =
         officialSpace(golden.repo, 'FULLY_CONCAT_PRIMITIVES').primitives.includes(before) ||
         officialSpace(golden.repo, 'LOOSE_END_PRIMITIVES').primitives.includes(before);
-      const action = row.actions[index]!;
+      const action = row.actions[index];
       switch (problems.get(index)) {
         case undefined:
           expect(transitionRow(scheme, before)[action ?? -1]).toBe(after);

@@ -9,18 +9,16 @@ import type { Architecture, Cell, Edge, EdgeEdit, Operation } from './types.ts';
  * unchanged architecture is returned as it is; a changed one has no name.
  */
 export function applyOperations(architecture: Architecture, operations: ArrayLike<number>): Architecture {
-  let changed = false;
   let flat = 0;
   const cells = architecture.cells.map((cell): Cell => {
     const start = flat;
     flat += cell.edges.length;
-    let touched = false;
-    for (let edge = 0; edge < cell.edges.length && !touched; edge++) touched = differs(cell.edges[edge]!.operation, operations[start + edge]!);
-    if (!touched) return cell;
-    changed = true;
-    return { ...cell, edges: cell.edges.map((edge, index) => withOperation(edge, operations[start + index]!)) };
+    for (let edge = 0; edge < cell.edges.length; edge++)
+      if (differs(cell.edges[edge]!.operation, operations[start + edge]!))
+        return { ...cell, edges: cell.edges.map((each, index) => withOperation(each, operations[start + index]!)) };
+    return cell;
   });
-  return changed ? { cells, skeleton: architecture.skeleton } : architecture;
+  return cells.some((cell, index) => cell !== architecture.cells[index]) ? { cells, skeleton: architecture.skeleton } : architecture;
 }
 
 function differs(operation: Operation, index: number): boolean {

@@ -1,6 +1,9 @@
 import { isDomainError } from '@nat/errors';
 import { describe, expect, it } from 'vitest';
+import { architectureCost } from './cost.ts';
+import { readNasBench201 } from './nasbench201.ts';
 import { primitive } from './operations.ts';
+import { Pricer } from './pricing.ts';
 import type { Architecture, Cell, Edge } from './types.ts';
 import { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './validate.ts';
 import { listZoo, zooArchitecture } from './zoo.ts';
@@ -101,6 +104,53 @@ describe('findViolations', () => {
       'architecture.skeleton.imageSize': expect.any(String) as string,
       'architecture.skeleton.classes': expect.any(String) as string,
     });
+  });
+
+  it('bounds what a network places, concatenates and costs', () => {
+    const { cells } = zooArchitecture('resnet20');
+    const wide: Cell = { ...cells[0]!, edges: Array.from({ length: 4096 }, () => cells[0]!.edges[0]!), nodes: 2, output: { kind: 'last' } };
+    const many = (cell: Cell, count: number, channels: number): Architecture => ({
+      cells: [cell],
+      skeleton: {
+        kind: 'explicit',
+        stem: { channels, kernel: 3, stride: 1, activation: 'relu' },
+        placements: Array.from({ length: count }, (_, index) => ({ cell: cell.name, reads: [index - 1] })),
+        head: { activation: 'none' },
+        imageSize: 4096,
+        classes: 10,
+      },
+    });
+    expect(fields(many(wide, 4096, 16))['architecture.skeleton.placements']).toMatch(/16777216 placed edges, at most 262144/);
+    const doubling: Cell = {
+      name: 'd',
+      inputs: 1,
+      nodes: 3,
+      edges: [1, 2].map((to) => ({ from: 0, to, operation: primitive('skip_connect') })),
+      output: { kind: 'concat', nodes: [1, 2] },
+    };
+    expect(fields(many(doubling, 3, 16_384))['architecture.cells[0].output']).toMatch(/131072 channels, at most 65536/);
+    const heavy: Cell = {
+      name: 'h',
+      inputs: 1,
+      nodes: 2,
+      edges: Array.from({ length: 4000 }, () => ({ from: 0, to: 1, operation: primitive('conv_5x5') })),
+      output: { kind: 'last' },
+    };
+    expect(findViolations(many(heavy, 1, 16_384))).toEqual([]);
+    expect(() => architectureCost(many(heavy, 1, 16_384))).toThrow(/more than can be counted/);
+    expect(() => new Pricer().price(many(heavy, 1, 16_384))).toThrow(/more than can be counted/);
+    const normal = changed({
+      nodes: 3,
+      edges: Array.from({ length: 4096 }, () => ({ from: 0, to: 2, operation: primitive('null') })),
+      output: { kind: 'last' },
+    });
+    expect(() => architectureCost(normal, { layers: 200 })).toThrow(/placement.layers: up to 819200 placed edges/);
+  });
+
+  it('keeps the channels of a NAS-Bench-201 cell', () => {
+    const cell = readNasBench201('|none~0|+|none~0|none~1|+|none~0|none~1|none~2|').cells[0]!;
+    const widened: Architecture = { cells: [{ ...cell, output: { kind: 'concat', nodes: [2, 3] } }], skeleton: { kind: 'nasbench201' } };
+    expect(fields(widened)['architecture.cells[0].output']).toMatch(/one node/);
   });
 
   it('refuses a 2x2 pool at an odd size', () => {

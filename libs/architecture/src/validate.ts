@@ -13,6 +13,8 @@ export const ARCHITECTURE_LIMITS = {
   cells: 1024,
   cellInputs: 64,
   placements: 4096,
+  /** Edges of all cells at all their places. */
+  placedEdges: 262_144,
   channels: 16_384,
   imageSize: 4096,
   classes: 1_000_000,
@@ -20,6 +22,25 @@ export const ARCHITECTURE_LIMITS = {
   /** Violations reported before the rest is left out. */
   violations: 64,
 } as const;
+
+/** What may really stand where a type promises more: requests are read by code that trusts their senders. */
+interface SentEdge {
+  readonly operation?: { readonly kind?: unknown; readonly name?: unknown; readonly activation?: unknown; readonly params?: unknown; readonly macs?: unknown };
+  readonly channels?: { readonly in?: unknown; readonly out?: unknown };
+  readonly stride?: unknown;
+}
+interface SentSkeleton {
+  readonly kind?: unknown;
+  readonly stem?: { readonly channels?: unknown; readonly kernel?: unknown; readonly stride?: unknown; readonly activation?: unknown };
+  readonly head?: { readonly activation?: unknown; readonly conv?: { readonly channels?: unknown; readonly activation?: unknown } };
+  readonly placements?: unknown;
+  readonly imageSize?: unknown;
+  readonly classes?: unknown;
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
 
 class Report {
   readonly violations: FieldViolation[] = [];
@@ -48,7 +69,7 @@ export function findViolations(architecture: Architecture, root = 'architecture'
   const report = new Report(root);
   if (architecture.name !== undefined) checkName(architecture.name, 'name', report);
   const { cells, skeleton } = architecture;
-  if (!Array.isArray(cells) || cells.length === 0) {
+  if (!isList(cells) || cells.length === 0) {
     report.add('cells', 'an architecture needs at least one cell');
     return report.violations;
   }
@@ -71,7 +92,6 @@ export function validateArchitecture(architecture: Architecture, root = 'archite
 
 function checkName(name: unknown, path: string, report: Report): void {
   // Control characters would break terminals and text formats.
-  // eslint-disable-next-line no-control-regex
   if (typeof name !== 'string' || name.length === 0 || name.length > ARCHITECTURE_LIMITS.nameLength || /[\u0000-\u001f\u007f]/.test(name))
     report.add(path, `a name is 1 to ${ARCHITECTURE_LIMITS.nameLength} characters without control characters`);
 }
@@ -80,7 +100,7 @@ function checkName(name: unknown, path: string, report: Report): void {
 function checkCounts(cells: readonly Cell[], report: Report): boolean {
   let total = 0;
   cells.forEach((cell, index) => {
-    const count = Array.isArray(cell.edges) ? cell.edges.length : 0;
+    const count = isList(cell.edges) ? cell.edges.length : 0;
     total += count;
     if (count === 0) report.add(`cells[${index}].edges`, 'an empty cell: at least one edge is needed');
     if (count > ARCHITECTURE_LIMITS.edgesPerCell) report.add(`cells[${index}].edges`, `${count} edges, at most ${ARCHITECTURE_LIMITS.edgesPerCell} a cell`);
@@ -117,12 +137,28 @@ function checkCell(cell: Cell, cellIndex: number, report: Report): void {
   const entered = new Uint8Array(nodes);
   for (let index = 0; index < edges.length && !report.full; index++) {
     const edge = edges[index]!;
-    if (checkEndpoints(cell, edge, `cells[${cellIndex}].edges[${index}]`, report)) entered[edge.to] = 1;
-    checkOperation(edge, `cells[${cellIndex}].edges[${index}]`, report);
+    // Field paths are made only where something is wrong.
+    if (soundEndpoints(cell, edge) || checkEndpoints(cell, edge, `cells[${cellIndex}].edges[${index}]`, report)) entered[edge.to] = 1;
+    if (!plainOperation(edge)) checkOperation(edge, `cells[${cellIndex}].edges[${index}]`, report);
   }
   for (let node = inputs; node < nodes && !report.full; node++)
     if (entered[node] === 0) report.add(`cells[${cellIndex}].nodes`, `node ${node} is dangling: no edge enters it`);
   checkOutput(cell, cellIndex, report);
+}
+
+function soundEndpoints({ inputs, nodes }: Cell, { from, to }: Edge): boolean {
+  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from < to && to >= inputs && to < nodes;
+}
+
+function plainOperation(edge: SentEdge): boolean {
+  const { operation } = edge;
+  return (
+    edge.channels === undefined &&
+    edge.stride === undefined &&
+    operation?.kind === 'primitive' &&
+    operation.activation === undefined &&
+    isPrimitiveName(operation.name)
+  );
 }
 
 function checkEndpoints(cell: Cell, edge: Edge, path: string, report: Report): boolean {
@@ -149,24 +185,21 @@ function checkEndpoints(cell: Cell, edge: Edge, path: string, report: Report): b
   return true;
 }
 
-function checkOperation(edge: Edge, path: string, report: Report): void {
-  const { operation, channels, stride } = edge;
+function checkOperation({ operation, channels, stride }: SentEdge, path: string, report: Report): void {
   if (operation?.kind === 'primitive') {
     if (!isPrimitiveName(operation.name)) report.add(`${path}.operation.name`, `unknown operation ${JSON.stringify(String(operation.name).slice(0, 64))}`);
-    if (operation.activation !== undefined && !['relu', 'relu6', 'none'].includes(operation.activation))
-      report.add(`${path}.operation.activation`, 'relu, relu6 or none');
+    if (operation.activation !== undefined) checkActivation(operation.activation, `${path}.operation.activation`, report);
   } else if (operation?.kind === 'fixed') {
     checkName(operation.name, `${path}.operation.name`, report);
     if (isPrimitiveName(operation.name)) report.add(`${path}.operation.name`, `${operation.name} is a primitive, not a fixed operation`);
-    for (const field of ['params', 'macs'] as const)
-      if (!Number.isSafeInteger(operation[field]) || operation[field] < 0)
-        report.add(`${path}.operation.${field}`, `${String(operation[field])} is not a non-negative integer`);
+    checkRange(operation.params, 0, Number.MAX_SAFE_INTEGER, `${path}.operation.params`, report);
+    checkRange(operation.macs, 0, Number.MAX_SAFE_INTEGER, `${path}.operation.macs`, report);
   } else report.add(`${path}.operation.kind`, 'primitive or fixed');
   if (channels !== undefined) {
     checkRange(channels.in, 1, ARCHITECTURE_LIMITS.channels, `${path}.channels.in`, report);
     checkRange(channels.out, 1, ARCHITECTURE_LIMITS.channels, `${path}.channels.out`, report);
   }
-  if (stride !== undefined && (stride as number) !== 1 && (stride as number) !== 2) report.add(`${path}.stride`, `${String(stride)} is not 1 or 2`);
+  if (stride !== undefined && stride !== 1 && stride !== 2) report.add(`${path}.stride`, '1 or 2');
 }
 
 function checkRange(value: unknown, low: number, high: number, path: string, report: Report): void {
@@ -176,28 +209,31 @@ function checkRange(value: unknown, low: number, high: number, path: string, rep
 
 function checkOutput(cell: Cell, cellIndex: number, report: Report): void {
   const path = `cells[${cellIndex}].output`;
-  const { output } = cell;
-  if (output?.kind === 'last' || output?.kind === 'loose-ends') return; // the last node is never left by an edge, so loose ends are never empty
+  const output = cell.output as { readonly kind?: unknown; readonly nodes?: unknown } | undefined;
+  if (output?.kind === 'last' || output?.kind === 'loose-ends') return; // no edge leaves the last node, so there is always a loose end
   if (output?.kind !== 'concat') {
     report.add(`${path}.kind`, 'concat, loose-ends or last');
     return;
   }
-  if (!Array.isArray(output.nodes) || output.nodes.length === 0) {
+  if (!isList(output.nodes) || output.nodes.length === 0) {
     report.add(`${path}.nodes`, 'names no node');
     return;
   }
-  const seen = new Set<number>();
+  const seen = new Set<unknown>();
   output.nodes.forEach((node, index) => {
-    if (!Number.isInteger(node) || node < 0 || node >= cell.nodes)
-      report.add(`${path}.nodes[${index}]`, `${String(node)} is not a node: they are 0 to ${cell.nodes - 1}`);
+    if (!isIndex(node, cell.nodes)) report.add(`${path}.nodes[${index}]`, `${String(node)} is not a node: they are 0 to ${cell.nodes - 1}`);
     else if (node < cell.inputs) report.add(`${path}.nodes[${index}]`, `node ${node} is an input of the cell: only its own nodes make up the output`);
     else if (seen.has(node)) report.add(`${path}.nodes[${index}]`, `node ${node} is named twice`);
     seen.add(node);
   });
 }
 
+function isIndex(value: unknown, count: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count;
+}
+
 function checkSkeleton(cells: readonly Cell[], skeleton: Skeleton, report: Report): void {
-  switch (skeleton?.kind) {
+  switch ((skeleton as SentSkeleton | undefined)?.kind) {
     case 'repeated':
       checkFixedSkeleton(cells, ['normal', 'reduce'], 2, report);
       return;
@@ -205,7 +241,7 @@ function checkSkeleton(cells: readonly Cell[], skeleton: Skeleton, report: Repor
       checkFixedSkeleton(cells, ['cell'], 1, report);
       return;
     case 'explicit':
-      checkExplicit(cells, skeleton, report);
+      checkExplicit(cells, skeleton as ExplicitSkeleton, report);
       return;
     default:
       report.add('skeleton.kind', 'repeated, nasbench201 or explicit');
@@ -219,41 +255,48 @@ function checkFixedSkeleton(cells: readonly Cell[], names: readonly string[], in
   cells.forEach((cell, cellIndex) => {
     if (Number.isInteger(cell.inputs) && cell.inputs !== inputs)
       report.add(`cells[${cellIndex}].inputs`, `${cell.inputs} inputs, this skeleton gives ${inputs}`);
+    if (inputs === 1 && report.clean && outputNodes(cell).length !== 1)
+      report.add(`cells[${cellIndex}].output`, 'this skeleton keeps the channels of a cell: its output is one node');
     for (let index = 0; index < cell.edges.length && !report.full; index++) {
       const edge = cell.edges[index]!;
       if (edge.channels !== undefined) report.add(`cells[${cellIndex}].edges[${index}].channels`, 'this skeleton decides the channels');
       if (edge.stride !== undefined) report.add(`cells[${cellIndex}].edges[${index}].stride`, 'this skeleton decides the stride');
       const strided = cell.name === 'reduce' && edge.from < cell.inputs;
       if (!strided) checkEvenPool(edge, cellIndex, index, report);
-      if (edge.operation?.kind === 'fixed' && edge.operation.name === 'zero_pad_shortcut' && !strided)
+      if (!strided && isZeroPad(edge))
         report.add(`cells[${cellIndex}].edges[${index}].operation`, 'zero_pad_shortcut stands where the size shrinks or channels grow');
     }
   });
 }
 
-function checkEvenPool(edge: Edge, cellIndex: number, index: number, report: Report): void {
-  if (edge.operation?.kind === 'primitive' && isEvenPool(edge.operation.name))
-    report.add(`cells[${cellIndex}].edges[${index}].operation`, `${edge.operation.name} at stride 1 would shrink the image: it is allowed at stride 2 only`);
+function isZeroPad({ operation }: SentEdge): boolean {
+  return operation?.kind === 'fixed' && operation.name === 'zero_pad_shortcut';
+}
+
+function checkEvenPool(edge: SentEdge, cellIndex: number, index: number, report: Report): void {
+  const name = edge.operation?.name;
+  if (edge.operation?.kind === 'primitive' && isPrimitiveName(name) && isEvenPool(name))
+    report.add(`cells[${cellIndex}].edges[${index}].operation`, `${name} at stride 1 would shrink the image: it is allowed at stride 2 only`);
 }
 
 function checkExplicit(cells: readonly Cell[], skeleton: ExplicitSkeleton, report: Report): void {
-  const { stem, head, placements } = skeleton;
+  const { stem, head, placements, imageSize, classes } = skeleton as SentSkeleton;
   checkRange(stem?.channels, 1, ARCHITECTURE_LIMITS.channels, 'skeleton.stem.channels', report);
-  if (![1, 3, 7].includes(stem?.kernel)) report.add('skeleton.stem.kernel', '1, 3 or 7');
-  if (![1, 2].includes(stem?.stride)) report.add('skeleton.stem.stride', '1 or 2');
+  if (stem?.kernel !== 1 && stem?.kernel !== 3 && stem?.kernel !== 7) report.add('skeleton.stem.kernel', '1, 3 or 7');
+  if (stem?.stride !== 1 && stem?.stride !== 2) report.add('skeleton.stem.stride', '1 or 2');
   checkActivation(stem?.activation, 'skeleton.stem.activation', report);
   checkActivation(head?.activation, 'skeleton.head.activation', report);
   if (head?.conv !== undefined) {
     checkRange(head.conv.channels, 1, ARCHITECTURE_LIMITS.channels, 'skeleton.head.conv.channels', report);
     checkActivation(head.conv.activation, 'skeleton.head.conv.activation', report);
   }
-  checkRange(skeleton.imageSize, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize', report);
-  checkRange(skeleton.classes, 1, ARCHITECTURE_LIMITS.classes, 'skeleton.classes', report);
-  if (!Array.isArray(placements) || placements.length === 0 || placements.length > ARCHITECTURE_LIMITS.placements) {
+  checkRange(imageSize, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize', report);
+  checkRange(classes, 1, ARCHITECTURE_LIMITS.classes, 'skeleton.classes', report);
+  if (!isList(placements) || placements.length === 0 || placements.length > ARCHITECTURE_LIMITS.placements) {
     report.add('skeleton.placements', `1 to ${ARCHITECTURE_LIMITS.placements} placements`);
     return;
   }
-  checkReads(cells, skeleton, report);
+  checkReads(cells, placements as readonly SentPlacement[], report);
   cells.forEach((cell, cellIndex) => {
     for (let index = 0; index < cell.edges.length && !report.full; index++) {
       const edge = cell.edges[index]!;
@@ -263,28 +306,36 @@ function checkExplicit(cells: readonly Cell[], skeleton: ExplicitSkeleton, repor
   if (report.clean) explicitShapes(cells, skeleton, deduplicated(report), report.root);
 }
 
+interface SentPlacement {
+  readonly cell?: unknown;
+  readonly reads?: unknown;
+}
+
 function checkActivation(value: unknown, path: string, report: Report): void {
   if (value !== 'relu' && value !== 'relu6' && value !== 'none') report.add(path, 'relu, relu6 or none');
 }
 
 /** Reads point backwards, every placement but the last is read, and every cell is placed. */
-function checkReads(cells: readonly Cell[], skeleton: ExplicitSkeleton, report: Report): void {
-  const inputsOf = new Map(cells.map((cell) => [cell.name, cell.inputs]));
-  const placedCells = new Set<string>();
-  const read = new Uint8Array(skeleton.placements.length);
-  skeleton.placements.forEach((placement, index) => {
-    const inputs = inputsOf.get(placement.cell);
-    placedCells.add(placement.cell);
-    if (inputs === undefined) report.add(`skeleton.placements[${index}].cell`, 'names no cell of this architecture');
-    else if (!Array.isArray(placement.reads) || placement.reads.length !== inputs)
-      report.add(`skeleton.placements[${index}].reads`, `one entry a cell input: ${inputs} needed`);
-    if (!Array.isArray(placement.reads)) return;
-    placement.reads.forEach((value, position) => {
-      if (!Number.isInteger(value) || value < -1 || value >= index)
-        report.add(`skeleton.placements[${index}].reads[${position}]`, `${String(value)} is neither the stem (-1) nor an earlier placement`);
-      else if (value >= 0) read[value] = 1;
+function checkReads(cells: readonly Cell[], placements: readonly SentPlacement[], report: Report): void {
+  const byName = new Map<unknown, Cell>(cells.map((cell) => [cell.name, cell]));
+  const placedCells = new Set<unknown>();
+  const read = new Uint8Array(placements.length);
+  let edges = 0;
+  placements.forEach(({ cell: name, reads }, index) => {
+    const cell = byName.get(name);
+    placedCells.add(name);
+    edges += cell?.edges.length ?? 0;
+    if (cell === undefined) report.add(`skeleton.placements[${index}].cell`, 'names no cell of this architecture');
+    if (!isList(reads) || (cell !== undefined && reads.length !== cell.inputs))
+      report.add(`skeleton.placements[${index}].reads`, `one entry a cell input${cell === undefined ? '' : `: ${cell.inputs} needed`}`);
+    if (!isList(reads)) return;
+    reads.forEach((value, position) => {
+      if (value === -1) return;
+      if (isIndex(value, index)) read[value] = 1;
+      else report.add(`skeleton.placements[${index}].reads[${position}]`, `${String(value)} is neither the stem (-1) nor an earlier placement`);
     });
   });
+  if (edges > ARCHITECTURE_LIMITS.placedEdges) report.add('skeleton.placements', `${edges} placed edges, at most ${ARCHITECTURE_LIMITS.placedEdges}`);
   for (let index = 0; index < read.length - 1; index++)
     if (read[index] === 0) report.add(`skeleton.placements[${index}]`, 'dangling: no later placement reads it');
   cells.forEach((cell, index) => {
