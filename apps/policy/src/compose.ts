@@ -1,42 +1,72 @@
 import { policy as policyWire, transform as transformWire } from '@nat/contracts';
 import { bindService, type BoundService, type Logger, type PlatformClients } from '@nat/service';
-import { migrate, type AnyDatabase, type BlobStore, type Database } from '@nat/storage';
+import { migrate, type AnyDatabase, type BlobStore, type Database, type Stream } from '@nat/storage';
 import { architectureFromSpec, type ArchitectureLookup } from '@nat/wire';
 import { loadBundledPolicies } from './policies/bundled.ts';
 import { policyMigrations } from './policies/migrations.ts';
 import { createPolicyHandlers } from './policies/policy-handlers.ts';
 import { PolicyLibrary } from './policies/policy-library.ts';
-import type { PolicyTables } from './policies/tables.ts';
+import { composeSearches } from './searches/compose-searches.ts';
+import type { StartLearner } from './searches/learner/learner-process.ts';
+import { searchMigrations } from './searches/migrations.ts';
+import type { RunnerConfig } from './searches/runner/config.ts';
+import type { SearchTables } from './searches/tables.ts';
 import { createTransformHandlers } from './transforms/transform-handlers.ts';
 
 export interface PolicyOptions {
   /** Stays open when the service closes. */
   readonly database: AnyDatabase;
+  /** Where the outcomes of evaluations come from; opened with `PLATFORM_TOPICS`. */
+  readonly stream: Stream;
   readonly blobs: BlobStore;
   readonly logger: Logger;
   /** The services this one calls; they may start later. */
   readonly clients: Pick<PlatformClients, 'architectures' | 'evaluations' | 'metrics'>;
+  /** Where data sets lie; absent: searches that need one are refused. */
+  readonly dataDirectory: string | undefined;
+  /** This process among those of the same database. @default the one process of an embedded database, else a new name */
+  readonly owner?: string;
+  readonly runner?: Partial<RunnerConfig>;
+  /** Stands between the runner and the processes that learn. @default nothing does */
+  readonly wrapLearner?: (start: StartLearner) => StartLearner;
 }
 
 export interface PolicyApp {
   /** TransformService, PolicyService, SearchService and Operations, for a server. */
   readonly services: readonly BoundService[];
-  /** Stops searches at a step's end; they go on wherever the database is opened next. */
+  /** Stops searches where they stand; they go on wherever the database is opened next. */
   readonly close: () => Promise<void>;
 }
 
-/** The policy service on a database: migrates its tables and gives its services. */
-export async function composePolicy({ database, blobs, clients }: PolicyOptions): Promise<PolicyApp> {
-  await migrate(database, 'policy', policyMigrations);
-  const tables: Database<PolicyTables> = database.as<PolicyTables>();
+/** The policy service on a database: migrates its tables, takes up its searches, and gives its services. */
+export async function composePolicy(options: PolicyOptions): Promise<PolicyApp> {
+  const { database, stream, blobs, logger, clients, dataDirectory, owner, runner, wrapLearner } = options;
+  await migrate(database, 'policy', [...policyMigrations, ...searchMigrations]);
+  const tables: Database<SearchTables> = database.as<SearchTables>();
   const bundled = await loadBundledPolicies();
-  const library = new PolicyLibrary({ database: tables, blobs, bundled });
+  const library = new PolicyLibrary({ database: database.as(), blobs, bundled });
+  const lookup = registryLookup(clients);
+  const searches = await composeSearches({
+    database: tables,
+    stream,
+    blobs,
+    logger,
+    clients,
+    library,
+    bundled,
+    lookup,
+    dataDirectory,
+    ...(owner === undefined ? {} : { owner }),
+    ...(runner === undefined ? {} : { config: runner }),
+    ...(wrapLearner === undefined ? {} : { wrapLearner }),
+  });
   return {
     services: [
-      bindService(transformWire.TransformServiceDefinition, createTransformHandlers({ library, lookup: registryLookup(clients) })),
-      bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database: tables, blobs, bundled })),
+      bindService(transformWire.TransformServiceDefinition, createTransformHandlers({ library, lookup })),
+      bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database: database.as(), blobs, bundled })),
+      ...searches.services,
     ],
-    close: () => Promise.resolve(),
+    close: searches.close,
   };
 }
 

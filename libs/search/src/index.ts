@@ -23,6 +23,7 @@ export {
   type RoundPair,
   type RoundPairs,
 } from './round.ts';
+export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';
 export { derivedSeed, initializationStream } from './seeds.ts';
 export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './spaces/nasbench201-space.ts';
 export { officialCellsSpace, type OfficialSpaceName } from './spaces/official-spaces.ts';

@@ -1,0 +1,116 @@
+import type { Migration } from '@nat/storage';
+import { sql } from 'kysely';
+
+/** Searches and operations, in the PostgreSQL schema `policy`; they run after the migrations of policies. */
+export const searchMigrations: readonly Migration[] = [
+  {
+    id: '0002-searches',
+    up: async (tx) => {
+      await sql`
+        CREATE TABLE policy.search (
+          ordinal bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          namespace text NOT NULL,
+          search_id text NOT NULL,
+          spec jsonb NOT NULL,
+          state text NOT NULL DEFAULT 'RUNNING' CHECK (state IN ('RUNNING', 'PAUSED', 'SUCCEEDED', 'FAILED', 'CANCELLED')),
+          step integer NOT NULL DEFAULT 0,
+          pairs bigint NOT NULL DEFAULT 0,
+          failed_pairs bigint NOT NULL DEFAULT 0,
+          learner_state text NOT NULL DEFAULT '',
+          weights text NOT NULL DEFAULT '',
+          policy_sha256 text NOT NULL DEFAULT '',
+          error_message text NOT NULL DEFAULT '',
+          forked_from text NOT NULL DEFAULT '',
+          owner text,
+          lease_expires_at timestamptz,
+          owner_epoch bigint NOT NULL DEFAULT 0,
+          metrics_step integer NOT NULL DEFAULT 0,
+          revision bigint NOT NULL DEFAULT 1,
+          create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+          update_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+          end_time timestamptz,
+          UNIQUE (namespace, search_id)
+        )`.execute(tx);
+      await sql`CREATE INDEX search_running ON policy.search (ordinal) WHERE state = 'RUNNING'`.execute(tx);
+      await sql`
+        CREATE TABLE policy.operation (
+          ordinal bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          namespace text NOT NULL,
+          operation_id text NOT NULL,
+          request bytea NOT NULL,
+          policy_version text NOT NULL,
+          candidates integer NOT NULL DEFAULT 0,
+          evaluated integer NOT NULL DEFAULT 0,
+          done boolean NOT NULL DEFAULT false,
+          error bytea,
+          response bytea,
+          owner text,
+          lease_expires_at timestamptz,
+          owner_epoch bigint NOT NULL DEFAULT 0,
+          create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+          UNIQUE (namespace, operation_id)
+        )`.execute(tx);
+      await sql`CREATE INDEX operation_open ON policy.operation (ordinal) WHERE NOT done`.execute(tx);
+      await sql`
+        CREATE TABLE policy.round (
+          ordinal bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          search bigint REFERENCES policy.search (ordinal),
+          step integer,
+          operation bigint UNIQUE REFERENCES policy.operation (ordinal) ON DELETE CASCADE,
+          UNIQUE (search, step),
+          CHECK ((search IS NULL) = (step IS NULL) AND (search IS NULL) <> (operation IS NULL))
+        )`.execute(tx);
+      await sql`
+        CREATE TABLE policy.trial (
+          round bigint NOT NULL REFERENCES policy.round (ordinal) ON DELETE CASCADE,
+          index integer NOT NULL,
+          source text NOT NULL,
+          actions bytea NOT NULL,
+          result text NOT NULL,
+          greedy_result text,
+          greedy_pair integer,
+          log_prob float8 NOT NULL,
+          PRIMARY KEY (round, index)
+        )`.execute(tx);
+      await sql`
+        CREATE TABLE policy.evaluation (
+          name text PRIMARY KEY,
+          round bigint NOT NULL REFERENCES policy.round (ordinal) ON DELETE CASCADE,
+          position integer NOT NULL,
+          kind text NOT NULL CHECK (kind IN ('weights', 'pairs')),
+          first_pair integer NOT NULL,
+          pairs integer NOT NULL,
+          state text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'SUCCEEDED', 'FAILED')),
+          failure text NOT NULL DEFAULT '',
+          weights text NOT NULL DEFAULT '',
+          create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+          UNIQUE (round, position)
+        )`.execute(tx);
+      await sql`
+        CREATE TABLE policy.outcome (
+          round bigint NOT NULL REFERENCES policy.round (ordinal) ON DELETE CASCADE,
+          pair integer NOT NULL,
+          source_value float8 NOT NULL,
+          result_value float8 NOT NULL,
+          failure text,
+          PRIMARY KEY (round, pair)
+        )`.execute(tx);
+      await sql`
+        CREATE TABLE policy.step (
+          search bigint NOT NULL REFERENCES policy.search (ordinal),
+          step integer NOT NULL,
+          pairs integer NOT NULL,
+          failed_pairs integer NOT NULL,
+          mean_reward float8 NOT NULL,
+          mean_greedy_reward float8 NOT NULL,
+          baseline float8 NOT NULL,
+          entropy float8 NOT NULL,
+          loss float8 NOT NULL,
+          gradient_norm float8 NOT NULL,
+          source_accuracy float8,
+          create_time timestamptz NOT NULL DEFAULT clock_timestamp(),
+          PRIMARY KEY (search, step)
+        )`.execute(tx);
+    },
+  },
+];

@@ -1,0 +1,185 @@
+/** What the owner of an operation does: draws candidates, has them evaluated on held-out validation data, and takes the best. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { formatArchitecture } from '@nat/architecture';
+import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
+import { DomainError, isDomainError, toDomainError } from '@nat/errors';
+import { derivedSeed, type PairOutcome } from '@nat/search';
+import type { Logger, PlatformClients } from '@nat/service';
+import type { Database } from '@nat/storage';
+import { architectureFromSource, placementFromWire } from '@nat/wire';
+import type { PolicyLibrary } from '../../policies/policy-library.ts';
+import { transformedToWire } from '../../transforms/transform-wire.ts';
+import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
+import type { Bell } from '../bell.ts';
+import { CHILD_RECIPE, subjectOf, type PlannedEvaluation } from '../evaluation-requests.ts';
+import { evaluationNames } from '../names.ts';
+import { insertEvaluations, readOutcomes } from '../round-store.ts';
+import type { RunnerConfig } from '../runner/config.ts';
+import { evaluateRound } from '../runner/evaluate-round.ts';
+import type { Ownership } from '../runner/ownership.ts';
+import type { Tx } from '../search-store.ts';
+import type { SearchTables } from '../tables.ts';
+import { endOperation, OPERATION_CHANNEL, type OperationRow } from './operation-store.ts';
+
+export interface DeriveContext {
+  readonly database: Database<SearchTables>;
+  readonly library: PolicyLibrary;
+  readonly evaluations: PlatformClients['evaluations'];
+  readonly outcomes: Bell;
+  readonly config: RunnerConfig;
+  readonly logger: Logger;
+}
+
+const MAX_MESSAGE = 4_000;
+
+/** Does an owned operation until it has ended or is another's. */
+export async function workOnOperation(context: DeriveContext, ownership: Ownership, signal: AbortSignal): Promise<void> {
+  const { database, config, logger } = context;
+  const row = await database.kysely.selectFrom('policy.operation').selectAll().where('ordinal', '=', ownership.ordinal).executeTakeFirstOrThrow();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await derive(context, row, ownership.epoch, signal);
+      return;
+    } catch (error) {
+      if (signal.aborted || (isDomainError(error) && error.reason === 'OPERATION_NOT_OWNED')) return;
+      const { kind, message } = isDomainError(error) ? error : toDomainError(error);
+      const passing = kind === 'UNAVAILABLE' || kind === 'ABORTED' || kind === 'DEADLINE_EXCEEDED';
+      if (!passing || tries >= config.maxTries) {
+        logger.error({ err: error, operation: row.operation_id }, 'operation failed');
+        await database.transaction(async (tx) => {
+          await requireOperation(tx, row, ownership.epoch);
+          await endOperation(tx, row.ordinal, { error: { kind, message: message.slice(0, MAX_MESSAGE) } });
+        });
+        database.signal(OPERATION_CHANNEL);
+        return;
+      }
+      await pause(config.retryMs * 2 ** (tries - 1), undefined, { signal, ref: false });
+    }
+  }
+}
+
+async function derive(context: DeriveContext, row: OperationRow, epoch: number, signal: AbortSignal): Promise<void> {
+  const { database, library, config, logger } = context;
+  const request = wire.DeriveArchitectureRequest.decode(row.request);
+  const transformed = await drawCandidates(library, row, request);
+  const candidates = transformed.draws.map(({ result }) => formatArchitecture(result).text);
+  // Pair 0 is the source alone, pair i the candidate i - 1 alone: a child is trained once, whoever it is compared with.
+  const texts = [formatArchitecture(transformed.source.architecture).text, ...candidates];
+  const planned = planDerive(row, request, texts.length);
+  const round = await commitCandidates(context, row, epoch, planned, candidates.length);
+  const evaluator = request.evaluator === 'tabular' ? 'tabular' : 'from-scratch';
+  const evaluations = await evaluateRound(
+    { database, evaluations: context.evaluations, outcomes: context.outcomes, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
+    {
+      parent: request.parent,
+      round,
+      kind: 'pairs',
+      specOf: (one) => deriveSpec(one, row, request, texts),
+      deadlineMs: config.deadlineMs[evaluator],
+      signal,
+    },
+  );
+  const outcomes = await readOutcomes(database.kysely, round, texts.length, evaluations);
+  const response = selectBest(row, transformed, outcomes);
+  await database.transaction(async (tx) => {
+    await requireOperation(tx, row, epoch);
+    await endOperation(tx, row.ordinal, { response });
+  });
+  database.signal(OPERATION_CHANNEL);
+}
+
+/** A pure function of the request and the policy version: whoever draws again gets the same candidates. */
+async function drawCandidates(library: PolicyLibrary, row: OperationRow, request: wire.DeriveArchitectureRequest): Promise<Transformed> {
+  const architecture = await architectureFromSource(request.source, 'source');
+  const { policy, scheme } = await library.resolve(row.namespace, row.policy_version, undefined);
+  const { budget } = request;
+  return transformArchitecture(policy, architecture, {
+    scheme,
+    mode: 'cost-masked',
+    placement: placementFromWire(request.placement),
+    budget:
+      budget === undefined
+        ? undefined
+        : {
+            ...(budget.maxParams === undefined ? {} : { maxParams: budget.maxParams }),
+            ...(budget.maxMacs === undefined ? {} : { maxMacs: budget.maxMacs }),
+          },
+    samples: request.samples,
+    greedy: false,
+    seed: request.seed,
+  });
+}
+
+function planDerive(row: OperationRow, { evaluator }: wire.DeriveArchitectureRequest, pairs: number): readonly PlannedEvaluation[] {
+  const name = (suffix: number): string =>
+    evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
+  if (evaluator === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
+  return Array.from({ length: pairs }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
+}
+
+async function commitCandidates(
+  { database }: DeriveContext,
+  row: OperationRow,
+  epoch: number,
+  planned: readonly PlannedEvaluation[],
+  candidates: number,
+): Promise<number> {
+  return database.transaction(async (tx) => {
+    await requireOperation(tx, row, epoch);
+    const known = await tx.selectFrom('policy.round').select('ordinal').where('operation', '=', row.ordinal).executeTakeFirst();
+    if (known !== undefined) return known.ordinal;
+    const { ordinal } = await tx.insertInto('policy.round').values({ operation: row.ordinal }).returning('ordinal').executeTakeFirstOrThrow();
+    await insertEvaluations(tx, ordinal, planned);
+    await tx.updateTable('policy.operation').set({ candidates }).where('ordinal', '=', row.ordinal).execute();
+    return ordinal;
+  });
+}
+
+function deriveSpec(
+  { firstPair, pairs: count }: PlannedEvaluation,
+  row: OperationRow,
+  request: wire.DeriveArchitectureRequest,
+  texts: readonly string[],
+): evaluationWire.EvaluationSpec {
+  const pairs = texts.slice(firstPair, firstPair + count).map((text, i) => ({
+    id: `${row.namespace}/operations/${row.operation_id}/${firstPair + i}`,
+    source: subjectOf(text),
+    result: undefined,
+  }));
+  if (request.evaluator === 'tabular') {
+    return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column: request.reward, pairs } } });
+  }
+  const recipe = evaluationWire.TrainingRecipe.create({ ...CHILD_RECIPE, epochs: request.childEpochs, seed: derivedSeed(request.seed, 'child'), threads: 1 });
+  return evaluationWire.EvaluationSpec.create({
+    kind: { $case: 'fromScratch', value: { dataset: request.dataset, placement: request.placement, recipe, pairs, reportTest: false } },
+  });
+}
+
+/**
+ * The candidate with the highest value, of equals the most probable. Every candidate costs no more than the source: the masks saw to that.
+ * @throws DomainError FAILED_PRECONDITION NOTHING_EVALUATED
+ */
+function selectBest(row: OperationRow, { source, draws }: Transformed, outcomes: readonly PairOutcome[]): wire.DeriveResult {
+  const [ofSource, ...ofCandidates] = outcomes;
+  if (ofSource === undefined || 'failure' in ofSource) {
+    throw new DomainError('FAILED_PRECONDITION', `the source could not be evaluated: ${ofSource?.failure ?? 'no outcome'}`, { reason: 'NOTHING_EVALUATED' });
+  }
+  let best: { readonly index: number; readonly value: number } | undefined;
+  for (const [index, outcome] of ofCandidates.entries()) {
+    if ('failure' in outcome) continue;
+    if (best === undefined || outcome.sourceValue > best.value) best = { index, value: outcome.sourceValue };
+  }
+  const draw = best === undefined ? undefined : draws[best.index];
+  if (best === undefined || draw === undefined) {
+    throw new DomainError('FAILED_PRECONDITION', 'no candidate could be evaluated', { reason: 'NOTHING_EVALUATED' });
+  }
+  const { source: wireSource, results } = transformedToWire({ source, draws: [draw] }, row.policy_version);
+  return { source: wireSource, result: results[0], sourceValue: ofSource.sourceValue, resultValue: best.value };
+}
+
+/** @throws DomainError ABORTED OPERATION_NOT_OWNED */
+async function requireOperation(tx: Tx, { ordinal, operation_id: id }: OperationRow, epoch: number): Promise<void> {
+  const found = await tx.selectFrom('policy.operation').select(['done', 'owner_epoch']).where('ordinal', '=', ordinal).forUpdate().executeTakeFirst();
+  if (found?.done === false && found.owner_epoch === epoch) return;
+  throw new DomainError('ABORTED', `operation ${id} has ended or is another's`, { reason: 'OPERATION_NOT_OWNED' });
+}

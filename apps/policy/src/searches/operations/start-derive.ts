@@ -1,0 +1,82 @@
+import { longrunning, search as wire } from '@nat/contracts';
+import { DomainError, type FieldViolation } from '@nat/errors';
+import { namespaceNames, requestOnce } from '@nat/service';
+import type { Database } from '@nat/storage';
+import { architectureFromSource, architectureToSpec, type ArchitectureLookup } from '@nat/wire';
+import { requestStore } from '../../policies/policy-handlers.ts';
+import type { PolicyLibrary } from '../../policies/policy-library.ts';
+import type { SearchTables } from '../tables.ts';
+import { OPERATION_CHANNEL, operationToWire } from './operation-store.ts';
+
+export interface StartDeriveOptions {
+  readonly database: Database<SearchTables>;
+  readonly library: PolicyLibrary;
+  readonly lookup: ArchitectureLookup;
+  /** Throws when the table lacks the column, or is not there. */
+  readonly requireColumn: (column: string) => void;
+  readonly newId: () => string;
+}
+
+/** Accepts a request to derive an architecture; whoever owns the operation does the work. */
+export type StartDerive = (request: wire.DeriveArchitectureRequest) => Promise<longrunning.Operation>;
+
+const DEFAULT_SAMPLES = 10;
+const DEFAULT_REWARD = 'c10_valid_200';
+const DEFAULT_DATASET = 'mnist';
+
+export function createStartDerive({ database, library, lookup, requireColumn, newId }: StartDeriveOptions): StartDerive {
+  return async (request) => {
+    const { parent, requestId } = request;
+    const { namespace } = namespaceNames.parse(parent, 'parent');
+    const architecture = await architectureFromSource(request.source, 'source', lookup);
+    const violations: FieldViolation[] = [];
+    const tabular = request.evaluator === 'tabular';
+    if (tabular && architecture.skeleton.kind !== 'nasbench201') violations.push({ field: 'evaluator', description: 'tabular needs a cell of NAS-Bench-201' });
+    if (!tabular && !['', 'mnist', 'cifar10'].includes(request.dataset)) violations.push({ field: 'dataset', description: 'is none of mnist, cifar10' });
+    if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_DERIVE');
+    const reward = request.reward === '' ? DEFAULT_REWARD : request.reward;
+    if (tabular) requireColumn(reward);
+    const { versionName } = await library.resolve(namespace, request.policy, undefined);
+    // Names may mean something else later: the operation keeps what they mean now.
+    const resolved = wire.DeriveArchitectureRequest.create({
+      ...request,
+      source: { source: { $case: 'spec', value: architectureToSpec(architecture) }, displayName: architecture.name ?? '' },
+      policy: versionName,
+      samples: request.samples === 0 ? DEFAULT_SAMPLES : request.samples,
+      reward: tabular ? reward : '',
+      dataset: tabular ? '' : request.dataset === '' ? DEFAULT_DATASET : request.dataset,
+      childEpochs: tabular ? 0 : Math.max(1, request.childEpochs),
+    });
+    const operation = await database.transaction((tx) =>
+      requestOnce(
+        {
+          requestId,
+          scope: `DeriveArchitecture:${parent}`,
+          request,
+          requestType: wire.DeriveArchitectureRequest,
+          responseType: longrunning.Operation,
+          store: requestStore(tx),
+        },
+        async () => {
+          const row = await tx
+            .insertInto('policy.operation')
+            .values({
+              namespace,
+              operation_id: newId(),
+              request: wire.DeriveArchitectureRequest.encode(resolved).finish(),
+              policy_version: versionName,
+              error: null,
+              response: null,
+              owner: null,
+              lease_expires_at: null,
+            })
+            .returningAll()
+            .executeTakeFirstOrThrow();
+          return operationToWire(tx, row);
+        },
+      ),
+    );
+    database.signal(OPERATION_CHANNEL);
+    return operation;
+  };
+}

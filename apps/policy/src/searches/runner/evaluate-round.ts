@@ -1,0 +1,130 @@
+/** Gets the evaluations of a round done: asks for them, waits for what comes in, and asks after what does not. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { evaluation as wire } from '@nat/contracts';
+import { isDomainError, type DomainErrorKind } from '@nat/errors';
+import type { Logger, PlatformClients } from '@nat/service';
+import { inTransaction, type Database } from '@nat/storage';
+import type { Bell } from '../bell.ts';
+import { giveUp, receiveOutcomes } from '../inbox.ts';
+import { readEvaluations, type StoredEvaluation } from '../round-store.ts';
+import type { SearchTables } from '../tables.ts';
+
+export interface EvaluateContext {
+  readonly database: Database<SearchTables>;
+  readonly evaluations: PlatformClients['evaluations'];
+  /** Rings when outcomes came in. */
+  readonly outcomes: Bell;
+  readonly logger: Logger;
+  readonly sweepMs: number;
+  readonly retryMs: number;
+}
+
+export interface EvaluateOptions {
+  /** namespaces/* */
+  readonly parent: string;
+  readonly round: number;
+  /** Which of the round's evaluations. */
+  readonly kind: 'weights' | 'pairs';
+  readonly specOf: (evaluation: StoredEvaluation) => wire.EvaluationSpec;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes of one request; servers take 4 MiB by default. */
+const MAX_REQUEST_BYTES = 3_000_000;
+const MAX_ENTRIES = 1_024;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** What another try may mend. */
+const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED']);
+
+/**
+ * Returns the evaluations once none is pending. Asking again is harmless: their ids are those of the round, so a process that takes a round over
+ * begins by asking for all that has not ended.
+ *
+ * @throws DomainError what the evaluator refuses for good; the signal's reason when it aborts
+ */
+export async function evaluateRound(context: EvaluateContext, options: EvaluateOptions): Promise<readonly StoredEvaluation[]> {
+  const { database, outcomes, logger, sweepMs } = context;
+  const { round, kind, deadlineMs, signal } = options;
+  const read = async (): Promise<readonly StoredEvaluation[]> => (await readEvaluations(database.kysely, round)).filter((one) => one.kind === kind);
+  let asked = false;
+  let lastLook = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    outcomes.reset(); // before the look: what commits after it rings again
+    const all = await read();
+    const pending = all.filter(({ state }) => state === 'PENDING');
+    if (pending.length === 0) return all;
+    if (!asked) {
+      await submit(context, options, pending);
+      asked = true;
+      lastLook = performance.now();
+      continue;
+    }
+    if (performance.now() - lastLook >= sweepMs) {
+      await sweep(context, options, pending);
+      lastLook = performance.now();
+      const overdue = pending.filter(({ ageMs }) => ageMs > deadlineMs);
+      if (overdue.length > 0) {
+        logger.warn({ round, overdue: overdue.map(({ name }) => name) }, 'evaluations did not end in time and are given up');
+        await giveUp(database, overdue.map(({ name }) => name), 'OVERDUE'); // prettier-ignore
+        for (const { name } of overdue) await patiently(context, signal, () => context.evaluations.cancelEvaluation({ name, reason: 'OVERDUE' }, { signal }));
+      }
+      continue;
+    }
+    await outcomes.wait(sweepMs, signal);
+  }
+}
+
+async function submit(context: EvaluateContext, { parent, specOf, signal }: EvaluateOptions, pending: readonly StoredEvaluation[]): Promise<void> {
+  let entries: { evaluationId: string; spec: wire.EvaluationSpec }[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    if (entries.length === 0) return;
+    const request = { parent, evaluations: entries };
+    entries = [];
+    bytes = 0;
+    // Idempotent by the ids of the evaluations, so it may be repeated.
+    await patiently(context, signal, () => context.evaluations.submitEvaluations(request, { signal, retry: true }));
+  };
+  for (const planned of pending) {
+    const spec = specOf(planned);
+    const size = wire.EvaluationSpec.encode(spec).finish().length;
+    if (bytes + size > MAX_REQUEST_BYTES || entries.length === MAX_ENTRIES) await flush();
+    entries.push({ evaluationId: planned.name.slice(planned.name.lastIndexOf('/') + 1), spec });
+    bytes += size;
+  }
+  await flush();
+}
+
+/** Takes in what ended without our hearing of it, and asks again for what the evaluator does not know. */
+async function sweep(context: EvaluateContext, options: EvaluateOptions, pending: readonly StoredEvaluation[]): Promise<void> {
+  const { parent, signal } = options;
+  const known = new Set<string>();
+  for (let start = 0; start < pending.length; start += MAX_ENTRIES) {
+    const names = pending.slice(start, start + MAX_ENTRIES).map(({ name }) => name);
+    const { evaluations } = await patiently(context, signal, () => context.evaluations.batchGetEvaluations({ parent, names }, { signal }));
+    for (const { name } of evaluations) known.add(name);
+    const received = await receiveOutcomes(context.database, evaluations);
+    if (received > 0) context.logger.info({ received }, 'outcomes were found by asking');
+  }
+  const lost = pending.filter(({ name }) => !known.has(name));
+  if (lost.length > 0) await submit(context, options, lost);
+}
+
+/** Repeats a call until it is answered, however long the other service is away. */
+async function patiently<T>({ logger, retryMs }: EvaluateContext, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  if (inTransaction()) throw new Error('the evaluator must not be called inside a transaction');
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDomainError(error) || !TRANSIENT.has(error.kind)) throw error;
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, retryMs * 2 ** attempt);
+      logger.warn({ err: error, pauseMs }, 'the evaluator does not answer');
+      await pause(pauseMs, undefined, { signal, ref: false });
+    }
+  }
+}

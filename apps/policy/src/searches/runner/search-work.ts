@@ -1,0 +1,49 @@
+/** What the owner of a search does: runs it, tries again after errors that may pass, and ends it after those that do not. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/errors';
+import { changeState, SEARCH_CHANNEL, type SearchRow } from '../search-store.ts';
+import type { Ownership } from './ownership.ts';
+import { requireOwnership, runSearch, type RunContext } from './run-search.ts';
+
+/** What another try may mend. */
+const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED', 'INTERNAL']);
+const LONGEST_PAUSE_MS = 60_000;
+const MAX_MESSAGE = 4_000;
+
+/** Runs an owned search until it has ended, was paused or cancelled, is another's, or the signal aborts. */
+export async function workOnSearch(context: RunContext, ownership: Ownership, signal: AbortSignal): Promise<void> {
+  const { config, database } = context;
+  const read = (): Promise<SearchRow> =>
+    database.kysely.selectFrom('policy.search').selectAll().where('ordinal', '=', ownership.ordinal).executeTakeFirstOrThrow();
+  let row = await read();
+  const logger = context.logger.child({ search: row.search_id });
+  for (let tries = 1; ; tries += 1) {
+    const before = row.step;
+    try {
+      await runSearch({ ...context, logger }, { row, epoch: ownership.epoch }, signal);
+      logger.info('search succeeded');
+      return;
+    } catch (error) {
+      if (signal.aborted || (isDomainError(error) && error.reason === 'SEARCH_NOT_OWNED')) return;
+      row = await read();
+      if (row.step > before) tries = 1;
+      const { kind, message } = isDomainError(error) ? error : toDomainError(error);
+      if (!TRANSIENT.has(kind) || tries >= config.maxTries) {
+        logger.error({ err: error }, 'search failed');
+        await fail(context, row, ownership.epoch, message);
+        return;
+      }
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, config.retryMs * 2 ** (tries - 1));
+      logger.warn({ err: error, tries, pauseMs }, 'the search is tried again');
+      await pause(pauseMs, undefined, { signal, ref: false });
+    }
+  }
+}
+
+async function fail({ database }: RunContext, row: SearchRow, epoch: number, message: string): Promise<void> {
+  await database.transaction(async (tx) => {
+    await requireOwnership(tx, { row, epoch }, row.step);
+    await changeState(tx, row.ordinal, { state: 'FAILED', errorMessage: message.slice(0, MAX_MESSAGE) });
+  });
+  database.signal(SEARCH_CHANNEL);
+}

@@ -1,0 +1,226 @@
+import { search as wire } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import { freshStart } from '@nat/search';
+import {
+  decodePageToken,
+  encodePageToken,
+  namespaceNames,
+  pageSize as sizeOf,
+  parseFilter,
+  requestOnce,
+  requireEtag,
+  type Logger,
+  type PlatformClients,
+  type ServiceContext,
+} from '@nat/service';
+import type { BlobStore, Database } from '@nat/storage';
+import { z } from 'zod';
+import { requestStore } from '../policies/policy-handlers.ts';
+import { openBell } from './bell.ts';
+import { unwrapLearnerState, wrapLearnerState } from './learner-state.ts';
+import { searchNames } from './names.ts';
+import type { StartDerive } from './operations/start-derive.ts';
+import { changeState, findSearch, insertSearch, isFinal, listSearches, lockSearch, SEARCH_CHANNEL, type SearchRow, type Tx } from './search-store.ts';
+import { etagOf, searchToWire, stateNamed } from './search-wire.ts';
+import { completeSpec } from './search-spec.ts';
+import type { SearchStateName, SearchTables } from './tables.ts';
+import { listTrials } from './trial-store.ts';
+import { watchSearch } from './watch-search.ts';
+
+export interface SearchHandlersOptions {
+  readonly database: Database<SearchTables>;
+  readonly blobs: BlobStore;
+  readonly evaluations: PlatformClients['evaluations'];
+  /** Names the version that a search may start from, so that it stays the same however long the search runs. */
+  readonly resolvePolicy: (namespace: string, reference: string) => Promise<{ readonly versionName: string; readonly encoder: string }>;
+  /** Ids of the policies that come with the platform. */
+  readonly bundledIds: ReadonlySet<string>;
+  /** Throws when the table lacks the column, or is not there. */
+  readonly requireColumn: (column: string) => void;
+  readonly startDerive: StartDerive;
+  /** An id for a search that was given none. */
+  readonly newId: () => string;
+  readonly logger: Logger;
+  /** Open watches look this often without being woken. @default 1 s */
+  readonly pollMs?: number;
+}
+
+/** SearchService. */
+export function createSearchHandlers(options: SearchHandlersOptions): wire.SearchServiceImplementation<ServiceContext> {
+  const { database, blobs, evaluations, startDerive, newId, logger, pollMs = 1_000 } = options;
+  const wakeAll = (): void => {
+    database.signal(SEARCH_CHANNEL);
+  };
+
+  /** Checks what only the server knows, and completes the spec with it. */
+  const prepare = async (namespace: string, spec: wire.SearchSpec): Promise<wire.SearchSpec> => {
+    const completed = completeSpec(spec);
+    if (completed.evaluator === 'tabular') options.requireColumn(completed.reward);
+    if (completed.initialPolicy === '') return completed;
+    const { versionName, encoder } = await options.resolvePolicy(namespace, completed.initialPolicy);
+    if (encoder !== completed.encoder) throw DomainError.invalid('spec.initial_policy', `is of encoder ${encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
+    return { ...completed, initialPolicy: versionName };
+  };
+
+  /** A search names its policy like itself. */
+  const requireFreeId = async (tx: Tx, namespace: string, searchId: string): Promise<void> => {
+    const taken = await tx.selectFrom('policy.policy').select('search').where('namespace', '=', namespace).where('policy_id', '=', searchId).executeTakeFirst();
+    const own = searchNames.format({ namespace, search: searchId });
+    if (options.bundledIds.has(searchId) || (taken !== undefined && taken.search !== own)) {
+      throw new DomainError('ALREADY_EXISTS', `a policy is named ${searchId}: the search's own would be too`, { reason: 'POLICY_EXISTS' });
+    }
+  };
+
+  /** Changes a search's state under its lock, unless it has the state already. */
+  const move = async (
+    { name, etag }: { readonly name: string; readonly etag: string },
+    to: SearchStateName,
+    from: readonly SearchStateName[],
+  ): Promise<{ readonly row: SearchRow; readonly changed: boolean }> => {
+    const { namespace, search } = searchNames.parse(name);
+    const moved = await database.transaction(async (tx) => {
+      const row = await lockSearch(tx, namespace, search);
+      if (row.state === to) return { row, changed: false };
+      requireEtag(etag, etagOf(row), name);
+      if (!from.includes(row.state)) {
+        throw new DomainError('FAILED_PRECONDITION', `search ${search} is ${row.state}`, { reason: 'SEARCH_STATE', metadata: { state: row.state } });
+      }
+      return { row: await changeState(tx, row.ordinal, { state: to }), changed: true };
+    });
+    if (moved.changed) wakeAll();
+    return moved;
+  };
+
+  return {
+    createSearch: async (request) => {
+      const { parent, spec, searchId: wanted, requestId, validateOnly } = request;
+      const { namespace } = namespaceNames.parse(parent, 'parent');
+      const completed = await prepare(namespace, spec!);
+      const searchId = wanted === '' ? newId() : wanted;
+      if (validateOnly) return previewOf(namespace, searchId, completed);
+      const response = await database.transaction((tx) =>
+        requestOnce(
+          { requestId, scope: `CreateSearch:${parent}`, request, requestType: wire.CreateSearchRequest, responseType: wire.Search, store: requestStore(tx) },
+          async () => {
+            await requireFreeId(tx, namespace, searchId);
+            return searchToWire(await insertSearch(tx, { namespace, searchId, spec: wire.SearchSpec.toJSON(completed) }));
+          },
+        ),
+      );
+      wakeAll();
+      return response;
+    },
+
+    getSearch: async ({ name }) => {
+      const { namespace, search } = searchNames.parse(name);
+      return searchToWire(await findSearch(database.kysely, namespace, search));
+    },
+
+    listSearches: async ({ parent, pageSize, pageToken, filter }) => {
+      const { namespace } = namespaceNames.parse(parent, 'parent');
+      const terms = parseFilter(filter, (field) => field === 'state', 'state');
+      const wanted = terms.find(({ field }) => field === 'state')?.value;
+      const state = wanted === undefined ? undefined : stateNamed(wanted);
+      if (wanted !== undefined && state === undefined) throw DomainError.invalid('filter', `${wanted} is no state of a search`, 'INVALID_FILTER');
+      const scope = { list: 'searches', parent, filter };
+      const limit = sizeOf(pageSize);
+      const rows = await listSearches(database.kysely, { namespace, state, before: decodePageToken(pageToken, scope, z.int()), limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      return { searches: page.map(searchToWire), nextPageToken: rows.length > limit ? encodePageToken(page.at(-1)!.ordinal, scope) : '' };
+    },
+
+    watchSearch: async function* ({ name, fromStep }, { signal }) {
+      const { namespace, search } = searchNames.parse(name);
+      const bell = await openBell(database, SEARCH_CHANNEL);
+      try {
+        yield* watchSearch(database.kysely, { namespace, searchId: search, fromStep, bell, pollMs, signal });
+      } finally {
+        await bell.close();
+      }
+    },
+
+    pauseSearch: async (request) => searchToWire((await move(request, 'PAUSED', ['RUNNING'])).row),
+
+    resumeSearch: async (request) => searchToWire((await move(request, 'RUNNING', ['PAUSED'])).row),
+
+    cancelSearch: async (request) => {
+      const { row, changed } = await move(request, 'CANCELLED', ['RUNNING', 'PAUSED']);
+      if (changed) {
+        // Its workers would do no harm, only waste: the search has ended whether this is heard or not.
+        const { namespace } = row;
+        await evaluations
+          .cancelEvaluations({ parent: namespaceNames.format({ namespace }), search: request.name, reason: 'SEARCH_CANCELLED' })
+          .catch((error: unknown) => {
+            logger.warn({ err: error, search: request.name }, 'the evaluations of a cancelled search go on');
+          });
+      }
+      return searchToWire(row);
+    },
+
+    forkSearch: async (request) => {
+      const { name, searchId: wanted, steps, seed, requestId } = request;
+      const { namespace, search } = searchNames.parse(name);
+      const parent = namespaceNames.format({ namespace });
+      const row = await findSearch(database.kysely, namespace, search);
+      const spec = wire.SearchSpec.fromJSON(row.spec);
+      const searchId = wanted === '' ? newId() : wanted;
+      if (row.learner_state === '') throw new DomainError('FAILED_PRECONDITION', `search ${search} has learned nothing yet`, { reason: 'NOTHING_LEARNED' });
+      // Read before it can be superseded and deleted: a search that learns on meanwhile is asked again.
+      const learned = await readLearned(database, blobs, row);
+      const start = wrapLearnerState({ search: searchNames.format({ namespace, search: searchId }), epoch: 0, step: 0 }, freshStart(learned));
+      const learnerState = await blobs.put(start);
+      const completed = completeSpec({ ...spec, steps, seed: seed ?? spec.seed });
+      const response = await database.transaction((tx) =>
+        requestOnce(
+          { requestId, scope: `ForkSearch:${parent}`, request, requestType: wire.ForkSearchRequest, responseType: wire.Search, store: requestStore(tx) },
+          async () => {
+            await requireFreeId(tx, namespace, searchId);
+            const fork = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), learnerState, weights: row.weights, forkedFrom: name };
+            return searchToWire(await insertSearch(tx, fork));
+          },
+        ),
+      );
+      wakeAll();
+      return response;
+    },
+
+    listTrials: async ({ parent, pageSize, pageToken, filter }) => {
+      const { namespace, search } = searchNames.parse(parent, 'parent');
+      const row = await findSearch(database.kysely, namespace, search);
+      const terms = parseFilter(filter, (field) => field === 'step', 'step');
+      const step = terms.find(({ field }) => field === 'step')?.value;
+      if (step !== undefined && !/^\d{1,9}$/.test(step)) throw DomainError.invalid('filter', `${step} is no step`, 'INVALID_FILTER');
+      const scope = { list: 'trials', parent, filter };
+      const limit = sizeOf(pageSize);
+      const trials = await listTrials(database.kysely, row, {
+        step: step === undefined ? undefined : Number(step),
+        after: decodePageToken(pageToken, scope, z.object({ step: z.int(), index: z.int() })),
+        limit: limit + 1,
+      });
+      const page = trials.slice(0, limit);
+      const last = page.at(-1);
+      const more = trials.length > limit && last !== undefined;
+      return { trials: page, nextPageToken: more ? encodePageToken({ step: last.step, index: last.index }, scope) : '' };
+    },
+
+    deriveArchitecture: (request) => startDerive(request),
+  };
+}
+
+/** The policy that a search has now, also while it goes on learning. */
+async function readLearned(database: Database<SearchTables>, blobs: BlobStore, row: SearchRow): Promise<Uint8Array> {
+  for (let current = row; ; ) {
+    try {
+      return unwrapLearnerState(await blobs.get(current.learner_state));
+    } catch (error) {
+      const latest = await findSearch(database.kysely, row.namespace, row.search_id);
+      if (latest.learner_state === current.learner_state || isFinal(latest.state)) throw error;
+      current = latest;
+    }
+  }
+}
+
+/** What `validate_only` shows: the search as it would be. */
+function previewOf(namespace: string, searchId: string, spec: wire.SearchSpec): wire.Search {
+  return wire.Search.create({ name: searchNames.format({ namespace, search: searchId }), searchId, spec });
+}

@@ -1,0 +1,142 @@
+/** What a search does: a request's spec checked and completed, and what its parts need of it. */
+import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
+import { search as wire, transform as transformWire, architecture as architectureWire } from '@nat/contracts';
+import { DomainError, type FieldViolation } from '@nat/errors';
+import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
+import { defaultPreset, isPresetName, isSpaceName, PRESET_NAMES, searchHyperparameters, type BaselineName, type SessionSpec } from '@nat/search';
+import { placementFromWire, placementToWire } from '@nat/wire';
+
+export type EvaluatorName = 'tabular' | 'shared-weights' | 'from-scratch';
+
+const BASELINES = {
+  BASELINE_MOVING_AVERAGE_OFFICIAL: 'moving-average-official',
+  BASELINE_MOVING_AVERAGE: 'moving-average',
+  BASELINE_SELF_CRITICAL: 'self-critical',
+} as const satisfies Partial<Record<wire.Baseline, BaselineName>>;
+
+/** Pairs that one evaluation carries where a spec names no number: a look-up costs nothing, a child takes minutes. */
+const PAIRS_AN_EVALUATION: Readonly<Record<EvaluatorName, number>> = { tabular: 1024, 'shared-weights': 8, 'from-scratch': 1 };
+const DEFAULT_REWARD = 'c10_valid_200';
+const DEFAULT_DATASET = 'mnist';
+const DEFAULT_IMAGE_BATCH = 64;
+const DATASETS: ReadonlySet<string> = new Set(['mnist', 'cifar10']);
+
+/**
+ * The spec with every default filled in, as it is stored and shown.
+ * @throws DomainError INVALID_ARGUMENT, reason INVALID_SEARCH, naming every field that does not fit
+ */
+export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
+  const violations: FieldViolation[] = [];
+  const refuse = (field: string, description: string): void => {
+    violations.push({ field: `spec.${field}`, description });
+  };
+  const evaluator = given.evaluator as EvaluatorName;
+  const scheme = given.scheme === 'SCHEME_NAT_PLUS_PLUS' ? 'nat++' : 'nat';
+  const preset = given.preset === '' ? defaultPreset(evaluator, scheme) : given.preset;
+  const baseline = given.baseline === 'BASELINE_UNSPECIFIED' ? wire.Baseline.BASELINE_SELF_CRITICAL : given.baseline;
+  const encoder = given.encoder === '' ? 'edge' : given.encoder;
+  const trains = evaluator !== 'tabular';
+
+  if (!isSpaceName(given.space)) refuse('space', 'is none of nasbench201, darts, enas, nor a name of the zoo');
+  if (!isPresetName(preset)) refuse('preset', `is none of ${PRESET_NAMES.join(', ')}`);
+  if (given.space === 'nasbench201' && scheme === 'nat++') refuse('scheme', 'nat++ leaves the space of NAS-Bench-201: use nat');
+  if (!trains && given.space !== 'nasbench201') refuse('evaluator', 'tabular needs the space nasbench201');
+  if (trains && given.dataset !== '' && !DATASETS.has(given.dataset)) refuse('dataset', 'is none of mnist, cifar10');
+  if (isSpaceName(given.space)) {
+    if (encoder === 'pair' && officialSpaceOf(given.space, scheme) === undefined) refuse('encoder', 'pair reads published cells only: use edge');
+    if (evaluator === 'shared-weights' && officialSpaceOf(given.space, scheme) === undefined) {
+      refuse('evaluator', 'shared-weights needs a space whose operations a supernet has: darts, enas, or published cells of this scheme');
+    }
+  }
+  const { network } = placementFromWire(given.placement);
+  if (evaluator === 'shared-weights' && network !== undefined && network !== 'supernet') refuse('placement.network', 'shared-weights is scored in the supernet');
+  if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_SEARCH');
+
+  const filled: wire.SearchSpec = {
+    ...given,
+    reward: trains || given.reward !== '' ? given.reward : DEFAULT_REWARD,
+    dataset: !trains || given.dataset !== '' ? given.dataset : DEFAULT_DATASET,
+    scheme: scheme === 'nat' ? transformWire.Scheme.SCHEME_NAT : transformWire.Scheme.SCHEME_NAT_PLUS_PLUS,
+    masking: given.masking === 'MASKING_UNSPECIFIED' ? transformWire.Masking.MASKING_COST : given.masking,
+    encoder,
+    baseline,
+    preset,
+    placement: placementOf(given, evaluator),
+    pairsPerEvaluation: given.pairsPerEvaluation === 0 ? PAIRS_AN_EVALUATION[evaluator] : given.pairsPerEvaluation,
+    threads: Math.max(1, given.threads),
+    imageBatch: trains && given.imageBatch === 0 ? DEFAULT_IMAGE_BATCH : given.imageBatch,
+    childEpochs:
+      evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
+  };
+  const { learningRate, entropy } = hyperparametersOf(filled);
+  return { ...filled, learningRate, entropyWeight: typeof entropy === 'number' ? entropy : entropy[0] };
+}
+
+/** Whose costs the masks compare; a supernet's size is stated, since its weights have it. */
+function placementOf({ placement }: wire.SearchSpec, evaluator: EvaluatorName): architectureWire.Placement {
+  const options = placementFromWire(placement);
+  return placementToWire(evaluator === 'shared-weights' ? { channels: 20, layers: 8, ...options, network: 'supernet' } : options);
+}
+
+/** The official operation list that holds all of a space's operations; undefined where none does. */
+function officialSpaceOf(space: string, scheme: SchemeName): OfficialSpace | undefined {
+  const repository = scheme === 'nat' ? 'NAT' : 'NATv2';
+  if (space === 'darts') return officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
+  if (space === 'enas') return officialSpace(repository, 'LOOSE_END_PRIMITIVES');
+  const entry = findZooEntry(space);
+  if (entry?.operationType === undefined) return undefined;
+  const official = officialSpace(repository, entry.operationType);
+  const known: ReadonlySet<string> = new Set(official.primitives);
+  const fits = entry.architecture().cells.every(({ edges }) => edges.every(({ operation }) => operation.kind === 'primitive' && known.has(operation.name)));
+  return fits ? official : undefined;
+}
+
+export function schemeOf({ scheme }: wire.SearchSpec): SchemeName {
+  return scheme === 'SCHEME_NAT_PLUS_PLUS' ? 'nat++' : 'nat';
+}
+
+export function evaluatorOf({ evaluator }: wire.SearchSpec): EvaluatorName {
+  return evaluator as EvaluatorName;
+}
+
+/** The wiring of the supernet that scores a space. */
+export function wiringOf(spec: wire.SearchSpec): OperationType {
+  return officialSpaceOf(spec.space, schemeOf(spec))?.operationType ?? 'FULLY_CONCAT_PRIMITIVES';
+}
+
+function hyperparametersOf({ preset, steps, baseline, learningRate, entropyWeight }: wire.SearchSpec): SessionSpec['hyperparameters'] {
+  if (!isPresetName(preset)) throw DomainError.invalid('spec.preset', `${preset} is not known`);
+  return searchHyperparameters({
+    preset,
+    steps,
+    baseline: BASELINES[baseline as keyof typeof BASELINES],
+    ...(learningRate === undefined ? {} : { learningRate }),
+    ...(entropyWeight === undefined ? {} : { entropyWeight }),
+  });
+}
+
+/** What the learner of a completed spec needs. */
+export function sessionSpecOf(spec: wire.SearchSpec): SessionSpec {
+  const scheme = schemeOf(spec);
+  const mode: MaskMode = spec.masking === 'MASKING_PARITY' ? 'parity' : 'cost-masked';
+  const placement = placementFromWire(spec.placement);
+  const loose = placement.network === 'supernet' && wiringOf(spec) === 'LOOSE_END_PRIMITIVES';
+  return {
+    space: spec.space,
+    scheme,
+    mode,
+    placement: loose ? { ...placement, supernetOutput: 'loose-ends' } : placement,
+    config: configOf(spec, scheme),
+    seed: spec.seed,
+    batch: spec.batch,
+    hyperparameters: hyperparametersOf(spec),
+    threads: spec.threads,
+  };
+}
+
+function configOf({ encoder, space }: wire.SearchSpec, scheme: SchemeName): PolicyConfig {
+  if (encoder !== 'pair') return EDGE_POLICY;
+  const official = officialSpaceOf(space, scheme);
+  if (official === undefined) throw DomainError.invalid('spec.encoder', 'pair reads published cells only: use edge');
+  return officialPairPolicy(scheme, official.primitives);
+}

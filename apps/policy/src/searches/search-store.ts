@@ -1,0 +1,108 @@
+import { DomainError } from '@nat/errors';
+import { isUniqueViolation, json } from '@nat/storage';
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import type { SearchStateName, SearchTable, SearchTables, StepTable } from './tables.ts';
+
+export type Reader = Kysely<SearchTables>;
+export type Tx = Transaction<SearchTables>;
+export type SearchRow = Selectable<SearchTable>;
+export type StepRow = Selectable<StepTable>;
+
+/** Signalled when a search changes state or learns a step: wakes runners and watchers. */
+export const SEARCH_CHANNEL = 'policy/searches';
+
+/** @throws DomainError NOT_FOUND SEARCH_NOT_FOUND */
+export async function findSearch(reader: Reader, namespace: string, searchId: string): Promise<SearchRow> {
+  const row = await reader.selectFrom('policy.search').selectAll().where('namespace', '=', namespace).where('search_id', '=', searchId).executeTakeFirst();
+  if (row === undefined) throw new DomainError('NOT_FOUND', `there is no search ${searchId} in ${namespace}`, { reason: 'SEARCH_NOT_FOUND' });
+  return row;
+}
+
+/** As `findSearch`, keeping every other writer out until the transaction ends. */
+export async function lockSearch(tx: Tx, namespace: string, searchId: string): Promise<SearchRow> {
+  const row = await tx
+    .selectFrom('policy.search')
+    .selectAll()
+    .where('namespace', '=', namespace)
+    .where('search_id', '=', searchId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) throw new DomainError('NOT_FOUND', `there is no search ${searchId} in ${namespace}`, { reason: 'SEARCH_NOT_FOUND' });
+  return row;
+}
+
+export interface NewSearch {
+  readonly namespace: string;
+  readonly searchId: string;
+  /** SearchSpec as protobuf JSON. */
+  readonly spec: unknown;
+  readonly learnerState?: string;
+  readonly weights?: string;
+  readonly forkedFrom?: string;
+}
+
+/** @throws DomainError ALREADY_EXISTS SEARCH_EXISTS */
+export async function insertSearch(tx: Tx, { namespace, searchId, spec, learnerState = '', weights = '', forkedFrom = '' }: NewSearch): Promise<SearchRow> {
+  try {
+    return await tx
+      .insertInto('policy.search')
+      .values({ namespace, search_id: searchId, spec: json(spec), learner_state: learnerState, weights, forked_from: forkedFrom })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new DomainError('ALREADY_EXISTS', `search ${searchId} is there already`, { reason: 'SEARCH_EXISTS', metadata: { search: searchId } });
+  }
+}
+
+export async function listSearches(
+  reader: Reader,
+  page: { readonly namespace: string; readonly state: SearchStateName | undefined; readonly before: number | undefined; readonly limit: number },
+): Promise<readonly SearchRow[]> {
+  let query = reader.selectFrom('policy.search').selectAll().where('namespace', '=', page.namespace);
+  if (page.state !== undefined) query = query.where('state', '=', page.state);
+  if (page.before !== undefined) query = query.where('ordinal', '<', page.before);
+  return query.orderBy('ordinal', 'desc').limit(page.limit).execute();
+}
+
+export interface StateChange {
+  readonly state: SearchStateName;
+  readonly errorMessage?: string;
+  readonly policySha256?: string;
+}
+
+const FINAL: ReadonlySet<SearchStateName> = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
+
+export function isFinal(state: SearchStateName): boolean {
+  return FINAL.has(state);
+}
+
+/** Moves a locked search to another state; a final one has no owner any more. */
+export async function changeState(tx: Tx, ordinal: number, { state, errorMessage, policySha256 }: StateChange): Promise<SearchRow> {
+  return tx
+    .updateTable('policy.search')
+    .set({
+      state,
+      ...(errorMessage === undefined ? {} : { error_message: errorMessage }),
+      ...(policySha256 === undefined ? {} : { policy_sha256: policySha256 }),
+      ...(isFinal(state) ? { end_time: sql<Date>`clock_timestamp()` } : {}),
+      ...(state === 'RUNNING' ? {} : { owner: null, lease_expires_at: null }),
+      update_time: sql<Date>`clock_timestamp()`,
+      revision: sql<number>`revision + 1`,
+    })
+    .where('ordinal', '=', ordinal)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Summaries of steps `from` and later, oldest first. */
+export async function readSteps(reader: Reader, search: number, from: number, limit: number): Promise<readonly StepRow[]> {
+  return reader
+    .selectFrom('policy.step')
+    .selectAll()
+    .where('search', '=', search)
+    .where('step', '>=', from)
+    .orderBy('step')
+    .limit(limit)
+    .execute();
+}

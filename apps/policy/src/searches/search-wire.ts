@@ -1,0 +1,61 @@
+import { search as wire } from '@nat/contracts';
+import { computeEtag } from '@nat/service';
+import { policyNames } from '../policies/names.ts';
+import { searchNames } from './names.ts';
+import type { SearchRow, StepRow } from './search-store.ts';
+import type { SearchStateName } from './tables.ts';
+
+const STATES: Readonly<Record<SearchStateName, wire.SearchState>> = {
+  RUNNING: wire.SearchState.SEARCH_STATE_RUNNING,
+  PAUSED: wire.SearchState.SEARCH_STATE_PAUSED,
+  SUCCEEDED: wire.SearchState.SEARCH_STATE_SUCCEEDED,
+  FAILED: wire.SearchState.SEARCH_STATE_FAILED,
+  CANCELLED: wire.SearchState.SEARCH_STATE_CANCELLED,
+};
+
+/** The state that a filter names, with or without the prefix of the enum. */
+export function stateNamed(text: string): SearchStateName | undefined {
+  const name = text.replace(/^SEARCH_STATE_/, '');
+  return name in STATES ? (name as SearchStateName) : undefined;
+}
+
+export function etagOf({ namespace, search_id: search, revision }: SearchRow): string {
+  return computeEtag([namespace, search, revision]);
+}
+
+export function searchToWire(row: SearchRow): wire.Search {
+  const { namespace, search_id: search } = row;
+  return {
+    name: searchNames.format({ namespace, search }),
+    searchId: search,
+    spec: wire.SearchSpec.fromJSON(row.spec),
+    state: STATES[row.state],
+    step: row.step,
+    pairs: row.pairs,
+    failedPairs: row.failed_pairs,
+    policy: policyNames.format({ namespace, policy: search }),
+    policySha256: row.policy_sha256,
+    errorMessage: row.error_message,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+    endTime: row.end_time ?? undefined,
+    etag: etagOf(row),
+    forkedFrom: row.forked_from,
+  };
+}
+
+export function stepToWire(row: StepRow): wire.StepSummary {
+  return {
+    step: row.step,
+    pairs: row.pairs,
+    failedPairs: row.failed_pairs,
+    meanReward: row.mean_reward,
+    meanGreedyReward: row.mean_greedy_reward,
+    baseline: row.baseline,
+    entropy: row.entropy,
+    loss: row.loss,
+    gradientNorm: row.gradient_norm,
+    sourceAccuracy: row.source_accuracy ?? undefined,
+    time: row.create_time,
+  };
+}

@@ -1,0 +1,136 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { PolicyTables } from '../policies/tables.ts';
+
+export type SearchStateName = 'RUNNING' | 'PAUSED' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+export type EvaluationStateName = 'PENDING' | 'SUCCEEDED' | 'FAILED';
+
+type Assigned<T> = ColumnType<T, never, never>;
+type Json = ColumnType<unknown, unknown, unknown>;
+
+export interface SearchTable {
+  ordinal: Assigned<number>;
+  namespace: string;
+  search_id: string;
+  /** SearchSpec as protobuf JSON, defaults filled in. */
+  spec: Json;
+  state: Generated<SearchStateName>;
+  /** Steps learned. */
+  step: Generated<number>;
+  /** Pairs counted, and trials left out. */
+  pairs: Generated<number>;
+  failed_pairs: Generated<number>;
+  /** Blob with the learner's state after `step`; empty before the first round. */
+  learner_state: Generated<string>;
+  /** Blob with the supernet's weights after `step`. */
+  weights: Generated<string>;
+  policy_sha256: Generated<string>;
+  error_message: Generated<string>;
+  forked_from: Generated<string>;
+  /** Process that runs it, and until when it may without renewing, by the database's clock. */
+  owner: string | null;
+  lease_expires_at: Date | null;
+  /** Counts owners; every commit of one checks it. */
+  owner_epoch: Generated<number>;
+  /** Steps that the metrics service has. */
+  metrics_step: Generated<number>;
+  /** Counts changes that clients see; the etag. */
+  revision: Generated<number>;
+  create_time: Assigned<Date>;
+  update_time: Generated<Date>;
+  end_time: Date | null;
+}
+
+/** Evaluations that are awaited together: those of one step of a search, or of one operation. */
+export interface RoundTable {
+  ordinal: Assigned<number>;
+  search: number | null;
+  step: number | null;
+  operation: number | null;
+}
+
+export interface TrialTable {
+  round: number;
+  index: number;
+  source: string;
+  actions: Uint8Array;
+  result: string;
+  /** Null where the baseline needs none. */
+  greedy_result: string | null;
+  /** Pair of the round that holds the greedy reward. */
+  greedy_pair: number | null;
+  log_prob: number;
+}
+
+/** What was asked of the evaluator. */
+export interface EvaluationTable {
+  /** namespaces/* /evaluations/* */
+  name: string;
+  round: number;
+  /** Of the round. */
+  position: number;
+  kind: 'weights' | 'pairs';
+  /** Pairs of the round that it carries. */
+  first_pair: number;
+  pairs: number;
+  state: Generated<EvaluationStateName>;
+  /** Why it failed. */
+  failure: Generated<string>;
+  /** Blob that it wrote. */
+  weights: Generated<string>;
+  create_time: Assigned<Date>;
+}
+
+/** The inbox: what came of each pair. The first outcome stays, and the step that its round belongs to consumes it, once. */
+export interface OutcomeTable {
+  round: number;
+  pair: number;
+  source_value: number;
+  result_value: number;
+  /** Null where both values stand. */
+  failure: string | null;
+}
+
+export interface StepTable {
+  search: number;
+  step: number;
+  pairs: number;
+  failed_pairs: number;
+  mean_reward: number;
+  mean_greedy_reward: number;
+  baseline: number;
+  entropy: number;
+  loss: number;
+  gradient_norm: number;
+  source_accuracy: number | null;
+  create_time: Assigned<Date>;
+}
+
+export interface OperationTable {
+  ordinal: Assigned<number>;
+  namespace: string;
+  operation_id: string;
+  /** DeriveArchitectureRequest. */
+  request: Uint8Array;
+  /** Version that was meant when it was asked. */
+  policy_version: string;
+  candidates: Generated<number>;
+  evaluated: Generated<number>;
+  done: Generated<boolean>;
+  /** google.rpc.Status of a failure, DeriveResult of a success. */
+  error: Uint8Array | null;
+  response: Uint8Array | null;
+  owner: string | null;
+  lease_expires_at: Date | null;
+  owner_epoch: Generated<number>;
+  create_time: Assigned<Date>;
+}
+
+export interface SearchTables extends PolicyTables {
+  'policy.search': SearchTable;
+  'policy.round': RoundTable;
+  'policy.trial': TrialTable;
+  'policy.evaluation': EvaluationTable;
+  'policy.outcome': OutcomeTable;
+  'policy.step': StepTable;
+  'policy.operation': OperationTable;
+}

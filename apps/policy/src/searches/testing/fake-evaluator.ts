@@ -1,0 +1,151 @@
+/**
+ * An evaluation service of our own for tests: real gRPC, values from a formula instead of a table, outcomes through the real outbox. It keeps its
+ * evaluations in memory, so a process that dies takes them along, and can be told to fail, stay silent, or stop before it answers.
+ */
+import { evaluation as wire } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import type { ServiceContext } from '@nat/service';
+import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase } from '@nat/storage';
+
+export interface FakeEvaluatorOptions {
+  readonly database: AnyDatabase;
+  /** Called before an evaluation is accepted, and after it was, before its outcome is published. */
+  readonly onSubmit?: (id: string) => void;
+  readonly onAccepted?: (id: string) => void;
+  /** What becomes of an evaluation; absent: values by formula. */
+  readonly outcomeOf?: (id: string, spec: wire.EvaluationSpec) => wire.Outcome | 'silent' | undefined;
+  /** Whether an outcome is published, or only to be asked for. @default true */
+  readonly publishes?: (id: string) => boolean;
+}
+
+export interface FakeEvaluator {
+  readonly implementation: wire.EvaluationServiceImplementation<ServiceContext>;
+  /** Specs by evaluation id, as accepted. */
+  readonly accepted: ReadonlyMap<string, wire.EvaluationSpec>;
+  readonly cancelled: readonly string[];
+  /** Requests to submit that arrived, repeated ones included. */
+  readonly submissions: () => number;
+  /** Publishes the outcome of an accepted evaluation once more. */
+  readonly publishAgain: (id: string) => Promise<void>;
+}
+
+/** Accuracy of a cell by formula, percent: skips are worth most, nulls cost, and a cell of nulls is at chance. */
+export function valueOf(cell: string): number {
+  const count = (name: string): number => cell.split(`${name}~`).length - 1;
+  if (count('none') === 6) return 10;
+  return 80 + 2 * count('skip_connect') + 1.5 * count('nor_conv_3x3') - count('none') - 0.5 * count('avg_pool_3x3');
+}
+
+export function createFakeEvaluator({
+  database,
+  onSubmit = () => undefined,
+  onAccepted = () => undefined,
+  outcomeOf = () => undefined,
+  publishes = () => true,
+}: FakeEvaluatorOptions): FakeEvaluator {
+  const accepted = new Map<string, wire.EvaluationSpec>();
+  const outcomes = new Map<string, wire.Outcome>();
+  const cancelled: string[] = [];
+  let submissions = 0;
+
+  const nameOf = (parent: string, id: string): string => `${parent}/evaluations/${id}`;
+  const stateOf = (outcome: wire.Outcome | undefined): wire.EvaluationState => {
+    switch (outcome?.result?.$case) {
+      case 'succeeded':
+        return wire.EvaluationState.EVALUATION_STATE_SUCCEEDED;
+      case 'failed':
+        return wire.EvaluationState.EVALUATION_STATE_FAILED;
+      case 'cancelled':
+        return wire.EvaluationState.EVALUATION_STATE_CANCELLED;
+      case undefined:
+        return wire.EvaluationState.EVALUATION_STATE_QUEUED;
+    }
+  };
+  const publish = async (name: string, search: string, outcome: wire.Outcome): Promise<void> => {
+    const event = wire.OutcomeEvent.create({ evaluation: name, search, state: stateOf(outcome), outcome });
+    await database.transaction((tx) =>
+      appendOutbox(tx, [{ topic: OUTCOME_TOPIC.name, key: search, id: name, payload: wire.OutcomeEvent.encode(event).finish() }]),
+    );
+  };
+  const find = (name: string): wire.Evaluation | undefined => {
+    const id = name.slice(name.lastIndexOf('/') + 1);
+    const spec = accepted.get(id);
+    if (spec === undefined) return undefined;
+    const outcome = outcomes.get(id);
+    return wire.Evaluation.create({ name, spec, state: stateOf(outcome), ...(outcome === undefined ? {} : { outcome }) });
+  };
+  const unimplemented = (): never => {
+    throw new DomainError('UNIMPLEMENTED', 'not in this test');
+  };
+
+  return {
+    accepted,
+    cancelled,
+    submissions: () => submissions,
+    publishAgain: async (id) => {
+      const spec = accepted.get(id)!;
+      await publish(nameOf('namespaces/default', id), spec.search, outcomes.get(id)!);
+    },
+    implementation: {
+      submitEvaluations: async ({ parent, evaluations }) => {
+        submissions += 1;
+        for (const { evaluationId: id, spec } of evaluations) {
+          onSubmit(id);
+          const known = accepted.get(id);
+          if (known !== undefined) {
+            const same = Buffer.compare(wire.EvaluationSpec.encode(known).finish(), wire.EvaluationSpec.encode(spec!).finish()) === 0;
+            if (!same) throw new DomainError('ALREADY_EXISTS', `${id} is there with another spec`);
+            continue;
+          }
+          accepted.set(id, spec!);
+          onAccepted(id);
+          const outcome = outcomeOf(id, spec!) ?? byFormula(spec!);
+          if (outcome === 'silent') continue;
+          outcomes.set(id, outcome);
+          if (publishes(id)) await publish(nameOf(parent, id), spec!.search, outcome);
+        }
+        return { names: evaluations.map(({ evaluationId }) => nameOf(parent, evaluationId)) };
+      },
+      batchGetEvaluations: ({ names }) => Promise.resolve({ evaluations: names.flatMap((name) => find(name) ?? []) }),
+      cancelEvaluation: ({ name }) => {
+        cancelled.push(name);
+        return Promise.resolve(find(name) ?? wire.Evaluation.create({ name }));
+      },
+      cancelEvaluations: ({ search }) => {
+        cancelled.push(search);
+        return Promise.resolve({ cancelled: 1 });
+      },
+      getEvaluation: unimplemented,
+      listEvaluations: unimplemented,
+      listObservations: unimplemented,
+    },
+  };
+}
+
+function pairsOf({ kind }: wire.EvaluationSpec): readonly wire.Pair[] {
+  switch (kind?.$case) {
+    case 'tabular':
+    case 'sharedWeights':
+    case 'fromScratch':
+      return kind.value.pairs;
+    default:
+      return [];
+  }
+}
+
+function textOf(subject: wire.Subject | undefined): string {
+  const given = subject?.subject;
+  return given === undefined || given.$case === 'spec' ? '' : given.value;
+}
+
+function byFormula(spec: wire.EvaluationSpec): wire.Outcome {
+  const values = pairsOf(spec).map(({ id, source, result }) =>
+    wire.PairValue.create({ pairId: id, sourceValue: valueOf(textOf(source)), resultValue: result === undefined ? 0 : valueOf(textOf(result)) }),
+  );
+  return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
+}
+
+/** An outcome that failed for good. */
+export function failedOutcome(reason: string): wire.Outcome {
+  return { result: { $case: 'failed', value: { reason, message: `${reason} happened`, terminal: true } } };
+}

@@ -1,0 +1,108 @@
+import type { PlacementOptions, SchemeName } from '@nat/architecture';
+import type { NasBench201Table } from '@nat/datasets';
+import {
+  CompiledPolicy,
+  createCheckpoint,
+  Learner,
+  parseCheckpoint,
+  serializeCheckpoint,
+  type Hyperparameters,
+  type MaskMode,
+  type PolicyCheckpoint,
+  type PolicyConfig,
+  type StepStats,
+} from '@nat/policy';
+import { drawRound, learnerTrials, type CountedTrial, type DrawnTrial } from './round.ts';
+import { initializationStream } from './seeds.ts';
+import { openSpace } from './spaces/open-space.ts';
+import type { SearchSpace } from './spaces/space.ts';
+import { SubjectCache } from './subject-cache.ts';
+
+/** What decides every bit of a search, beside the rewards. Plain data: it crosses process boundaries. */
+export interface SessionSpec {
+  /** As `openSpace` takes it. */
+  readonly space: string;
+  readonly scheme: SchemeName;
+  readonly mode: MaskMode;
+  readonly placement: PlacementOptions;
+  /** Of a fresh policy; a checkpoint brings its own. */
+  readonly config: PolicyConfig;
+  readonly seed: number;
+  /** Trials a step. */
+  readonly batch: number;
+  readonly hyperparameters: Hyperparameters;
+  /** TensorFlow threads. */
+  readonly threads: number;
+}
+
+export interface SessionOptions {
+  /** Where the search stands, as `SearchSession.serialize` gave it; absent: at its start, with a fresh policy. */
+  readonly checkpoint?: Uint8Array;
+  readonly loadTable: () => NasBench201Table;
+}
+
+/** The learning side of one search: draws rounds and learns from them. TensorFlow is loaded at the first `learn`. */
+export class SearchSession {
+  readonly #spec: SessionSpec;
+  readonly #space: SearchSpace;
+  readonly #subjects: SubjectCache;
+  #checkpoint: PolicyCheckpoint;
+  #policy: CompiledPolicy;
+  #learner: Promise<Learner> | undefined;
+
+  /** @throws DomainError INVALID_ARGUMENT UNKNOWN_SPACE, POLICY_CONFIG; FAILED_PRECONDITION without the space's table; DATA_LOSS for a damaged checkpoint */
+  constructor(spec: SessionSpec, { checkpoint, loadTable }: SessionOptions) {
+    this.#spec = spec;
+    this.#space = openSpace(spec.space, { scheme: spec.scheme, loadTable });
+    this.#subjects = new SubjectCache({ scheme: spec.scheme, mode: spec.mode, placement: spec.placement }, this.#space.recurring ? 20_000 : 2 * spec.batch);
+    this.#checkpoint = checkpoint === undefined ? createCheckpoint(spec.config, initializationStream(spec.seed)) : parseCheckpoint(checkpoint);
+    this.#policy = new CompiledPolicy(this.#checkpoint);
+  }
+
+  /** Learner updates behind the policy. A step in which every trial is left out makes none. */
+  get updates(): number {
+    return this.#checkpoint.step;
+  }
+
+  /** The trials of a step, counted from 1. Drawing has no effect: the same step gives the same trials until something is learned. */
+  draw(step: number): readonly DrawnTrial[] {
+    const { seed, batch, hyperparameters } = this.#spec;
+    const withGreedy = hyperparameters.baseline.kind === 'self-critical';
+    return drawRound({ space: this.#space, subjects: this.#subjects, policy: this.#policy, seed, step, batch, withGreedy });
+  }
+
+  /** Loads TensorFlow and the learner ahead of the first `learn`. */
+  async warmUp(): Promise<void> {
+    await this.#restored();
+  }
+
+  /**
+   * One learner update on the trials given, in their order.
+   * @throws DomainError INVALID_ARGUMENT for no trials, or actions that their source does not allow
+   */
+  async learn(counted: readonly CountedTrial[]): Promise<StepStats> {
+    const learner = await this.#restored();
+    const stats = learner.step(learnerTrials(counted, this.#subjects));
+    this.#checkpoint = learner.checkpoint();
+    this.#policy = new CompiledPolicy(this.#checkpoint);
+    return stats;
+  }
+
+  /** Everything the next step depends on. The same state always gives the same bytes. */
+  serialize(): Uint8Array {
+    return serializeCheckpoint(this.#checkpoint);
+  }
+
+  #restored(): Promise<Learner> {
+    const { hyperparameters, threads } = this.#spec;
+    this.#learner ??= Learner.restore(this.#checkpoint, hyperparameters, { threads });
+    return this.#learner;
+  }
+}
+
+/** The policy of a checkpoint as a new search starts from it: its parameters, without the state of its learning. */
+export function freshStart(bytes: Uint8Array): Uint8Array {
+  const { config, parameters, moments } = parseCheckpoint(bytes);
+  const zero = new Map([...moments].map(([name, { first, second }]) => [name, { first: first.slice().fill(0), second: second.slice().fill(0) }]));
+  return serializeCheckpoint({ config, parameters, moments: zero, step: 0, baseline: 0 });
+}
