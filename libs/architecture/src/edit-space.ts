@@ -21,7 +21,7 @@ export interface EditSpaceOptions {
    * @default 'cost-masked'
    */
   readonly mode?: 'cost-masked' | 'parity';
-  /** The placement the architecture was priced with; needed only to see which cells are dead. */
+  /** Where to place the architecture to see which of its cells are dead. @default as it was priced */
   readonly placement?: PlacementOptions;
 }
 
@@ -44,7 +44,7 @@ export class EditSpace {
     this.priced = priced;
     this.scheme = scheme;
     this.mode = options.mode ?? 'cost-masked';
-    this.#placement = options.placement ?? {};
+    this.#placement = options.placement ?? priced.placement;
     const { operations } = priced;
     let count = 0;
     for (let flat = 0; flat < operations.length; flat++) if (operations[flat] !== FIXED) count++;

@@ -30,6 +30,8 @@ export interface CellDrawing {
 
 /** The largest cell that is drawn edge by edge; layouts of larger ones take too long and cannot be read. */
 export const MAX_DRAWN_EDGES = 256;
+/** Edges drawn of all cells of one image; cells after that are only named. */
+export const MAX_DRAWN_IN_ALL = 1024;
 
 /** What dagre leaves on nodes and edges. Its published types do not resolve under `nodenext`. */
 interface LaidOut {

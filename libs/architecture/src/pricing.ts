@@ -33,7 +33,7 @@ export class Pricer {
     for (let cell = 0; cell < cells.length; cell++) offsets[cell + 1] = offsets[cell]! + cells[cell]!.edges.length;
     if (skeleton.kind === 'explicit') {
       const plan = explicitPlan(placeNetwork(architecture, this.options), offsets);
-      return new PricedArchitecture(architecture, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
+      return new PricedArchitecture(architecture, this.options, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
     }
     const plan = this.#uniformPlan(architecture);
     // Plain arrays: small typed ones live outside the heap and cost more to make than to fill.
@@ -42,7 +42,7 @@ export class Pricer {
     const idle = new Array<number>(count).fill(0);
     const busy = new Array<number>(count).fill(0);
     for (let cell = 0; cell < cells.length; cell++) profileUniform(cells[cell]!, cell, offsets[cell]!, plan, rows, idle, busy);
-    return new PricedArchitecture(architecture, offsets, plan.tables, plan, plan.shared, rows, idle, busy);
+    return new PricedArchitecture(architecture, this.options, offsets, plan.tables, plan, plan.shared, rows, idle, busy);
   }
 
   #uniformPlan(architecture: Architecture): UniformPlan {
@@ -118,6 +118,8 @@ function held(memory: Float64Array, inputs: number, nodes: number): number {
  */
 export class PricedArchitecture {
   readonly architecture: Architecture;
+  /** The options it was priced with. */
+  readonly placement: PlacementOptions;
   /** Start of each cell's edges in the flat order, then the number of edges. */
   readonly offsets: Int32Array;
   /** The operation on each edge, FIXED for fixed ones. */
@@ -136,6 +138,7 @@ export class PricedArchitecture {
   /** Built by a `Pricer`. */
   constructor(
     architecture: Architecture,
+    placement: PlacementOptions,
     offsets: Int32Array,
     tables: CostTables,
     plan: Pick<UniformPlan | ExplicitPlan, 'fixed' | 'placements'>,
@@ -145,6 +148,7 @@ export class PricedArchitecture {
     busy: ArrayLike<number>,
   ) {
     this.architecture = architecture;
+    this.placement = placement;
     this.offsets = offsets;
     this.tables = tables;
     this.rows = rows;

@@ -1,5 +1,5 @@
 /** Cells as one self-contained SVG image: no scripts, no fonts or styles from elsewhere, every text escaped. */
-import { layOutCell, MAX_DRAWN_EDGES } from './layout.ts';
+import { layOutCell, MAX_DRAWN_EDGES, MAX_DRAWN_IN_ALL } from './layout.ts';
 import type { CellDrawing, DrawnEdge, DrawnNode } from './layout.ts';
 import { operationLabel, PRIMITIVE_INFO } from './operations.ts';
 import type { Architecture, Cell, EdgeEdit, Operation } from './types.ts';
@@ -20,15 +20,18 @@ export function writeSvg(architecture: Architecture, options: SvgOptions = {}): 
   const title = options.title ?? architecture.name;
   let top = title === undefined ? 0 : 34;
   let width = 320;
+  let drawn = 0;
   const parts: string[] = [];
   architecture.cells.forEach((cell, index) => {
     const editOf = (edge: number): EdgeEdit | undefined => replaced.get(`${index}:${edge}`);
     parts.push(`<g transform="translate(0 ${top})"><text class="cell" x="12" y="20">${escapeXml(cellTitle(cell))}</text>`);
-    if (cell.edges.length > MAX_DRAWN_EDGES) {
-      parts.push(`<text class="label" x="12" y="40">${cell.edges.length} edges: more than ${MAX_DRAWN_EDGES} are not drawn</text></g>`);
+    if (cell.edges.length > MAX_DRAWN_EDGES || drawn + cell.edges.length > MAX_DRAWN_IN_ALL) {
+      const limit = cell.edges.length > MAX_DRAWN_EDGES ? `more than ${MAX_DRAWN_EDGES} are not drawn` : `more than ${MAX_DRAWN_IN_ALL} in all are not drawn`;
+      parts.push(`<text class="label" x="12" y="40">${cell.edges.length} edges: ${limit}</text></g>`);
       top += 52;
       return;
     }
+    drawn += cell.edges.length;
     const drawing = layOutCell(cell, (edge) => edgeLabel(cell.edges[edge]!.operation, editOf(edge)));
     parts.push(`<g transform="translate(4 ${TITLE})">${drawCell(cell, drawing, editOf)}</g></g>`);
     top += drawing.height + TITLE + GAP;
