@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVALUATOR_TOPICS, composeEvaluator } from '@nat/evaluator-service';
+import { composeEvaluator } from '@nat/evaluator-service';
 import { composeMetrics } from '@nat/metrics-service';
 import { composePolicy } from '@nat/policy-service';
 import { composeRegistry } from '@nat/registry-service';
-import { createChannelTo, createServer, openClients, startApp, type BoundService, type ListenAddress, type Logger } from '@nat/service';
-import { openEmbedded, openFolderBlobStore, openOutboxStream } from '@nat/storage';
+import { createChannelTo, createServer, openClients, startApp, type BoundService, type ListenAddress, type Logger, type MessageLimits } from '@nat/service';
+import { PLATFORM_TOPICS, openEmbedded, openFolderBlobStore, openOutboxStream } from '@nat/storage';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { startWorkerProcesses } from './worker-processes.ts';
 
@@ -31,8 +31,8 @@ export interface Platform {
   readonly close: () => Promise<void>;
 }
 
-/** Bytes of one request: an evaluation of 1,024 pairs, or a policy's checkpoint. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+/** Bytes of one request between services: many evaluations of 1,024 pairs. Clients have the default limit. */
+const MAX_INNER_REQUEST_BYTES = 64 * 1024 * 1024;
 
 /**
  * All services in this process on one embedded database, and workers beside it. Services call each other over gRPC on loopback, as they do when
@@ -61,14 +61,14 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const own = [...architectures.services, ...evaluator.services, ...metrics.services];
 
     // The policy service calls the others, so they serve first, on a loopback port of their own.
-    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger);
+    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger, { maxRequestBytes: MAX_INNER_REQUEST_BYTES });
     closers.push(inner.stop);
     const channel = createChannelTo(`127.0.0.1:${inner.port}`);
     closers.push(() => {
       channel.close();
       return Promise.resolve();
     });
-    const stream = await openOutboxStream(database, { topics: EVALUATOR_TOPICS });
+    const stream = await openOutboxStream(database, { topics: PLATFORM_TOPICS });
     closers.push(() => stream.close());
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory });
     closers.push(policy.close);
@@ -86,6 +86,6 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
   }
 }
 
-function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger) {
-  return startApp({ server: createServer({ services, logger, limits: { maxRequestBytes: MAX_REQUEST_BYTES } }), listen, logger, drainMs: 3_000 });
+function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger, limits: MessageLimits = {}) {
+  return startApp({ server: createServer({ services, logger, limits }), listen, logger, drainMs: 3_000 });
 }
