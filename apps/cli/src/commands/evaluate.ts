@@ -50,7 +50,7 @@ export function evaluateCommand(context: CommandContext): Command {
     const source = await readSource(argument, context.terminal);
     await using session = await openSession(context, flags);
     const subject = await subjectFromSource(session, source);
-    const values = await runEvaluation(context, session, fromScratch(flags, [{ id: 'source', source: subject, result: undefined }]), flags.epochs);
+    const values = await runEvaluation(context, session, fromScratch(flags, [{ id: 'source', source: subject, result: undefined }], true), flags.epochs);
     const report = values[0]?.sourceReport;
     if (report === undefined) throw new DomainError('INTERNAL', 'the worker answered without a report', { reason: 'NO_REPORT' });
     const { validationAccuracy, testAccuracy, params, macs, seconds, imagesPerSecond } = report;
@@ -63,7 +63,7 @@ export function evaluateCommand(context: CommandContext): Command {
   });
 }
 
-export function fromScratch(flags: EvaluateFlags, pairs: readonly wire.Pair[]): wire.FromScratchEvaluation {
+export function fromScratch(flags: EvaluateFlags, pairs: readonly wire.Pair[], reportTest: boolean): wire.FromScratchEvaluation {
   return {
     dataset: flags.dataset,
     placement: placementToWire(readPlacement(flags)),
@@ -81,7 +81,7 @@ export function fromScratch(flags: EvaluateFlags, pairs: readonly wire.Pair[]): 
       validationImages: flags.validationImages ?? 0,
     },
     pairs: [...pairs],
-    reportTest: true,
+    reportTest,
   };
 }
 

@@ -97,7 +97,7 @@ async function trainPair(context: CommandContext, session: Session, response: tr
   const subject = (spec: architectureWire.ArchitectureSpec | undefined) => architectureToSubject(architectureFromSpec(spec!, 'spec'));
   terminal.out('');
   terminal.out(
-    `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each`,
+    `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each, scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`,
   );
   const values = await runEvaluation(
     context,
@@ -117,23 +117,23 @@ async function trainPair(context: CommandContext, session: Session, response: tr
         validationImages: CHILD.validationImages,
       },
       [{ id: 'quickstart', source: subject(response.source?.spec), result: subject(response.results[0]?.spec) }],
+      false,
     ),
     2,
   );
   const pair = values[0]!;
-  const percent = (fraction: number | undefined): string => (fraction === undefined ? '-' : `${(100 * fraction).toFixed(2)} %`);
+  const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;
   terminal.out(
     table(
-      ['child', 'validation', 'test', 'params', 'MACs', 'seconds'],
+      ['child', 'validation', 'params', 'MACs', 'seconds'],
       [pair.sourceReport, pair.resultReport].map((report, index) => [
         index === 0 ? CHILD.name : `${CHILD.name} transformed`,
-        percent(report?.validationAccuracy),
-        percent(report?.testAccuracy),
+        percent(report?.validationAccuracy ?? 0),
         (report?.params ?? 0).toLocaleString('en'),
         (report?.macs ?? 0).toLocaleString('en'),
         (report?.seconds ?? 0).toFixed(1),
       ]),
-      ['validation', 'test', 'params', 'MACs', 'seconds'],
+      ['validation', 'params', 'MACs', 'seconds'],
     ),
   );
   terminal.out('One pair with one seed and a short budget: it shows that the pieces work, not that one network is better than the other.');
