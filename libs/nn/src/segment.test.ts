@@ -2,7 +2,7 @@ import { RandomStream } from '@nat/random';
 import { expect, it } from 'vitest';
 import { gradientError } from './gradient-check.ts';
 import { gatherRows, segmentSum } from './segment.ts';
-import { loadTensorflow, type Tensor2D } from './tensorflow.ts';
+import { loadTensorflow, type Rank, type Tensor2D } from './tensorflow.ts';
 
 const tf = loadTensorflow();
 const rows = [0, 3, 3, 1, 0];
@@ -26,4 +26,9 @@ it('has the gradients of finite differences', () => {
   // Squares make the gradients depend on the values.
   expect(gradientError(tf, (value) => segmentSum(tf, value as Tensor2D, index, 6).square(), [x])).toBeLessThan(1e-2);
   expect(gradientError(tf, (value) => gatherRows(tf, value as Tensor2D, index).square(), [x])).toBeLessThan(1e-2);
+});
+
+it('refuses an index out of range', () => {
+  const x = tf.ones<Rank.R2>([3, 2]);
+  expect(() => gatherRows(tf, x, tf.tensor1d([3], 'int32')).dataSync()).toThrow();
 });

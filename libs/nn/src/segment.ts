@@ -4,23 +4,41 @@
  *
  *     gatherRows(x, index)[i] = x[index[i]]            segmentSum(x, index, n)[j] = sum of x[i] over i with index[i] = j
  */
-import type { Tensor1D, Tensor2D, Tensorflow } from './tensorflow.ts';
+import { FLOAT, INT, differentiable, runOne } from './raw-operation.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensorflow } from './tensorflow.ts';
 
 /** Rows `index` of x. x: [rows, width], index: int32 [count] -> [count, width]. */
 export function gatherRows(tf: Tensorflow, x: Tensor2D, index: Tensor1D): Tensor2D {
   const rows = x.shape[0];
-  const op = tf.customGrad((...inputs) => {
-    const [value] = inputs as [Tensor2D];
-    return { value: tf.gather(value, index), gradFunc: (dy) => tf.unsortedSegmentSum(dy, index, rows) };
-  });
-  return op(x) as Tensor2D;
+  return differentiable(
+    tf,
+    [x],
+    () => gather(tf, x, index),
+    (dy) => [sum(tf, dy, index, rows)],
+  );
 }
 
 /** Sums of rows by segment. x: [count, width], index: int32 [count] -> [segments, width]. */
 export function segmentSum(tf: Tensorflow, x: Tensor2D, index: Tensor1D, segments: number): Tensor2D {
-  const op = tf.customGrad((...inputs) => {
-    const [value] = inputs as [Tensor2D];
-    return { value: tf.unsortedSegmentSum(value, index, segments), gradFunc: (dy) => tf.gather(dy, index) };
-  });
-  return op(x) as Tensor2D;
+  return differentiable(
+    tf,
+    [x],
+    () => sum(tf, x, index, segments),
+    (dy) => [gather(tf, dy, index)],
+  );
+}
+
+// TensorFlow.js checks every index in JavaScript before it gathers; libtensorflow checks them itself.
+function gather(tf: Tensorflow, x: Tensor, index: Tensor1D): Tensor {
+  const axis = tf.scalar(0, 'int32');
+  const rows = runOne(tf, 'GatherV2', { Tparams: FLOAT, Tindices: INT, Taxis: INT, batch_dims: { int: 0 } }, [x, index, axis]);
+  axis.dispose();
+  return rows;
+}
+
+function sum(tf: Tensorflow, x: Tensor, index: Tensor1D, segments: number): Tensor {
+  const count = tf.scalar(segments, 'int32');
+  const sums = runOne(tf, 'UnsortedSegmentSum', { T: FLOAT, Tindices: INT, Tnumsegments: INT }, [x, index, count]);
+  count.dispose();
+  return sums;
 }

@@ -10,7 +10,7 @@
  * c and a are the means over its cell and over the architecture. E and T start at zero: an operation never seen in
  * training acts by its features alone. w starts at zero: an untrained policy is uniform.
  */
-import { gatherRows, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
+import { gatherRows, relu, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
 import { OPERATION_ROWS } from './operation-features.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type GraphBatch } from './graph.ts';
 import { uniformInit, zeroInit, type Initializers, type Parameters } from './parameters.ts';
@@ -56,11 +56,8 @@ export function edgeScores(tf: Tensorflow, { layers }: EdgeConfig, parameters: P
   const { nodes, cells, architectures } = batch.sizes;
   const mean = (h: Tensor2D, index: Tensor1D, segments: number, scale: Tensor2D): Tensor2D => segmentSum(tf, h, index, segments).mul(scale);
 
-  let h: Tensor2D = tf.matMul(batch.edgeFeatures, weight('input.weight')); // [edges, hidden]
-  h = h
-    .add(gatherRows(tf, weight('input.operation'), batch.operation))
-    .add(bias('input.bias'))
-    .relu();
+  const x = tf.matMul(batch.edgeFeatures, weight('input.weight')).add(gatherRows(tf, weight('input.operation'), batch.operation));
+  let h = relu<Tensor2D>(tf, x.add(bias('input.bias'))); // [edges, hidden]
   for (let layer = 0; layer < layers; layer++) {
     const w = (name: string): Tensor2D => weight(`layer${layer}.${name}`);
     const n = tf.concat2d([mean(h, batch.to, nodes, batch.inScale), mean(h, batch.from, nodes, batch.outScale)], 1); // [nodes, 2 hidden]
@@ -73,11 +70,11 @@ export function edgeScores(tf: Tensorflow, { layers }: EdgeConfig, parameters: P
       .add(gatherRows(tf, tf.matMul(n, w('to')), batch.to))
       .add(gatherRows(tf, context, batch.cellOfEdge))
       .add(bias(`layer${layer}.bias`));
-    h = h.add(message.relu());
+    h = h.add(relu(tf, message));
   }
   const c = mean(h, batch.cellOfEdge, cells, batch.cellScale);
   const edge: Tensor2D = tf.matMul(h, weight('head.edge')).add(gatherRows(tf, tf.matMul(c, weight('head.cell')), batch.cellOfEdge)); // [edges, hidden]
   const target = tf.matMul(batch.candidateFeatures, weight('head.target')).add(gatherRows(tf, weight('head.operation'), batch.candidateOperation));
-  const joint = gatherRows(tf, edge, batch.edgeOfCandidate).add(target).add(bias('head.bias')).relu(); // [candidates, hidden]
+  const joint = relu<Tensor2D>(tf, gatherRows(tf, edge, batch.edgeOfCandidate).add(target).add(bias('head.bias'))); // [candidates, hidden]
   return tf.matMul(joint, weight('head.score'));
 }

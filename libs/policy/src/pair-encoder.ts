@@ -11,7 +11,7 @@
  * Columns: null, same, skip_connect (`nat`), or one for each primitive (`nat++`). A has no self loops and is not normalised.
  */
 import type { PrimitiveName, SchemeName } from '@nat/architecture';
-import { gatherRows, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
+import { gatherRows, relu, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/nn';
 import { normalInit, uniformInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Size of a pair encoder. The official defaults are 100 / 1024 / 100. */
@@ -91,7 +91,7 @@ export function pairForward(tf: Tensorflow, config: PairConfig, parameters: Para
   const hidden = tf.concat2d([inputs, operations], 0);
   const x: Tensor2D = tf.matMul(hidden, matrix('emb_attn'), false, true).add(bias('emb_attn'));
   const gc1: Tensor2D = adjacent(tf.matMul(x, matrix('gc1'))).add(bias('gc1'));
-  const gc2: Tensor2D = adjacent(tf.matMul(gc1.relu(), matrix('gc2'))).add(bias('gc2'));
+  const gc2: Tensor2D = adjacent(tf.matMul(relu(tf, gc1), matrix('gc2'))).add(bias('gc2'));
   const own = tf.slice2d(gc2, [2 * batch.cells, 0], [batch.nodes, config.hidden]);
   const logits: Tensor2D = tf.matMul(own, matrix('fc'), false, true).add(bias('fc'));
   return { hidden, x, gc1, gc2, logits: logits.reshape([2 * batch.nodes, pairColumns(config)]) };
