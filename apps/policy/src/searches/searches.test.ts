@@ -1,0 +1,197 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { longrunning, search as wire } from '@nat/contracts';
+import { isDomainError } from '@nat/errors';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failedOutcome, valueOf } from './testing/fake-evaluator.ts';
+import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
+import { writeTinyTable } from './testing/tiny-table.ts';
+
+const parent = 'namespaces/default';
+const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 3, batch: 8 };
+const CELL = '|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|';
+
+describe('searches over gRPC', () => {
+  let folder: string;
+  let harness: SearchHarness;
+  /** Evaluations that the evaluator keeps silent about, publishes nothing of, or fails. */
+  const silent = new Set<string>();
+  const unpublished = new Set<string>();
+  const failing = new Map<string, string>();
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nat-searches-'));
+    await writeTinyTable(folder);
+    harness = await startSearchHarness({
+      home: join(folder, 'home'),
+      dataDirectory: folder,
+      evaluator: {
+        publishes: (id) => !unpublished.has(id),
+        outcomeOf: (id) => (silent.has(id) ? 'silent' : failing.has(id) ? failedOutcome(failing.get(id)!) : undefined),
+      },
+    });
+  });
+  afterAll(async () => {
+    await harness.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const create = (spec: Partial<wire.SearchSpec>, more: Partial<wire.CreateSearchRequest> = {}): Promise<wire.Search> =>
+    harness.clients.searches.createSearch({ parent, spec: spec as wire.SearchSpec, ...more });
+  const watch = async (name: string, fromStep = 0): Promise<{ readonly steps: wire.StepSummary[]; readonly final: wire.Search | undefined }> => {
+    const steps: wire.StepSummary[] = [];
+    let final: wire.Search | undefined;
+    for await (const { event } of harness.clients.searches.watchSearch({ name, fromStep })) {
+      if (event?.$case === 'step') steps.push(event.value);
+      if (event?.$case === 'search') final = event.value;
+    }
+    return { steps, final };
+  };
+  const refusal = async (call: Promise<unknown>): Promise<{ readonly kind: string; readonly reason: string; readonly fields: readonly string[] }> => {
+    const error: unknown = await call.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!isDomainError(error)) throw new Error(`not refused: ${String(error)}`);
+    return { kind: error.kind, reason: error.reason, fields: error.violations.map(({ field }) => field) };
+  };
+
+  it('learns, shows every step, registers the policy and sends its metrics', async () => {
+    const created = await create(tabular, { searchId: 'first' });
+    expect(created).toMatchObject({ name: `${parent}/searches/first`, state: 'SEARCH_STATE_RUNNING', policy: `${parent}/policies/first` });
+    expect(created.spec).toMatchObject({ reward: 'c10_valid_200', encoder: 'edge', preset: 'tabular', baseline: 'BASELINE_SELF_CRITICAL', threads: 1 });
+
+    const { steps, final } = await watch(created.name);
+    expect(steps.map(({ step, pairs }) => [step, pairs])).toEqual([[1, 8], [2, 8], [3, 8]]); // prettier-ignore
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 3, pairs: 24, failedPairs: 0 });
+
+    const { version, checkpoint } = await harness.clients.policies.exportPolicyVersion({ name: `${parent}/policies/first` });
+    expect(version).toMatchObject({ step: 3, sha256: final!.policySha256, sizeBytes: checkpoint.length });
+    expect(await harness.clients.policies.getPolicy({ name: final!.policy })).toMatchObject({ search: created.name, encoder: 'edge', scheme: 'nat' });
+    await expect.poll(() => harness.points.filter(({ run, metric }) => run === created.name && metric === 'meanReward').length, { timeout: 20_000 }).toBe(3);
+
+    // A stream that was lost goes on where it ended.
+    expect((await watch(created.name, 3)).steps.map(({ step }) => step)).toEqual([3]);
+    // Only the last learner state stays, beside the policy.
+    expect((await readdir(join(folder, 'home', 'blobs'), { recursive: true })).filter((file) => /[0-9a-f]{64}$/.test(file))).toHaveLength(2);
+  });
+
+  it('gives what was drawn and what it earned, page by page', async () => {
+    const name = `${parent}/searches/first`;
+    const trials: wire.Trial[] = [];
+    for (let pageToken = ''; ;) {
+      const page = await harness.clients.searches.listTrials({ parent: name, pageSize: 7, pageToken });
+      trials.push(...page.trials);
+      pageToken = page.nextPageToken;
+      if (pageToken === '') break;
+    }
+    expect(trials.map(({ pairId }) => pairId)).toEqual([1, 2, 3].flatMap((step) => Array.from({ length: 8 }, (_, i) => `default/first/${step}/${i}`)));
+    for (const { source, result, reward, state, logProb } of trials) {
+      expect({ state, reward }).toEqual({ state: 'TRIAL_STATE_COUNTED', reward: valueOf(result) - valueOf(source) });
+      expect(logProb).toBeLessThan(0);
+    }
+    expect((await harness.clients.searches.listTrials({ parent: name, filter: 'step=2' })).trials).toHaveLength(8);
+    expect(await refusal(harness.clients.searches.listTrials({ parent: name, filter: 'reward=2' }))).toMatchObject({ reason: 'INVALID_FILTER' });
+  });
+
+  it('creates one search for one request id, and none for a bad spec', async () => {
+    const request = { parent, spec: { ...tabular, steps: 1 } as wire.SearchSpec, requestId: 'r1' };
+    const [a, b] = await Promise.all([harness.clients.searches.createSearch(request), harness.clients.searches.createSearch(request)]);
+    expect(b.name).toBe(a.name);
+    expect(await refusal(harness.clients.searches.createSearch({ ...request, spec: tabular as wire.SearchSpec }))).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+    await watch(a.name);
+
+    expect(await refusal(create({ ...tabular, space: 'nowhere', preset: 'best' }))).toMatchObject({
+      kind: 'INVALID_ARGUMENT',
+      fields: expect.arrayContaining(['spec.space', 'spec.preset']) as unknown,
+    });
+    expect(await refusal(create({ ...tabular, reward: 'test_accuracy' }))).toMatchObject({ reason: 'UNKNOWN_COLUMN' });
+    expect(await refusal(create({ ...tabular, evaluator: 'shared-weights' }))).toMatchObject({ fields: ['spec.evaluator'] });
+    expect(await refusal(create({ ...tabular, steps: 0 }))).toMatchObject({ kind: 'INVALID_ARGUMENT' });
+    expect(await refusal(create(tabular, { searchId: 'first' }))).toMatchObject({ kind: 'ALREADY_EXISTS', reason: 'SEARCH_EXISTS' });
+    const { searches } = await harness.clients.searches.listSearches({ parent });
+    expect(searches.map(({ searchId }) => searchId)).toEqual([a.searchId, 'first']);
+    expect(await create({ space: 'darts', evaluator: 'shared-weights', steps: 1, batch: 1 }, { validateOnly: true })).toMatchObject({
+      spec: { dataset: 'mnist', preset: 'nat', placement: { network: 'NETWORK_SUPERNET', channels: 20, layers: 8 } },
+    });
+  });
+
+  it('counts once what is delivered twice, and finds what is not delivered', async () => {
+    unpublished.add('lossy.2.0');
+    const created = await create(tabular, { searchId: 'lossy' });
+    const { final } = await watch(created.name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 24 });
+    await harness.evaluator.publishAgain('lossy.1.0');
+    const again = await create({ ...tabular, steps: 1 }, { searchId: 'after' });
+    await watch(again.name);
+    expect(await harness.clients.searches.getSearch({ name: created.name })).toMatchObject({ pairs: 24, failedPairs: 0 });
+  });
+
+  it('leaves failed trials out with their reason, and fails where nothing is left', async () => {
+    failing.set('part.1.4', 'NO_LUCK');
+    const part = await create({ ...tabular, pairsPerEvaluation: 4, baseline: wire.Baseline.BASELINE_MOVING_AVERAGE }, { searchId: 'part' });
+    expect((await watch(part.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 20, failedPairs: 4 });
+    const { trials } = await harness.clients.searches.listTrials({ parent: part.name, filter: 'step=1' });
+    expect(trials.map(({ state }) => state === 'TRIAL_STATE_COUNTED')).toEqual([true, true, true, true, false, false, false, false]);
+    expect(trials[4]!.errorMessage).toBe('NO_LUCK: NO_LUCK happened');
+
+    failing.set('lost.1.0', 'NO_TABLE');
+    const lost = await create(tabular, { searchId: 'lost' });
+    expect((await watch(lost.name)).final).toMatchObject({ state: 'SEARCH_STATE_FAILED', errorMessage: expect.stringContaining('NO_TABLE') as unknown });
+  });
+
+  it('pauses, resumes and is cancelled', async () => {
+    silent.add('held.2.0');
+    const { name } = await create(tabular, { searchId: 'held' });
+    await expect.poll(() => harness.evaluator.accepted.has('held.2.0'), { timeout: 30_000 }).toBe(true);
+    const running = await harness.clients.searches.getSearch({ name });
+    expect(await refusal(harness.clients.searches.pauseSearch({ name, etag: '"old"' }))).toMatchObject({ reason: 'ETAG_MISMATCH' });
+    expect(await harness.clients.searches.pauseSearch({ name, etag: running.etag })).toMatchObject({ state: 'SEARCH_STATE_PAUSED', step: 1 });
+    expect((await harness.clients.searches.listSearches({ parent, filter: 'state="PAUSED"' })).searches.map((search) => search.name)).toEqual([name]);
+    expect(await harness.clients.searches.resumeSearch({ name })).toMatchObject({ state: 'SEARCH_STATE_RUNNING' });
+    expect(await harness.clients.searches.cancelSearch({ name })).toMatchObject({ state: 'SEARCH_STATE_CANCELLED' });
+    expect(harness.evaluator.cancelled).toContain(name);
+    expect((await watch(name)).final).toMatchObject({ state: 'SEARCH_STATE_CANCELLED', step: 1 });
+    expect(await refusal(harness.clients.searches.resumeSearch({ name }))).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'SEARCH_STATE' });
+  });
+
+  it('forks from what a search has learned', async () => {
+    const fork = await harness.clients.searches.forkSearch({ name: `${parent}/searches/first`, searchId: 'fork', steps: 2, seed: 7, requestId: 'f' });
+    expect(fork).toMatchObject({ forkedFrom: `${parent}/searches/first`, step: 0, spec: { steps: 2, seed: 7 } });
+    const { final } = await watch(fork.name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 16 });
+    expect(final!.policySha256).not.toBe((await harness.clients.searches.getSearch({ name: `${parent}/searches/first` })).policySha256);
+    // The policy of a search can also be named.
+    const from = await create({ ...tabular, steps: 1, initialPolicy: 'first' });
+    expect(from.spec!.initialPolicy).toBe(`${parent}/policies/first/versions/1`);
+    expect((await watch(from.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED' });
+  });
+
+  it('derives the best of several candidates in an operation', async () => {
+    const source = { source: { $case: 'nasbench201' as const, value: CELL }, displayName: '' };
+    const request = { parent, source, policy: 'first', samples: 12, evaluator: 'tabular', requestId: 'd' };
+    const operation = await harness.clients.searches.deriveArchitecture(request);
+    expect((await harness.clients.searches.deriveArchitecture(request)).name).toBe(operation.name);
+    const done = await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 30, nanos: 0 } });
+    const result = resultOf(done);
+    expect(result.sourceValue).toBe(valueOf(CELL));
+    expect(result.resultValue).toBeGreaterThan(result.sourceValue);
+    expect(result.result!.certificate!.holds).toBe(true);
+    const { candidates, evaluated } = wire.DeriveMetadata.decode(done.metadata!.value);
+    expect(candidates).toBeGreaterThan(1);
+    expect(evaluated).toBe(candidates + 1);
+
+    expect((await harness.clients.operations.listOperations({ name: parent, filter: 'done=true' })).operations.map(({ name }) => name)).toEqual([operation.name]);
+    await harness.clients.operations.deleteOperation({ name: operation.name });
+    expect(await refusal(harness.clients.operations.getOperation({ name: operation.name }))).toMatchObject({ kind: 'NOT_FOUND' });
+    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { source: { $case: 'zoo', value: 'DARTS' }, displayName: '' } }))).toMatchObject({
+      fields: ['evaluator'],
+    });
+  });
+});
+
+function resultOf({ done, result }: longrunning.Operation): wire.DeriveResult {
+  if (!done || result?.$case !== 'response') throw new Error(`the operation has no response: ${JSON.stringify(result)}`);
+  return wire.DeriveResult.decode(result.value.value);
+}
