@@ -3,10 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
+import { ensurePython, pythonAvailability } from './python.mjs';
 
 /**
- * One Kafka and one PostgreSQL for a whole test run, each only where its address is not given already. Tests read
- * `NAT_TEST_KAFKA` (host:port) and `NAT_TEST_POSTGRES` (a URL), and skip without them; the reasons are here.
+ * One Kafka, one PostgreSQL and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
+ * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_POSTGRES` (a URL) and `NAT_TEST_PYTHON` (an interpreter), and skip without them; the reasons are here.
  * @param {{report: import('../bootstrap/report.mjs').Report}} options
  * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
  */
@@ -60,7 +61,13 @@ export async function startTestServers({ report }) {
     servers.push(server);
     env['NAT_TEST_POSTGRES'] = server.url;
   };
-  const outcomes = await Promise.allSettled([kafka(), postgres()]);
+  const python = async () => {
+    if (process.env['NAT_TEST_PYTHON']) return;
+    const unavailable = await pythonAvailability();
+    if (unavailable === undefined) env['NAT_TEST_PYTHON'] = await ensurePython({ report });
+    else reasons.push(`tests of a Python client are skipped: ${unavailable}`);
+  };
+  const outcomes = await Promise.allSettled([kafka(), postgres(), python()]);
   for (const signal of signals) process.off(signal, interrupt);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {
