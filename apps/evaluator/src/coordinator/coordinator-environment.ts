@@ -26,7 +26,6 @@ const schema = z
     NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   })
   .refine((settings) => 2 * settings.NAT_RENEW_MS <= settings.NAT_LEASE_MS, { path: ['NAT_RENEW_MS'], message: 'must be at most half of NAT_LEASE_MS' });
-export type CoordinatorEnvironment = ReturnType<typeof readCoordinatorEnvironment>;
 
 /** Reads a coordinator's settings. @throws DomainError FAILED_PRECONDITION BAD_CONFIGURATION naming every bad variable */
 export function readCoordinatorEnvironment(env: Readonly<Record<string, string | undefined>>): Readonly<z.output<typeof schema>> {

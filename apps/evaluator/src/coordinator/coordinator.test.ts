@@ -471,6 +471,7 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     const before = performance.now();
     await harness.evaluator.close();
     expect(await waiting).toEqual([]);
+    expect(await refusal(lease('w', { waitMs: 30_000 }))).toBe('UNAVAILABLE SERVER_DRAINING');
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 

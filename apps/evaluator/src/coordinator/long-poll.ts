@@ -1,3 +1,4 @@
+import { DomainError } from '@nat/errors';
 import type { LeasedEvaluation } from './queue/lease.ts';
 
 /** A worker that waits for work. */
@@ -37,7 +38,7 @@ export interface LongPoll {
   readonly wake: () => void;
   /** Ids of the workers that wait. */
   readonly waiting: () => string[];
-  /** Answers everybody, empty. */
+  /** Answers everybody, empty; who comes later is refused with UNAVAILABLE. */
   readonly close: () => void;
 }
 
@@ -106,8 +107,13 @@ export function createLongPoll({ lease, giveBack, pollMs, onError }: LongPollOpt
       for (const waiter of waiters) waiter.settle([]);
     },
     wait: (call) =>
-      new Promise((resolve) => {
-        if (closed || call.signal.aborted) {
+      new Promise((resolve, reject) => {
+        if (closed) {
+          // An empty answer would have the worker ask again at once.
+          reject(new DomainError('UNAVAILABLE', 'the queue is shutting down', { reason: 'SERVER_DRAINING' }));
+          return;
+        }
+        if (call.signal.aborted) {
           resolve([]);
           return;
         }

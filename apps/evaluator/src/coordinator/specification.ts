@@ -4,7 +4,7 @@ import { DomainError, type FieldViolation } from '@nat/errors';
 import type { EvaluationKind } from './queue/tables.ts';
 
 /** Attempts that an evaluation has when its specification does not say. */
-export const DEFAULT_MAX_ATTEMPTS = 3;
+const DEFAULT_MAX_ATTEMPTS = 3;
 
 const SEARCH_NAME = /^namespaces\/[a-z0-9-]{1,63}\/searches\/[a-z0-9-]{1,63}$/;
 const MAX_VIOLATIONS = 20;

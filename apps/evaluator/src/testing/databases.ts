@@ -6,7 +6,7 @@ import { openEmbedded, openPostgres, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 
 /** Connection url of a PostgreSQL server that tests may create databases on. */
-export const testPostgresUrl = process.env['NAT_TEST_POSTGRES'];
+const testPostgresUrl = process.env['NAT_TEST_POSTGRES'];
 
 /** A database of its own; `connect` gives a further connection, as another replica has (the same one where the database is embedded). */
 export interface TestDatabase {
@@ -28,7 +28,7 @@ export async function embeddedDatabase(): Promise<TestDatabase> {
   };
 }
 
-export async function postgresDatabase(): Promise<TestDatabase> {
+async function postgresDatabase(): Promise<TestDatabase> {
   if (testPostgresUrl === undefined) throw new Error('NAT_TEST_POSTGRES is not set');
   const name = `nat_test_${randomUUID().replaceAll('-', '')}`;
   const server = await openPostgres({ url: testPostgresUrl, maxConnections: 1 });

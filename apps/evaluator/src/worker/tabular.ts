@@ -21,7 +21,7 @@ export function createTabular({ dataDir }: { readonly dataDir: string | undefine
 }
 
 /** The values of all pairs. A pair whose cell is not in the table has an error instead. @throws DomainError INVALID_ARGUMENT UNKNOWN_COLUMN */
-export function lookUp(table: NasBench201Table, { column, pairs }: evaluation.TabularEvaluation): evaluation.Outcome {
+function lookUp(table: NasBench201Table, { column, pairs }: evaluation.TabularEvaluation): evaluation.Outcome {
   const values = columnOf(table, column);
   const valueOf = (subject: evaluation.Subject | undefined, field: string): number =>
     subject === undefined ? 0 : values[rowOfCell(table, cellOf(subject, field))]!;

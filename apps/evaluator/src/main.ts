@@ -1,9 +1,10 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
 import { createLogger, createServer, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
 import { openFolderBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
+import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { composeEvaluator, EVALUATOR_TOPICS } from './compose.ts';
-import { readCoordinatorEnvironment } from './coordinator-environment.ts';
+import { composeEvaluator, EVALUATOR_TOPICS } from './coordinator/compose.ts';
+import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
 const settings = readCoordinatorEnvironment(process.env);
 const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
@@ -33,7 +34,11 @@ const http =
     : await startHttpEndpoint({
         registry,
         listen: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT },
-        healthy: () => Promise.resolve(true),
+        healthy: () =>
+          sql`SELECT 1`.execute(database.kysely).then(
+            () => true,
+            () => false,
+          ),
         logger,
       });
 
