@@ -1,6 +1,5 @@
 export { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './coordinator/config.ts';
-export { composeEvaluator, EVALUATOR_TOPICS, OUTCOME_GROUP, type Evaluator, type EvaluatorOptions } from './coordinator/compose.ts';
-export { OUTCOME_TOPIC } from './coordinator/queue/conclude.ts';
+export { composeEvaluator, type Evaluator, type EvaluatorOptions } from './coordinator/compose.ts';
 export { findCapabilities } from './worker/capabilities.ts';
 export { startWorker, type Worker, type WorkerConfig, type WorkerOptions } from './worker/compose.ts';
 export { KINDS, type Kind } from './worker/job.ts';

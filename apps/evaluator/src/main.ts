@@ -3,7 +3,7 @@ import { createLogger, createServer, runUntilSignal, serverProtection, startApp,
 import { openFolderBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
 import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { composeEvaluator, EVALUATOR_TOPICS } from './coordinator/compose.ts';
+import { composeEvaluator } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
 const settings = readCoordinatorEnvironment(process.env);
@@ -27,7 +27,7 @@ const evaluator = await composeEvaluator({
 const stream =
   settings.NAT_KAFKA_BROKERS === undefined
     ? undefined
-    : await openKafkaStream({ brokers: settings.NAT_KAFKA_BROKERS.split(','), clientId: 'nat-evaluator', topics: EVALUATOR_TOPICS, relay: database });
+    : await openKafkaStream({ brokers: settings.NAT_KAFKA_BROKERS.split(','), clientId: 'nat-evaluator', topics: evaluator.topics, relay: database });
 const http =
   settings.NAT_METRICS_PORT === undefined
     ? undefined

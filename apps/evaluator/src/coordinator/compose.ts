@@ -1,20 +1,13 @@
 import { evaluation } from '@nat/contracts';
 import { bindService, type BoundService, type Logger } from '@nat/service';
-import { migrate, migrateStorage, type AnyDatabase, type BlobStore, type Database, type TopicDeclaration } from '@nat/storage';
+import { migrate, migrateStorage, OUTCOME_TOPIC, type AnyDatabase, type BlobStore, type Database, type TopicDeclaration } from '@nat/storage';
 import type { Registry } from 'prom-client';
 import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
 import { createEvaluationHandlers } from './grpc/evaluation-handlers.ts';
 import { createWorkerHandlers } from './grpc/worker-handlers.ts';
-import { OUTCOME_TOPIC } from './queue/conclude.ts';
 import { evaluatorMigrations } from './queue/migrations.ts';
 import type { EvaluatorTables } from './queue/tables.ts';
-
-/** The consumer group of whoever learns from outcomes. */
-export const OUTCOME_GROUP = 'searches';
-
-/** What the coordinator publishes, for the stream of its database. */
-export const EVALUATOR_TOPICS: readonly TopicDeclaration[] = [{ name: OUTCOME_TOPIC, groups: [OUTCOME_GROUP] }];
 
 export interface EvaluatorOptions {
   /** Stays open when the evaluator closes. */
@@ -31,7 +24,7 @@ export interface EvaluatorOptions {
 export interface Evaluator {
   /** EvaluationService and WorkerService, for a server. */
   readonly services: readonly BoundService[];
-  /** `EVALUATOR_TOPICS`. */
+  /** What it publishes, for the stream of its database: key = the search (or the evaluation's own name), id = the evaluation's name, payload = an OutcomeEvent. */
   readonly topics: readonly TopicDeclaration[];
   /** Answers waiting workers and ends background work. Call it before the server drains. */
   readonly close: () => Promise<void>;
@@ -52,7 +45,7 @@ export async function composeEvaluator({ database, logger, config: overrides = {
       bindService(evaluation.EvaluationServiceDefinition, createEvaluationHandlers({ coordinator, database: tables, workerTimeoutMs: config.workerTimeoutMs })),
       bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
     ],
-    topics: EVALUATOR_TOPICS,
+    topics: [OUTCOME_TOPIC],
     close: coordinator.close,
   };
 }

@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
-import type { BlobStore, Database } from '@nat/storage';
+import { OUTCOME_TOPIC, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { composeEvaluator, type Evaluator } from '../coordinator/compose.ts';
@@ -80,6 +80,6 @@ export async function publishedEvents(
   database: Database,
 ): Promise<{ readonly key: string; readonly id: string; readonly event: evaluation.OutcomeEvent; readonly payload: Uint8Array }[]> {
   const { rows } = await sql<{ key: string; id: string; payload: Uint8Array }>`
-    SELECT key, id, payload FROM storage.outbox WHERE topic = 'evaluation-outcomes' ORDER BY position`.execute(database.kysely);
+    SELECT key, id, payload FROM storage.outbox WHERE topic = ${OUTCOME_TOPIC.name} ORDER BY position`.execute(database.kysely);
   return rows.map((row) => ({ ...row, event: evaluation.OutcomeEvent.decode(row.payload) }));
 }

@@ -1,14 +1,11 @@
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { MAX_PAYLOAD_BYTES, appendOutbox, type Database } from '@nat/storage';
+import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { checkOutcome } from '../outcome.ts';
 import { sha256 } from '../specification.ts';
 import { pack } from './packing.ts';
 import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
-
-/** The topic that outcomes are published on: key = the search (or the evaluation's own name), id = the evaluation's name, payload = an OutcomeEvent. */
-export const OUTCOME_TOPIC = 'evaluation-outcomes';
 
 /** How failed attempts are tried again. */
 export interface RetryPolicy {
@@ -88,7 +85,7 @@ export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEv
   const endTime = first.now;
   const bytes = evaluation.Outcome.encode(outcome).finish();
   const messages = rows.map((row) => ({
-    topic: OUTCOME_TOPIC,
+    topic: OUTCOME_TOPIC.name,
     key: row.search === '' ? row.name : row.search,
     id: row.name,
     payload: evaluation.OutcomeEvent.encode(
