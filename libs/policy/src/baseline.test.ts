@@ -33,13 +33,19 @@ describe('baselines', () => {
 
 describe('scaling', () => {
   it('divides by the root mean square, then clips', () => {
-    const scaled = scaleAdvantages(Float64Array.of(3, -4, 0, 0), 'rms', 1.5);
+    const scaled = scaleAdvantages(Float64Array.of(3, -4, 0, 0), { normalization: 'rms', clip: 1.5 });
     expect(scaled[0]).toBeCloseTo(1.2);
     expect([...scaled.subarray(1)]).toEqual([-1.5, 0, 0]);
   });
 
+  it('takes the signed square root first', () => {
+    const scaled = scaleAdvantages(Float64Array.of(4, -9, 0), { shape: 'root' });
+    expect([...scaled]).toEqual([2, -3, 0]);
+    expect(scaleAdvantages(Float64Array.of(4, -9, 0), { shape: 'root', normalization: 'rms' })[0]).toBeCloseTo(2 / Math.sqrt(13 / 3));
+  });
+
   it('leaves a batch of zeros alone', () => {
-    expect([...scaleAdvantages(new Float64Array(3), 'rms', 1)]).toEqual([0, 0, 0]);
-    expect([...scaleAdvantages(Float64Array.of(10), 'none')]).toEqual([10]);
+    expect([...scaleAdvantages(new Float64Array(3), { normalization: 'rms', clip: 1 })]).toEqual([0, 0, 0]);
+    expect([...scaleAdvantages(Float64Array.of(10), {})]).toEqual([10]);
   });
 });

@@ -55,9 +55,24 @@ export function advantages(
   }
 }
 
-/** Divides by the root mean square (0 stays 0), then bounds the size: a few disastrous trials must not drown the rest. */
-export function scaleAdvantages(values: Float64Array, normalization: 'none' | 'rms', clip = Infinity): Float64Array {
-  const rms = Math.sqrt(mean(values.map((value) => value * value)));
+/** How advantages become the weights of a batch's trials. */
+export interface AdvantageScaling {
+  /**
+   * `root` replaces each advantage by its signed square root before anything else: where some edits ruin a network and others improve a good one by a
+   * little, the little ones still count.
+   * @default 'linear'
+   */
+  readonly shape?: 'linear' | 'root';
+  /** Divide by the root mean square (0 stays 0). @default 'none' */
+  readonly normalization?: 'none' | 'rms';
+  /** Bound of the size after normalisation: a few disastrous trials must not drown the rest. @default none */
+  readonly clip?: number;
+}
+
+/** Shapes, then normalises, then bounds. */
+export function scaleAdvantages(values: Float64Array, { shape = 'linear', normalization = 'none', clip = Infinity }: AdvantageScaling): Float64Array {
+  const shaped = shape === 'root' ? values.map((value) => Math.sign(value) * Math.sqrt(Math.abs(value))) : values;
+  const rms = Math.sqrt(mean(shaped.map((value) => value * value)));
   const scale = normalization === 'rms' && rms > 0 ? 1 / rms : 1;
-  return values.map((value) => Math.max(-clip, Math.min(clip, value * scale)));
+  return shaped.map((value) => Math.max(-clip, Math.min(clip, value * scale)));
 }

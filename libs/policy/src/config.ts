@@ -9,7 +9,7 @@ import type { Initializers } from './parameters.ts';
 export type PolicyConfig = EdgeConfig | PairConfig;
 
 /** The `edge` encoder at the size that the presets were tuned for. */
-export const EDGE_POLICY: EdgeConfig = { encoder: 'edge', hidden: 48, layers: 4 };
+export const EDGE_POLICY: EdgeConfig = { encoder: 'edge', hidden: 48, layers: 2 };
 
 /** The official network at its command-line defaults, for the operations of one official search space. */
 export function officialPairPolicy(scheme: SchemeName, primitives: readonly PrimitiveName[]): PairConfig {

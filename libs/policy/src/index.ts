@@ -1,4 +1,4 @@
-export { advantages, scaleAdvantages, type BaselineOptions, type Rewards } from './baseline.ts';
+export { advantages, scaleAdvantages, type AdvantageScaling, type BaselineOptions, type Rewards } from './baseline.ts';
 export { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './checkpoint.ts';
 export { CompiledPolicy, type DrawMode } from './compiled-policy.ts';
 export { EDGE_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';

@@ -181,7 +181,7 @@ describe('Learner', () => {
 
   it('reports what it did', async () => {
     const start = createCheckpoint(edge, RandomStream.of(10));
-    const learner = await Learner.restore(start, { ...hyperparameters, baseline: { kind: 'moving-average', decay: 0.9 }, advantageNormalization: 'none' });
+    const learner = await Learner.restore(start, { ...hyperparameters, baseline: { kind: 'moving-average', decay: 0.9 }, advantages: {} });
     const trials = sampled(start, [mixed[0]!], 4).map((trial, i) => ({ ...trial, reward: i }));
     const stats = learner.step(trials);
     expect(stats).toMatchObject({

@@ -238,10 +238,10 @@ export class Learner {
     trials.forEach(({ reward, greedyReward = 0 }, i) => {
       if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
     });
-    const { advantageNormalization = 'none', advantageClip, weightDecay, betas, epsilon } = this.#hyperparameters;
+    const { weightDecay, betas, epsilon } = this.#hyperparameters;
     const batch = prepareBatch(trials);
     const { advantages: raw, baseline } = advantages(this.#hyperparameters.baseline, this.#baseline, this.updates, trials);
-    const scaled = scaleAdvantages(raw, advantageNormalization, advantageClip);
+    const scaled = scaleAdvantages(raw, this.#hyperparameters.advantages ?? {});
     const count = trials.length;
     const weights = scaled.map((advantage) => advantage / count);
     const entropyWeights = entropyCoefficientsAt(this.#hyperparameters, this.updates).map((coefficient) => coefficient / count);

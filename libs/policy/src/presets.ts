@@ -1,4 +1,4 @@
-import type { BaselineOptions } from './baseline.ts';
+import type { AdvantageScaling, BaselineOptions } from './baseline.ts';
 
 /** How a policy learns. */
 export interface Hyperparameters {
@@ -19,10 +19,8 @@ export interface Hyperparameters {
   /** The coefficients fall linearly, to 0 at this update. @default they stay */
   readonly entropyDecaySteps?: number;
   readonly baseline: BaselineOptions;
-  /** Divide a batch's advantages by their root mean square. @default 'none' */
-  readonly advantageNormalization?: 'none' | 'rms';
-  /** Bound of the advantages after normalisation. @default none */
-  readonly advantageClip?: number;
+  /** @default advantages as they are */
+  readonly advantages?: AdvantageScaling;
 }
 
 /** Learning rate of the update after `step` earlier ones. */
@@ -61,7 +59,6 @@ export const presets = {
     entropy: 0.1,
     entropyDecaySteps: 500,
     baseline: { kind: 'self-critical' },
-    advantageNormalization: 'rms',
-    advantageClip: 3,
+    advantages: { shape: 'root', normalization: 'rms', clip: 3 },
   },
 } as const satisfies Record<string, Hyperparameters>;
