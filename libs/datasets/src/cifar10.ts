@@ -63,7 +63,8 @@ function readWhole(path: string, target: Uint8Array): void {
   }
   try {
     const { size } = fstatSync(file);
-    if (size !== target.length) throw invalidData(path, `${size} bytes, a CIFAR-10 batch has ${target.length} (${RECORDS_PER_FILE} records of ${RECORD_BYTES})`);
+    if (size !== target.length)
+      throw invalidData(path, `${size} bytes, a CIFAR-10 batch has ${target.length} (${RECORDS_PER_FILE} records of ${RECORD_BYTES})`);
     let done = 0;
     while (done < target.length) {
       const read = readSync(file, target, done, target.length - done, done);

@@ -6,7 +6,17 @@ import { batchesInOrder, drawBatch, readBatch, splitDataset, trainingBatches, ty
 function tinyDataset(overrides: Partial<ImageDataset> = {}): ImageDataset {
   const pixels = Uint8Array.from({ length: 6 * 12 }, (_, i) => 10 * Math.floor(i / 12) + (i % 12));
   const pool = { count: 6, labels: Uint8Array.of(0, 1, 2, 3, 4, 5), pixels, stride: 12, offset: 0, planes: 3, height: 2, width: 2 } as const;
-  return { name: 'mnist', classes: 10, imageSize: 4, mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255], mirrored: true, train: pool, test: pool, ...overrides };
+  return {
+    name: 'mnist',
+    classes: 10,
+    imageSize: 4,
+    mean: [0, 0, 0],
+    deviation: [1 / 255, 1 / 255, 1 / 255],
+    mirrored: true,
+    train: pool,
+    test: pool,
+    ...overrides,
+  };
 }
 
 describe('splitDataset', () => {
@@ -71,7 +81,8 @@ describe('readBatch', () => {
     const random = RandomStream.of(5);
     for (let i = 0; i < 200; i++) {
       const { images } = readBatch(digits, [0], random);
-      for (let pixel = 0; pixel < 16; pixel++) if (Math.round(images[pixel * 3]!) === 20 && pixel % 4 < 3) expect([21, 0]).toContain(Math.round(images[(pixel + 1) * 3]!));
+      for (let pixel = 0; pixel < 16; pixel++)
+        if (Math.round(images[pixel * 3]!) === 20 && pixel % 4 < 3) expect([21, 0]).toContain(Math.round(images[(pixel + 1) * 3]!));
     }
   });
 

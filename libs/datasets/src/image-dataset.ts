@@ -60,7 +60,7 @@ export interface SplitOptions {
 /** Splits a data set: the same seed and fraction give the same images, whatever the limits are. */
 export function splitDataset(dataset: ImageDataset, { seed, validationFraction = 0.1, limit = {} }: SplitOptions): ImageSplits {
   if (!(validationFraction > 0 && validationFraction < 1)) throw DomainError.invalid('validationFraction', `${validationFraction} is not between 0 and 1`);
-  for (const [name, value] of Object.entries(limit)) {
+  for (const [name, value] of Object.entries<number | undefined>(limit)) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) throw DomainError.invalid(`limit.${name}`, `${value} is not a positive integer`);
   }
   const order = RandomStream.of(seed, 'split', dataset.name).shuffle(Array.from({ length: dataset.train.count }, (_, i) => i));
@@ -149,7 +149,10 @@ export function* batchesInOrder(split: ImageSplit, batchSize: number): Generator
 }
 
 /** One epoch: shuffled, augmented where asked; a last batch that is not full is left out unless it is the only one. */
-export function* trainingBatches(split: ImageSplit, options: { readonly batchSize: number; readonly random: RandomStream; readonly augment: boolean }): Generator<ImageBatch> {
+export function* trainingBatches(
+  split: ImageSplit,
+  options: { readonly batchSize: number; readonly random: RandomStream; readonly augment: boolean },
+): Generator<ImageBatch> {
   const { batchSize, random, augment } = options;
   checkBatchSize(batchSize);
   const order = random.shuffle(Array.from({ length: split.indices.length }, (_, i) => i));

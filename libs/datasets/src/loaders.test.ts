@@ -31,7 +31,10 @@ describe('loadMnist', () => {
     expect(mnist.train.count).toBe(60_000);
     expect(mnist.test.count).toBe(10_000);
     expect([...mnist.train.labels.subarray(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
-    const { images } = readBatch(splitDataset(mnist, { seed: 0 }).train, Array.from({ length: 500 }, (_, i) => i));
+    const { images } = readBatch(
+      splitDataset(mnist, { seed: 0 }).train,
+      Array.from({ length: 500 }, (_, i) => i),
+    );
     // Mean and deviation over the 28x28 digits are 0 and 1; the frame of zeros pulls the mean of 32x32 below.
     const mean = images.reduce((sum, x) => sum + x, 0) / images.length;
     expect(mean).toBeCloseTo((1 - (28 / 32) ** 2) * (-0.1307 / 0.3081), 1);
@@ -55,7 +58,10 @@ describe.skipIf(dataDir === undefined)('loadCifar10 (skipped without NAT_DATA_DI
     expect(cifar.test.count).toBe(10_000);
     expect([...cifar.train.labels.subarray(0, 10)]).toEqual([6, 9, 9, 4, 1, 1, 2, 7, 8, 3]);
     expect([...cifar.test.labels.subarray(0, 10)]).toEqual([3, 8, 8, 0, 6, 6, 1, 6, 3, 1]);
-    const { images } = readBatch(splitDataset(cifar, { seed: 0 }).train, Array.from({ length: 2000 }, (_, i) => i));
+    const { images } = readBatch(
+      splitDataset(cifar, { seed: 0 }).train,
+      Array.from({ length: 2000 }, (_, i) => i),
+    );
     expect(images.reduce((sum, x) => sum + x, 0) / images.length).toBeCloseTo(0, 1);
     expect(images.reduce((sum, x) => sum + x * x, 0) / images.length).toBeCloseTo(1, 1);
   });

@@ -68,7 +68,8 @@ export function parseNasBench201(text: string, path: string): NasBench201Table {
 /** A numeric column. @throws DomainError INVALID_ARGUMENT UNKNOWN_COLUMN naming the columns there are */
 export function columnOf(table: NasBench201Table, name: string): Float64Array {
   const column = table.columns.get(name);
-  if (column === undefined) throw DomainError.invalid('reward', `${name} is no column of NAS-Bench-201: ${[...table.columns.keys()].join(', ')}`, 'UNKNOWN_COLUMN');
+  if (column === undefined)
+    throw DomainError.invalid('reward', `${name} is no column of NAS-Bench-201: ${[...table.columns.keys()].join(', ')}`, 'UNKNOWN_COLUMN');
   return column;
 }
 

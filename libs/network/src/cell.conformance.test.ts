@@ -175,7 +175,9 @@ describe('drop path', () => {
 });
 
 describe('supernet cells', () => {
-  const runs = cases.filter(({ kind }) => kind === 'supernet').flatMap((one) => (one as SupernetCase).runs.map((run) => ({ one: one as SupernetCase, run, title: described(one) })));
+  const runs = cases
+    .filter(({ kind }) => kind === 'supernet')
+    .flatMap((one) => (one as SupernetCase).runs.map((run) => ({ one: one as SupernetCase, run, title: described(one) })));
   it.each(runs)('$one.repo $one.op_type, $title, concat $one.concat: $run.name', ({ one, run }) => {
     const { primitives } = officialSpace(one.repo, one.op_type);
     const edges = { normal: run.arch, reduce: run.arch };

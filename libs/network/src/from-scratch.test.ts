@@ -38,7 +38,15 @@ describe('buildNetwork', () => {
 
   it('refuses operations that are known by their cost alone', () => {
     const architecture: Architecture = {
-      cells: [{ name: 'only', inputs: 1, nodes: 2, edges: [{ from: 0, to: 1, operation: { kind: 'fixed', name: 'attention', params: 7, macs: 7 } }], output: { kind: 'last' } }],
+      cells: [
+        {
+          name: 'only',
+          inputs: 1,
+          nodes: 2,
+          edges: [{ from: 0, to: 1, operation: { kind: 'fixed', name: 'attention', params: 7, macs: 7 } }],
+          output: { kind: 'last' },
+        },
+      ],
       skeleton: {
         kind: 'explicit',
         stem: { channels: 4, kernel: 3, stride: 1, activation: 'none' },
@@ -142,13 +150,19 @@ describe('trainFromScratch', () => {
   it('refuses recipes without an end, and networks for other images', async () => {
     await expect(trainFromScratch(options({ recipe: {} }))).rejects.toThrow(/one of epochs, maxSteps and maxSeconds/);
     await expect(trainFromScratch(options({ recipe: { epochs: 0 } }))).rejects.toThrow(/recipe.epochs/);
-    await expect(trainFromScratch(options({ architecture: zooArchitecture('resnet20') }))).rejects.toThrow(/takes 32 x 32 images of 10 classes, mnist has 8 x 8 of 3/);
-    await expect(trainFromScratch(options({ architecture: zooArchitecture('DARTS'), placement: { network: 'supernet' } }))).rejects.toThrow(/supernet is no child/);
+    await expect(trainFromScratch(options({ architecture: zooArchitecture('resnet20') }))).rejects.toThrow(
+      /takes 32 x 32 images of 10 classes, mnist has 8 x 8 of 3/,
+    );
+    await expect(trainFromScratch(options({ architecture: zooArchitecture('DARTS'), placement: { network: 'supernet' } }))).rejects.toThrow(
+      /supernet is no child/,
+    );
   });
 
   it('says when the loss is lost', async () => {
     const before = tf.memory().numTensors;
-    await expect(trainFromScratch(options({ recipe: { epochs: 40, batchSize: 24, learningRate: 1e30, clipNorm: 1e30 } }))).rejects.toMatchObject({ reason: 'TRAINING_DIVERGED' });
+    await expect(trainFromScratch(options({ recipe: { epochs: 40, batchSize: 24, learningRate: 1e30, clipNorm: 1e30 } }))).rejects.toMatchObject({
+      reason: 'TRAINING_DIVERGED',
+    });
     expect(tf.memory().numTensors).toBe(before);
   });
 });

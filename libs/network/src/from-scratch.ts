@@ -158,7 +158,11 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
 
 /** The network of a child, for the images of a data set. */
 function placeChild(architecture: Architecture, placement: PlacementOptions, { train: { dataset } }: ImageSplits): Network {
-  const network = placeNetwork(architecture, { ...placement, imageSize: placement.imageSize ?? dataset.imageSize, classes: placement.classes ?? dataset.classes });
+  const network = placeNetwork(architecture, {
+    ...placement,
+    imageSize: placement.imageSize ?? dataset.imageSize,
+    classes: placement.classes ?? dataset.classes,
+  });
   if (network.shared) throw DomainError.invalid('placement.network', 'a supernet is no child: use evaluation or imagenet');
   if (network.imageSize !== dataset.imageSize || network.classes !== dataset.classes) {
     const asked = `${network.imageSize} x ${network.imageSize} images of ${network.classes} classes`;

@@ -2,7 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Architecture, Cell, PrimitiveName } from '@nat/architecture';
-import { fromNative, toChannelsFirst, toChannelsLast, type HostTensor, type NamedTensorMap, type Tensor, type Tensor4D, type Tensorflow, type Variable } from '@nat/nn';
+import {
+  fromNative,
+  toChannelsFirst,
+  toChannelsLast,
+  type HostTensor,
+  type NamedTensorMap,
+  type Tensor,
+  type Tensor4D,
+  type Tensorflow,
+  type Variable,
+} from '@nat/nn';
 import { expect } from 'vitest';
 import type { ParameterSpec, Weights } from './weights.ts';
 
@@ -99,7 +109,11 @@ export function expectGradients(actual: ReadonlyMap<string, HostTensor>, expecte
     else expectSummary(gradient, summary, name);
   }
   for (const [name, { data }] of actual) {
-    if (!Object.hasOwn(expected, name.slice(prefix.length))) expect(data.every((value) => value === 0), name).toBe(true);
+    if (!Object.hasOwn(expected, name.slice(prefix.length)))
+      expect(
+        data.every((value) => value === 0),
+        name,
+      ).toBe(true);
   }
 }
 
@@ -140,7 +154,12 @@ export function differentiate(
 /** The architecture of two lists of edges, as the official code builds cells from them. */
 export function architectureOf(
   edges: { readonly normal: readonly GoldenEdge[]; readonly reduce: readonly GoldenEdge[] },
-  options: { readonly primitives?: readonly string[]; readonly normalConcat?: readonly number[]; readonly reduceConcat?: readonly number[]; readonly looseEnds?: boolean } = {},
+  options: {
+    readonly primitives?: readonly string[];
+    readonly normalConcat?: readonly number[];
+    readonly reduceConcat?: readonly number[];
+    readonly looseEnds?: boolean;
+  } = {},
 ): Architecture {
   const cell = (name: string, list: readonly GoldenEdge[], concat: readonly number[] | undefined): Cell => {
     const nodes = 1 + Math.max(...list.map(([, , to]) => to));

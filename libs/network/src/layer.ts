@@ -85,7 +85,12 @@ export interface ConvOptions {
 }
 
 /** A convolution without bias. */
-export function conv(inChannels: number, outChannels: number, kernel: number | Size2D, { stride = 1, padding = 0, readsImage = false }: ConvOptions = {}): LayerAt {
+export function conv(
+  inChannels: number,
+  outChannels: number,
+  kernel: number | Size2D,
+  { stride = 1, padding = 0, readsImage = false }: ConvOptions = {},
+): LayerAt {
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
   return (name) => {
     const spec: ParameterSpec = {
@@ -107,7 +112,11 @@ export function pointwise(inChannels: number, outChannels: number, options: Conv
 }
 
 /** One kernel a channel, "same" padding. */
-export function depthwise(channels: number, kernel: number, { stride = 1, dilation = 1 }: { readonly stride?: number; readonly dilation?: number } = {}): LayerAt {
+export function depthwise(
+  channels: number,
+  kernel: number,
+  { stride = 1, dilation = 1 }: { readonly stride?: number; readonly dilation?: number } = {},
+): LayerAt {
   const padding = (dilation * (kernel - 1)) / 2;
   return (name) => {
     const spec: ParameterSpec = {

@@ -75,7 +75,13 @@ describe('evaluation networks', () => {
     const before = tf.memory().numTensors;
     const genotype = GENOTYPES[one.repo][one.genotype]!;
     const architecture = architectureOf(genotype, { normalConcat: genotype.normal_concat, reduceConcat: genotype.reduce_concat });
-    const placed = placeNetwork(architecture, { network: kinds[one.network]!, channels: one.C, layers: one.layers, imageSize: one.input.shape[2]!, classes: 10 });
+    const placed = placeNetwork(architecture, {
+      network: kinds[one.network]!,
+      channels: one.C,
+      layers: one.layers,
+      imageSize: one.input.shape[2]!,
+      classes: 10,
+    });
     const network = buildNetwork(placed, { auxiliary: one.auxiliary });
     expectParameters(network.parameters, one.params);
     const weights = new Weights(tf, 0);
@@ -218,7 +224,11 @@ describe('supernets', () => {
       return { shape: start.shape, data: after.get(name)!.data.map((value, i) => value - start.data[i]!) };
     };
     for (const [name, expected] of Object.entries(changes)) expectSummary(change(name), expected, name, 1e-3);
-    for (const name of unchanged) expect(change(name).data.every((value) => value === 0), name).toBe(true);
+    for (const name of unchanged)
+      expect(
+        change(name).data.every((value) => value === 0),
+        name,
+      ).toBe(true);
     expect(Object.keys(changes).length + unchanged.length).toBe(one.params.length);
     sgd.dispose();
     weights.dispose();

@@ -38,7 +38,8 @@ export function buildNetwork(network: Network, options: BuildOptions = {}): Netw
     reads: block.reads,
     layer: block.kind === 'cell' ? buildCell(`cells.${i}`, block, cellOptions) : residualReduction(`cells.${i}`, block),
   }));
-  const auxiliary = options.auxiliary === true && network.auxiliary !== undefined ? { reads: network.auxiliary.reads, layer: auxiliaryHead(network.auxiliary) } : undefined;
+  const auxiliary =
+    options.auxiliary === true && network.auxiliary !== undefined ? { reads: network.auxiliary.reads, layer: auxiliaryHead(network.auxiliary) } : undefined;
   const head = buildHead(network.head);
   const parts = [...stems, ...blocks.map(({ layer }) => layer), ...(auxiliary === undefined ? [] : [auxiliary.layer]), head];
   return {
@@ -107,7 +108,11 @@ function auxiliaryHead({ input, outFeatures }: AuxiliaryHead): HeadLayer {
   };
 }
 
-function linearLayer(name: string, inFeatures: number, outFeatures: number): { readonly parameters: readonly ParameterSpec[]; apply(pass: Pass, x: Tensor): Tensor2D } {
+function linearLayer(
+  name: string,
+  inFeatures: number,
+  outFeatures: number,
+): { readonly parameters: readonly ParameterSpec[]; apply(pass: Pass, x: Tensor): Tensor2D } {
   const initial = { kind: 'uniform', fanIn: inFeatures } as const;
   const weight: ParameterSpec = { name: `${name}.weight`, kind: 'linear', shape: [outFeatures, inFeatures], initial };
   const bias: ParameterSpec = { name: `${name}.bias`, kind: 'vector', shape: [outFeatures], initial };

@@ -16,7 +16,11 @@ export interface OperationPlace {
 }
 
 /** ReLU-Conv-BN. */
-function convBlock(name: string, { name: primitive, activation: before }: PrimitiveOperation, { inChannels, outChannels, stride, affine }: OperationPlace): Layer {
+function convBlock(
+  name: string,
+  { name: primitive, activation: before }: PrimitiveOperation,
+  { inChannels, outChannels, stride, affine }: OperationPlace,
+): Layer {
   const { kernel } = PRIMITIVE_INFO[primitive];
   return sequence(`${name}.op`, [activation(before), conv(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2 }), norm(outChannels, affine)]);
 }
@@ -35,7 +39,11 @@ function asymmetricConv(name: string, { name: primitive, activation: before }: P
 }
 
 /** Twice ReLU-depthwise-pointwise-BN; the stride is in the first depthwise. */
-function sepConv(name: string, { name: primitive, activation: before }: PrimitiveOperation, { inChannels, outChannels, stride, affine }: OperationPlace): Layer {
+function sepConv(
+  name: string,
+  { name: primitive, activation: before }: PrimitiveOperation,
+  { inChannels, outChannels, stride, affine }: OperationPlace,
+): Layer {
   const { kernel } = PRIMITIVE_INFO[primitive];
   return sequence(`${name}.op`, [
     activation(before),
@@ -50,7 +58,11 @@ function sepConv(name: string, { name: primitive, activation: before }: Primitiv
 }
 
 /** ReLU-depthwise-pointwise-BN with dilation 2. */
-function dilConv(name: string, { name: primitive, activation: before }: PrimitiveOperation, { inChannels, outChannels, stride, affine }: OperationPlace): Layer {
+function dilConv(
+  name: string,
+  { name: primitive, activation: before }: PrimitiveOperation,
+  { inChannels, outChannels, stride, affine }: OperationPlace,
+): Layer {
   const { kernel } = PRIMITIVE_INFO[primitive];
   return sequence(`${name}.op`, [
     activation(before),
@@ -61,7 +73,11 @@ function dilConv(name: string, { name: primitive, activation: before }: Primitiv
 }
 
 /** ReLU-depthwise-BN, the filter of an inverted residual block. */
-function depthwiseConv(name: string, { name: primitive, activation: before }: PrimitiveOperation, { inChannels, outChannels, stride, affine }: OperationPlace): Layer {
+function depthwiseConv(
+  name: string,
+  { name: primitive, activation: before }: PrimitiveOperation,
+  { inChannels, outChannels, stride, affine }: OperationPlace,
+): Layer {
   const { kernel } = PRIMITIVE_INFO[primitive];
   return sequence(`${name}.op`, [activation(before), depthwise(inChannels, kernel, { stride }), norm(outChannels, affine)]);
 }

@@ -17,7 +17,9 @@ function drawArchitecture(random: RandomStream): Architecture {
     name,
     inputs: 2,
     nodes: 6,
-    edges: [2, 3, 4, 5].flatMap((to) => [0, 1].map(() => ({ from: random.integer(to), to, operation: primitive(space.primitives[random.integer(space.primitives.length - 1)]!) }))),
+    edges: [2, 3, 4, 5].flatMap((to) =>
+      [0, 1].map(() => ({ from: random.integer(to), to, operation: primitive(space.primitives[random.integer(space.primitives.length - 1)]!) })),
+    ),
     output: { kind: 'concat', nodes: [2, 3, 4, 5] },
   });
   return { cells: [cell('normal'), cell('reduce')], skeleton: { kind: 'repeated' } };

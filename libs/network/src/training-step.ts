@@ -1,6 +1,16 @@
 import type { ImageBatch } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { countCorrect, crossEntropy, type BatchNormMode, type MomentumSgd, type NamedTensorMap, type Scalar, type Tensor1D, type Tensor4D, type Tensorflow } from '@nat/nn';
+import {
+  countCorrect,
+  crossEntropy,
+  type BatchNormMode,
+  type MomentumSgd,
+  type NamedTensorMap,
+  type Scalar,
+  type Tensor1D,
+  type Tensor4D,
+  type Tensorflow,
+} from '@nat/nn';
 import type { DropPath, Pass } from './layer.ts';
 import type { NetworkLayer } from './network.ts';
 import type { Weights } from './weights.ts';
@@ -33,7 +43,6 @@ export interface StepResult {
 /** One step of SGD on a batch: forward, backward and update as one run of operations; only then two numbers are read. */
 export function trainingStep({ tf, network, weights, sgd }: Trainee, batch: ImageBatch, { learningRate, mode, dropPath }: StepOptions): StepResult {
   const parameters = weights.parameters(network.parameters);
-  const nameOf = new Map([...parameters].map(([name, variable]) => [variable.name, name]));
   return tf.tidy(() => {
     sgd.catchUp(parameters);
     const { images, labels } = batchTensors(tf, batch);
@@ -46,10 +55,8 @@ export function trainingStep({ tf, network, weights, sgd }: Trainee, batch: Imag
       return auxiliaryLogits === undefined ? loss : tf.add(loss, tf.mul(crossEntropy(tf, auxiliaryLogits, labels), AUXILIARY_WEIGHT));
     };
     const { grads } = tf.variableGrads(objective, [...parameters.values()]);
-    const gradients: NamedTensorMap = {};
-    for (const [variable, gradient] of Object.entries(grads as Partial<NamedTensorMap>)) {
-      if (gradient !== undefined) gradients[nameOf.get(variable)!] = gradient;
-    }
+    const byVariable = grads as Partial<NamedTensorMap>;
+    const gradients = Object.fromEntries([...parameters].map(([name, variable]) => [name, byVariable[variable.name]]));
     sgd.step(parameters, gradients, learningRate);
     const [loss, correct] = results.map((scalar) => scalar.dataSync<'float32'>()[0]!);
     tf.dispose(results);

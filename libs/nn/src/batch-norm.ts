@@ -35,51 +35,52 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, affine }
   }
   const channels = x.shape[3];
   const pixels = x.size / channels;
+  const [outer, inner] = balancedFactors(pixels);
   const op = (name: string, ...inputs: Tensor[]): Tensor => runOne(tf, name, { T: FLOAT }, inputs);
-  /** Mean over images, then rows, then columns: short sums round little. [pixels, channels] -> [1, channels]. */
-  const meanOf = (values: Tensor): Tensor => {
-    let rest = pixels;
-    let mean = values;
-    for (const count of x.shape.slice(0, 3)) {
-      rest /= count;
-      const rows = mean.reshape([count, rest * channels]);
-      mean = runOne(tf, 'MatMul', { T: FLOAT, transpose_a: false, transpose_b: false }, [tf.fill([1, count], 1 / count), rows]);
-    }
-    return mean;
-  };
+  const product = (a: Tensor, b: Tensor): Tensor => runOne(tf, 'MatMul', { T: FLOAT, transpose_a: false, transpose_b: false }, [a, b]);
+  /** Mean over pixels, [pixels, channels] -> [1, channels], in two steps: short sums round little. */
+  const meanOf = (values: Tensor, overOuter: Tensor, overInner: Tensor): Tensor =>
+    product(overInner, product(overOuter, values.reshape([outer, inner * channels])).reshape([inner, channels]));
   return differentiable(
     tf,
     affine === undefined ? [x] : [x, affine.weight, affine.bias],
     (keep) => {
+      const averages = [tf.fill([1, outer], 1 / outer), tf.fill([1, inner], 1 / inner)] as const;
       const rows = x.reshape([pixels, channels]);
-      const mean = meanOf(rows);
+      const mean = meanOf(rows, ...averages);
       const centred = op('Sub', rows, mean); // [pixels, channels]
-      const variance = meanOf(op('Square', centred));
+      const variance = meanOf(op('Square', centred), ...averages);
       const inverse = op('Rsqrt', op('Add', variance, tf.scalar(BATCH_NORM_EPSILON))); // 1 / standard deviation, [1, channels]
       if (mode === 'train') {
         updateRunning(tf, running.mean, mean, 1);
         updateRunning(tf, running.variance, variance, pixels / (pixels - 1));
       }
       if (affine === undefined) {
-        keep(centred, inverse);
+        keep(centred, inverse, ...averages);
         return op('Mul', centred, inverse).reshape(x.shape);
       }
-      keep(centred, inverse, affine.weight);
+      keep(centred, inverse, ...averages, affine.weight);
       return op('BiasAdd', op('Mul', centred, op('Mul', inverse, affine.weight)), affine.bias).reshape(x.shape);
     },
-    (outputGradient, [centred, inverse, weight]) => {
+    (outputGradient, [centred, inverse, overOuter, overInner, weight]) => {
+      // dx = weight / deviation (dy - mean(dy) - (x - mean) / deviation^2 mean(dy (x - mean)))
       const dy = outputGradient.reshape([pixels, channels]);
-      const meanDy = meanOf(dy);
-      const meanProduct = meanOf(op('Mul', dy, centred!)); // of dy (x - mean)
-      // dx = scale (dy - mean(dy) - (x - mean) / deviation^2 mean(dy (x - mean))), scale = weight / deviation
+      const meanDy = meanOf(dy, overOuter!, overInner!);
+      const meanProduct = meanOf(op('Mul', dy, centred!), overOuter!, overInner!);
+      const along = op('Mul', centred!, op('Mul', op('Square', inverse!), meanProduct));
       const scale = weight === undefined ? inverse! : op('Mul', inverse!, weight);
-      const slope = op('Neg', op('Mul', scale, op('Mul', op('Square', inverse!), meanProduct)));
-      const shift = op('Neg', op('Mul', scale, meanDy)).reshape([channels]);
-      const dx = op('BiasAdd', op('Add', op('Mul', dy, scale), op('Mul', centred!, slope)), shift).reshape(x.shape);
+      const dx = op('Mul', op('Sub', op('Sub', dy, along), meanDy), scale).reshape(x.shape);
       if (weight === undefined) return [dx];
       return [dx, tf.mul(op('Mul', meanProduct, inverse!), pixels).reshape([channels]), tf.mul(meanDy, pixels).reshape([channels])];
     },
   );
+}
+
+/** n = outer * inner with inner the largest divisor up to the square root. */
+function balancedFactors(n: number): readonly [outer: number, inner: number] {
+  let inner = Math.floor(Math.sqrt(n));
+  while (n % inner !== 0) inner--;
+  return [n / inner, inner];
 }
 
 /** running <- running + momentum (factor value - running) */

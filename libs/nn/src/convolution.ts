@@ -33,7 +33,8 @@ export function conv2d(tf: Tensorflow, x: Tensor4D, kernel: Tensor4D, options: C
   const stride = both(options.stride ?? 1);
   const padding = both(options.padding ?? 0);
   const [height, width] = kernel.shape;
-  if (height === 1 && width === 1 && padding[0] === 0 && padding[1] === 0 && options.inputGradient !== false) return pointwise(tf, subsample(tf, x, stride), kernel);
+  if (height === 1 && width === 1 && padding[0] === 0 && padding[1] === 0 && options.inputGradient !== false)
+    return pointwise(tf, subsample(tf, x, stride), kernel);
   const attributes = { T: FLOAT, ...windowAttributes(stride, padding), data_format: 'NHWC', dilations: [1, 1, 1, 1] };
   return convolution(tf, x, kernel, options.inputGradient ?? true, {
     forward: (input, filter) => runOne(tf, 'Conv2D', attributes, [input, filter]),

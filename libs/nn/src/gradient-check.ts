@@ -16,7 +16,11 @@ export interface GradientCheckOptions {
 export function gradientError(tf: Tensorflow, f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[], options: GradientCheckOptions = {}): number {
   const { step = 1e-2, directions = 4, seed = 1 } = options;
   const random = RandomStream.of('gradient-check', seed);
-  const normal = (shape: readonly number[]): Tensor => tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()), [...shape]);
+  const normal = (shape: readonly number[]): Tensor =>
+    tf.tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+      [...shape],
+    );
   return tf.tidy(() => {
     const weights = normal(f(...inputs).shape);
     const loss = (...args: Tensor[]): number => dot(f(...args), weights);

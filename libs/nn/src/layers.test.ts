@@ -7,20 +7,28 @@ import { conv2d, depthwiseConv2d } from './convolution.ts';
 import { gradientError } from './gradient-check.ts';
 import { avgPool, globalAveragePool, maxPool } from './pooling.ts';
 import { subsample } from './slicing.ts';
-import { loadTensorflow, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D } from './tensorflow.ts';
+import { loadTensorflow, type Rank, type Tensor, type Tensor4D } from './tensorflow.ts';
 
 const tf = loadTensorflow();
 
 function random(shape: [number, number, number, number], seed = 1): Tensor4D {
   const stream = RandomStream.of('layers', seed);
-  return tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => stream.normal()), shape);
+  return tf.tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => stream.normal()),
+    shape,
+  );
 }
 
 /** Every output pixel of an NHWC window operation by a plain loop; `read` gives 0..n-1 input rows and columns or undefined. */
 function windows(
   x: Tensor4D,
   { size, stride, padding, dilation }: { size: [number, number]; stride: [number, number]; padding: [number, number]; dilation: number },
-  reduce: (pixels: { row: number; column: number; i: number; j: number }[], at: (n: number, row: number, column: number, channel: number) => number, n: number, o: number) => number,
+  reduce: (
+    pixels: { row: number; column: number; i: number; j: number }[],
+    at: (n: number, row: number, column: number, channel: number) => number,
+    n: number,
+    o: number,
+  ) => number,
   outChannels: number,
 ): { shape: number[]; data: number[] } {
   const [batch, height, width, channels] = x.shape;
@@ -77,28 +85,31 @@ describe('conv2d', () => {
       [7, 7, 2, 3],
     ].map(([h, w, s, p]) => ({ size, h: h!, w: w!, s: s!, p: p! })),
   );
-  it.each(cases.filter(({ size, h, w, p }) => size + 2 * p >= Math.max(h, w)))('$h x $w at stride $s, padding $p, size $size: a plain loop and finite differences agree', ({ size, h, w, s, p }) => {
-    withoutLeaks(() => {
-      const x = random([2, size, size, 5]);
-      const kernel = random([h, w, 5, 4], 2);
-      const padding: [number, number] = [h === 1 ? 0 : p, w === 1 ? 0 : p];
-      const weights = kernel.dataSync();
-      const expected = windows(
-        x,
-        { size: [h, w], stride: [s, s], padding, dilation: 1 },
-        (pixels, at, n, o) => {
-          let sum = 0;
-          for (const { row, column, i, j } of pixels) for (let c = 0; c < 5; c++) sum += at(n, row, column, c) * weights[((i * w + j) * 5 + c) * 4 + o]!;
-          return sum;
-        },
-        4,
-      );
-      expectClose(conv2d(tf, x, kernel, { stride: s, padding }), expected);
-      expectClose(conv2d(tf, x, kernel, { stride: s, padding, inputGradient: false }), expected);
-      expect(gradientError(tf, (a, b) => conv2d(tf, a as Tensor4D, b as Tensor4D, { stride: s, padding }), [x, kernel])).toBeLessThan(1e-3);
-      expect(gradientError(tf, (b) => conv2d(tf, x, b as Tensor4D, { stride: s, padding, inputGradient: false }), [kernel])).toBeLessThan(1e-3);
-    });
-  });
+  it.each(cases.filter(({ size, h, w, p }) => size + 2 * p >= Math.max(h, w)))(
+    '$h x $w at stride $s, padding $p, size $size: a plain loop and finite differences agree',
+    ({ size, h, w, s, p }) => {
+      withoutLeaks(() => {
+        const x = random([2, size, size, 5]);
+        const kernel = random([h, w, 5, 4], 2);
+        const padding: [number, number] = [h === 1 ? 0 : p, w === 1 ? 0 : p];
+        const weights = kernel.dataSync();
+        const expected = windows(
+          x,
+          { size: [h, w], stride: [s, s], padding, dilation: 1 },
+          (pixels, at, n, o) => {
+            let sum = 0;
+            for (const { row, column, i, j } of pixels) for (let c = 0; c < 5; c++) sum += at(n, row, column, c) * weights[((i * w + j) * 5 + c) * 4 + o]!;
+            return sum;
+          },
+          4,
+        );
+        expectClose(conv2d(tf, x, kernel, { stride: s, padding }), expected);
+        expectClose(conv2d(tf, x, kernel, { stride: s, padding, inputGradient: false }), expected);
+        expect(gradientError(tf, (a, b) => conv2d(tf, a as Tensor4D, b as Tensor4D, { stride: s, padding }), [x, kernel])).toBeLessThan(1e-3);
+        expect(gradientError(tf, (b) => conv2d(tf, x, b as Tensor4D, { stride: s, padding, inputGradient: false }), [kernel])).toBeLessThan(1e-3);
+      });
+    },
+  );
 });
 
 describe('depthwiseConv2d', () => {
@@ -151,27 +162,30 @@ describe('pools', () => {
       [5, 2, 2],
     ].map(([k, s, p]) => ({ size, k: k!, s: s!, p: p! })),
   );
-  it.each(cases.filter(({ size, k, p }) => size + 2 * p >= k))('$k x $k at stride $s, padding $p, size $size: plain loops and finite differences agree', ({ size, k, s, p }) => {
-    withoutLeaks(() => {
-      const x = random([2, size, size, 3]);
-      const options = { size: k, stride: s, padding: p };
-      const window = { size: [k, k] as [number, number], stride: [s, s] as [number, number], padding: [p, p] as [number, number], dilation: 1 };
-      expectClose(
-        maxPool(tf, x, options),
-        windows(x, window, (pixels, at, n, c) => Math.max(...pixels.map(({ row, column }) => at(n, row, column, c))), 3),
-      );
-      expectClose(
-        avgPool(tf, x, options),
-        windows(x, window, (pixels, at, n, c) => pixels.reduce((sum, { row, column }) => sum + at(n, row, column, c), 0) / pixels.length, 3),
-      );
-      expect(gradientError(tf, (a) => avgPool(tf, a as Tensor4D, options), [x])).toBeLessThan(1e-3);
-      expect(gradientError(tf, (a) => maxPool(tf, a as Tensor4D, options), [x], { step: 1e-4 })).toBeLessThan(2e-2);
-    });
-  });
+  it.each(cases.filter(({ size, k, p }) => size + 2 * p >= k))(
+    '$k x $k at stride $s, padding $p, size $size: plain loops and finite differences agree',
+    ({ size, k, s, p }) => {
+      withoutLeaks(() => {
+        const x = random([2, size, size, 3]);
+        const options = { size: k, stride: s, padding: p };
+        const window = { size: [k, k] as [number, number], stride: [s, s] as [number, number], padding: [p, p] as [number, number], dilation: 1 };
+        expectClose(
+          maxPool(tf, x, options),
+          windows(x, window, (pixels, at, n, c) => Math.max(...pixels.map(({ row, column }) => at(n, row, column, c))), 3),
+        );
+        expectClose(
+          avgPool(tf, x, options),
+          windows(x, window, (pixels, at, n, c) => pixels.reduce((sum, { row, column }) => sum + at(n, row, column, c), 0) / pixels.length, 3),
+        );
+        expect(gradientError(tf, (a) => avgPool(tf, a as Tensor4D, options), [x])).toBeLessThan(1e-3);
+        expect(gradientError(tf, (a) => maxPool(tf, a as Tensor4D, options), [x], { step: 1e-4 })).toBeLessThan(2e-2);
+      });
+    },
+  );
 
   it('gives the gradient of equal maxima to the first in reading order', () => {
     withoutLeaks(() => {
-      const x = tf.zeros([1, 4, 4, 1]) as Tensor4D;
+      const x = tf.zeros<Rank.R4>([1, 4, 4, 1]);
       const gradient = tf.grad((a) => tf.sum(maxPool(tf, a as Tensor4D, { size: 3, stride: 1, padding: 1 })))(x);
       // Window (h, w) starts at (max(h-1, 0), max(w-1, 0)).
       expect([...gradient.dataSync()]).toEqual([4, 2, 2, 0, 2, 1, 1, 0, 2, 1, 1, 0, 0, 0, 0, 0]);
@@ -206,8 +220,16 @@ describe('activations', () => {
       const x = tf.tensor1d([-1, 0, 0.5, 5, 6, 7]);
       expect([...relu(tf, x).dataSync()]).toEqual([0, 0, 0.5, 5, 6, 7]);
       expect([...relu6(tf, x).dataSync()]).toEqual([0, 0, 0.5, 5, 6, 6]);
-      expect([...tf.grad((a) => tf.sum(relu(tf, a)))(x).dataSync()]).toEqual([0, 0, 1, 1, 1, 1]);
-      expect([...tf.grad((a) => tf.sum(relu6(tf, a)))(x).dataSync()]).toEqual([0, 0, 1, 1, 0, 0]);
+      expect([
+        ...tf
+          .grad((a) => tf.sum(relu(tf, a)))(x)
+          .dataSync(),
+      ]).toEqual([0, 0, 1, 1, 1, 1]);
+      expect([
+        ...tf
+          .grad((a) => tf.sum(relu6(tf, a)))(x)
+          .dataSync(),
+      ]).toEqual([0, 0, 1, 1, 0, 0]);
     });
   });
 });
@@ -221,7 +243,7 @@ describe('batchNorm', () => {
   it('normalises by the batch, keeps unbiased running statistics, and uses them to evaluate', () => {
     const running = statistics();
     withoutLeaks(() => {
-      const x = tf.add(random([4, 5, 5, 3]), tf.tensor1d([0, 1, 2])) as Tensor4D;
+      const x = tf.add<Tensor4D>(random([4, 5, 5, 3]), tf.tensor1d([0, 1, 2]));
       const values = x.dataSync<'float32'>();
       const n = 100;
       const mean = [0, 1, 2].map((c) => values.reduce((sum, v, i) => (i % 3 === c ? sum + v / n : sum), 0));
@@ -239,7 +261,8 @@ describe('batchNorm', () => {
       expectClose(running.variance, { shape: [3], data: runningVariance });
       expectClose(batchNorm(tf, x, { mode: 'eval', running, affine: { weight, bias } }), { shape: x.shape, data: normalised(runningMean, runningVariance) });
       for (const mode of ['train', 'batch', 'eval'] as const) {
-        const f = (a: Tensor, b: Tensor, c: Tensor): Tensor => batchNorm(tf, a as Tensor4D, { mode: mode === 'train' ? 'batch' : mode, running, affine: { weight: b, bias: c } });
+        const f = (a: Tensor, b: Tensor, c: Tensor): Tensor =>
+          batchNorm(tf, a as Tensor4D, { mode: mode === 'train' ? 'batch' : mode, running, affine: { weight: b, bias: c } });
         expect(gradientError(tf, f, [x, weight, bias])).toBeLessThan(2e-3);
         expect(gradientError(tf, (a) => batchNorm(tf, a as Tensor4D, { mode: mode === 'train' ? 'batch' : mode, running }), [x])).toBeLessThan(2e-3);
       }
@@ -252,7 +275,9 @@ describe('batchNorm', () => {
     withoutLeaks(() => {
       const x = random([4, 5, 5, 3]);
       const gradient = (mode: 'train' | 'batch'): number[] => [
-        ...tf.grad((a) => tf.sum(tf.mul(batchNorm(tf, a as Tensor4D, { mode, running }), random([4, 5, 5, 3], 7))))(x).dataSync(),
+        ...tf
+          .grad((a) => tf.sum(tf.mul(batchNorm(tf, a as Tensor4D, { mode, running }), random([4, 5, 5, 3], 7))))(x)
+          .dataSync(),
       ];
       expect(gradient('train')).toEqual(gradient('batch'));
     });
@@ -266,14 +291,14 @@ describe('classifier', () => {
       const x = tf.randomNormal([5, 4], 0, 1, 'float32', 3);
       const weight = tf.randomNormal([4, 3], 0, 1, 'float32', 4);
       const bias = tf.tensor1d([0.1, 0.2, 0.3]);
-      const labels = tf.tensor1d([0, 2, 1, 1, 0], 'int32') as Tensor1D;
+      const labels = tf.tensor1d([0, 2, 1, 1, 0], 'int32');
       const logits = linear(tf, x, weight, bias);
       const rows = logits.arraySync();
       const losses = rows.map((row, i) => Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0)) - row[labels.arraySync()[i]!]!);
       expect(crossEntropy(tf, logits, labels).dataSync()[0]).toBeCloseTo(losses.reduce((a, b) => a + b) / 5, 5);
       const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === labels.arraySync()[i]).length;
       expect(countCorrect(tf, logits, labels).dataSync()[0]).toBe(right);
-      const f = (a: Tensor, b: Tensor, c: Tensor): Tensor => crossEntropy(tf, linear(tf, a, b, c) as Tensor2D, labels);
+      const f = (a: Tensor, b: Tensor, c: Tensor): Tensor => crossEntropy(tf, linear(tf, a, b, c), labels);
       expect(gradientError(tf, f, [x, weight, bias])).toBeLessThan(2e-3);
     });
   });

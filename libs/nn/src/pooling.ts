@@ -64,9 +64,9 @@ function maximumAlong(tf: Tensorflow, x: Tensor4D, axis: 1 | 2, { size, padding 
     (dy, [source, maximum]) => {
       const zeros = runOne(tf, 'ZerosLike', { T: FLOAT }, [dy]);
       const parts: Tensor[] = [];
-      let rest = dy; // what no earlier neighbour took
+      let rest: Tensor = dy; // what no earlier neighbour took
       for (let i = 0; i < size; i++) {
-        let part = rest;
+        let part: Tensor = rest;
         if (i < size - 1) {
           const isMaximum = runOne(tf, 'GreaterEqual', { T: FLOAT }, [neighbour(source!, i), maximum!]);
           part = runOne(tf, 'Select', { T: FLOAT }, [isMaximum, rest, zeros]);
@@ -86,7 +86,12 @@ export function avgPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding
   const [batch, height, width, channels] = x.shape;
   const vertical = outputLength(height, options);
   const horizontal = outputLength(width, options);
-  const paddings: [number, number][] = [[0, 0], [padding, vertical.after], [padding, horizontal.after], [0, 0]];
+  const paddings: [number, number][] = [
+    [0, 0],
+    [padding, vertical.after],
+    [padding, horizontal.after],
+    [0, 0],
+  ];
   const padded = [batch, height + padding + vertical.after, width + padding + horizontal.after, channels];
   // libtensorflow's own "same" padding doesn't count either, where it lies on the same sides; its gradient is wrong for a
   // window larger than the image.
@@ -94,7 +99,8 @@ export function avgPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding
   const isSame = padding > 0 && stride === 1 && fits && vertical.after === padding && horizontal.after === padding;
   const isPadded = padding > 0 && !isSame;
   const attributes = { T: FLOAT, ksize: [1, size, size, 1], strides: [1, stride, stride, 1], padding: isSame ? 'SAME' : 'VALID', data_format: 'NHWC' };
-  const correction = (): Tensor => tf.mul(windowShares(tf, height, vertical.out, options).reshape([-1, 1, 1]), windowShares(tf, width, horizontal.out, options).reshape([1, -1, 1]));
+  const correction = (): Tensor =>
+    tf.mul(windowShares(tf, height, vertical.out, options).reshape([-1, 1, 1]), windowShares(tf, width, horizontal.out, options).reshape([1, -1, 1]));
   return differentiable(
     tf,
     [x],

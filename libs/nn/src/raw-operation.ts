@@ -7,9 +7,7 @@ export const FLOAT = { type: 'float32' } as const;
 export const INT = { type: 'int32' } as const;
 
 interface NativeBackend {
-  readonly binding: Readonly<
-    Record<'TF_ATTR_INT' | 'TF_ATTR_STRING' | 'TF_ATTR_BOOL' | 'TF_ATTR_FLOAT' | 'TF_ATTR_TYPE' | 'TF_FLOAT' | 'TF_INT32', number>
-  >;
+  readonly binding: Readonly<Record<'TF_ATTR_INT' | 'TF_ATTR_STRING' | 'TF_ATTR_BOOL' | 'TF_ATTR_FLOAT' | 'TF_ATTR_TYPE' | 'TF_FLOAT' | 'TF_INT32', number>>;
   executeMultipleOutputs(name: string, attributes: readonly object[], inputs: readonly Tensor[], outputs: number): Tensor[];
 }
 
@@ -54,7 +52,7 @@ export function differentiable<T extends Tensor>(
   tf: Tensorflow,
   inputs: readonly Tensor[],
   forward: (keep: (...tensors: Tensor[]) => void) => Tensor,
-  backward: (outputGradient: Tensor, kept: readonly Tensor[]) => Tensor[],
+  backward: (outputGradient: T, kept: readonly Tensor[]) => Tensor[],
 ): T {
   const run = tf.customGrad((...args) => {
     const save = args.pop() as unknown as (tensors: Tensor[]) => void;
@@ -62,7 +60,7 @@ export function differentiable<T extends Tensor>(
       save(tensors);
     });
     const gradFunc = (dy: Tensor, kept: Tensor[]): Tensor[] => {
-      const gradients = tf.tidy(() => backward(dy, kept));
+      const gradients = tf.tidy(() => backward(dy as T, kept));
       for (const used of [dy, ...kept]) if (!gradients.includes(used)) used.dispose();
       return gradients;
     };

@@ -17,7 +17,11 @@ function reference(start: Record<string, number[]>, steps: { names: string[]; ra
   const v: Record<string, number[]> = {};
   steps.forEach(({ names, rate }, t) => {
     const gradients = Object.fromEntries(names.map((name) => [name, gradientOf(p[name]!, t)]));
-    const norm = Math.sqrt(Object.values(gradients).flat().reduce((sum, g) => sum + g * g, 0));
+    const norm = Math.sqrt(
+      Object.values(gradients)
+        .flat()
+        .reduce((sum, g) => sum + g * g, 0),
+    );
     const scale = Math.min(1, clipNorm / (norm + 1e-6));
     for (const name of names) v[name] ??= p[name]!.map(() => 0);
     for (const name of Object.keys(v)) {
@@ -40,9 +44,10 @@ function run(sgd: MomentumSgd, variables: Record<string, Variable>, steps: { nam
 
 const START = { a: [1, -2, 0.5], b: [0.3], c: [2, 2], never: [7] };
 const random = RandomStream.of('sgd');
-const SCHEDULE = Array.from({ length: 40 }, (_, t) => ({ names: ['a', 'b', 'c'].filter(() => random.uniform() < 0.4), rate: cosineRate(0.1, 0.001, t, 40) })).filter(
-  ({ names }) => names.length > 0,
-);
+const SCHEDULE = Array.from({ length: 40 }, (_, t) => ({
+  names: ['a', 'b', 'c'].filter(() => random.uniform() < 0.4),
+  rate: cosineRate(0.1, 0.001, t, 40),
+})).filter(({ names }) => names.length > 0);
 
 function variablesOf(start: Record<string, number[]>): Record<string, Variable> {
   return Object.fromEntries(Object.entries(start).map(([name, values]) => [name, tf.tidy(() => tf.variable(tf.tensor1d(values)))]));

@@ -69,7 +69,7 @@ export class MomentumSgd {
    * One step for parameters that are caught up. Those without an entry in `gradients` have the gradient 0: they were part of
    * the network, but nothing they did reached the loss.
    */
-  step(parameters: ReadonlyMap<string, Variable>, gradients: NamedTensorMap, learningRate: number): void {
+  step(parameters: ReadonlyMap<string, Variable>, gradients: Partial<NamedTensorMap>, learningRate: number): void {
     const tf = this.#tf;
     const { momentum, weightDecay, clipNorm } = this.#options;
     for (const [name, parameter] of parameters) {
@@ -82,10 +82,17 @@ export class MomentumSgd {
     tf.tidy(() => {
       const scalar = (value: number): Tensor => tf.scalar(value);
       const [m, decay, rate] = [scalar(momentum), scalar(weightDecay), scalar(learningRate)];
-      const scale = clipNorm === undefined ? undefined : this.#clipScale(Object.values(gradients), clipNorm);
+      const scale =
+        clipNorm === undefined
+          ? undefined
+          : this.#clipScale(
+              // In the order of the parameters: the sum of their norms rounds differently in another.
+              [...parameters.keys()].flatMap((name) => gradients[name] ?? []),
+              clipNorm,
+            );
       const multiply = (a: Tensor, b: Tensor): Tensor => runOne(tf, 'Mul', { T: FLOAT }, [a, b]);
       for (const name of parameters.keys()) {
-        const gradient = gradients[name] as Tensor | undefined;
+        const gradient = gradients[name];
         if (gradient === undefined) continue;
         const slot = this.#slots.get(name)!;
         if (slot.step !== this.#steps - 1) throw new RangeError(`${name} has missed ${this.#steps - 1 - slot.step} steps: catchUp comes before its use`);

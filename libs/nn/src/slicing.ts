@@ -16,7 +16,12 @@ export function subsample(tf: Tensorflow, x: Tensor4D, stride: number | Size2D, 
   // One more phase row or column where the first `offset` ones push the last out.
   const gridRows = Math.max(rows, Math.ceil(height / strideY));
   const gridColumns = Math.max(columns, Math.ceil(width / strideX));
-  const missing: [number, number][] = [[0, 0], [0, gridRows * strideY - height], [0, gridColumns * strideX - width], [0, 0]];
+  const missing: [number, number][] = [
+    [0, 0],
+    [0, gridRows * strideY - height],
+    [0, gridColumns * strideX - width],
+    [0, 0],
+  ];
   const isWhole = missing.every(([, after]) => after === 0);
   const grid = [batch, gridRows, strideY, gridColumns, strideX, channels];
   const begin = [0, 0, offset, 0, offset, 0];

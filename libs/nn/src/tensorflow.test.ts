@@ -37,9 +37,8 @@ describe('loadTensorflow', () => {
   });
 
   it('refuses thread counts that are none', () => {
-    expect(inFreshProcess(`try { loadTensorflow({ threads: 0 }); } catch (error) { console.log(JSON.stringify([error.kind, isTensorflowLoaded()])); }`)).toEqual([
-      'INVALID_ARGUMENT',
-      false,
-    ]);
+    expect(
+      inFreshProcess(`try { loadTensorflow({ threads: 0 }); } catch (error) { console.log(JSON.stringify([error.kind, isTensorflowLoaded()])); }`),
+    ).toEqual(['INVALID_ARGUMENT', false]);
   });
 });
