@@ -84,23 +84,28 @@ function options(flags: TransformFlags): wire.TransformOptions {
 /** One answer a line, in the order of the cells. A cell that is wrong stops the command, by its line number, after the answers before it. */
 async function transformLines(context: CommandContext, session: Session, flags: TransformFlags): Promise<void> {
   const { terminal } = context;
-  const cells: string[] = [];
-  for await (const line of terminal.readLines()) if (line.trim() !== '') cells.push(line.trim());
+  const cells: { readonly line: number; readonly text: string }[] = [];
+  let line = 0;
+  for await (const text of terminal.readLines()) {
+    line += 1;
+    if (text.trim() !== '') cells.push({ line, text: text.trim() });
+  }
   const requests = Array.from({ length: Math.ceil(cells.length / STREAM_BATCH) }, (_, batch) => ({
     parent: batch === 0 ? session.parent : '',
     options: batch === 0 ? options(flags) : undefined,
     sources: cells
       .slice(batch * STREAM_BATCH, (batch + 1) * STREAM_BATCH)
-      .map((cell) => ({ source: { $case: 'nasbench201' as const, value: cell }, displayName: '' })),
+      .map(({ text }) => ({ source: { $case: 'nasbench201' as const, value: text }, displayName: '' })),
   }));
   let index = 0;
   for await (const message of session.clients.transforms.streamTransformArchitectures(Readable.from(requests))) {
     const lines: string[] = [];
     for (const { outcome } of message.outcomes) {
-      const source = cells[index++]!;
+      const { line: number, text: source } = cells[index++]!;
       if (outcome?.$case !== 'response') {
         if (lines.length > 0) terminal.out(lines.join('\n'));
-        throw new DomainError('INVALID_ARGUMENT', `line ${index}: ${outcome?.value.message ?? 'no answer'}`, { reason: outcome?.value.reason ?? 'NO_ANSWER' });
+        const { fieldViolations = [], message = 'no answer', reason = 'NO_ANSWER' } = outcome?.value ?? {};
+        throw new DomainError('INVALID_ARGUMENT', `line ${number}: ${fieldViolations[0]?.description ?? message}`, { reason });
       }
       const result = outcome.value.results[0]!;
       const cell = writeNasBench201(architectureFromSpec(result.spec!, 'result.spec'));
