@@ -27,7 +27,16 @@ const evaluator = await composeEvaluator({
 const stream =
   settings.NAT_KAFKA_BROKERS === undefined
     ? undefined
-    : await openKafkaStream({ brokers: settings.NAT_KAFKA_BROKERS.split(','), clientId: 'nat-evaluator', topics: evaluator.topics, relay: database });
+    : await openKafkaStream({
+        brokers: settings.NAT_KAFKA_BROKERS.split(','),
+        prefix: settings.NAT_KAFKA_PREFIX,
+        clientId: 'nat-evaluator',
+        topics: evaluator.topics,
+        relay: database,
+        onError: (error, place) => {
+          logger.warn({ err: error, ...place }, 'the stream does not get on');
+        },
+      });
 const http =
   settings.NAT_METRICS_PORT === undefined
     ? undefined

@@ -68,7 +68,10 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
       channel.close();
       return Promise.resolve();
     });
-    const stream = await openOutboxStream(database, { topics: PLATFORM_TOPICS });
+    const stream = await openOutboxStream(database, {
+      topics: PLATFORM_TOPICS,
+      onError: (error, place) => logger.warn({ err: error, ...place }, 'the stream does not get on'),
+    });
     closers.push(() => stream.close());
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory });
     closers.push(policy.close);

@@ -5,9 +5,12 @@ import { z } from 'zod';
 import { composeRegistry } from './compose.ts';
 
 await runMain(async () => {
-  const config = loadConfig(z.object({ ...serverEnvironment, NAT_POSTGRES_URL: z.string() }), process.env);
+  const config = loadConfig(
+    z.object({ ...serverEnvironment, NAT_DATABASE_URL: z.url(), NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10) }),
+    process.env,
+  );
   const logger = createLogger({ name: 'registry', level: config.NAT_LOG_LEVEL });
-  const database = await openPostgres({ url: config.NAT_POSTGRES_URL });
+  const database = await openPostgres({ url: config.NAT_DATABASE_URL, maxConnections: config.NAT_DATABASE_CONNECTIONS });
   const registry = await composeRegistry({ database, logger });
   const server = createServer({ services: registry.services, logger, ...serverProtection(config) });
   const app = await startApp({

@@ -16,6 +16,8 @@ const schema = z
     NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
     /** Comma-separated `host:port`; without it, consumers read the outbox of the database. */
     NAT_KAFKA_BROKERS: z.string().optional(),
+    /** Stands before the names of topics and groups; the same in every process of a platform. */
+    NAT_KAFKA_PREFIX: z.string().default(''),
     /** Weights; with it, outcomes that name missing weights are refused. */
     NAT_BLOB_DIR: z.string().optional(),
     NAT_LEASE_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.leaseMs),

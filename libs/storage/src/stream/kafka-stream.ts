@@ -11,6 +11,8 @@ export interface KafkaStreamOptions extends StreamEvents {
   /** Names this process in broker logs. */
   readonly clientId: string;
   readonly topics: readonly TopicDeclaration[];
+  /** Stands before the names of topics and groups on the brokers, so that platforms can share them. @default none */
+  readonly prefix?: string;
   /** The database whose outbox this process publishes; without it the stream only subscribes. One process at a time publishes a topic, the others stand by. */
   readonly relay?: AnyDatabase;
   readonly ssl?: KafkaConfig['ssl'];
@@ -78,14 +80,20 @@ function createClient(options: KafkaStreamOptions): Kafka {
   });
 }
 
-async function createTopics(kafka: Kafka, { topics, replicationFactor = -1 }: KafkaStreamOptions): Promise<void> {
+/** The name that brokers know a topic or group by. */
+function onBroker({ prefix = '' }: KafkaStreamOptions, name: string): string {
+  return `${prefix}${name}`;
+}
+
+async function createTopics(kafka: Kafka, options: KafkaStreamOptions): Promise<void> {
+  const { topics, replicationFactor = -1 } = options;
   const admin = kafka.admin();
   try {
     await admin.connect();
     const existing = new Set(await admin.listTopics());
     const wanted = topics.flatMap(({ name, partitions = DEFAULT_PARTITIONS, retentionMs = DEFAULT_RETENTION_MS }) => [
-      { topic: name, numPartitions: partitions, replicationFactor, configEntries: [{ name: 'retention.ms', value: String(retentionMs) }] },
-      { topic: deadLetterTopic(name), numPartitions: 1, replicationFactor, configEntries: [{ name: 'retention.ms', value: '-1' }] },
+      { topic: onBroker(options, name), numPartitions: partitions, replicationFactor, configEntries: [{ name: 'retention.ms', value: String(retentionMs) }] },
+      { topic: onBroker(options, deadLetterTopic(name)), numPartitions: 1, replicationFactor, configEntries: [{ name: 'retention.ms', value: '-1' }] },
     ]);
     const missing = wanted.filter(({ topic }) => !existing.has(topic));
     // A process that starts beside this one may make them first: that is no error, kafkajs then answers false.
@@ -140,7 +148,7 @@ async function startRelay(database: AnyDatabase, options: KafkaStreamOptions, pr
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   for (const { name: topic } of options.topics) {
-    await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, (batch) => producer.send(topic, batch.map(toKafka)));
+    await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, (batch) => producer.send(onBroker(options, topic), batch.map(toKafka)));
   }
   return outbox;
 }
@@ -182,7 +190,7 @@ async function startConsumer<Value>(
     while (payload.isRunning() && !payload.isStale() && !stop.signal.aborted) {
       try {
         if (messages.length > 0) await handler(messages);
-        if (deadLetters.length > 0) await producer.send(deadLetterTopic(topic), deadLetters.map(deadLetterToKafka));
+        if (deadLetters.length > 0) await producer.send(onBroker(streamOptions, deadLetterTopic(topic)), deadLetters.map(deadLetterToKafka));
         for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
         backoff.succeeded();
         return true;
@@ -218,7 +226,7 @@ async function startConsumer<Value>(
   }
 
   const consumer: Consumer = kafka.consumer({
-    groupId: `${group}.${topic}`, // a group a topic: members that join one do not make the others pause
+    groupId: onBroker(streamOptions, `${group}.${topic}`), // a group a topic: members that join one do not make the others pause
     maxWaitTimeInMs: 200, // rebalances wait for running fetches
     sessionTimeout,
     heartbeatInterval: heartbeatMs,
@@ -231,7 +239,7 @@ async function startConsumer<Value>(
     report(payload.error);
   });
   await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true }); // false loses what is produced between joining and the first look-up of offsets
+  await consumer.subscribe({ topics: [onBroker(streamOptions, topic)], fromBeginning: true }); // false loses what is produced between joining and the first look-up of offsets
   // Not awaited: joining waits until the broker gives up members that were killed, for as long as their session. Failures restart it and are reported.
   consumer.run({ eachBatchAutoResolve: false, autoCommit: true, partitionsConsumedConcurrently: 1, eachBatch }).catch(report);
   let closing: Promise<void> | undefined;

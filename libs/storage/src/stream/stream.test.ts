@@ -43,6 +43,34 @@ describeStream('kafka', {
   skipReason: testKafkaBroker === undefined ? 'NAT_TEST_KAFKA is not set' : undefined,
 });
 
+describe.skipIf(testKafkaBroker === undefined)('two platforms on one broker (needs NAT_TEST_KAFKA)', () => {
+  it('have their own messages each, under the same names of topic and group', async () => {
+    const topics = [{ name: `test.${randomUUID()}`, groups: ['g'] }];
+    const topic = topics[0]!.name;
+    const platforms = await Promise.all(
+      ['a', 'b'].map(async (id) => {
+        const home = await makePgliteDatabase();
+        const database = await home.open();
+        const stream = await openKafkaStream({ brokers: [testKafkaBroker ?? ''], clientId: id, topics, relay: database, prefix: `${id}.` });
+        const received: string[] = [];
+        await stream.subscribe({ topic, group: 'g', parse: text }, (batch) => {
+          received.push(...batch.map((message) => message.id));
+          return Promise.resolve();
+        });
+        await database.transaction((tx) => appendOutbox(tx, [{ topic, key: 'k', id, payload: bytes(id) }]));
+        return { id, home, database, stream, received };
+      }),
+    );
+    await until(() => platforms.every(({ received }) => received.length > 0));
+    for (const { id, home, database, stream, received } of platforms) {
+      await stream.close();
+      await database.close();
+      await home.dispose();
+      expect([...new Set(received)]).toEqual([id]);
+    }
+  });
+});
+
 async function readKafkaDeadLetters(_database: Database, topic: string, count: number): Promise<readonly string[]> {
   const dead = deadLetterTopic(topic);
   const stream = await openKafkaStream({ brokers: [testKafkaBroker ?? ''], clientId: 'nat-test', topics: [{ name: dead, groups: ['reader'] }] });

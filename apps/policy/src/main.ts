@@ -1,0 +1,48 @@
+/** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. */
+import { createChannelTo, createLogger, createServer, openClients, runMain, runUntilSignal, serverProtection, startApp } from '@nat/service';
+import { openFolderBlobStore, openKafkaStream, openOutboxStream, openPostgres, PLATFORM_TOPICS } from '@nat/storage';
+import { composePolicy } from './compose.ts';
+import { readPolicyEnvironment } from './policy-environment.ts';
+
+await runMain(async () => {
+  const { settings, connection } = readPolicyEnvironment(process.env);
+  const logger = createLogger({ name: 'policy', level: settings.NAT_LOG_LEVEL });
+  const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const onError = (error: unknown, place: { readonly topic: string; readonly group: string }): void => {
+    logger.warn({ err: error, ...place }, 'the stream does not get on');
+  };
+  const stream =
+    settings.NAT_KAFKA_BROKERS === undefined
+      ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, onError })
+      : await openKafkaStream({
+          brokers: settings.NAT_KAFKA_BROKERS.split(','),
+          prefix: settings.NAT_KAFKA_PREFIX,
+          clientId: 'nat-policy',
+          topics: PLATFORM_TOPICS,
+          onError,
+        });
+  const channels = [settings.NAT_REGISTRY, settings.NAT_EVALUATOR, settings.NAT_METRICS].map((address) => createChannelTo(address, { ...connection, logger }));
+  const [registry, evaluator, metrics] = channels.map((channel) => openClients(channel));
+  const policy = await composePolicy({
+    database,
+    stream,
+    blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR),
+    logger,
+    clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
+    dataDirectory: settings.NAT_DATA_DIR,
+  });
+  const app = await startApp({
+    server: createServer({ services: policy.services, logger, ...serverProtection(settings) }),
+    listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
+    logger,
+    drainMs: settings.NAT_DRAIN_MS,
+    lameDuckMs: settings.NAT_LAME_DUCK_MS,
+    pause: policy.close,
+    release: async () => {
+      for (const channel of channels) channel.close();
+      await stream.close();
+      await database.close();
+    },
+  });
+  await runUntilSignal(app, logger);
+});

@@ -1,0 +1,50 @@
+import { DomainError } from '@nat/errors';
+import { loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
+import { z } from 'zod';
+
+/** The variables of a policy process. */
+const schema = z.object({
+  ...serverEnvironment,
+  /** PostgreSQL. */
+  NAT_DATABASE_URL: z.url(),
+  NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+  /** Comma-separated `host:port`; without it, outcomes are read from the outbox of the database, which is then the evaluator's too. */
+  NAT_KAFKA_BROKERS: z.string().optional(),
+  /** Stands before the names of topics and groups; the same in every process of a platform. */
+  NAT_KAFKA_PREFIX: z.string().default(''),
+  /** Learner states, policies and weights, shared with evaluator and workers. */
+  NAT_BLOB_DIR: z.string(),
+  NAT_DATA_DIR: z.string().optional(),
+  /** `host:port` of the services that this one calls. */
+  NAT_REGISTRY: z.string(),
+  NAT_EVALUATOR: z.string(),
+  NAT_METRICS: z.string(),
+  /** How this one shows itself to them. */
+  NAT_CLIENT_TOKEN: z.string().optional(),
+  NAT_CLIENT_TLS_CA_FILE: z.string().optional(),
+  NAT_CLIENT_TLS_CERT_FILE: z.string().optional(),
+  NAT_CLIENT_TLS_KEY_FILE: z.string().optional(),
+});
+
+export interface PolicyEnvironment {
+  readonly settings: Readonly<z.output<typeof schema>>;
+  /** For the channels to the other services. */
+  readonly connection: ClientChannelOptions;
+}
+
+/** Reads the settings of a policy process. @throws DomainError FAILED_PRECONDITION BAD_CONFIGURATION naming every bad variable */
+export function readPolicyEnvironment(env: Readonly<Record<string, string | undefined>>): PolicyEnvironment {
+  const settings = loadConfig(schema, env);
+  const { NAT_CLIENT_TOKEN: token, NAT_CLIENT_TLS_CA_FILE: caFile, NAT_CLIENT_TLS_CERT_FILE: certFile, NAT_CLIENT_TLS_KEY_FILE: keyFile } = settings;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new DomainError('FAILED_PRECONDITION', 'NAT_CLIENT_TLS_CERT_FILE and NAT_CLIENT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
+  }
+  const tls = {
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile }),
+  };
+  return {
+    settings,
+    connection: { ...(Object.keys(tls).length === 0 ? {} : { tls }), ...(token === undefined ? {} : { token }) },
+  };
+}
