@@ -56,7 +56,7 @@ export const presets = {
     schedule: { kind: 'cosine', warmup: 20, steps: 500 },
     betas: [0.9, 0.999],
     weightDecay: 0,
-    entropy: 0.1,
+    entropy: 0.2,
     entropyDecaySteps: 500,
     baseline: { kind: 'self-critical' },
     advantages: { shape: 'root', normalization: 'rms', clip: 3 },

@@ -15,7 +15,7 @@ export interface ActionTableOptions {
 
 const DIGITS = 5;
 const LEARNING_RATE = 0.05;
-const ENTROPY = 0.1;
+const ENTROPY = 0.2;
 const CLIP = 3;
 const DECAYS = [0.9, 0.999] as const;
 
