@@ -2,7 +2,7 @@
 import { networkCost, placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/architecture';
 import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { MomentumSgd, cosineRate, type Tensorflow } from '@nat/nn';
+import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type Tensorflow } from '@nat/nn';
 import { RandomStream } from '@nat/random';
 import type { DropPath } from './layer.ts';
 import { buildNetwork, type NetworkLayer } from './network.ts';
@@ -120,7 +120,13 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
         if (stopped !== undefined) break;
         const progress = schedule.progress(steps, elapsed());
         rate = cosineRate(learningRate, 0, progress, 1);
-        const step = trainingStep(trainee, batch, { learningRate: rate, mode: 'train', dropPath: dropPathAt(tf, recipe.dropPath ?? 0, progress, random) });
+        const step = trainingStep(trainee, batch, {
+          learningRate: rate,
+          mode: 'train',
+          // The first batches are averaged equally: after a short training nothing is left of the statistics it began with.
+          statisticsMomentum: Math.max(BATCH_NORM_MOMENTUM, 1 / (steps + 1)),
+          dropPath: dropPathAt(tf, recipe.dropPath ?? 0, progress, random),
+        });
         steps++;
         if (!Number.isFinite(step.loss)) throw diverged(steps);
         loss += step.loss * batch.size;

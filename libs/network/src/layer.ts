@@ -30,6 +30,8 @@ export interface Pass {
   readonly tf: Tensorflow;
   readonly weights: Weights;
   readonly mode: BatchNormMode;
+  /** Share of the batch in running statistics, in mode `train`. @default 0.1 */
+  readonly statisticsMomentum?: number;
   /** Ignored in mode `eval`. */
   readonly dropPath?: DropPath;
 }
@@ -145,9 +147,10 @@ export function norm(channels: number, affine: boolean): LayerAt {
     const bias = vector('bias', 0);
     return {
       parameters: affine ? [weight, bias] : [],
-      apply: ({ tf, weights, mode }, x) =>
+      apply: ({ tf, weights, mode, statisticsMomentum }, x) =>
         batchNorm(tf, x, {
           mode,
+          ...(statisticsMomentum === undefined ? {} : { momentum: statisticsMomentum }),
           running: weights.statistics(name, channels),
           ...(affine ? { affine: { weight: weights.parameter(weight), bias: weights.parameter(bias) } } : {}),
         }),

@@ -30,6 +30,7 @@ export interface StepOptions {
   readonly learningRate: number;
   /** `train` also moves the running statistics, which only evaluation in mode `eval` reads. */
   readonly mode: Exclude<BatchNormMode, 'eval'>;
+  readonly statisticsMomentum?: number;
   readonly dropPath?: DropPath | undefined;
 }
 
@@ -41,12 +42,22 @@ export interface StepResult {
 }
 
 /** One step of SGD on a batch: forward, backward and update as one run of operations; only then two numbers are read. */
-export function trainingStep({ tf, network, weights, sgd }: Trainee, batch: ImageBatch, { learningRate, mode, dropPath }: StepOptions): StepResult {
+export function trainingStep(
+  { tf, network, weights, sgd }: Trainee,
+  batch: ImageBatch,
+  { learningRate, mode, statisticsMomentum, dropPath }: StepOptions,
+): StepResult {
   const parameters = weights.parameters(network.parameters);
   return tf.tidy(() => {
     sgd.catchUp(parameters);
     const { images, labels } = batchTensors(tf, batch);
-    const pass: Pass = { tf, weights, mode, ...(dropPath === undefined ? {} : { dropPath }) };
+    const pass: Pass = {
+      tf,
+      weights,
+      mode,
+      ...(statisticsMomentum === undefined ? {} : { statisticsMomentum }),
+      ...(dropPath === undefined ? {} : { dropPath }),
+    };
     let results: Scalar[] = [];
     const objective = (): Scalar => {
       const { logits, auxiliaryLogits } = network.apply(pass, images);

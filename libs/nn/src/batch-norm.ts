@@ -21,12 +21,14 @@ export interface RunningStatistics {
 export interface BatchNormOptions {
   readonly mode: BatchNormMode;
   readonly running: RunningStatistics;
+  /** Share of the batch in the running statistics. @default 0.1 */
+  readonly momentum?: number;
   /** Both [channels]; neither for a normalisation without weight and bias. */
   readonly affine?: { readonly weight: Tensor; readonly bias: Tensor };
 }
 
 /** y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel of an NHWC tensor. */
-export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, affine }: BatchNormOptions): Tensor4D {
+export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum = BATCH_NORM_MOMENTUM, affine }: BatchNormOptions): Tensor4D {
   if (mode === 'eval') {
     const deviation = tf.sqrt(tf.add(running.variance, BATCH_NORM_EPSILON));
     const scale = affine === undefined ? tf.div(1, deviation) : tf.div(affine.weight, deviation);
@@ -52,8 +54,8 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, affine }
       const variance = meanOf(op('Square', centred), ...averages);
       const inverse = op('Rsqrt', op('Add', variance, tf.scalar(BATCH_NORM_EPSILON))); // 1 / standard deviation, [1, channels]
       if (mode === 'train') {
-        updateRunning(tf, running.mean, mean, 1);
-        updateRunning(tf, running.variance, variance, pixels / (pixels - 1));
+        updateRunning(tf, running.mean, mean, momentum);
+        updateRunning(tf, running.variance, tf.mul(variance, pixels / (pixels - 1)), momentum);
       }
       if (affine === undefined) {
         keep(centred, inverse, ...averages);
@@ -83,8 +85,7 @@ function balancedFactors(n: number): readonly [outer: number, inner: number] {
   return [n / inner, inner];
 }
 
-/** running <- running + momentum (factor value - running) */
-function updateRunning(tf: Tensorflow, running: Variable, value: Tensor, factor: number): void {
-  const current = factor === 1 ? value.reshape(running.shape) : tf.mul(value, factor).reshape(running.shape);
-  running.assign(tf.add(running, tf.mul(tf.sub(current, running), BATCH_NORM_MOMENTUM)));
+/** running <- running + momentum (value - running) */
+function updateRunning(tf: Tensorflow, running: Variable, value: Tensor, momentum: number): void {
+  running.assign(tf.add(running, tf.mul(tf.sub(value.reshape(running.shape), running), momentum)));
 }
