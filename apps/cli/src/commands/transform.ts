@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
-import { writeNasBench201 } from '@nat/architecture';
 import { transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { architectureFromSpec, placementToWire } from '@nat/wire';
+import { placementToWire } from '@nat/wire';
 import { Command, Option } from 'commander';
 import { number, integer } from '../options.ts';
 import { placementOptions, type PlacementFlags, readPlacement } from '../placement-flags.ts';
@@ -78,6 +77,7 @@ function options(flags: TransformFlags): wire.TransformOptions {
     samples,
     greedy: flags.greedy ?? flags.samples === undefined,
     seed: flags.seed,
+    view: wire.View.VIEW_FULL,
   };
 }
 
@@ -92,7 +92,7 @@ async function transformLines(context: CommandContext, session: Session, flags: 
   }
   const requests = Array.from({ length: Math.ceil(cells.length / STREAM_BATCH) }, (_, batch) => ({
     parent: batch === 0 ? session.parent : '',
-    options: batch === 0 ? options(flags) : undefined,
+    options: batch === 0 ? { ...options(flags), view: wire.View.VIEW_BASIC } : undefined,
     sources: cells
       .slice(batch * STREAM_BATCH, (batch + 1) * STREAM_BATCH)
       .map(({ text }) => ({ source: { $case: 'nasbench201' as const, value: text }, displayName: '' })),
@@ -108,7 +108,7 @@ async function transformLines(context: CommandContext, session: Session, flags: 
         throw new DomainError('INVALID_ARGUMENT', `line ${number}: ${fieldViolations[0]?.description ?? message}`, { reason });
       }
       const result = outcome.value.results[0]!;
-      const cell = writeNasBench201(architectureFromSpec(result.spec!, 'result.spec'));
+      const cell = result.nasbench201;
       const answer = { source, result: cell, cost: result.cost, certificate: certificateToJson(result.certificate!) };
       lines.push(flags.json === true ? JSON.stringify(answer) : `${source}  ->  ${cell}  (${result.cost!.params} params, ${result.cost!.macs} MACs)`);
     }

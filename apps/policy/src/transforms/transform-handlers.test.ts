@@ -103,6 +103,19 @@ describe('transforms and policies over gRPC', () => {
     expect(outcomes[1]!.outcome?.value).toMatchObject({ reason: 'UNKNOWN_ARCHITECTURE' });
   });
 
+  it('leaves out what a basic view does not ask for', async () => {
+    const cell = '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|none~2|';
+    const ask = (view: wire.View) =>
+      clients.transforms.transformArchitecture({
+        parent,
+        source: { source: { $case: 'nasbench201', value: cell }, displayName: '' },
+        options: { policy: 'fresh', greedy: true, view },
+      });
+    const [basic, full] = [await ask('VIEW_BASIC'), await ask('VIEW_FULL')];
+    expect(basic.source).toMatchObject({ nasbench201: cell, spec: undefined, identity: '' });
+    expect(basic.results[0]).toEqual({ ...full.results[0], spec: undefined, identity: '', edges: [] });
+  });
+
   it('names what is wrong with a request, and serves on', async () => {
     await expect(clients.transforms.transformArchitecture({ parent, source: undefined })).rejects.toMatchObject({ kind: 'INVALID_ARGUMENT' });
     await expect(

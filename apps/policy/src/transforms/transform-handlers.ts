@@ -5,12 +5,19 @@ import { STATUS_OF_KIND, namespaceNames, type ServiceContext } from '@nat/servic
 import { architectureFromSource, placementFromWire, type ArchitectureLookup } from '@nat/wire';
 import type { PolicyLibrary, ReadyPolicy } from '../policies/policy-library.ts';
 import { transformArchitecture, type TransformRequest } from './transform.ts';
-import { transformedToWire } from './transform-wire.ts';
+import { transformedToWire, type ResponseView } from './transform-wire.ts';
 
 export interface TransformHandlersOptions {
   readonly library: PolicyLibrary;
   /** Reads architectures by resource name; absent: such sources are refused. */
   readonly lookup?: ArchitectureLookup;
+}
+
+/** What is the same for every architecture of a call. */
+interface Prepared {
+  readonly ready: ReadyPolicy;
+  readonly request: TransformRequest;
+  readonly view: ResponseView;
 }
 
 /** Work is cut into slices of this length, so that other calls and heartbeats get their turn, milliseconds. */
@@ -19,31 +26,26 @@ const DEFAULT_OPTIONS = wire.TransformOptions.fromPartial({});
 
 /** TransformService: nothing is stored, so every call may be repeated. */
 export function createTransformHandlers({ library, lookup }: TransformHandlersOptions): wire.TransformServiceImplementation<ServiceContext> {
-  const prepare = async (
-    parent: string,
-    given: wire.TransformOptions | undefined,
-  ): Promise<{ readonly ready: ReadyPolicy; readonly request: TransformRequest }> => {
+  const prepare = async (parent: string, given: wire.TransformOptions | undefined): Promise<Prepared> => {
     const { namespace } = namespaceNames.parse(parent, 'parent');
     const options = given ?? DEFAULT_OPTIONS;
     const scheme = schemeOf(options.scheme);
     const ready = await library.resolve(namespace, options.policy, scheme);
-    return { ready, request: readOptions(options, scheme ?? ready.scheme) };
+    return { ready, request: readOptions(options, scheme ?? ready.scheme), view: options.view === 'VIEW_BASIC' ? 'basic' : 'full' };
   };
 
   const transformOne = async (
     source: architectureWire.ArchitectureSource | undefined,
     path: string,
-    ready: ReadyPolicy,
-    request: TransformRequest,
+    { ready, request, view }: Prepared,
   ): Promise<wire.TransformArchitectureResponse> => {
     const architecture = await architectureFromSource(source, path, lookup);
-    return transformedToWire(transformArchitecture(ready.policy, architecture, request), ready.versionName);
+    return transformedToWire(transformArchitecture(ready.policy, architecture, request), ready.versionName, view);
   };
 
   const transformMany = async (
     sources: readonly architectureWire.ArchitectureSource[],
-    ready: ReadyPolicy,
-    request: TransformRequest,
+    prepared: Prepared,
     signal: AbortSignal,
   ): Promise<wire.TransformOutcome[]> => {
     const outcomes: wire.TransformOutcome[] = [];
@@ -55,7 +57,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
         sliceEnd = performance.now() + SLICE_MS;
       }
       try {
-        outcomes.push({ outcome: { $case: 'response', value: await transformOne(source, `sources[${index}]`, ready, request) } });
+        outcomes.push({ outcome: { $case: 'response', value: await transformOne(source, `sources[${index}]`, prepared) } });
       } catch (error) {
         outcomes.push({ outcome: { $case: 'error', value: errorToWire(error) } });
       }
@@ -65,20 +67,19 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
 
   return {
     transformArchitecture: async ({ parent, source, options }) => {
-      const { ready, request } = await prepare(parent, options);
-      return transformOne(source, 'source', ready, request);
+      return transformOne(source, 'source', await prepare(parent, options));
     },
 
     batchTransformArchitectures: async ({ parent, sources, options }, { signal }) => {
-      const { ready, request } = await prepare(parent, options);
-      return { outcomes: await transformMany(sources, ready, request, signal), policyVersion: ready.versionName };
+      const prepared = await prepare(parent, options);
+      return { outcomes: await transformMany(sources, prepared, signal), policyVersion: prepared.ready.versionName };
     },
 
     streamTransformArchitectures: async function* (messages, { signal }) {
-      let prepared: Awaited<ReturnType<typeof prepare>> | undefined;
+      let prepared: Prepared | undefined;
       for await (const { parent, options, sources } of messages) {
         prepared ??= await prepare(parent, options);
-        yield { outcomes: await transformMany(sources, prepared.ready, prepared.request, signal) };
+        yield { outcomes: await transformMany(sources, prepared, signal) };
       }
     },
   };

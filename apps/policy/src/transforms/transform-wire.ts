@@ -1,39 +1,42 @@
-import { architectureIdentity, writeGenotype, type Architecture, type Cost } from '@nat/architecture';
+import { architectureIdentity, writeGenotype, writeNasBench201, type Architecture, type Cost } from '@nat/architecture';
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import type { Draw } from '@nat/policy';
 import { architectureToSpec, costToWire } from '@nat/wire';
 import { certificateViolations, type Transformed } from './transform.ts';
 
-export function transformedToWire({ source, draws }: Transformed, policyVersion: string): wire.TransformArchitectureResponse {
-  return { source: sourceToWire(source.architecture, source.cost), results: draws.map(drawToWire), policyVersion };
+/** `full` adds specs, identities and edges, which cost more than the transform itself. */
+export type ResponseView = 'full' | 'basic';
+
+export function transformedToWire({ source, draws }: Transformed, policyVersion: string, view: ResponseView): wire.TransformArchitectureResponse {
+  return {
+    source: sourceToWire(source.architecture, source.cost, view),
+    results: draws.map((draw) => drawToWire(draw, view)),
+    policyVersion,
+  };
 }
 
-function sourceToWire(architecture: Architecture, cost: Cost): wire.TransformedSource {
+function sourceToWire(architecture: Architecture, cost: Cost, view: ResponseView): wire.TransformedSource {
   return {
     displayName: architecture.name ?? '',
-    spec: architectureToSpec(architecture),
+    spec: view === 'full' ? architectureToSpec(architecture) : undefined,
     genotype: genotypeOf(architecture),
-    identity: architectureIdentity(architecture),
+    nasbench201: cellStringOf(architecture),
+    identity: view === 'full' ? architectureIdentity(architecture) : '',
     cost: costToWire(cost),
   };
 }
 
-function drawToWire(draw: Draw): wire.TransformResult {
+function drawToWire(draw: Draw, view: ResponseView): wire.TransformResult {
   const { certificate, result } = draw;
-  const saved = new Map(certificate.edges.map((edge) => [`${edge.cell}:${edge.edge}`, edge.saved]));
-  const { cells } = draw.subject.architecture;
   return {
-    spec: architectureToSpec(result),
+    spec: view === 'full' ? architectureToSpec(result) : undefined,
     genotype: genotypeOf(result),
-    identity: architectureIdentity(result),
+    nasbench201: cellStringOf(result),
+    identity: view === 'full' ? architectureIdentity(result) : '',
     cost: costToWire(certificate.result),
     logProb: draw.logProb,
-    edges: draw.edges.map(({ cell, edge, before, after, probability }): architectureWire.EdgeEdit => {
-      const { params, macs } = saved.get(`${cell}:${edge}`) ?? { params: 0, macs: 0 };
-      const { from, to } = cells[cell]!.edges[edge]!;
-      return { cellIndex: cell, edgeIndex: edge, cell: cells[cell]!.name, from, to, before, after, probability, savedParams: params, savedMacs: macs };
-    }),
+    edges: view === 'full' ? edgesToWire(draw) : [],
     certificate: {
       holds: certificate.holds,
       source: costToWire(certificate.source),
@@ -42,6 +45,21 @@ function drawToWire(draw: Draw): wire.TransformResult {
       violations: [...certificateViolations(certificate)],
     },
   };
+}
+
+/** Every decided edge, kept or replaced. */
+function edgesToWire({ certificate, edges, subject }: Draw): architectureWire.EdgeEdit[] {
+  const saved = new Map(certificate.edges.map((edge) => [`${edge.cell}:${edge.edge}`, edge.saved]));
+  const { cells } = subject.architecture;
+  return edges.map(({ cell, edge, before, after, probability }) => {
+    const { params, macs } = saved.get(`${cell}:${edge}`) ?? { params: 0, macs: 0 };
+    const { from, to } = cells[cell]!.edges[edge]!;
+    return { cellIndex: cell, edgeIndex: edge, cell: cells[cell]!.name, from, to, before, after, probability, savedParams: params, savedMacs: macs };
+  });
+}
+
+function cellStringOf(architecture: Architecture): string {
+  return architecture.skeleton.kind === 'nasbench201' ? writeNasBench201(architecture) : '';
 }
 
 /** Official text, or empty where the architecture is no genotype. */

@@ -173,7 +173,7 @@ function selectBest(row: OperationRow, { source, draws }: Transformed, outcomes:
   if (best === undefined || draw === undefined) {
     throw new DomainError('FAILED_PRECONDITION', 'no candidate could be evaluated', { reason: 'NOTHING_EVALUATED' });
   }
-  const { source: wireSource, results } = transformedToWire({ source, draws: [draw] }, row.policy_version);
+  const { source: wireSource, results } = transformedToWire({ source, draws: [draw] }, row.policy_version, 'full');
   return { source: wireSource, result: results[0], sourceValue: ofSource.sourceValue, resultValue: best.value };
 }
 

@@ -139,6 +139,71 @@ export function maskingToNumber(object: Masking): number {
   }
 }
 
+/** How much of an answer comes back. */
+export const View = {
+  /** VIEW_UNSPECIFIED - FULL. */
+  VIEW_UNSPECIFIED: "VIEW_UNSPECIFIED",
+  VIEW_FULL: "VIEW_FULL",
+  /** VIEW_BASIC - Texts, costs, log-probability and certificate: without specs, identities and edges. For many architectures at once. */
+  VIEW_BASIC: "VIEW_BASIC",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type View = typeof View[keyof typeof View];
+
+export namespace View {
+  export type VIEW_UNSPECIFIED = typeof View.VIEW_UNSPECIFIED;
+  export type VIEW_FULL = typeof View.VIEW_FULL;
+  export type VIEW_BASIC = typeof View.VIEW_BASIC;
+  export type UNRECOGNIZED = typeof View.UNRECOGNIZED;
+}
+
+export function viewFromJSON(object: any): View {
+  switch (object) {
+    case 0:
+    case "VIEW_UNSPECIFIED":
+      return View.VIEW_UNSPECIFIED;
+    case 1:
+    case "VIEW_FULL":
+      return View.VIEW_FULL;
+    case 2:
+    case "VIEW_BASIC":
+      return View.VIEW_BASIC;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return View.UNRECOGNIZED;
+  }
+}
+
+export function viewToJSON(object: View): string {
+  switch (object) {
+    case View.VIEW_UNSPECIFIED:
+      return "VIEW_UNSPECIFIED";
+    case View.VIEW_FULL:
+      return "VIEW_FULL";
+    case View.VIEW_BASIC:
+      return "VIEW_BASIC";
+    case View.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function viewToNumber(object: View): number {
+  switch (object) {
+    case View.VIEW_UNSPECIFIED:
+      return 0;
+    case View.VIEW_FULL:
+      return 1;
+    case View.VIEW_BASIC:
+      return 2;
+    case View.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** Upper bounds on a result; absent ones do not bind. */
 export interface Budget {
   maxParams?: number | undefined;
@@ -160,6 +225,7 @@ export interface TransformOptions {
   greedy: boolean;
   /** Same seed, policy and source: same result. */
   seed: number;
+  view: View;
 }
 
 export interface TransformArchitectureRequest {
@@ -183,7 +249,11 @@ export interface TransformedSource {
   /** Empty where the architecture is no genotype. */
   genotype: string;
   identity: string;
-  cost: Cost | undefined;
+  cost:
+    | Cost
+    | undefined;
+  /** The cell string, where the architecture is a NAS-Bench-201 cell. */
+  nasbench201: string;
 }
 
 export interface TransformResult {
@@ -197,7 +267,11 @@ export interface TransformResult {
   logProb: number;
   /** Every edge the policy decided, replaced or kept, in presented order. */
   edges: EdgeEdit[];
-  certificate: CostCertificate | undefined;
+  certificate:
+    | CostCertificate
+    | undefined;
+  /** The cell string, where the architecture is a NAS-Bench-201 cell. */
+  nasbench201: string;
 }
 
 /** Proof that a result costs no more than its source, nor than the budget, for the real strides and channels. */
@@ -359,6 +433,7 @@ function createBaseTransformOptions(): TransformOptions {
     samples: 0,
     greedy: false,
     seed: 0,
+    view: View.VIEW_UNSPECIFIED,
   };
 }
 
@@ -389,6 +464,9 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     }
     if (message.seed !== 0) {
       writer.uint32(64).uint64(message.seed);
+    }
+    if (message.view !== View.VIEW_UNSPECIFIED) {
+      writer.uint32(72).int32(viewToNumber(message.view));
     }
     return writer;
   },
@@ -470,6 +548,14 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
             message.seed = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.view = viewFromJSON(reader.int32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -492,6 +578,7 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
       samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
       greedy: isSet(object.greedy) ? globalThis.Boolean(object.greedy) : false,
       seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
+      view: isSet(object.view) ? viewFromJSON(object.view) : View.VIEW_UNSPECIFIED,
     };
   },
 
@@ -521,6 +608,9 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     if (message.seed !== 0) {
       obj.seed = Math.round(message.seed);
     }
+    if (message.view !== View.VIEW_UNSPECIFIED) {
+      obj.view = viewToJSON(message.view);
+    }
     return obj;
   },
 
@@ -541,6 +631,7 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     message.samples = object.samples ?? 0;
     message.greedy = object.greedy ?? false;
     message.seed = object.seed ?? 0;
+    message.view = object.view ?? View.VIEW_UNSPECIFIED;
     return message;
   },
 };
@@ -770,7 +861,7 @@ export const TransformArchitectureResponse: MessageFns<
 };
 
 function createBaseTransformedSource(): TransformedSource {
-  return { displayName: "", spec: undefined, genotype: "", identity: "", cost: undefined };
+  return { displayName: "", spec: undefined, genotype: "", identity: "", cost: undefined, nasbench201: "" };
 }
 
 export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.TransformedSource"> = {
@@ -791,6 +882,9 @@ export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.
     }
     if (message.cost !== undefined) {
       Cost.encode(message.cost, writer.uint32(42).fork()).join();
+    }
+    if (message.nasbench201 !== "") {
+      writer.uint32(50).string(message.nasbench201);
     }
     return writer;
   },
@@ -848,6 +942,14 @@ export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.
             message.cost = Cost.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.nasbench201 = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -871,6 +973,7 @@ export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.
       genotype: isSet(object.genotype) ? globalThis.String(object.genotype) : "",
       identity: isSet(object.identity) ? globalThis.String(object.identity) : "",
       cost: isSet(object.cost) ? Cost.fromJSON(object.cost) : undefined,
+      nasbench201: isSet(object.nasbench201) ? globalThis.String(object.nasbench201) : "",
     };
   },
 
@@ -891,6 +994,9 @@ export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.
     if (message.cost !== undefined) {
       obj.cost = Cost.toJSON(message.cost);
     }
+    if (message.nasbench201 !== "") {
+      obj.nasbench201 = message.nasbench201;
+    }
     return obj;
   },
 
@@ -906,6 +1012,7 @@ export const TransformedSource: MessageFns<TransformedSource, "nat.transform.v1.
     message.genotype = object.genotype ?? "";
     message.identity = object.identity ?? "";
     message.cost = (object.cost !== undefined && object.cost !== null) ? Cost.fromPartial(object.cost) : undefined;
+    message.nasbench201 = object.nasbench201 ?? "";
     return message;
   },
 };
@@ -919,6 +1026,7 @@ function createBaseTransformResult(): TransformResult {
     logProb: 0,
     edges: [],
     certificate: undefined,
+    nasbench201: "",
   };
 }
 
@@ -946,6 +1054,9 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     }
     if (message.certificate !== undefined) {
       CostCertificate.encode(message.certificate, writer.uint32(58).fork()).join();
+    }
+    if (message.nasbench201 !== "") {
+      writer.uint32(66).string(message.nasbench201);
     }
     return writer;
   },
@@ -1019,6 +1130,14 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
             message.certificate = CostCertificate.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.nasbench201 = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1044,6 +1163,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
         : 0,
       edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => EdgeEdit.fromJSON(e)) : [],
       certificate: isSet(object.certificate) ? CostCertificate.fromJSON(object.certificate) : undefined,
+      nasbench201: isSet(object.nasbench201) ? globalThis.String(object.nasbench201) : "",
     };
   },
 
@@ -1070,6 +1190,9 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     if (message.certificate !== undefined) {
       obj.certificate = CostCertificate.toJSON(message.certificate);
     }
+    if (message.nasbench201 !== "") {
+      obj.nasbench201 = message.nasbench201;
+    }
     return obj;
   },
 
@@ -1089,6 +1212,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     message.certificate = (object.certificate !== undefined && object.certificate !== null)
       ? CostCertificate.fromPartial(object.certificate)
       : undefined;
+    message.nasbench201 = object.nasbench201 ?? "";
     return message;
   },
 };
