@@ -86,7 +86,7 @@ function depthwiseConv(
  * ReLU, then two 1x1 convolutions with stride 2, on x and on x[1:, 1:], concatenated: together they read the pixels of both
  * diagonals. An image of odd size first gets a zero row and column at the top left.
  */
-export function factorizedReduce(name: string, { inChannels, outChannels, affine, before = 'relu' }: FactorizedReducePlace): Layer {
+function factorizedReduce(name: string, { inChannels, outChannels, affine, before = 'relu' }: FactorizedReducePlace): Layer {
   const half = Math.floor(outChannels / 2);
   const rectify = activation(before)(name);
   const first = pointwise(inChannels, half)(`${name}.conv_1`);

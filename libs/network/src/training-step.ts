@@ -16,7 +16,7 @@ import type { NetworkLayer } from './network.ts';
 import type { Weights } from './weights.ts';
 
 /** Weight of the auxiliary head's loss in the official code. */
-export const AUXILIARY_WEIGHT = 0.4;
+const AUXILIARY_WEIGHT = 0.4;
 
 /** A network that is trained: what it computes, its numbers, and how they move. */
 export interface Trainee {
