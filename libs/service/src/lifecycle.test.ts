@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { health, transform } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bearerTokens } from './authentication.ts';
 import { createChannelTo } from './client.ts';
 import { runUntilSignal, startApp } from './lifecycle.ts';
@@ -145,6 +145,31 @@ describe('stopping an app', () => {
     await running;
     expect(stop).toHaveBeenCalledOnce();
     expect(emitter.listenerCount('SIGTERM') + emitter.listenerCount('SIGINT')).toBe(0);
+  });
+});
+
+describe('a signal that comes twice', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('is one when a launcher passed it on, and a second one later', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const emitter = new EventEmitter();
+    const exit = vi.fn();
+    const gate = Promise.withResolvers<undefined>();
+    const stop = vi.fn(async () => {
+      await gate.promise;
+    });
+    const running = runUntilSignal({ stop }, logger, Object.assign(emitter, { exit }));
+    emitter.emit('SIGINT');
+    vi.advanceTimersByTime(20);
+    emitter.emit('SIGINT');
+    expect(exit).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1_000);
+    emitter.emit('SIGINT');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(130);
+    gate.resolve(undefined);
+    await running;
+    expect(stop).toHaveBeenCalledOnce();
   });
 });
 

@@ -63,12 +63,20 @@ export interface ProcessEvents {
   readonly exit: (code: number) => void;
 }
 
+/** Ctrl-C reaches the whole process group, and npm and npx pass it on besides: the same signal within this time is one, milliseconds. */
+const SAME_SIGNAL_MS = 300;
+
 /** Waits for SIGINT or SIGTERM and stops the app; a second signal exits at once with 130. */
 export async function runUntilSignal(app: { readonly stop: () => Promise<void> }, logger: Logger, events: ProcessEvents = process): Promise<void> {
   const signalled = Promise.withResolvers<string>();
   let signals = 0;
   const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+    let last = -Infinity;
     const listener = (): void => {
+      const now = performance.now();
+      const same = now - last < SAME_SIGNAL_MS;
+      last = now;
+      if (same) return;
       signals += 1;
       if (signals > 1) events.exit(130);
       signalled.resolve(signal);

@@ -21,7 +21,7 @@ const SEARCH = { steps: 500, batch: 512 };
 export async function benchmarkNasBench201(context: CommandContext, session: Session, flags: NasBench201Flags): Promise<void> {
   const { terminal, environment } = context;
   const benchmark = loadNasBench201(environment.dataDirectory);
-  const { policyId, pairs } = flags.policy === undefined ? await searchPolicy(context, session, flags) : { policyId: flags.policy, pairs: undefined };
+  const { policyId, pairs } = flags.policy === undefined ? await searchPolicy(context, session, flags) : { policyId: flags.policy, pairs: null };
   const name = policyId.startsWith('namespaces/') ? policyId : `${session.parent}/policies/${policyId}`;
   const { checkpoint, version } = await session.clients.policies.exportPolicyVersion({ name });
   const report = score({
@@ -29,10 +29,16 @@ export async function benchmarkNasBench201(context: CommandContext, session: Ses
     policy: new CompiledPolicy(parseCheckpoint(checkpoint)),
     column: flags.reward,
     seed: flags.seed,
-    ...(pairs === undefined ? {} : { policyEvaluations: pairs }),
+    policyEvaluations: pairs ?? (await pairsOf(session, name)),
   });
   if (flags.json === true) terminal.out(JSON.stringify({ policyId, policySha256: version?.sha256, ...report }));
   else for (const line of describeReport(report)) terminal.out(line);
+}
+
+/** What the search that a policy comes from has counted; null for one that was imported or comes with the platform. */
+async function pairsOf({ clients }: Session, name: string): Promise<number | null> {
+  const { search } = await clients.policies.getPolicy({ name });
+  return search === '' ? null : (await clients.searches.getSearch({ name: search })).pairs;
 }
 
 async function searchPolicy(
@@ -71,7 +77,7 @@ function describeReport({ column, heldOutCells, methods }: NasBench201Report): r
       ['method', 'evaluations', 'all', ...bands.map(({ low, high }) => `${low}-${high}`), 'change >90', 'dearer'],
       methods.map((method) => [
         method.name,
-        method.evaluations.toLocaleString('en'),
+        method.evaluations?.toLocaleString('en') ?? '-',
         gain(method.overall),
         ...method.bands.map(gain),
         method.changeAbove90.toFixed(3),

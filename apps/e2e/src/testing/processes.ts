@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface StartOptions {
@@ -26,6 +27,8 @@ export interface RunningProcess {
   readonly stderr: () => string;
   /** The first line of standard output that fits; rejects when the process ends without one. */
   readonly line: (fits?: (line: string) => boolean) => Promise<string>;
+  /** The same of standard error, where services log. */
+  readonly logLine: (fits: (line: string) => boolean) => Promise<string>;
   /** Closes the reading end of its standard output, as `| head` does. */
   readonly closeStdout: () => void;
   readonly kill: (signal: NodeJS.Signals) => void;
@@ -50,14 +53,8 @@ export class Processes {
     this.#running.add(child);
     let stdout = '';
     let stderr = '';
-    const lines: string[] = [];
-    const waiting = new Set<() => void>();
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      lines.push(line);
-      for (const look of waiting) look();
-    });
     child.stdin.on('error', () => undefined); // it need not read what it is given
     child.stdin.end(input ?? '');
     const ended = new Promise<Ended>((resolve, reject) => {
@@ -68,36 +65,55 @@ export class Processes {
       });
     });
     ended.catch(() => undefined);
+    const lineOf = (stream: Readable): RunningProcess['logLine'] => {
+      const lines: string[] = [];
+      const waiting = new Set<() => void>();
+      createInterface({ input: stream }).on('line', (line) => {
+        lines.push(line);
+        for (const look of waiting) look();
+      });
+      return (fits) =>
+        new Promise((resolve, reject) => {
+          const give = (outcome: () => void): void => {
+            waiting.delete(look);
+            clearTimeout(timer);
+            outcome();
+          };
+          const fail = (why: string): void => {
+            give(() => {
+              reject(new Error(`${args.join(' ')} ${why} without the line that was waited for\n${stdout}\n${stderr}`));
+            });
+          };
+          const look = (): void => {
+            const line = lines.find(fits);
+            if (line === undefined) return;
+            give(() => {
+              resolve(line);
+            });
+          };
+          const timer = setTimeout(() => {
+            fail(`ran ${PATIENCE_MS} ms`);
+          }, PATIENCE_MS);
+          waiting.add(look);
+          look();
+          void ended.then(
+            ({ code, signal }) => {
+              fail(`ended (${signal ?? code ?? ''})`);
+            },
+            () => {
+              fail('did not start');
+            },
+          );
+        });
+    };
+    const line = lineOf(child.stdout);
     return {
       pid: child.pid ?? -1,
       ended,
       stdout: () => stdout,
       stderr: () => stderr,
-      line: (fits = () => true) =>
-        new Promise((resolve, reject) => {
-          const timer = setTimeout(() => {
-            reject(new Error(`no such line within ${PATIENCE_MS} ms of ${args.join(' ')}\n${stdout}\n${stderr}`));
-          }, PATIENCE_MS);
-          const look = (): void => {
-            const line = lines.find(fits);
-            if (line === undefined) return;
-            waiting.delete(look);
-            clearTimeout(timer);
-            resolve(line);
-          };
-          waiting.add(look);
-          look();
-          void ended.then(
-            ({ code, signal }) => {
-              clearTimeout(timer);
-              reject(new Error(`${args.join(' ')} ended (${signal ?? code ?? ''}) without the line that was waited for\n${stdout}\n${stderr}`));
-            },
-            (error: unknown) => {
-              clearTimeout(timer);
-              reject(error instanceof Error ? error : new Error(String(error)));
-            },
-          );
-        }),
+      line: (fits = () => true) => line(fits),
+      logLine: lineOf(child.stderr),
       closeStdout: () => child.stdout.destroy(),
       kill: (signal) => void child.kill(signal),
     };

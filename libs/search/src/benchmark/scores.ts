@@ -24,8 +24,8 @@ export interface BandScore {
 
 export interface MethodScore {
   readonly name: string;
-  /** Table look-ups the method made in all: while learning, or while searching for these very cells. */
-  readonly evaluations: number;
+  /** Table look-ups the method made in all: while learning, or while searching for these very cells; null where it is not known. */
+  readonly evaluations: number | null;
   readonly overall: BandScore;
   /** Without empty bands. */
   readonly bands: readonly BandScore[];
@@ -45,11 +45,10 @@ export interface Values {
 export function scoreMethod(
   { source, best }: Values,
   result: ArrayLike<number>,
-  method: { readonly name: string; readonly evaluations: number; readonly certificateViolations: number },
+  method: { readonly name: string; readonly evaluations: number | null; readonly certificateViolations: number },
 ): MethodScore {
   const cells = Array.from({ length: source.length }, (_, i) => i);
-  const mean = (of: ArrayLike<number>, among: readonly number[]): number =>
-    among.length === 0 ? 0 : among.reduce((sum, i) => sum + of[i]!, 0) / among.length;
+  const mean = (of: ArrayLike<number>, among: readonly number[]): number => (among.length === 0 ? 0 : among.reduce((sum, i) => sum + of[i]!, 0) / among.length);
   const score = (low: number, high: number, among: readonly number[]): BandScore => {
     const [sourceMean, resultMean, bestMean] = [mean(source, among), mean(result, among), mean(best, among)];
     const gain = bestMean > sourceMean ? (resultMean - sourceMean) / (bestMean - sourceMean) : 0;
