@@ -32,6 +32,8 @@ export interface RunningProcess {
   /** Closes the reading end of its standard output, as `| head` does. */
   readonly closeStdout: () => void;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** What Ctrl-C does: the process and all that it started in its group get SIGINT. */
+  readonly interrupt: () => void;
 }
 
 /** How long anything may take on a machine that is busy with other things. */
@@ -116,6 +118,9 @@ export class Processes {
       logLine: lineOf(child.stderr),
       closeStdout: () => child.stdout.destroy(),
       kill: (signal) => void child.kill(signal),
+      interrupt: () => {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+      },
     };
   }
 

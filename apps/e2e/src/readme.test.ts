@@ -1,0 +1,125 @@
+/** Every `npx nat` command that README shows is run as it stands there, or stands in the table below with the reason why not. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
+import { PATIENCE_MS, processesWith, until, type RunningProcess } from './testing/processes.ts';
+import { readmeBlocks } from './testing/readme.ts';
+
+interface Plan {
+  /** Options after the documented ones, which they override. */
+  readonly with?: string;
+  /** Why it is not run as it stands. */
+  readonly because?: string;
+  readonly needsData?: true;
+  /** What its standard output must hold. */
+  readonly prints?: RegExp;
+}
+
+const SECONDS_NOT_MINUTES = 'as documented it takes minutes';
+/** By command. They run in this order, beside a platform that `npx nat up` started. */
+const PLANS: Readonly<Record<string, Plan>> = {
+  'npx nat --help': { prints: /Examples:/ },
+  'npx nat arch list': { prints: /^DARTS +3,349,342 /m },
+  'npx nat arch show DARTS': { prints: /3,349,342 parameters/ },
+  'npx nat arch cost DARTS --channels 36 --layers 20 --json': { prints: /"params":3349342/ },
+  'npx nat arch export DARTS --format dot': { prints: /^digraph / },
+  'npx nat transform resnet20': { prints: /certificate holds/ },
+  'npx nat transform DARTS --scheme nat++ --samples 5 --max-params 3000000 --json': { prints: /"holds":true/ },
+  'npx nat policy list': { prints: /bundled/ },
+  'npx nat data list': { prints: /^mnist +yes /m },
+  'npx nat evaluate NAT_ResBlock --channels 16 --layers 6 --steps 50': {
+    with: '--channels 4 --layers 3 --steps 2 --batch 8 --train-images 64 --validation-images 64',
+    because: SECONDS_NOT_MINUTES,
+    prints: /validation \d/,
+  },
+  'npx nat search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 500 --batch 512 --seed 0': {
+    with: '--steps 3 --batch 32 --id from-readme',
+    because: SECONDS_NOT_MINUTES,
+    needsData: true,
+    prints: /^policy from-readme /,
+  },
+  'npx nat search --resume ID': { with: '--resume from-readme', because: 'ID stands for one', needsData: true, prints: /^policy from-readme / },
+  'npx nat bench nasbench201': {
+    with: '--policy from-readme',
+    because: 'as documented it searches a policy first, for minutes',
+    needsData: true,
+    prints: /^policy +96 /m,
+  },
+  'npx nat search --space darts --evaluator shared-weights --dataset mnist --steps 20 --batch 8 --channels 8 --layers 4': {
+    with: '--steps 1 --batch 2 --channels 4 --layers 3 --image-batch 8',
+    because: SECONDS_NOT_MINUTES,
+    prints: /1 steps/,
+  },
+  'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },
+};
+
+/** Those that serve until they are interrupted, and what they print once they do. */
+const SERVERS: Readonly<Record<string, { readonly with: string; readonly because: string }>> = {
+  'npx nat up': { with: '--port 0 --http-port 0', because: 'another platform may have the default ports' },
+  'npx nat worker --server 127.0.0.1:7070': { with: '--server ADDRESS', because: 'the platform of this test is elsewhere' },
+};
+
+/** Commands of code blocks without their comments, and those within the text. */
+function documentedCommands(): readonly string[] {
+  const shown = readmeBlocks('sh').flatMap((block) =>
+    block
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .map((line) => line.replace(/\s+#.*$/, '').trim()),
+  );
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
+  const mentioned = [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.trim());
+  return [...new Set([...shown, ...mentioned].filter((command) => /^npx nat\b/.test(command)))];
+}
+
+const dataDirectory = process.env['NAT_DATA_DIR'];
+
+describe("README's commands", { timeout: PATIENCE_MS }, () => {
+  let nat: NatCommand;
+  let platform: RunningProcess;
+  let address: string;
+
+  const shell = (command: string): RunningProcess => nat.processes.start('sh', ['-c', command], { cwd: ROOT, env: nat.environment() });
+
+  beforeAll(async () => {
+    nat = await NatCommand.create();
+    platform = shell(`exec npx nat up ${SERVERS['npx nat up']!.with}`);
+    address = (await platform.line((line) => line.startsWith('gRPC'))).split(/\s+/)[1]!;
+  }, PATIENCE_MS);
+  afterAll(() => nat.close());
+
+  it('are all known to this test', () => {
+    expect([...documentedCommands()].sort()).toEqual([...Object.keys(PLANS), ...Object.keys(SERVERS)].sort());
+  });
+
+  for (const [command, plan] of Object.entries(PLANS)) {
+    const skipped = plan.needsData === true && dataDirectory === undefined;
+    const note = [...(plan.with === undefined ? [] : [`with ${plan.with}: ${plan.because ?? ''}`]), ...(skipped ? ['skipped: NAT_DATA_DIR is not set'] : [])];
+    it.skipIf(skipped)(`${command}${note.length === 0 ? '' : ` (${note.join('; ')})`}`, async () => {
+      const stdout = succeeded(await shell([command, ...(plan.with === undefined ? [] : [plan.with])].join(' ')).ended);
+      expect(stdout).toMatch(plan.prints ?? /\S/);
+      if (command.includes('--json')) expect(jsonLines(stdout).length).toBeGreaterThan(0);
+    });
+  }
+
+  // npx itself ends by the signal: what counts is how the command below it ends.
+  it('npx nat worker registers with the platform, and leaves at Ctrl-C', async () => {
+    const worker = shell(`exec npx nat worker --server ${address}`);
+    await worker.logLine((line) => line.includes('"msg":"registered"'));
+    worker.interrupt();
+    const { stderr } = await worker.ended;
+    expect(stderr).toContain('"signal":"SIGINT"');
+    expect(stderr).not.toMatch(/"level":[56]0/);
+  });
+
+  it('npx nat up ends in order at Ctrl-C', async () => {
+    platform.interrupt();
+    const { stderr } = await platform.ended;
+    expect(stderr).not.toMatch(/"level":[456]0/);
+    await until('everything has ended', () => processesWith('NAT_HOME', nat.home).length === 0);
+    // Whoever leaves the directory in order takes its name away.
+    expect(existsSync(join(nat.home, 'blobs'))).toBe(true);
+    expect(existsSync(join(nat.home, 'holder.json'))).toBe(false);
+  });
+});
