@@ -23,3 +23,17 @@ function rectifier<T extends Tensor>(tf: Tensorflow, x: T, name: 'Relu' | 'Relu6
     (dy, [y]) => [runOne(tf, `${name}Grad`, { T: FLOAT }, [dy, y!])],
   );
 }
+
+/** x where it is positive, else slope * x, slope > 0; the gradient at 0 is the slope. */
+export function leakyRelu<T extends Tensor>(tf: Tensorflow, x: T, slope: number): T {
+  return differentiable(
+    tf,
+    [x],
+    (keep) => {
+      const y = runOne(tf, 'LeakyRelu', { T: FLOAT, alpha: slope }, [x]);
+      keep(y);
+      return y;
+    },
+    (dy, [y]) => [runOne(tf, 'LeakyReluGrad', { T: FLOAT, alpha: slope }, [dy, y!])],
+  );
+}

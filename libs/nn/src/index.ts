@@ -1,4 +1,4 @@
-export { relu, relu6 } from './activation.ts';
+export { leakyRelu, relu, relu6 } from './activation.ts';
 export { adamStep, initialAdamState, type AdamMoments, type AdamOptions, type AdamState } from './adam.ts';
 export { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batchNorm, type BatchNormMode, type BatchNormOptions, type RunningStatistics } from './batch-norm.ts';
 export { decodeTensors, encodeTensors, sha256, sizeOfShape, type HostTensor, type TensorFile } from './checkpoint.ts';

@@ -5,7 +5,7 @@
  * and only where the node has edges to feed or to read.
  */
 import type { PolicyCheckpoint } from './checkpoint.ts';
-import type { EdgeConfig } from './edge-encoder.ts';
+import { SLOPE, type EdgeConfig } from './edge-encoder.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './graph.ts';
 import { OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
 
@@ -29,6 +29,10 @@ function transposed(data: ArrayLike<number>, rows: number, columns: number): Flo
   const result = new Float64Array(rows * columns);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!;
   return result;
+}
+
+function activate(value: number): number {
+  return value > 0 ? value : SLOPE * value;
 }
 
 /** y += x W for each row, W transposed. x: [rows, inputs], y: [rows, outputs]; rows with a 0 in `only` are left out. Four outputs share each read of x. */
@@ -86,13 +90,13 @@ export class CompiledEdgePolicy {
   readonly #inputTable: Float64Array;
   /** W_x of the structure features, transposed. [hidden, structure] */
   readonly #inputStructure: Float64Array;
-  /** u + T[op] + features(op) U_target. [operations, hidden] */
+  /** T[op] + features(op) U_target. [operations, hidden] */
   readonly #targetTable: Float64Array;
   /** U_target of keep, params and MACs. [3, hidden] */
   readonly #targetRest: Float64Array;
   readonly #headEdge: Float64Array;
   readonly #headCell: Float64Array;
-  readonly #score: Float64Array;
+  readonly #headBias: Float64Array;
   readonly #structure = new Rows();
   readonly #h = new Rows();
   readonly #message = new Rows();
@@ -123,11 +127,11 @@ export class CompiledEdgePolicy {
     };
     this.#inputTable = table(data('input.operation'), data('input.weight'), data('input.bias'));
     this.#inputStructure = transposed(data('input.weight').subarray(OPERATION_FEATURE_COUNT * hidden), STRUCTURE_COUNT, hidden);
-    this.#targetTable = table(data('head.operation'), data('head.target'), data('head.bias'));
+    this.#targetTable = table(data('head.operation'), data('head.target'), new Float32Array(hidden));
     this.#targetRest = Float64Array.from(data('head.target').subarray(OPERATION_FEATURE_COUNT * hidden));
     this.#headEdge = square('head.edge');
     this.#headCell = square('head.cell');
-    this.#score = Float64Array.from(data('head.score'));
+    this.#headBias = Float64Array.from(data('head.bias'));
     this.#layers = Array.from({ length: layers }, (_, layer) => {
       const name = (part: string): string => `layer${layer}.${part}`;
       return {
@@ -178,7 +182,7 @@ export class CompiledEdgePolicy {
         for (let j = 0; j < H; j++) message[e * H + j] = fromPart[f + j]! + toPart[t + j]! + context[c + j]!;
       }
       multiplyAdd(h, H, layer.self, message, H, edges);
-      for (let i = 0; i < edges * H; i++) if (message[i]! > 0) h[i]! += message[i]!;
+      for (let i = 0; i < edges * H; i++) h[i]! += activate(message[i]!);
     }
     const cellMean = this.#cellMean.cleared(cells * H);
     degrees.cellMeans(h, cellMean, this.#whole.cleared(H), H);
@@ -196,7 +200,7 @@ export class CompiledEdgePolicy {
       for (let j = 0; j < H; j++) h[e * H + j] = this.#inputTable[table + j]!;
     }
     multiplyAdd(structure, STRUCTURE_COUNT, this.#inputStructure, h, H, edges);
-    for (let i = 0; i < edges * H; i++) if (h[i]! < 0) h[i] = 0;
+    for (let i = 0; i < edges * H; i++) h[i] = activate(h[i]!);
     return h;
   }
 
@@ -205,12 +209,12 @@ export class CompiledEdgePolicy {
     const { edges, cells, cellOfEdge, edgeOfCandidate, candidateOperation, candidateFeatures } = graph;
     const context = this.#context.cleared(cells * H);
     multiplyAdd(cellMean, H, this.#headCell, context, H, cells);
-    const joint = this.#message.cleared(edges * H);
-    for (let e = 0; e < edges; e++) for (let j = 0; j < H; j++) joint[e * H + j] = context[cellOfEdge[e]! * H + j]!;
-    multiplyAdd(h, H, this.#headEdge, joint, H, edges);
+    const q = this.#message.cleared(edges * H);
+    for (let e = 0; e < edges; e++) for (let j = 0; j < H; j++) q[e * H + j] = context[cellOfEdge[e]! * H + j]! + this.#headBias[j]!;
+    multiplyAdd(h, H, this.#headEdge, q, H, edges);
+    for (let i = 0; i < edges * H; i++) q[i] = activate(q[i]!);
     const table = this.#targetTable;
     const rest = this.#targetRest;
-    const weight = this.#score;
     const scores = new Float64Array(edgeOfCandidate.length);
     for (let r = 0; r < scores.length; r++) {
       const at = edgeOfCandidate[r]! * H;
@@ -221,10 +225,9 @@ export class CompiledEdgePolicy {
       const macs = candidateFeatures[features + 2]!;
       let score = 0;
       for (let j = 0; j < H; j++) {
-        const value = joint[at + j]! + table[row + j]! + keep * rest[j]! + params * rest[H + j]! + macs * rest[2 * H + j]!;
-        if (value > 0) score += value * weight[j]!;
+        score += q[at + j]! * (table[row + j]! + keep * rest[j]! + params * rest[H + j]! + macs * rest[2 * H + j]!);
       }
-      scores[r] = score;
+      scores[r] = score / Math.sqrt(H);
     }
     return scores;
   }
