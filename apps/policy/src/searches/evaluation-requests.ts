@@ -83,7 +83,15 @@ function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, ke
     const seed = derivedSeed(spec.seed, 'weights', step);
     return {
       $case: 'trainShard',
-      value: wire.TrainShardEvaluation.create({ supernet: supernetOf(spec), weights, round: step, shard: 0, shards: 1, steps: weightStepsOf(spec, step), seed }),
+      value: wire.TrainShardEvaluation.create({
+        supernet: supernetOf(spec),
+        weights,
+        round: step,
+        shard: 0,
+        shards: 1,
+        steps: weightStepsOf(spec, step),
+        seed,
+      }),
     };
   }
   const wirePairs = pairs.slice(firstPair, firstPair + count).map(({ source, result }, i) => ({

@@ -65,7 +65,11 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
     const pending = await tx
       .selectFrom('policy.evaluation')
       .select(['name', 'round', 'first_pair', 'pairs'])
-      .where('name', 'in', ordered.map(({ name }) => name)) // prettier-ignore
+      .where(
+        'name',
+        'in',
+        ordered.map(({ name }) => name),
+      ) // prettier-ignore
       .where('state', '=', 'PENDING')
       .orderBy('name')
       .forUpdate()

@@ -1,6 +1,6 @@
 /** Sends the steps of searches to the metrics service: after their commit, in batches, each at least once (the service counts a step once). */
 import { setTimeout as pause } from 'node:timers/promises';
-import { metrics as wire } from '@nat/contracts';
+import { type metrics as wire } from '@nat/contracts';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { openBell } from './bell.ts';
@@ -47,7 +47,12 @@ export async function startMetricsRelay({ database, metrics, logger, everyMs = 1
       if (last === undefined) continue;
       const run = searchNames.format({ namespace, search });
       await metrics.recordMetrics({ points: steps.flatMap((step) => pointsOf(run, step)) }, { deadlineMs: CALL_MS, retry: true });
-      await database.kysely.updateTable('policy.search').set({ metrics_step: last.step }).where('ordinal', '=', ordinal).where('metrics_step', '<', last.step).execute();
+      await database.kysely
+        .updateTable('policy.search')
+        .set({ metrics_step: last.step })
+        .where('ordinal', '=', ordinal)
+        .where('metrics_step', '<', last.step)
+        .execute();
     }
   };
 

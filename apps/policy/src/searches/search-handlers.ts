@@ -58,7 +58,8 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
     if (completed.evaluator === 'tabular') options.requireColumn(completed.reward);
     if (completed.initialPolicy === '') return completed;
     const { versionName, encoder } = await options.resolvePolicy(namespace, completed.initialPolicy);
-    if (encoder !== completed.encoder) throw DomainError.invalid('spec.initial_policy', `is of encoder ${encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
+    if (encoder !== completed.encoder)
+      throw DomainError.invalid('spec.initial_policy', `is of encoder ${encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
     return { ...completed, initialPolicy: versionName };
   };
 
@@ -209,7 +210,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
 
 /** The policy that a search has now, also while it goes on learning. */
 async function readLearned(database: Database<SearchTables>, blobs: BlobStore, row: SearchRow): Promise<Uint8Array> {
-  for (let current = row; ; ) {
+  for (let current = row; ;) {
     try {
       return unwrapLearnerState(await blobs.get(current.learner_state));
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What a search does: a request's spec checked and completed, and what its parts need of it. */
 import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
-import { search as wire, transform as transformWire, architecture as architectureWire } from '@nat/contracts';
+import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
 import { defaultPreset, isPresetName, isSpaceName, PRESET_NAMES, searchHyperparameters, type BaselineName, type SessionSpec } from '@nat/search';
@@ -49,7 +49,8 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     }
   }
   const { network } = placementFromWire(given.placement);
-  if (evaluator === 'shared-weights' && network !== undefined && network !== 'supernet') refuse('placement.network', 'shared-weights is scored in the supernet');
+  if (evaluator === 'shared-weights' && network !== undefined && network !== 'supernet')
+    refuse('placement.network', 'shared-weights is scored in the supernet');
   if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_SEARCH');
 
   const filled: wire.SearchSpec = {
@@ -65,8 +66,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     pairsPerEvaluation: given.pairsPerEvaluation === 0 ? PAIRS_AN_EVALUATION[evaluator] : given.pairsPerEvaluation,
     threads: Math.max(1, given.threads),
     imageBatch: trains && given.imageBatch === 0 ? DEFAULT_IMAGE_BATCH : given.imageBatch,
-    childEpochs:
-      evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
+    childEpochs: evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
   };
   const { learningRate, entropy } = hyperparametersOf(filled);
   return { ...filled, learningRate, entropyWeight: typeof entropy === 'number' ? entropy : entropy[0] };

@@ -97,12 +97,5 @@ export async function changeState(tx: Tx, ordinal: number, { state, errorMessage
 
 /** Summaries of steps `from` and later, oldest first. */
 export async function readSteps(reader: Reader, search: number, from: number, limit: number): Promise<readonly StepRow[]> {
-  return reader
-    .selectFrom('policy.step')
-    .selectAll()
-    .where('search', '=', search)
-    .where('step', '>=', from)
-    .orderBy('step')
-    .limit(limit)
-    .execute();
+  return reader.selectFrom('policy.step').selectAll().where('search', '=', search).where('step', '>=', from).orderBy('step').limit(limit).execute();
 }

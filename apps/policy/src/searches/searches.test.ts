@@ -1,9 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { longrunning, search as wire } from '@nat/contracts';
+import { type longrunning, search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabases, type TestDatabase } from './testing/databases.ts';
 import { failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
@@ -12,8 +13,13 @@ const parent = 'namespaces/default';
 const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 3, batch: 8 };
 const CELL = '|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|';
 
-describe('searches over gRPC', () => {
+describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) => {
+  if (skip) {
+    it.skip('needs a server');
+    return;
+  }
   let folder: string;
+  let home: TestDatabase;
   let harness: SearchHarness;
   /** Evaluations that the evaluator keeps silent about, publishes nothing of, or fails. */
   const silent = new Set<string>();
@@ -23,8 +29,10 @@ describe('searches over gRPC', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'nat-searches-'));
     await writeTinyTable(folder);
+    home = await open();
     harness = await startSearchHarness({
       home: join(folder, 'home'),
+      database: home.database,
       dataDirectory: folder,
       evaluator: {
         publishes: (id) => !unpublished.has(id),
@@ -34,11 +42,12 @@ describe('searches over gRPC', () => {
   });
   afterAll(async () => {
     await harness.close();
+    await home.dispose();
     await rm(folder, { recursive: true, force: true });
   });
 
   const create = (spec: Partial<wire.SearchSpec>, more: Partial<wire.CreateSearchRequest> = {}): Promise<wire.Search> =>
-    harness.clients.searches.createSearch({ parent, spec: spec as wire.SearchSpec, ...more });
+    harness.clients.searches.createSearch({ parent, spec: spec, ...more });
   const watch = async (name: string, fromStep = 0): Promise<{ readonly steps: wire.StepSummary[]; readonly final: wire.Search | undefined }> => {
     const steps: wire.StepSummary[] = [];
     let final: wire.Search | undefined;
@@ -99,7 +108,9 @@ describe('searches over gRPC', () => {
     const request = { parent, spec: { ...tabular, steps: 1 } as wire.SearchSpec, requestId: 'r1' };
     const [a, b] = await Promise.all([harness.clients.searches.createSearch(request), harness.clients.searches.createSearch(request)]);
     expect(b.name).toBe(a.name);
-    expect(await refusal(harness.clients.searches.createSearch({ ...request, spec: tabular as wire.SearchSpec }))).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+    expect(await refusal(harness.clients.searches.createSearch({ ...request, spec: tabular }))).toMatchObject({
+      reason: 'REQUEST_ID_REUSED',
+    });
     await watch(a.name);
 
     expect(await refusal(create({ ...tabular, space: 'nowhere', preset: 'best' }))).toMatchObject({
@@ -182,10 +193,16 @@ describe('searches over gRPC', () => {
     expect(candidates).toBeGreaterThan(1);
     expect(evaluated).toBe(candidates + 1);
 
-    expect((await harness.clients.operations.listOperations({ name: parent, filter: 'done=true' })).operations.map(({ name }) => name)).toEqual([operation.name]);
+    expect((await harness.clients.operations.listOperations({ name: parent, filter: 'done=true' })).operations.map(({ name }) => name)).toEqual([
+      operation.name,
+    ]);
     await harness.clients.operations.deleteOperation({ name: operation.name });
     expect(await refusal(harness.clients.operations.getOperation({ name: operation.name }))).toMatchObject({ kind: 'NOT_FOUND' });
-    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { source: { $case: 'zoo', value: 'DARTS' }, displayName: '' } }))).toMatchObject({
+    expect(
+      await refusal(
+        harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { source: { $case: 'zoo', value: 'DARTS' }, displayName: '' } }),
+      ),
+    ).toMatchObject({
       fields: ['evaluator'],
     });
   });

@@ -1,4 +1,4 @@
-import { search as wire } from '@nat/contracts';
+import { type search as wire } from '@nat/contracts';
 import type { Bell } from './bell.ts';
 import { findSearch, isFinal, readSteps, type Reader } from './search-store.ts';
 import { searchToWire, stepToWire } from './search-wire.ts';

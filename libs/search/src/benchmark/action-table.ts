@@ -40,7 +40,9 @@ function probabilities(scores: Float64Array, edge: number, before: number, targe
 
 /** The likeliest target of every edge. */
 export function greedyDigits({ scores }: ActionTable, { digits, targets }: CellResults): readonly number[] {
-  return targets.map((choices, edge) => choices.reduce((best, after) => (scores[at(edge, digits[edge]!, after)]! > scores[at(edge, digits[edge]!, best)]! ? after : best)));
+  return targets.map((choices, edge) =>
+    choices.reduce((best, after) => (scores[at(edge, digits[edge]!, after)]! > scores[at(edge, digits[edge]!, best)]! ? after : best)),
+  );
 }
 
 /** Learns the table on the given cells. */

@@ -42,8 +42,7 @@ export interface RequestMessage {
 }
 
 export type ResponseMessage =
-  | { readonly id: number; readonly answer: LearnerAnswers[LearnerRequest['kind']] }
-  | { readonly id: number; readonly error: LearnerFailure };
+  { readonly id: number; readonly answer: LearnerAnswers[LearnerRequest['kind']] } | { readonly id: number; readonly error: LearnerFailure };
 
 /** A domain error on its way between processes. */
 export interface LearnerFailure {

@@ -111,8 +111,7 @@ async function drawCandidates(library: PolicyLibrary, row: OperationRow, request
 }
 
 function planDerive(row: OperationRow, { evaluator }: wire.DeriveArchitectureRequest, pairs: number): readonly PlannedEvaluation[] {
-  const name = (suffix: number): string =>
-    evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
+  const name = (suffix: number): string => evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
   if (evaluator === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
   return Array.from({ length: pairs }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
 }

@@ -1,4 +1,4 @@
-import { longrunning as wire } from '@nat/contracts';
+import { type longrunning as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { decodePageToken, encodePageToken, namespaceNames, pageSize as sizeOf, parseFilter, type PlatformClients, type ServiceContext } from '@nat/service';
 import type { Logger } from '@nat/service';
@@ -20,7 +20,12 @@ export interface OperationHandlersOptions {
 const LONGEST_WAIT_MS = 60_000;
 
 /** google.longrunning.Operations over what is stored. */
-export function createOperationHandlers({ database, evaluations, logger, pollMs = 1_000 }: OperationHandlersOptions): wire.OperationsServiceImplementation<ServiceContext> {
+export function createOperationHandlers({
+  database,
+  evaluations,
+  logger,
+  pollMs = 1_000,
+}: OperationHandlersOptions): wire.OperationsServiceImplementation<ServiceContext> {
   return {
     getOperation: async ({ name }) => operationToWire(database.kysely, await findOperation(database.kysely, name)),
 
@@ -45,7 +50,7 @@ export function createOperationHandlers({ database, evaluations, logger, pollMs 
     },
 
     waitOperation: async ({ name, timeout }, { signal, draining }) => {
-      const timeoutMs = timeout === undefined ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, Number(timeout.seconds) * 1_000 + timeout.nanos / 1e6);
+      const timeoutMs = timeout === undefined ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, timeout.seconds * 1_000 + timeout.nanos / 1e6);
       const until = performance.now() + timeoutMs;
       const ended = AbortSignal.any([signal, draining]);
       const bell = await openBell(database, OPERATION_CHANNEL);

@@ -1,4 +1,4 @@
-import { longrunning as wire, rpc, search as searchWire } from '@nat/contracts';
+import { type longrunning as wire, rpc, search as searchWire } from '@nat/contracts';
 import { DomainError, type DomainErrorKind } from '@nat/errors';
 import { STATUS_OF_KIND } from '@nat/service';
 import type { Selectable } from 'kysely';

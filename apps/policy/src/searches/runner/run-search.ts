@@ -107,13 +107,16 @@ async function runStep(run: Run): Promise<void> {
   const round = (await storedRound(run, step)) ?? (await drawRound(run, key));
   const weights = await evaluate(run, key, round, 'weights', run.weights);
   const trained = weights[0];
-  if (trained?.state === 'FAILED') throw new DomainError('FAILED_PRECONDITION', `the shared weights could not be trained: ${trained.failure}`, { reason: 'WEIGHTS_FAILED' });
+  if (trained?.state === 'FAILED')
+    throw new DomainError('FAILED_PRECONDITION', `the shared weights could not be trained: ${trained.failure}`, { reason: 'WEIGHTS_FAILED' });
   const weightsAfter = trained?.weights ?? run.weights;
   const evaluations = await evaluate(run, key, round, 'pairs', weightsAfter);
   const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);
   const collated = collateRound(round.trials, round.pairs, outcomes);
   if (collated.counted.length === 0) {
-    throw new DomainError('FAILED_PRECONDITION', `step ${step}: no pair could be evaluated: ${collated.leftOut[0]?.failure ?? 'no trials'}`, { reason: 'NOTHING_EVALUATED' });
+    throw new DomainError('FAILED_PRECONDITION', `step ${step}: no pair could be evaluated: ${collated.leftOut[0]?.failure ?? 'no trials'}`, {
+      reason: 'NOTHING_EVALUATED',
+    });
   }
   for (const { trial, failure } of collated.leftOut.slice(0, 3)) run.logger.warn({ step, trial: trial.index, failure }, 'a trial is left out');
   const learned = await run.learner.learn(collated.counted);
@@ -217,7 +220,8 @@ async function finish(run: Run): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);
-  if (policySha256 !== sha256(checkpoint)) throw new DomainError('DATA_LOSS', 'the blob store named the policy otherwise than by its SHA-256', { reason: 'BLOB_KEY' });
+  if (policySha256 !== sha256(checkpoint))
+    throw new DomainError('DATA_LOSS', 'the blob store named the policy otherwise than by its SHA-256', { reason: 'BLOB_KEY' });
   await database.transaction(async (tx: Tx) => {
     await requireOwnership(tx, owned, run.step);
     await addVersion(tx, {
@@ -248,12 +252,7 @@ function describe({ space, evaluator, reward, dataset, batch, seed, preset, base
  * @throws DomainError ABORTED SEARCH_NOT_OWNED
  */
 export async function requireOwnership(tx: Tx, { row, epoch }: OwnedSearch, step: number): Promise<void> {
-  const found = await tx
-    .selectFrom('policy.search')
-    .select(['state', 'step', 'owner_epoch'])
-    .where('ordinal', '=', row.ordinal)
-    .forUpdate()
-    .executeTakeFirst();
+  const found = await tx.selectFrom('policy.search').select(['state', 'step', 'owner_epoch']).where('ordinal', '=', row.ordinal).forUpdate().executeTakeFirst();
   if (found?.state === 'RUNNING' && found.owner_epoch === epoch && found.step === step) return;
   throw new DomainError('ABORTED', `search ${row.search_id} is ${found?.state ?? 'gone'} at step ${found?.step ?? 0}, or another's`, {
     reason: 'SEARCH_NOT_OWNED',

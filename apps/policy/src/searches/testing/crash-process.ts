@@ -2,7 +2,7 @@
  * A process to be killed: serves searches on a data directory until the search given has ended, and kills itself without warning at the point
  * given. Usage: node crash-process.ts '<CrashArguments as JSON>'; prints the final search as JSON.
  */
-import { search as wire } from '@nat/contracts';
+import { type search as wire } from '@nat/contracts';
 import type { StartLearner } from '../learner/learner-process.ts';
 import { startSearchHarness } from './search-harness.ts';
 

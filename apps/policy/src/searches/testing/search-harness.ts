@@ -12,7 +12,9 @@ import type { SearchTables } from '../tables.ts';
 import { createFakeEvaluator, type FakeEvaluator, type FakeEvaluatorOptions } from './fake-evaluator.ts';
 
 export interface SearchHarnessOptions {
+  /** Blobs, and the embedded database where none is given. */
   readonly home: string;
+  readonly database?: Database;
   readonly dataDirectory: string;
   readonly evaluator?: Omit<FakeEvaluatorOptions, 'database'>;
   readonly runner?: Partial<RunnerConfig>;
@@ -39,7 +41,7 @@ export async function startSearchHarness(options: SearchHarnessOptions): Promise
   const { home, dataDirectory, onPut, wrapLearner } = options;
   const logger = createLogger({ name: 'searches-test', level: 'silent' });
   await mkdir(home, { recursive: true });
-  const { database } = await openEmbedded(home);
+  const database = options.database ?? (await openEmbedded(home)).database;
   const folder = await openFolderBlobStore(join(home, 'blobs'));
   const blobs: BlobStore =
     onPut === undefined
@@ -89,7 +91,7 @@ export async function startSearchHarness(options: SearchHarnessOptions): Promise
       inner.close();
       await others.drain(1_000);
       await stream.close();
-      await database.close();
+      if (options.database === undefined) await database.close();
     },
   };
 }
@@ -104,7 +106,7 @@ function fakeMetrics(points: metricsWire.Point[]): metricsWire.MetricsServiceImp
       return Promise.resolve({ recorded: request.points.length });
     },
     queryMetrics: unimplemented,
-    // eslint-disable-next-line require-yield -- a stream that only fails
+
     watchMetrics: async function* () {
       await Promise.resolve();
       unimplemented();
