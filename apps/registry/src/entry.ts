@@ -1,5 +1,5 @@
-import { architectureCost, architectureIdentity, type Architecture, type Cost } from '@nat/architecture';
-import { DomainError, type FieldViolation } from '@nat/errors';
+import { architectureCost, architectureIdentity, type Architecture, type Cost, type PlacementOptions } from '@nat/architecture';
+import { DomainError, isDomainError, type FieldViolation } from '@nat/errors';
 import { resourceNames } from '@nat/service';
 
 export const architectureNames = resourceNames('namespaces/{namespace}/architectures/{architecture}');
@@ -29,14 +29,18 @@ export interface Entry {
  * @throws DomainError INVALID_ARGUMENT, when it cannot be placed or its cost passes 2^53
  */
 export function measure(architecture: Architecture, field: string): { readonly identity: string; readonly cost: Cost } {
-  return { identity: architectureIdentity(architecture), cost: countableCost(architectureCost(architecture), field) };
+  return { identity: architectureIdentity(architecture), cost: costOf(architecture, field) };
 }
 
-/** The cost itself. Declared costs of fixed operations may add up to more than 64-bit floating point counts exactly. */
-export function countableCost(cost: Cost, field: string): Cost {
-  const exact = [cost.params, cost.macs, cost.peakActivationBytes].every((value) => Number.isSafeInteger(value));
-  if (!exact) throw DomainError.invalid(field, 'costs more than 2^53', 'COST_OVERFLOW');
-  return cost;
+/** The cost of an architecture that stands at `field` in the request. @throws DomainError INVALID_ARGUMENT as `measure` */
+export function costOf(architecture: Architecture, field: string, options: PlacementOptions = {}): Cost {
+  try {
+    return architectureCost(architecture, options);
+  } catch (error) {
+    // Declared costs of fixed operations may add up to more than 64-bit floating point counts exactly.
+    if (isDomainError(error) && error.reason === 'TOO_LARGE') throw DomainError.invalid(field, 'costs more than 2^53', error.reason);
+    throw error;
+  }
 }
 
 const LABEL_KEY = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;

@@ -189,7 +189,7 @@ for (const { title, skip, open } of databases) {
         expect(error.violations.map(({ field }) => field)).toEqual(['labels["no spaces"]', 'labels["fine"]']);
         const huge = architectureToSpec(zooArchitecture('DARTS'));
         for (const edge of huge.cells[0]!.edges) edge.operation = { $case: 'fixed', value: { name: 'x', params: Number.MAX_SAFE_INTEGER, macs: 0 } };
-        expect(await failure(client.createArchitecture({ parent, source: spec(huge) }))).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'COST_OVERFLOW' });
+        expect(await failure(client.createArchitecture({ parent, source: spec(huge) }))).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'TOO_LARGE' });
       });
     });
 

@@ -1,5 +1,6 @@
-import { listZoo, validateArchitecture } from '@nat/architecture';
+import { listZoo, validateArchitecture, zooArchitecture } from '@nat/architecture';
 import { architecture as wire, evaluation } from '@nat/contracts';
+import { isDomainError } from '@nat/errors';
 import { describe, expect, it } from 'vitest';
 import { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 import { placementFromWire, placementToWire } from './placement.ts';
@@ -30,6 +31,31 @@ describe('architectures on the wire', () => {
       }),
     );
     expect(() => architectureFromText({ source: undefined, displayName: '' }, 'source')).toThrow(expect.objectContaining({ reason: 'NO_SOURCE' }));
+  });
+
+  it('names fields as the contract does', () => {
+    const fieldsOf = (change: (spec: wire.ArchitectureSpec) => void, zoo = 'DARTS'): readonly string[] => {
+      const spec = architectureToSpec(zooArchitecture(zoo));
+      change(spec);
+      try {
+        architectureFromText({ source: { $case: 'spec', value: spec }, displayName: '' }, 'source');
+      } catch (error) {
+        if (isDomainError(error)) return error.violations.map(({ field }) => field);
+        throw error;
+      }
+      return [];
+    };
+    const operation = (value: wire.Edge['operation']) => (spec: wire.ArchitectureSpec) => (spec.cells[0]!.edges[2]!.operation = value);
+    const edge = 'source.spec.cells[0].edges[2]';
+    expect(fieldsOf(operation({ $case: 'primitive', value: { name: 'conv_17x17', activation: '' } }))).toContain(`${edge}.primitive.name`);
+    expect(fieldsOf(operation({ $case: 'fixed', value: { name: 'imported', params: 0.5, macs: 0 } }))).toContain(`${edge}.fixed.params`);
+    expect(fieldsOf((spec) => (spec.cells[1]!.output = { $case: 'concat', value: { nodes: [2, 2] } }))).toContain('source.spec.cells[1].concat.nodes[1]');
+    expect(fieldsOf((spec) => (spec.cells[0]!.edges[0]!.channels = { inChannels: 0, outChannels: 4 }), 'resnet20')).toContain(
+      'source.spec.cells[0].edges[0].channels.in_channels',
+    );
+    expect(fieldsOf((spec) => spec.skeleton?.$case === 'explicitSkeleton' && (spec.skeleton.value.imageSize = 0), 'resnet20')).toContain(
+      'source.spec.explicit_skeleton.image_size',
+    );
   });
 
   it('reads resource names only through a look-up', async () => {

@@ -1,6 +1,6 @@
 import { formatArchitecture, readGenotype, readJson, readNasBench201, validateArchitecture, zooArchitecture, type Architecture } from '@nat/architecture';
 import type { architecture as wire, evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/errors';
 import { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 
 /** The architecture behind a resource name. Throws NOT_FOUND. */
@@ -74,7 +74,28 @@ export function architectureToSubject(architecture: Architecture): evaluation.Su
   }
 }
 
+/** Validates what a spec said; violations name the fields of the contract. */
 function validated(architecture: Architecture, path: string): Architecture {
-  validateArchitecture(architecture, path);
+  try {
+    validateArchitecture(architecture, path);
+  } catch (error) {
+    if (!isDomainError(error) || error.violations.length === 0) throw error;
+    const violations = error.violations.map(({ field, description }) => ({ field: fieldOfSpec(field, architecture), description }));
+    throw DomainError.invalidFields(violations, error.reason);
+  }
   return architecture;
+}
+
+/** What the contract calls a field of the domain, such as `cells[0].edges[2].primitive.name` for `cells[0].edges[2].operation.name`. */
+function fieldOfSpec(field: string, { cells, skeleton }: Architecture): string {
+  return field
+    .replace(/\bcells\[(\d+)\]\.edges\[(\d+)\]\.operation\b/, (_, cell: string, edge: string) => {
+      const kind = cells[Number(cell)]!.edges[Number(edge)]!.operation.kind;
+      return `cells[${cell}].edges[${edge}].${kind}`;
+    })
+    .replace(/\bcells\[(\d+)\]\.output\b/, (_, cell: string) => `cells[${cell}].${cells[Number(cell)]!.output.kind.replace('-', '_')}`)
+    .replace(/\bchannels\.(in|out)$/, 'channels.$1_channels')
+    .replace(/\bskeleton\./, `${skeleton.kind}_skeleton.`)
+    .replace(/\bconv\.(channels|activation)$/, 'conv_$1')
+    .replace(/\bimageSize$/, 'image_size');
 }

@@ -17,7 +17,7 @@ import { architectureFromSource, architectureToSpec, costToWire, placementFromWi
 import { z } from 'zod';
 import type { Catalog, CreateInput } from '../../catalog.ts';
 import { compareArchitectures } from '../../difference.ts';
-import { architectureNames, countableCost, type Entry } from '../../entry.ts';
+import { architectureNames, costOf, type Entry } from '../../entry.ts';
 import { requestStore, type Queryable } from '../../store.ts';
 import type { RegistryTables } from '../../tables.ts';
 import { readArchitectureFilter } from './architecture-filter.ts';
@@ -125,8 +125,8 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
         sameStructure,
         sameIdentity,
         edits: edges.map((edge) => wire.EdgeEdit.create(edge)),
-        beforeCost: costToWire(countableCost(architectureCost(first, options), 'before')),
-        afterCost: costToWire(countableCost(architectureCost(second, options), 'after')),
+        beforeCost: costToWire(costOf(first, 'before', options)),
+        afterCost: costToWire(costOf(second, 'after', options)),
         structuralDifferences: [...structural],
       };
     },
@@ -145,7 +145,7 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
     computeCost: async ({ source, placement, parent }) => {
       const architecture = await resolve(source, 'source', parent);
       const options = placementFromWire(placement);
-      const cost = countableCost(architectureCost(architecture, options), 'source');
+      const cost = costOf(architecture, 'source', options);
       const edges = edgeCosts(architecture, options).flatMap((cell, cellIndex) => cell.map((edge, edgeIndex) => ({ cellIndex, edgeIndex, ...edge })));
       return { cost: costToWire(cost), edges };
     },
