@@ -1,4 +1,4 @@
-import { architectureCost, architectureIdentity, edgeCosts, type Architecture } from '@nat/architecture';
+import { architectureIdentity, edgeCosts, type Architecture } from '@nat/architecture';
 import { architecture as wire } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import {
