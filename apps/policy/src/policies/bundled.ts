@@ -26,7 +26,7 @@ export interface BundledPolicy {
 }
 
 /** Where the platform's own policies lie: `<id>.safetensors` with a model card `<id>.json` beside it. */
-export const BUNDLED_DIRECTORY = new URL('../../bundled/', import.meta.url);
+const BUNDLED_DIRECTORY = new URL('../../bundled/', import.meta.url);
 
 /** @throws DomainError DATA_LOSS when a checkpoint is not the one its card describes */
 export async function loadBundledPolicies(directory: URL = BUNDLED_DIRECTORY): Promise<ReadonlyMap<string, BundledPolicy>> {

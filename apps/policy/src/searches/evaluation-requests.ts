@@ -131,7 +131,7 @@ function supernetOf(spec: searchWire.SearchSpec): wire.Supernet {
 }
 
 /** All children of a search start and see their data alike, so that a pair differs in its architectures only. */
-export function childRecipe({ childEpochs, childSteps, childTime, imageBatch, seed, threads }: searchWire.SearchSpec): wire.TrainingRecipe {
+function childRecipe({ childEpochs, childSteps, childTime, imageBatch, seed, threads }: searchWire.SearchSpec): wire.TrainingRecipe {
   return wire.TrainingRecipe.create({
     ...CHILD_RECIPE,
     epochs: childEpochs,
