@@ -1,7 +1,7 @@
 import { isDomainError, type DomainError, type DomainErrorKind } from '@nat/errors';
 
 /** 0 success, 1 failed, 2 bad input or usage, 3 no server or worker to be had, 130 interrupted. */
-export const EXIT_CODES: Readonly<Record<DomainErrorKind, number>> = {
+const EXIT_CODES: Readonly<Record<DomainErrorKind, number>> = {
   INVALID_ARGUMENT: 2,
   NOT_FOUND: 2,
   ALREADY_EXISTS: 2,

@@ -19,7 +19,7 @@ export interface CommandContext {
   readonly environment: Environment;
 }
 
-export function buildProgram(context: CommandContext): Command {
+function buildProgram(context: CommandContext): Command {
   const program = new Command('nat')
     .description('Make existing networks cheaper, with proof: the Neural Architecture Transformer as a platform.')
     .showHelpAfterError('(nat --help, or nat <command> --help, says more)')

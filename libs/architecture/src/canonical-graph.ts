@@ -18,7 +18,7 @@ export interface LabelledGraph {
 }
 
 /** Steps (nodes and edges looked at) before the form falls back to plain refinement: about a second. */
-export const MAX_STEPS = 600_000;
+const MAX_STEPS = 600_000;
 
 /** A hash (64 hexadecimal digits) that two graphs share if they are isomorphic, and otherwise only past `MAX_STEPS`. */
 export function canonicalForm(graph: LabelledGraph, maxSteps = MAX_STEPS): string {

@@ -31,7 +31,7 @@ export interface CostTables {
 }
 
 /** Cost tables of places that share one row each. @param places the placements of each row */
-export function buildCostTables(places: readonly (readonly OperationShape[])[], norm: Network['norm']): CostTables {
+function buildCostTables(places: readonly (readonly OperationShape[])[], norm: Network['norm']): CostTables {
   const tables: CostTables = {
     params: new Float64Array(places.length * OPERATIONS),
     macs: new Float64Array(places.length * OPERATIONS),

@@ -34,7 +34,7 @@ export function outputNodes(cell: {
 }
 
 /** Channels that a cell may concatenate. */
-export const MAX_OUTPUT_CHANNELS = 65_536;
+const MAX_OUTPUT_CHANNELS = 65_536;
 
 /** Fixed operations with a meaning of their own, so that their shapes can be checked; any other name is opaque. */
 const KEEPS_SHAPE = new Set(['relu', 'relu6']);
@@ -46,7 +46,7 @@ export interface PlacedShapes {
 }
 
 /** Edges of a cell by the node they enter, each list in presented order. */
-export function edgesByNode(cell: { readonly nodes: number; readonly edges: readonly Edge[] }): readonly (readonly number[])[] {
+function edgesByNode(cell: { readonly nodes: number; readonly edges: readonly Edge[] }): readonly (readonly number[])[] {
   const lists: number[][] = Array.from({ length: cell.nodes }, () => []);
   cell.edges.forEach((edge, index) => lists[edge.to]!.push(index));
   return lists;

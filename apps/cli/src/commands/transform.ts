@@ -117,7 +117,7 @@ async function transformLines(context: CommandContext, session: Session, flags: 
 }
 
 /** The documented JSON of `nat transform`. */
-export function transformToJson(response: wire.TransformArchitectureResponse): unknown {
+function transformToJson(response: wire.TransformArchitectureResponse): unknown {
   const source = response.source!;
   return {
     source: { name: source.displayName, genotype: source.genotype, identity: source.identity, cost: source.cost },

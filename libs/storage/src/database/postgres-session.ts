@@ -6,7 +6,7 @@ import { LocalSignals } from './local-signals.ts';
 import { NamedLocks } from './lock-queue.ts';
 
 /** The channel of the server that carries the signals of all processes, as `<instance> <channel>`. */
-export const SIGNAL_CHANNEL = 'nat_signal';
+const SIGNAL_CHANNEL = 'nat_signal';
 
 const HEARTBEAT_MS = 5_000;
 const HEARTBEAT_TIMEOUT_MS = 5_000;

@@ -3,7 +3,7 @@ import type { AnyDatabase } from '../database/database.ts';
 import { migrate, type Migration } from '../database/migrate.ts';
 
 /** The tables of this package, in the PostgreSQL schema `storage` of every database that publishes or counts messages. */
-export const storageMigrations: readonly Migration[] = [
+const storageMigrations: readonly Migration[] = [
   {
     id: '0001-stream',
     async up(tx) {
