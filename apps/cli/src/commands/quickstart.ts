@@ -1,3 +1,4 @@
+import { architectureCost, zooArchitecture } from '@nat/architecture';
 import type { architecture as architectureWire, transform as transformWire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
@@ -16,8 +17,13 @@ interface QuickstartFlags {
   readonly steps: number;
 }
 
-/** The networks whose transforms are shown. */
-const SHOWN = ['vgg16', 'resnet20', 'DARTS', 'ENAS'];
+/** The networks whose transforms are shown; the whole networks under a budget, as a share of their own MACs. */
+const SHOWN: readonly { readonly name: string; readonly macsShare?: number }[] = [
+  { name: 'vgg16', macsShare: 0.8 },
+  { name: 'resnet20', macsShare: 0.8 },
+  { name: 'DARTS' },
+  { name: 'ENAS' },
+];
 
 /** The children that are trained: a published cell in a network small enough for a laptop. */
 const CHILD = { name: 'DARTS', channels: 8, layers: 4, batch: 64, trainImages: 20_000, validationImages: 2_000 };
@@ -58,14 +64,18 @@ export function quickstartCommand(context: CommandContext): Command {
 
 async function showTransforms({ terminal }: CommandContext, session: Session): Promise<ReadonlyMap<string, transformWire.TransformArchitectureResponse>> {
   const responses = new Map<string, transformWire.TransformArchitectureResponse>();
-  for (const name of SHOWN) {
+  for (const { name, macsShare } of SHOWN) {
     const response = await session.clients.transforms.transformArchitecture({
       parent: session.parent,
       source: { source: { $case: 'zoo', value: name }, displayName: name },
-      options: { greedy: true },
+      options: {
+        greedy: true,
+        ...(macsShare === undefined ? {} : { budget: { maxMacs: Math.floor(macsShare * architectureCost(zooArchitecture(name)).macs) } }),
+      },
     });
     responses.set(name, response);
     terminal.out('');
+    if (macsShare !== undefined) terminal.out(`with at most ${100 * macsShare} % of its MACs:`);
     for (const line of describeTransform(response, terminal)) terminal.out(line);
   }
   terminal.out('');
