@@ -32,7 +32,7 @@ export function quickstartCommand(context: CommandContext): Command {
   return new Command('quickstart')
     .description('Serve the platform, transform published networks, train one pair of children on real images, and keep serving.')
     .option('--exit', 'end after the tour instead of serving on')
-    .option('--steps <n>', 'training steps of each child', integer(1, 100_000), 100)
+    .option('--steps <n>', 'training steps of each child', integer(1, 100_000), 40)
     .action(async (flags: QuickstartFlags) => {
       const { environment, terminal } = context;
       const { startPlatform } = await import('@nat/platform');
