@@ -1,8 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/errors';
+import type { Platform } from '@nat/platform';
 import { createChannelTo, createLogger, openClients, type ClientTlsFiles, type PlatformClients } from '@nat/service';
-import { readLockHolder } from '@nat/storage';
+import { countVisitors, readLockHolder, visitDirectory, type Visit } from '@nat/storage';
 import { Option } from 'commander';
 import type { CommandContext } from './program.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface ConnectionFlags {
   readonly server?: string;
@@ -36,49 +39,107 @@ export interface Session extends AsyncDisposable {
   readonly embedded: boolean;
 }
 
-/** How long a running platform may take to answer, and one that just took the directory to say where it serves. */
+/** How long a running platform may take to answer, milliseconds. */
 const CONNECT_MS = 10_000;
+/** How long one that has just taken the directory may take to serve, on a machine that is busy, milliseconds. */
+const START_MS = 120_000;
+const LOOK_MS = 100;
 
 /**
- * Connects to `--server`; else to the platform that holds the data directory; else starts one in this process.
+ * Connects to `--server`; else to the platform that holds the data directory; else starts one in this process. Commands that run at the same time
+ * on one directory share the platform of the first one, which ends after the last.
  * @throws DomainError UNAVAILABLE when the server does not answer
  */
 export async function openSession(context: CommandContext, flags: ConnectionFlags): Promise<Session> {
   if (flags.server !== undefined) return connect(flags.server, flags);
-  const { environment } = context;
-  const running = await runningPlatform(environment.home);
-  if (running !== undefined) return connect(running, flags);
-  const { startPlatform } = await import('@nat/platform');
+  const { home } = context.environment;
+  // Announced before looking, so that the one who is found does not end meanwhile.
+  const visit = await visitDirectory(home);
   try {
-    const platform = await startPlatform({
-      home: environment.home,
-      dataDirectory: environment.dataDirectory,
-      listen: { host: '127.0.0.1', port: 0 },
-      logger: createLogger({ name: 'nat', level: environment.logLevel }),
-      workers: 1,
-    });
+    let refused: string | undefined;
+    for (;;) {
+      const address = await runningPlatform(home);
+      const session = address === undefined ? await embed(context, flags, visit) : await join(address);
+      if (session !== undefined) return session;
+      // It ended or was taken in between: look again, unless it is still there.
+      if (address !== undefined && address === refused) return await connect(address, flags);
+      refused = address;
+    }
+  } catch (error) {
+    await visit.end();
+    throw error;
+  }
+
+  async function join(address: string): Promise<Session | undefined> {
+    try {
+      const session = await connect(address, flags);
+      const leave = async (): Promise<void> => {
+        await session[Symbol.asyncDispose]();
+        await visit.end();
+      };
+      return { ...session, [Symbol.asyncDispose]: leave };
+    } catch (error) {
+      if (isDomainError(error) && error.kind === 'UNAVAILABLE') return undefined;
+      throw error;
+    }
+  }
+}
+
+/** A platform in this process; undefined when another command took the directory. */
+async function embed({ terminal, environment }: CommandContext, flags: ConnectionFlags, visit: Visit): Promise<Session | undefined> {
+  const { home } = environment;
+  const { startPlatform } = await import('@nat/platform');
+  const platform = await startPlatform({
+    home,
+    dataDirectory: environment.dataDirectory,
+    listen: { host: '127.0.0.1', port: 0 },
+    logger: createLogger({ name: 'nat', level: environment.logLevel }),
+    workers: 1,
+  }).catch((error: unknown) => {
+    if (isDomainError(error) && error.reason === 'DIRECTORY_LOCKED') return undefined;
+    throw error;
+  });
+  if (platform === undefined) return undefined;
+  try {
+    await visit.end();
     const session = await connect(platform.address, flags);
     return {
       ...session,
       embedded: true,
       async [Symbol.asyncDispose]() {
-        await session[Symbol.asyncDispose]();
-        await platform.close();
+        try {
+          await session[Symbol.asyncDispose]();
+          await untilAlone(platform, home, terminal);
+        } finally {
+          await platform.close();
+        }
       },
     };
   } catch (error) {
-    // Another command took the directory between the look and the start: use its platform.
-    if (isDomainError(error) && error.reason === 'DIRECTORY_LOCKED') {
-      const address = await runningPlatform(environment.home);
-      if (address !== undefined) return connect(address, flags);
-    }
+    await platform.close();
     throw error;
+  }
+}
+
+/** Resolves when no other command uses the platform and none can find it any more. */
+async function untilAlone(platform: Platform, home: string, terminal: Terminal): Promise<void> {
+  const since = performance.now();
+  let told = false;
+  for (;;) {
+    await platform.setListed(false);
+    if ((await countVisitors(home)) === 0) return;
+    await platform.setListed(true);
+    if (!told && terminal.interactive && performance.now() - since > 2_000) {
+      terminal.err('another command uses this platform: waiting until it is done (Ctrl-C ends both)');
+      told = true;
+    }
+    await pause(LOOK_MS);
   }
 }
 
 /** The address that the holder of the directory published, once it serves; undefined when nobody holds it. */
 export async function runningPlatform(home: string): Promise<string | undefined> {
-  const deadline = performance.now() + CONNECT_MS;
+  const deadline = performance.now() + START_MS;
   for (;;) {
     const holder = await readLockHolder(home);
     if (holder === undefined) return undefined;
@@ -89,7 +150,7 @@ export async function runningPlatform(home: string): Promise<string | undefined>
         metadata: { hint: `End process ${holder.pid}, or set NAT_HOME to another directory.` },
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(LOOK_MS);
   }
 }
 

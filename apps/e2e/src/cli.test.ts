@@ -242,8 +242,15 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
     it('is embedded where none runs, shared by commands at the same time, and leaves nothing behind', async () => {
       const home = nat.freshHome('embedded');
       const env = { NAT_HOME: home };
-      const commands = await Promise.all([nat.run(['policy', 'list', '--json'], { env }), nat.run(['transform', 'ENAS', '--json'], { env })]);
-      for (const { code, stdout, stderr } of commands) {
+      // Two at once, and three more that each start while the one before is about to end, and its platform with it.
+      const started = [nat.start(['policy', 'list', '--json'], { env })];
+      for (let i = 0; i < 4; i++) {
+        const command = nat.start(['transform', 'ENAS', '--json'], { env });
+        started.push(command);
+        await command.line();
+      }
+      for (const { ended } of started) {
+        const { code, stdout, stderr } = await ended;
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
         jsonLines(stdout);
       }

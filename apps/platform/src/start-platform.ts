@@ -27,6 +27,8 @@ export interface Platform {
   readonly address: string;
   /** HOST:PORT of the metrics endpoint, where there is one. */
   readonly httpAddress: string | undefined;
+  /** Whether other commands find it by its data directory; they do from the start on. */
+  readonly setListed: (listed: boolean) => Promise<void>;
   /** Drains and ends everything that was started; searches go on at the next start. */
   readonly close: () => Promise<void>;
 }
@@ -81,8 +83,9 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const address = `${listen.host}:${outer.port}`;
     const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobDirectory, dataDirectory, logger });
     closers.push(processes.close);
-    await publishAddress(address);
-    return { address, httpAddress: http === undefined ? undefined : `${http.host}:${metrics.httpPort}`, close: closeAll };
+    const setListed = (listed: boolean): Promise<void> => publishAddress(listed ? address : undefined);
+    await setListed(true);
+    return { address, setListed, httpAddress: http === undefined ? undefined : `${http.host}:${metrics.httpPort}`, close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;

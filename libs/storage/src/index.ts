@@ -1,6 +1,7 @@
 export type { AnyDatabase, AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database/database.ts';
 export { isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
 export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
+export { countVisitors, visitDirectory, type Visit } from './database/directory-visitors.ts';
 export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
 export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
 export { migrate, type Migration } from './database/migrate.ts';

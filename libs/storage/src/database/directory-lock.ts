@@ -11,7 +11,8 @@ export interface LockHolder {
 }
 
 export interface DirectoryLock {
-  publishAddress(address: string): Promise<void>;
+  /** Says where the holder serves; undefined: nowhere any more. */
+  publishAddress(address: string | undefined): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -21,8 +22,9 @@ const LOCK_FILE = 'lock';
 const HOLDER_FILE = 'holder.json';
 const CONFIRM_MS = 500; // longer than a look by readLockHolder holds the file
 
-function tryLock(directory: string, statement: string, timeoutMs: number): DatabaseSync | undefined {
-  const file = new DatabaseSync(join(directory, LOCK_FILE), { timeout: timeoutMs });
+/** Runs the statement that takes the lock; undefined when another process has it. Closing the file gives the lock back. */
+export function tryLock(path: string, statement: string, timeoutMs: number): DatabaseSync | undefined {
+  const file = new DatabaseSync(path, { timeout: timeoutMs });
   try {
     file.exec(statement);
     return file;
@@ -37,7 +39,7 @@ function tryLock(directory: string, statement: string, timeoutMs: number): Datab
 /** Takes the directory for this process, or throws FAILED_PRECONDITION `DIRECTORY_LOCKED` with the holder's pid and address as metadata. */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const file = tryLock(directory, 'begin exclusive', CONFIRM_MS);
+  const file = tryLock(join(directory, LOCK_FILE), 'begin exclusive', CONFIRM_MS);
   if (file === undefined) {
     const holder = await readHolderFile(directory);
     throw new DomainError('FAILED_PRECONDITION', `${directory} is in use by process ${String(holder?.pid ?? 'unknown')}`, {
@@ -69,7 +71,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 export async function readLockHolder(directory: string): Promise<LockHolder | undefined> {
   const holder = await readHolderFile(directory);
   if (holder === undefined) return undefined; // never locked, or released in order
-  const probe = tryLock(directory, 'begin; select count(*) from sqlite_schema', 0);
+  const probe = tryLock(join(directory, LOCK_FILE), 'begin; select count(*) from sqlite_schema', 0);
   if (probe !== undefined) {
     probe.close(); // nobody holds it: the file of a process that was killed
     return undefined;

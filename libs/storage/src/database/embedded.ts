@@ -20,7 +20,7 @@ import { pgliteDialect } from './pglite-dialect.ts';
 export interface EmbeddedDatabase {
   readonly database: Database;
   /** Publishes the gRPC address of this process beside the lock, for `readLockHolder`. */
-  readonly publishAddress: (address: string) => Promise<void>;
+  readonly publishAddress: (address: string | undefined) => Promise<void>;
 }
 
 export interface EmbeddedOptions {

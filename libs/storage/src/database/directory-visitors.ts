@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tryLock } from './directory-lock.ts';
+
+/** Someone who uses what the holder of a directory serves. A process that dies ends its visits. */
+export interface Visit {
+  readonly end: () => Promise<void>;
+}
+
+const FOLDER = 'visitors';
+const UNREADY = '.unready';
+/** Without a journal beside the file, which would not move with it. */
+const LOCK = 'pragma journal_mode = memory; begin exclusive';
+
+/**
+ * Announces a visit. Whoever announces it before looking for the holder's address is either seen by a holder that counts its visitors after
+ * taking that address away, or finds no address.
+ */
+export async function visitDirectory(directory: string): Promise<Visit> {
+  await mkdir(join(directory, FOLDER), { recursive: true, mode: 0o700 });
+  const path = join(directory, FOLDER, randomUUID());
+  // Locked before it has its name, so that a file without a lock is that of a dead process.
+  const file = tryLock(`${path}${UNREADY}`, LOCK, 0);
+  await rename(`${path}${UNREADY}`, path);
+  return {
+    end: async () => {
+      await rm(path, { force: true });
+      file?.close();
+    },
+  };
+}
+
+/** Visits of living processes. Not for a process that visits the same directory itself: looking at its own file would end its lock. */
+export async function countVisitors(directory: string): Promise<number> {
+  let names: string[];
+  try {
+    names = await readdir(join(directory, FOLDER));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
+  }
+  let living = 0;
+  for (const name of names.filter((one) => !one.endsWith(UNREADY))) {
+    const path = join(directory, FOLDER, name);
+    const free = tryLock(path, LOCK, 0);
+    if (free === undefined) living += 1;
+    else {
+      free.close();
+      await rm(path, { force: true });
+    }
+  }
+  return living;
+}
