@@ -3,7 +3,7 @@ import { loadNasBench201 } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import { CompiledPolicy, parseCheckpoint } from '@nat/policy';
 import { benchmarkNasBench201 as score, type BandScore, type NasBench201Report } from '@nat/search';
-import { startProgress } from '../progress.ts';
+import { followSearch } from '../follow-search.ts';
 import type { CommandContext } from '../program.ts';
 import type { Session } from '../session.ts';
 import { table } from '../table.ts';
@@ -52,16 +52,7 @@ async function searchPolicy(
     spec: { space: 'nasbench201', evaluator: 'tabular', reward: flags.reward, ...SEARCH, seed: flags.seed },
     requestId: crypto.randomUUID(),
   });
-  const progress = startProgress(context.terminal, 'search', SEARCH.steps);
-  let search = created;
-  try {
-    for await (const { event } of searches.watchSearch({ name: created.name, fromStep: 0 })) {
-      if (event?.$case === 'step') progress.update(event.value.step);
-      else if (event?.$case === 'search') search = event.value;
-    }
-  } finally {
-    progress.stop();
-  }
+  const search = await followSearch(context.terminal, session, created);
   if (search.state !== searchWire.SearchState.SEARCH_STATE_SUCCEEDED) {
     throw new DomainError('FAILED_PRECONDITION', `the search ended as ${search.state}: ${search.errorMessage}`, { reason: 'SEARCH_FAILED' });
   }

@@ -1,9 +1,9 @@
 import { search as wire, transform as transformWire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { Command, Option } from 'commander';
+import { followSearch } from '../follow-search.ts';
 import { integer, number } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
-import { startProgress } from '../progress.ts';
 import type { CommandContext } from '../program.ts';
 import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
 import { placementToWire } from '@nat/wire';
@@ -80,7 +80,7 @@ Examples:
     const search = await startOrResume(session, flags);
     if (flags.json === true) context.terminal.out(JSON.stringify({ searchId: search.searchId }));
     else context.terminal.err(`search ${search.searchId}`);
-    const final = await follow(context, session, search, flags);
+    const final = await followSearch(context.terminal, session, search);
     report(context, final, flags);
   });
 }
@@ -126,27 +126,6 @@ function specOf(flags: SearchFlags): Partial<wire.SearchSpec> {
     childSteps: flags.childSteps ?? 0,
     threads: flags.threads ?? 0,
   };
-}
-
-/** Shows steps as they come, until the search has ended. A lost stream is taken up again after the last step seen. */
-async function follow(context: CommandContext, session: Session, search: wire.Search, flags: SearchFlags): Promise<wire.Search> {
-  const steps = search.spec?.steps ?? flags.steps;
-  const progress = startProgress(context.terminal, 'search', steps);
-  let current = search;
-  let seen = search.step;
-  try {
-    for await (const { event } of session.clients.searches.watchSearch({ name: search.name, fromStep: seen })) {
-      if (event?.$case === 'step') {
-        seen = event.value.step;
-        progress.update(seen, `reward ${event.value.meanReward.toFixed(3)} entropy ${event.value.entropy.toFixed(2)}`);
-      } else if (event?.$case === 'search') {
-        current = event.value;
-      }
-    }
-  } finally {
-    progress.stop();
-  }
-  return current;
 }
 
 function report(context: CommandContext, search: wire.Search, flags: SearchFlags): void {
