@@ -28,8 +28,8 @@ const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat transform DARTS --scheme nat++ --samples 5 --max-params 3000000 --json': { prints: /"holds":true/ },
   'npx nat policy list': { prints: /bundled/ },
   'npx nat data list': { prints: /^mnist +yes /m },
-  'npx nat evaluate NAT_ResBlock --channels 16 --layers 6 --steps 50': {
-    with: '--channels 4 --layers 3 --steps 2 --batch 8 --train-images 64 --validation-images 64',
+  'npx nat evaluate NAT_ResBlock --channels 4 --layers 3 --steps 100': {
+    with: '--steps 2 --batch 8 --train-images 64 --validation-images 64',
     because: SECONDS_NOT_MINUTES,
     prints: /validation \d/,
   },
