@@ -1,67 +1,69 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
-import { createLogger, createServer, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
+import { createLogger, createServer, runMain, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
 import { openFolderBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
 import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { composeEvaluator } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
-const settings = readCoordinatorEnvironment(process.env);
-const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
-const registry = new Registry();
-collectDefaultMetrics({ register: registry });
+await runMain(async () => {
+  const settings = readCoordinatorEnvironment(process.env);
+  const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
 
-const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
-const evaluator = await composeEvaluator({
-  database,
-  logger,
-  registry,
-  config: {
-    leaseMs: settings.NAT_LEASE_MS,
-    renewMs: settings.NAT_RENEW_MS,
-    noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
-    noWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
-  },
-  ...(settings.NAT_BLOB_DIR === undefined ? {} : { blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR) }),
-});
-const stream =
-  settings.NAT_KAFKA_BROKERS === undefined
-    ? undefined
-    : await openKafkaStream({
-        brokers: settings.NAT_KAFKA_BROKERS.split(','),
-        prefix: settings.NAT_KAFKA_PREFIX,
-        clientId: 'nat-evaluator',
-        topics: evaluator.topics,
-        relay: database,
-        onError: (error, place) => {
-          logger.warn({ err: error, ...place }, 'the stream does not get on');
-        },
-      });
-const http =
-  settings.NAT_METRICS_PORT === undefined
-    ? undefined
-    : await startHttpEndpoint({
-        registry,
-        listen: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT },
-        healthy: () =>
-          sql`SELECT 1`.execute(database.kysely).then(
-            () => true,
-            () => false,
-          ),
-        logger,
-      });
+  const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const evaluator = await composeEvaluator({
+    database,
+    logger,
+    registry,
+    config: {
+      leaseMs: settings.NAT_LEASE_MS,
+      renewMs: settings.NAT_RENEW_MS,
+      noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
+      noWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
+    },
+    ...(settings.NAT_BLOB_DIR === undefined ? {} : { blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR) }),
+  });
+  const stream =
+    settings.NAT_KAFKA_BROKERS === undefined
+      ? undefined
+      : await openKafkaStream({
+          brokers: settings.NAT_KAFKA_BROKERS.split(','),
+          prefix: settings.NAT_KAFKA_PREFIX,
+          clientId: 'nat-evaluator',
+          topics: evaluator.topics,
+          relay: database,
+          onError: (error, place) => {
+            logger.warn({ err: error, ...place }, 'the stream does not get on');
+          },
+        });
+  const http =
+    settings.NAT_METRICS_PORT === undefined
+      ? undefined
+      : await startHttpEndpoint({
+          registry,
+          listen: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT },
+          healthy: () =>
+            sql`SELECT 1`.execute(database.kysely).then(
+              () => true,
+              () => false,
+            ),
+          logger,
+        });
 
-const app = await startApp({
-  server: createServer({ services: evaluator.services, logger, ...serverProtection(settings), limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
-  listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
-  logger,
-  drainMs: settings.NAT_DRAIN_MS,
-  lameDuckMs: settings.NAT_LAME_DUCK_MS,
-  pause: evaluator.close,
-  release: async () => {
-    await http?.close();
-    await stream?.close();
-    await database.close();
-  },
+  const app = await startApp({
+    server: createServer({ services: evaluator.services, logger, ...serverProtection(settings), limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
+    listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
+    logger,
+    drainMs: settings.NAT_DRAIN_MS,
+    lameDuckMs: settings.NAT_LAME_DUCK_MS,
+    pause: evaluator.close,
+    release: async () => {
+      await http?.close();
+      await stream?.close();
+      await database.close();
+    },
+  });
+  await runUntilSignal(app, logger);
 });
-await runUntilSignal(app, logger);
