@@ -1,51 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { metrics } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
-import { openEmbedded, openPostgres, type Database } from '@nat/storage';
-import { sql } from 'kysely';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { composeMetrics, type Metrics } from './compose.ts';
-
-const postgresUrl = process.env['NAT_TEST_POSTGRES'];
-
-interface Opened {
-  readonly database: Database;
-  readonly dispose: () => Promise<void>;
-}
-
-async function embedded(): Promise<Opened> {
-  const directory = await mkdtemp(join(tmpdir(), 'nat-metrics-'));
-  const { database } = await openEmbedded(directory);
-  return {
-    database,
-    dispose: async () => {
-      await database.close();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function onServer(): Promise<Opened> {
-  const name = `nat_test_${randomUUID().replaceAll('-', '')}`;
-  const server = await openPostgres({ url: postgresUrl!, maxConnections: 1 });
-  await sql.raw(`CREATE DATABASE ${name}`).execute(server.kysely);
-  const url = new URL(postgresUrl!);
-  url.pathname = `/${name}`;
-  const database = await openPostgres({ url: url.href, maxConnections: 6 });
-  return {
-    database,
-    dispose: async () => {
-      await database.close();
-      await sql.raw(`DROP DATABASE ${name} WITH (FORCE)`).execute(server.kysely);
-      await server.close();
-    },
-  };
-}
 
 async function refusal(call: Promise<unknown>): Promise<string> {
   try {
@@ -57,14 +16,8 @@ async function refusal(call: Promise<unknown>): Promise<string> {
   return 'not refused';
 }
 
-const missing = postgresUrl === undefined;
-const kinds = [
-  { title: 'embedded', skip: false, open: embedded },
-  { title: missing ? 'PostgreSQL (skipped: NAT_TEST_POSTGRES is not set)' : 'PostgreSQL', skip: missing, open: onServer },
-];
-
-describe.each(kinds)('the metrics service on $title', ({ skip, open }) => {
-  let opened: Opened;
+describe.each(testDatabases)('the metrics service on $title', ({ skip, open }) => {
+  let opened: TestDatabase;
   let service: Metrics;
   let server: Server;
   let channel: ClientChannel;

@@ -1,62 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { listZoo, zooArchitecture } from '@nat/architecture';
 import { architecture as wire } from '@nat/contracts';
 import type { DomainError } from '@nat/errors';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
-import { openEmbedded, openPostgres, type Database } from '@nat/storage';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { architectureToSpec } from '@nat/wire';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { composeRegistry, type Registry } from './compose.ts';
-
-const postgresUrl = process.env['NAT_TEST_POSTGRES'];
-
-interface Opened {
-  readonly database: Database;
-  readonly dispose: () => Promise<void>;
-}
-
-async function openPglite(): Promise<Opened> {
-  const directory = await mkdtemp(join(tmpdir(), 'nat-registry-'));
-  const { database } = await openEmbedded(directory);
-  return {
-    database,
-    dispose: async () => {
-      await database.close();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
-
-async function openServerDatabase(): Promise<Opened> {
-  if (postgresUrl === undefined) throw new Error('NAT_TEST_POSTGRES is not set');
-  const name = `nat_test_${randomUUID().replaceAll('-', '')}`;
-  const admin = await openPostgres({ url: postgresUrl, maxConnections: 1 });
-  await sql.raw(`CREATE DATABASE ${name}`).execute(admin.kysely);
-  const url = new URL(postgresUrl);
-  url.pathname = `/${name}`;
-  const database = await openPostgres({ url: url.href, maxConnections: 4 });
-  return {
-    database,
-    dispose: async () => {
-      await database.close();
-      await sql.raw(`DROP DATABASE ${name} WITH (FORCE)`).execute(admin.kysely);
-      await admin.close();
-    },
-  };
-}
-
-const databases = [
-  { title: 'embedded', skip: false, open: openPglite },
-  {
-    title: postgresUrl === undefined ? 'PostgreSQL (skipped: NAT_TEST_POSTGRES is not set)' : 'PostgreSQL',
-    skip: postgresUrl === undefined,
-    open: openServerDatabase,
-  },
-];
 
 const zoo = (value: string) => ({ source: { $case: 'zoo', value } }) as const;
 const spec = (value: wire.ArchitectureSpec) => ({ source: { $case: 'spec', value } }) as const;
@@ -71,9 +21,9 @@ async function failure(promise: Promise<unknown>): Promise<DomainError> {
   throw new Error('nothing was thrown');
 }
 
-for (const { title, skip, open } of databases) {
+for (const { title, skip, open } of testDatabases) {
   describe.skipIf(skip)(`ArchitectureService on ${title}`, () => {
-    let opened: Opened;
+    let opened: TestDatabase;
     let registry: Registry;
     let server: Server;
     let channel: ClientChannel;

@@ -14,7 +14,7 @@ import {
   tabularSpec,
   type CoordinatorHarness,
 } from '../testing/coordinator-harness.ts';
-import { testDatabases, type TestDatabase } from '../testing/databases.ts';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { eventually } from '../testing/eventually.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import type { CoordinatorConfig } from './config.ts';

@@ -7,7 +7,7 @@ import { evaluation } from '@nat/contracts';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { embeddedDatabase, type TestDatabase } from '../testing/databases.ts';
+import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { eventually } from '../testing/eventually.ts';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 

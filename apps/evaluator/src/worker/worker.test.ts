@@ -7,7 +7,7 @@ import { createChannelTo, createLogger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { embeddedDatabase, type TestDatabase } from '../testing/databases.ts';
+import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { eventually } from '../testing/eventually.ts';
 import { smallTable } from '../testing/table.ts';
 import { findCapabilities } from './capabilities.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type longrunning, search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { testDatabases, type TestDatabase } from './testing/databases.ts';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';

@@ -5,7 +5,7 @@ import { policyMigrations } from '../../policies/migrations.ts';
 import { searchMigrations } from '../migrations.ts';
 import { changeState, insertSearch, type SearchRow } from '../search-store.ts';
 import type { SearchTables } from '../tables.ts';
-import { testDatabases, type TestDatabase } from '../testing/databases.ts';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { claim, release, renew, type Ownership } from './ownership.ts';
 import { requireOwnership } from './run-search.ts';
 

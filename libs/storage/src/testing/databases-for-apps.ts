@@ -1,9 +1,12 @@
+/** Databases for the suites of services: the embedded one, and the server that NAT_TEST_POSTGRES names. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbedded, openPostgres, type Database } from '@nat/storage';
 import { sql } from 'kysely';
+import type { Database } from '../database/database.ts';
+import { openEmbedded } from '../database/embedded.ts';
+import { openPostgres } from '../database/postgres.ts';
 
 /** Connection url of a PostgreSQL server that tests may create databases on. */
 const testPostgresUrl = process.env['NAT_TEST_POSTGRES'];
@@ -16,7 +19,7 @@ export interface TestDatabase {
 }
 
 export async function embeddedDatabase(): Promise<TestDatabase> {
-  const directory = await mkdtemp(join(tmpdir(), 'nat-evaluator-'));
+  const directory = await mkdtemp(join(tmpdir(), 'nat-test-'));
   const { database } = await openEmbedded(directory);
   return {
     database,
