@@ -5,6 +5,7 @@ import { dataCommand } from './commands/data.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { policyCommand } from './commands/policy.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
+import { reproduceCommand } from './commands/reproduce.ts';
 import { searchCommand } from './commands/search.ts';
 import { transformCommand } from './commands/transform.ts';
 import { upCommand } from './commands/up.ts';
@@ -45,6 +46,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 nobody to do it, 130 interrupted.`,
     policyCommand(context),
     dataCommand(context),
     benchCommand(context),
+    reproduceCommand(context),
     upCommand(context),
     workerCommand(context),
     quickstartCommand(context),

@@ -1,5 +1,7 @@
+export { NasBench201Task, type HeldOutGain } from './benchmark/held-out-gain.ts';
 export { benchmarkNasBench201, type NasBench201BenchmarkOptions, type NasBench201Report } from './benchmark/nasbench201-benchmark.ts';
 export { SOURCE_BANDS, type BandScore, type MethodScore } from './benchmark/scores.ts';
+export { greedyCodes, searchTabular, type TabularSearchOptions, type TabularSearchResult } from './benchmark/tabular-search.ts';
 export {
   PRESET_NAMES,
   defaultPreset,

@@ -81,7 +81,7 @@ function digitsOf(text: string): readonly number[] {
 const digitOfBenchmarkName: ReadonlyMap<string, number> = new Map(NASBENCH201_OPERATIONS.map(({ benchmark }, digit) => [benchmark, digit]));
 
 /** As `digitsOf`, without making an architecture: for whole tables. */
-function codeOfText(text: string): number {
+export function codeOfText(text: string): number {
   let code = 0;
   for (const part of text.split(/[|+]/)) if (part !== '') code = code * BASE + digitOfBenchmarkName.get(part.slice(0, part.indexOf('~')))!;
   return code;

@@ -3,9 +3,10 @@ import { createCheckpoint, CompiledPolicy, EDGE_POLICY, type Draw } from '@nat/p
 import { RandomStream } from '@nat/random';
 import { splitNasBench201 } from '../spaces/nasbench201-space.ts';
 import { greedyDigits, learnActionTable } from './action-table.ts';
-import { CellTable, codeOf, codeOfNames, type CellResults } from './cell-results.ts';
+import { CellTable, codeOf, type CellResults } from './cell-results.ts';
 import { evolve } from './evolution.ts';
 import { scoreMethod, type MethodScore } from './scores.ts';
+import { codeOfDraw } from './tabular-search.ts';
 
 export interface NasBench201BenchmarkOptions {
   readonly table: NasBench201Table;
@@ -84,8 +85,4 @@ export function benchmarkNasBench201(options: NasBench201BenchmarkOptions): NasB
       ),
     ],
   };
-}
-
-function codeOfDraw({ result }: Draw): number {
-  return codeOfNames(result.cells[0]!.edges.map(({ operation }) => operation.name));
 }
