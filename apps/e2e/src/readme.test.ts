@@ -46,6 +46,11 @@ const PLANS: Readonly<Record<string, Plan>> = {
     needsData: true,
     prints: /^policy +96 /m,
   },
+  'npx nat reproduce nasbench201 --seed 0': {
+    with: '--list',
+    because: SECONDS_NOT_MINUTES,
+    prints: /^one-shot\/policy +0 /m,
+  },
   'npx nat search --space darts --evaluator shared-weights --dataset mnist --steps 20 --batch 8 --channels 8 --layers 4': {
     with: '--steps 1 --batch 2 --channels 4 --layers 3 --image-batch 8',
     because: SECONDS_NOT_MINUTES,

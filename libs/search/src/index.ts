@@ -1,3 +1,16 @@
+export { actionTableCodes, evolvedCodes, uniformCodes } from './benchmark/simple-transforms.ts';
+export { scoreUnderConstraint, type ConstrainedScores, type Constraint } from './benchmark/constraints.ts';
+export {
+  bestEvaluated,
+  bestPredicted,
+  evaluateActively,
+  evaluateByEvolution,
+  evaluateRandom,
+  fitRewardModel,
+  predictorOf,
+  type BudgetOptions,
+  type Evaluated,
+} from './benchmark/few-evaluations.ts';
 export { NasBench201Task, type HeldOutGain } from './benchmark/held-out-gain.ts';
 export { benchmarkNasBench201, type NasBench201BenchmarkOptions, type NasBench201Report } from './benchmark/nasbench201-benchmark.ts';
 export { SOURCE_BANDS, type BandScore, type MethodScore } from './benchmark/scores.ts';
@@ -25,6 +38,7 @@ export {
   type RoundPair,
   type RoundPairs,
 } from './round.ts';
+export { REWARD_MODEL, RIDGE, RewardModel, type Observation, type RewardModelOptions } from './reward-model/reward-model.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';
 export { derivedSeed, initializationStream } from './seeds.ts';
 export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './spaces/nasbench201-space.ts';

@@ -87,7 +87,7 @@ export function codeOfText(text: string): number {
   return code;
 }
 
-function textOfCode(code: number): string {
+export function textOfCode(code: number): string {
   const names: string[] = [];
   for (let rest = code, i = 0; i < EDGES; i++, rest = Math.floor(rest / BASE)) names.unshift(NASBENCH201_OPERATIONS[rest % BASE]!.benchmark);
   const [a, b, c, d, e, f] = names;
