@@ -48,9 +48,10 @@ const LOOK_MS = 100;
 /**
  * Connects to `--server`; else to the platform that holds the data directory; else starts one in this process. Commands that run at the same time
  * on one directory share the platform of the first one, which ends after the last.
+ * @param workers worker processes of a platform that is started here
  * @throws DomainError UNAVAILABLE when the server does not answer
  */
-export async function openSession(context: CommandContext, flags: ConnectionFlags): Promise<Session> {
+export async function openSession(context: CommandContext, flags: ConnectionFlags, workers = 1): Promise<Session> {
   if (flags.server !== undefined) return connect(flags.server, flags);
   const { home } = context.environment;
   // Announced before looking, so that the one who is found does not end meanwhile.
@@ -59,7 +60,7 @@ export async function openSession(context: CommandContext, flags: ConnectionFlag
     let refused: string | undefined;
     for (;;) {
       const address = await runningPlatform(home);
-      const session = address === undefined ? await embed(context, flags, visit) : await join(address);
+      const session = address === undefined ? await embed(context, flags, visit, workers) : await join(address);
       if (session !== undefined) return session;
       // It ended or was taken in between: look again, unless it is still there.
       if (address !== undefined && address === refused) return await connect(address, flags);
@@ -86,7 +87,7 @@ export async function openSession(context: CommandContext, flags: ConnectionFlag
 }
 
 /** A platform in this process; undefined when another command took the directory. */
-async function embed({ terminal, environment }: CommandContext, flags: ConnectionFlags, visit: Visit): Promise<Session | undefined> {
+async function embed({ terminal, environment }: CommandContext, flags: ConnectionFlags, visit: Visit, workers: number): Promise<Session | undefined> {
   const { home } = environment;
   const { startPlatform } = await import('@nat/platform');
   const platform = await startPlatform({
@@ -94,7 +95,7 @@ async function embed({ terminal, environment }: CommandContext, flags: Connectio
     dataDirectory: environment.dataDirectory,
     listen: { host: '127.0.0.1', port: 0 },
     logger: createLogger({ name: 'nat', level: environment.logLevel }),
-    workers: 1,
+    workers,
   }).catch((error: unknown) => {
     if (isDomainError(error) && error.reason === 'DIRECTORY_LOCKED') return undefined;
     throw error;

@@ -11,8 +11,10 @@ export interface WorkerProcessesOptions {
   readonly logger: Logger;
 }
 
-/** A worker that dies is started again after this long, so that one that cannot start does not spin, milliseconds. */
-const RESTART_MS = 2_000;
+/** Pause before a worker is started again, milliseconds: doubled for each that lived shorter than SETTLED_MS, so that one that cannot start does not spin. */
+const RESTART_MS = 500;
+const LONGEST_RESTART_MS = 30_000;
+const SETTLED_MS = 10_000;
 const DRAIN_MS = 5_000;
 
 /** Keeps `count` workers running beside this process. They end with it, however it ends. */
@@ -21,7 +23,9 @@ export function startWorkerProcesses({ count, server, blobDirectory, dataDirecto
   const running = new Set<WorkerProcess>();
   const stopped = (): boolean => closing.signal.aborted;
   const keep = async (index: number): Promise<void> => {
+    let short = 0;
     while (!stopped()) {
+      const since = performance.now();
       const worker = startWorkerProcess({
         server,
         workerId: `local-${index}`,
@@ -33,8 +37,10 @@ export function startWorkerProcesses({ count, server, blobDirectory, dataDirecto
       const { code, signal } = await worker.exited;
       running.delete(worker);
       if (stopped()) return;
-      logger.warn({ worker: index, code, signal }, 'a worker process ended; starting it again');
-      await sleep(RESTART_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+      short = performance.now() - since < SETTLED_MS ? short + 1 : 0;
+      const pauseMs = Math.min(LONGEST_RESTART_MS, RESTART_MS * 2 ** short);
+      logger.warn({ worker: index, code, signal, pauseMs }, 'a worker process ended; starting it again');
+      await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined);
     }
   };
   const kept = Array.from({ length: count }, (_, index) => keep(index));

@@ -28,6 +28,25 @@ export function randomOfficialArchitecture(space: Pick<OfficialSpace, 'operation
   return { cells, skeleton: { kind: 'repeated' } };
 }
 
+/** Shares of a block's edges that are drawn anew: the block itself, two neighbourhoods of it, and the whole space. */
+const REDRAWN = [0, 1, 2, 4] as const;
+
+/**
+ * An architecture around a published block of two edges a node. A share of 0, 1/4, 1/2 or 1, drawn first, says how likely each edge is drawn anew,
+ * its source and operation as `randomOfficialArchitecture` draws them; the others stay as the block has them. The output stays the block's.
+ */
+export function randomBlockArchitecture(block: Architecture, { primitives }: Pick<OfficialSpace, 'primitives'>, stream: RandomStream): Architecture {
+  const share = pick(stream, REDRAWN);
+  const cells = block.cells.map((cell) => ({
+    ...cell,
+    edges: cell.edges.map((edge): Edge => {
+      if (stream.integer(4) >= share) return edge;
+      return { ...edge, from: stream.integer(edge.to), operation: primitive(primitives[stream.integer(primitives.length - 1)]!) };
+    }),
+  }));
+  return { cells, skeleton: block.skeleton };
+}
+
 export interface RandomArchitectureOptions {
   /** @default drawn */
   readonly skeleton?: Architecture['skeleton']['kind'];

@@ -83,6 +83,6 @@ export { cellGuards, LivePaths, type CellGuard } from './connectivity.ts';
 export { checkBudget, withinBudget, type Budget } from './budget.ts';
 export { applyEdits, applyOperations, editsTo } from './transform.ts';
 export { certify, type CostCertificate, type EdgeSaving } from './certificate.ts';
-export { randomArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './generate.ts';
+export { randomArchitecture, randomBlockArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './generate.ts';
 export { architectureIdentity } from './identity.ts';
 export { diffArchitectures, type ArchitectureDiff, type CellDiff, type LooseEdge, type ReplacedEdge } from './diff.ts';

@@ -1,6 +1,6 @@
 import { RandomStream } from '@nat/random';
 import { describe, expect, it } from 'vitest';
-import { batchesInOrder, drawBatch, readBatch, splitDataset, trainingBatches, type ImageDataset } from './image-dataset.ts';
+import { batchesInOrder, drawBatch, readBatch, splitDataset, splitForSearch, trainingBatches, type ImageDataset } from './image-dataset.ts';
 
 /** Six images of 2x2x3 in frames of 4x4: pixel value = 10*image + position. */
 function tinyDataset(overrides: Partial<ImageDataset> = {}): ImageDataset {
@@ -18,6 +18,23 @@ function tinyDataset(overrides: Partial<ImageDataset> = {}): ImageDataset {
     ...overrides,
   };
 }
+
+describe('splitForSearch', () => {
+  const large = (): ImageDataset => ({ ...tinyDataset(), train: { ...tinyDataset().train, count: 100 } });
+
+  it('sets images aside first and splits the rest 40 to 60, each image once, always alike', () => {
+    const { selection, weights, policy, test } = splitForSearch(large(), 'set-aside');
+    expect([selection, weights, policy, test].map(({ indices }) => indices.length)).toEqual([10, 36, 54, 6]);
+    expect(new Set([selection, weights, policy].flatMap(({ indices }) => [...indices])).size).toBe(100);
+    expect(splitForSearch(large(), 'set-aside').policy.indices).toEqual(policy.indices);
+  });
+
+  it('splits all of them 40 to 60 in parity', () => {
+    const { selection, weights, policy } = splitForSearch(large(), 'parity');
+    expect([selection, weights, policy].map(({ indices }) => indices.length)).toEqual([0, 40, 60]);
+    expect(new Set([weights, policy].flatMap(({ indices }) => [...indices])).size).toBe(100);
+  });
+});
 
 describe('splitDataset', () => {
   it('holds out the stated share, disjoint from training, the same for the same seed', () => {

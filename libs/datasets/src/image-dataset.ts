@@ -73,6 +73,37 @@ export function splitDataset(dataset: ImageDataset, { seed, validationFraction =
   };
 }
 
+/** What a search on shared weights sees: `weights` are fitted to one split, policies learn from another, and selection has its own. */
+export interface SearchSplits {
+  readonly weights: ImageSplit;
+  readonly policy: ImageSplit;
+  /** Empty in parity. */
+  readonly selection: ImageSplit;
+  readonly test: ImageSplit;
+}
+
+/** Images set aside for selection, and the share of the others that weights are fitted to (the papers' 40 %). */
+const SET_ASIDE = 5_000;
+const WEIGHTS_SHARE = 0.4;
+
+/**
+ * Splits a data set for a search. `set-aside` first takes 5,000 training images away for selection (a tenth, where there are fewer than 50,000);
+ * of the rest 40 % are for weights and 60 % for policies. `parity` splits all of them 40 to 60, as the official code does.
+ */
+export function splitForSearch(dataset: ImageDataset, kind: 'set-aside' | 'parity'): SearchSplits {
+  const { train } = dataset;
+  const order = RandomStream.of('search-split', dataset.name).shuffle(Array.from({ length: train.count }, (_, i) => i));
+  const aside = kind === 'parity' ? 0 : Math.min(SET_ASIDE, Math.floor(train.count / 10));
+  const fitted = aside + Math.floor((train.count - aside) * WEIGHTS_SHARE);
+  const part = (from: number, to: number): ImageSplit => ({ dataset, pool: train, indices: Uint32Array.from(order.slice(from, to)) });
+  return {
+    selection: part(0, aside),
+    weights: part(aside, fitted),
+    policy: part(fitted, train.count),
+    test: { dataset, pool: dataset.test, indices: Uint32Array.from({ length: dataset.test.count }, (_, i) => i) },
+  };
+}
+
 /** Normalised images in the order that tensors want. */
 export interface ImageBatch {
   readonly size: number;

@@ -5,6 +5,7 @@ export {
   drawBatch,
   readBatch,
   splitDataset,
+  splitForSearch,
   trainingBatches,
   type DatasetName,
   type ImageBatch,
@@ -12,6 +13,7 @@ export {
   type ImagePool,
   type ImageSplit,
   type ImageSplits,
+  type SearchSplits,
   type SplitOptions,
 } from './image-dataset.ts';
 export { isDatasetName, loadDataset } from './load-dataset.ts';

@@ -19,14 +19,18 @@ export interface HyperparameterOptions {
   /** Learner steps planned: the length of schedules. */
   readonly steps: number;
   readonly baseline: BaselineName;
-  /** Replaces the preset's. */
+  /** What follows replaces the preset's. */
   readonly learningRate?: number;
-  /** Replaces the preset's. */
   readonly entropyWeight?: number;
+  readonly weightDecay?: number;
+  readonly betas?: readonly [number | undefined, number | undefined];
+  readonly epsilon?: number;
+  readonly baselineDecay?: number;
 }
 
 /** How the learner of a search learns. @throws DomainError INVALID_ARGUMENT for steps below 1 */
-export function searchHyperparameters({ preset, steps, baseline, learningRate, entropyWeight }: HyperparameterOptions): Hyperparameters {
+export function searchHyperparameters(options: HyperparameterOptions): Hyperparameters {
+  const { preset, steps, baseline, learningRate, entropyWeight, weightDecay, betas, epsilon, baselineDecay = BASELINE_DECAY } = options;
   if (!(Number.isInteger(steps) && steps >= 1)) throw DomainError.invalid('steps', `${steps} is not a positive integer`);
   const base: Hyperparameters = presets[preset === 'tabular' ? 'tabular' : 'nat'];
   return {
@@ -35,7 +39,10 @@ export function searchHyperparameters({ preset, steps, baseline, learningRate, e
     ...(base.entropyDecaySteps === undefined ? {} : { entropyDecaySteps: steps }),
     ...(learningRate === undefined ? {} : { learningRate }),
     ...(entropyWeight === undefined ? {} : { entropy: entropyWeight }),
-    baseline: baseline === 'self-critical' ? { kind: baseline } : { kind: baseline, decay: BASELINE_DECAY },
+    ...(weightDecay === undefined ? {} : { weightDecay }),
+    ...(betas === undefined ? {} : { betas: [betas[0] ?? base.betas[0], betas[1] ?? base.betas[1]] as const }),
+    ...(epsilon === undefined ? {} : { epsilon }),
+    baseline: baseline === 'self-critical' ? { kind: baseline } : { kind: baseline, decay: baselineDecay },
   };
 }
 

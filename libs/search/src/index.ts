@@ -41,6 +41,7 @@ export {
 export { REWARD_MODEL, RIDGE, RewardModel, type Observation, type RewardModelOptions } from './reward-model/reward-model.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';
 export { derivedSeed, initializationStream } from './seeds.ts';
+export { BLOCK_SPACES, blockOperations, isBlockSpaceName } from './spaces/block-spaces.ts';
 export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './spaces/nasbench201-space.ts';
 export { officialCellsSpace, type OfficialSpaceName } from './spaces/official-spaces.ts';
 export { isSpaceName, openSpace, type OpenSpaceOptions } from './spaces/open-space.ts';

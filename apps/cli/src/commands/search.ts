@@ -1,4 +1,4 @@
-import { search as wire, transform as transformWire } from '@nat/contracts';
+import { evaluation as evaluationWire, search as wire, transform as transformWire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { Command, Option } from 'commander';
 import { followSearch } from '../follow-search.ts';
@@ -31,6 +31,18 @@ interface SearchFlags extends ConnectionFlags, PlacementFlags {
   readonly childEpochs?: number;
   readonly childSteps?: number;
   readonly threads?: number;
+  readonly workers?: number;
+  readonly weightLearningRate?: number;
+  readonly weightMomentum?: number;
+  readonly weightDecay?: number;
+  readonly clipNorm?: number;
+  readonly scoreBatches?: number;
+  readonly split?: 'set-aside' | 'parity';
+  readonly policyWeightDecay?: number;
+  readonly adamBeta1?: number;
+  readonly adamBeta2?: number;
+  readonly adamEpsilon?: number;
+  readonly baselineDecay?: number;
   readonly id?: string;
 }
 
@@ -40,11 +52,16 @@ const BASELINES = {
   'moving-average-official': wire.Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL,
 } as const;
 
+const SPLITS = {
+  'set-aside': evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
+  parity: evaluationWire.SearchSplit.SEARCH_SPLIT_PARITY,
+} as const;
+
 export function searchCommand(context: CommandContext): Command {
   const command = new Command('search')
     .description('Learn a policy: draw networks, transform them, evaluate both, and reinforce what helped.')
     .option('--resume <id>', 'go on with a search that was interrupted or paused; every other option comes from it')
-    .option('--space <name>', 'nasbench201, darts, enas, or a name of the zoo')
+    .option('--space <name>', 'nasbench201, darts, enas, resblock, vgg, mobilenetv2, or a name of the zoo')
     .addOption(new Option('--evaluator <kind>', 'where rewards come from').choices(['tabular', 'shared-weights', 'from-scratch']))
     .option('--reward <column>', 'tabular: the column of the table that is the reward')
     .option('--dataset <name>', 'mnist or cifar10, for evaluators that train')
@@ -64,6 +81,18 @@ export function searchCommand(context: CommandContext): Command {
     .option('--child-epochs <n>', 'from-scratch: epochs a child', integer(1, 10_000))
     .option('--child-steps <n>', 'from-scratch: at most this many steps a child', integer(1))
     .option('--threads <n>', 'TensorFlow threads, stored in the search', integer(1, 256))
+    .option('--weight-learning-rate <x>', 'shared-weights: SGD of the weights', number(0, 10))
+    .option('--weight-momentum <x>', 'shared-weights: SGD of the weights', number(0, 1))
+    .option('--weight-decay <x>', 'shared-weights: SGD of the weights', number(0, 1))
+    .option('--clip-norm <x>', 'shared-weights: norm that gradients of the weights are clipped to', number(0, 1_000_000))
+    .option('--score-batches <n>', 'shared-weights: image batches that a reward is measured on', integer(1, 1000))
+    .addOption(new Option('--split <split>', 'shared-weights: set 5,000 images aside for selection, or split all 40/60').choices(['set-aside', 'parity']))
+    .option('--policy-weight-decay <x>', 'overrides the preset', number(0, 1))
+    .option('--adam-beta1 <x>', 'overrides the preset', number(0, 1))
+    .option('--adam-beta2 <x>', 'overrides the preset', number(0, 1))
+    .option('--adam-epsilon <x>', 'overrides the preset', number(0, 1))
+    .option('--baseline-decay <x>', 'of a moving average', number(0, 1))
+    .option('--workers <n>', 'worker processes of the embedded platform', integer(1, 64), 1)
     .option('--id <id>', 'the name of the search; chosen when left out')
     .option('--json', 'print JSON: first {"searchId"}, last the result')
     .addHelpText(
@@ -76,7 +105,7 @@ Examples:
     );
   for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
   return command.action(async (flags: SearchFlags) => {
-    await using session = await openSession(context, flags);
+    await using session = await openSession(context, flags, flags.workers);
     const search = await startOrResume(session, flags);
     if (flags.json === true) context.terminal.out(JSON.stringify({ searchId: search.searchId }));
     else context.terminal.err(`search ${search.searchId}`);
@@ -125,6 +154,17 @@ function specOf(flags: SearchFlags): Partial<wire.SearchSpec> {
     childEpochs: flags.childEpochs ?? 0,
     childSteps: flags.childSteps ?? 0,
     threads: flags.threads ?? 0,
+    weightLearningRate: flags.weightLearningRate,
+    weightMomentum: flags.weightMomentum,
+    weightDecay: flags.weightDecay,
+    clipNorm: flags.clipNorm,
+    scoreBatches: flags.scoreBatches ?? 0,
+    split: flags.split === undefined ? evaluationWire.SearchSplit.SEARCH_SPLIT_UNSPECIFIED : SPLITS[flags.split],
+    policyWeightDecay: flags.policyWeightDecay,
+    adamBeta1: flags.adamBeta1,
+    adamBeta2: flags.adamBeta2,
+    adamEpsilon: flags.adamEpsilon,
+    baselineDecay: flags.baselineDecay,
   };
 }
 

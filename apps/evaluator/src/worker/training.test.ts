@@ -129,6 +129,11 @@ describe('a worker process', () => {
       imageBatch: 8,
       learningRate: 0.01,
       threads: 1,
+      momentum: undefined,
+      weightDecay: undefined,
+      clipNorm: undefined,
+      split: 'SEARCH_SPLIT_SET_ASIDE' as const,
+      block: '',
     };
     const shard = (id: string, number: number, shards: number, steps = 2, round = 0, weights = ''): Promise<string> =>
       submit(
@@ -157,7 +162,12 @@ describe('a worker process', () => {
       { id: 'c', source: zoo('ENAS'), result: undefined },
     ];
     const score = (id: string, batchSeed: number): Promise<string> =>
-      submit(id, evaluation.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value: { supernet, weights, batchSeed, batches: 2, pairs } } }));
+      submit(
+        id,
+        evaluation.EvaluationSpec.create({
+          kind: { $case: 'sharedWeights', value: { supernet, weights, batchSeed, batches: 2, pairs, images: 'SCORED_IMAGES_POLICY', imageCount: 0 } },
+        }),
+      );
     const { values } = await succeeded(await score('score', 1));
     const [a, b, c] = values;
     expect([b!.sourceValue, b!.resultValue]).toEqual([a!.resultValue, a!.sourceValue]);

@@ -1,15 +1,15 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
 import { readJson } from '@nat/architecture';
 import { evaluation as wire, type search as searchWire } from '@nat/contracts';
-import { derivedSeed, type RoundPair } from '@nat/search';
+import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/search';
 import { architectureToSpec } from '@nat/wire';
 import { evaluationNames } from './names.ts';
-import { evaluatorOf, schemeOf, wiringOf } from './search-spec.ts';
+import { evaluatorOf, operationListOf, wiringOf } from './search-spec.ts';
 
 /** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_PAIR_TEXT = 600_000;
-/** The official supernet's; constant. */
-const SUPERNET_LEARNING_RATE = 0.01;
+/** Leases of an evaluation before it is given up: workers of a long search are lost now and then, and a step needs all of its evaluations. */
+const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
 
@@ -74,13 +74,14 @@ export interface EvaluationContext {
 
 /** The request of a planned evaluation. */
 export function evaluationSpec(planned: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec {
-  return wire.EvaluationSpec.create({ kind: kindOf(planned, context), search: context.search, priority: context.spec.priority });
+  return wire.EvaluationSpec.create({ kind: kindOf(planned, context), search: context.search, priority: context.spec.priority, maxAttempts: MAX_ATTEMPTS });
 }
 
 function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, key, pairs, weights }: EvaluationContext): wire.EvaluationSpec['kind'] {
   const { step } = key;
   if (kind === 'weights') {
-    const seed = derivedSeed(spec.seed, 'weights', step);
+    // One seed for all rounds: with one shard it does not matter where one round ends and the next begins.
+    const seed = derivedSeed(spec.seed, 'weights');
     return {
       $case: 'trainShard',
       value: wire.TrainShardEvaluation.create({
@@ -106,7 +107,15 @@ function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, ke
       // Every pair of a step is scored on the same validation batches.
       return {
         $case: 'sharedWeights',
-        value: { supernet: supernetOf(spec), weights, batchSeed: derivedSeed(spec.seed, 'validation', step), batches: 1, pairs: wirePairs },
+        value: {
+          supernet: supernetOf(spec),
+          weights,
+          batchSeed: derivedSeed(spec.seed, 'validation', step),
+          batches: spec.scoreBatches,
+          pairs: wirePairs,
+          images: wire.ScoredImages.SCORED_IMAGES_POLICY,
+          imageCount: 0,
+        },
       };
     case 'from-scratch':
       return {
@@ -119,13 +128,18 @@ function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, ke
 function supernetOf(spec: searchWire.SearchSpec): wire.Supernet {
   return {
     wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
-    primitives: schemeOf(spec),
+    primitives: operationListOf(spec),
     dataset: spec.dataset,
     channels: spec.placement?.channels ?? 0,
     layers: spec.placement?.layers ?? 0,
     seed: derivedSeed(spec.seed, 'supernet'),
     imageBatch: spec.imageBatch,
-    learningRate: SUPERNET_LEARNING_RATE,
+    learningRate: spec.weightLearningRate ?? 0,
+    momentum: spec.weightMomentum,
+    weightDecay: spec.weightDecay,
+    clipNorm: spec.clipNorm,
+    split: spec.split,
+    block: isBlockSpaceName(spec.space) ? BLOCK_SPACES[spec.space] : '',
     threads: spec.threads,
   };
 }

@@ -1,9 +1,19 @@
 /** What a search does: a request's spec checked and completed, and what its parts need of it. */
 import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
-import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
+import { evaluation as evaluationWire, search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
-import { defaultPreset, isPresetName, isSpaceName, PRESET_NAMES, searchHyperparameters, type BaselineName, type SessionSpec } from '@nat/search';
+import {
+  blockOperations,
+  defaultPreset,
+  isBlockSpaceName,
+  isPresetName,
+  isSpaceName,
+  PRESET_NAMES,
+  searchHyperparameters,
+  type BaselineName,
+  type SessionSpec,
+} from '@nat/search';
 import { placementFromWire, placementToWire } from '@nat/wire';
 
 export type EvaluatorName = 'tabular' | 'shared-weights' | 'from-scratch';
@@ -37,7 +47,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
   const encoder = given.encoder === '' ? 'edge' : given.encoder;
   const trains = evaluator !== 'tabular';
 
-  if (!isSpaceName(given.space)) refuse('space', 'is none of nasbench201, darts, enas, nor a name of the zoo');
+  if (!isSpaceName(given.space)) refuse('space', 'is none of nasbench201, darts, enas, resblock, vgg, mobilenetv2, nor a name of the zoo');
   if (!isPresetName(preset)) refuse('preset', `is none of ${PRESET_NAMES.join(', ')}`);
   if (given.space === 'nasbench201' && scheme === 'nat++') refuse('scheme', 'nat++ leaves the space of NAS-Bench-201: use nat');
   if (!trains && given.space !== 'nasbench201') refuse('evaluator', 'tabular needs the space nasbench201');
@@ -45,7 +55,10 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
   if (isSpaceName(given.space)) {
     if (encoder === 'pair' && officialSpaceOf(given.space, scheme) === undefined) refuse('encoder', 'pair reads published cells only: use edge');
     if (evaluator === 'shared-weights' && officialSpaceOf(given.space, scheme) === undefined) {
-      refuse('evaluator', 'shared-weights needs a space whose operations a supernet has: darts, enas, or published cells of this scheme');
+      refuse(
+        'evaluator',
+        'shared-weights needs a space whose operations a supernet has: darts, enas, resblock, vgg, mobilenetv2, or published cells of this scheme',
+      );
     }
   }
   const { network } = placementFromWire(given.placement);
@@ -65,11 +78,24 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     placement: placementOf(given, evaluator),
     pairsPerEvaluation: given.pairsPerEvaluation === 0 ? PAIRS_AN_EVALUATION[evaluator] : given.pairsPerEvaluation,
     threads: Math.max(1, given.threads),
+    ...(evaluator === 'shared-weights' ? sharedWeightsDefaults(given) : {}),
     imageBatch: trains && given.imageBatch === 0 ? DEFAULT_IMAGE_BATCH : given.imageBatch,
     childEpochs: evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
   };
   const { learningRate, entropy } = hyperparametersOf(filled);
   return { ...filled, learningRate, entropyWeight: typeof entropy === 'number' ? entropy : entropy[0] };
+}
+
+/** How shared weights are trained and scored: what is left out is official, but for the images set aside. */
+function sharedWeightsDefaults(given: wire.SearchSpec): Partial<wire.SearchSpec> {
+  return {
+    weightLearningRate: given.weightLearningRate ?? 0.01,
+    weightMomentum: given.weightMomentum ?? 0.9,
+    weightDecay: given.weightDecay ?? 3e-4,
+    clipNorm: given.clipNorm ?? 5,
+    scoreBatches: Math.max(1, given.scoreBatches),
+    split: given.split === 'SEARCH_SPLIT_UNSPECIFIED' ? evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE : given.split,
+  };
 }
 
 /** Whose costs the masks compare; a supernet's size is stated, since its weights have it. */
@@ -83,6 +109,7 @@ function officialSpaceOf(space: string, scheme: SchemeName): OfficialSpace | und
   const repository = scheme === 'nat' ? 'NAT' : 'NATv2';
   if (space === 'darts') return officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
   if (space === 'enas') return officialSpace(repository, 'LOOSE_END_PRIMITIVES');
+  if (isBlockSpaceName(space)) return blockOperations(space, scheme);
   const entry = findZooEntry(space);
   if (entry?.operationType === undefined) return undefined;
   const official = officialSpace(repository, entry.operationType);
@@ -104,7 +131,13 @@ export function wiringOf(spec: wire.SearchSpec): OperationType {
   return officialSpaceOf(spec.space, schemeOf(spec))?.operationType ?? 'FULLY_CONCAT_PRIMITIVES';
 }
 
-function hyperparametersOf({ preset, steps, baseline, learningRate, entropyWeight }: wire.SearchSpec): SessionSpec['hyperparameters'] {
+/** Whose list of operations the supernet of a space has. */
+export function operationListOf(spec: wire.SearchSpec): SchemeName {
+  return officialSpaceOf(spec.space, schemeOf(spec))?.repository === 'NATv2' ? 'nat++' : 'nat';
+}
+
+function hyperparametersOf(spec: wire.SearchSpec): SessionSpec['hyperparameters'] {
+  const { preset, steps, baseline, learningRate, entropyWeight, policyWeightDecay, adamBeta1, adamBeta2, adamEpsilon, baselineDecay } = spec;
   if (!isPresetName(preset)) throw DomainError.invalid('spec.preset', `${preset} is not known`);
   return searchHyperparameters({
     preset,
@@ -112,6 +145,10 @@ function hyperparametersOf({ preset, steps, baseline, learningRate, entropyWeigh
     baseline: BASELINES[baseline as keyof typeof BASELINES],
     ...(learningRate === undefined ? {} : { learningRate }),
     ...(entropyWeight === undefined ? {} : { entropyWeight }),
+    ...(policyWeightDecay === undefined ? {} : { weightDecay: policyWeightDecay }),
+    betas: [adamBeta1, adamBeta2],
+    ...(adamEpsilon === undefined ? {} : { epsilon: adamEpsilon }),
+    ...(baselineDecay === undefined ? {} : { baselineDecay }),
   });
 }
 

@@ -124,8 +124,23 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const { searches } = await harness.clients.searches.listSearches({ parent });
     expect(searches.map(({ searchId }) => searchId)).toEqual([a.searchId, 'first']);
     expect(await create({ space: 'darts', evaluator: 'shared-weights', steps: 1, batch: 1 }, { validateOnly: true })).toMatchObject({
-      spec: { dataset: 'mnist', preset: 'nat', placement: { network: 'NETWORK_SUPERNET', channels: 20, layers: 8 } },
+      spec: {
+        dataset: 'mnist',
+        preset: 'nat',
+        placement: { network: 'NETWORK_SUPERNET', channels: 20, layers: 8 },
+        split: 'SEARCH_SPLIT_SET_ASIDE',
+        weightLearningRate: 0.01,
+        weightMomentum: 0.9,
+        weightDecay: 3e-4,
+        clipNorm: 5,
+        scoreBatches: 1,
+      },
     });
+    for (const space of ['resblock', 'vgg', 'mobilenetv2']) {
+      expect(await create({ space, evaluator: 'shared-weights', steps: 1, batch: 1, encoder: 'pair' }, { validateOnly: true })).toMatchObject({
+        spec: { space },
+      });
+    }
   });
 
   it('counts once what is delivered twice, and finds what is not delivered', async () => {

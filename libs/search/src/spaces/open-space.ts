@@ -1,6 +1,7 @@
 import { findZooEntry, listZoo, type SchemeName } from '@nat/architecture';
 import type { NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
+import { blockSpace, isBlockSpaceName } from './block-spaces.ts';
 import { nasBench201Space } from './nasbench201-space.ts';
 import { officialCellsSpace } from './official-spaces.ts';
 import type { SearchSpace } from './space.ts';
@@ -14,17 +15,23 @@ export interface OpenSpaceOptions {
 
 /** Whether `openSpace` knows the name. Case does not count for the zoo. */
 export function isSpaceName(name: string): boolean {
-  return name === 'nasbench201' || name === 'darts' || name === 'enas' || findZooEntry(name) !== undefined;
+  return name === 'nasbench201' || name === 'darts' || name === 'enas' || isBlockSpaceName(name) || findZooEntry(name) !== undefined;
 }
 
 /**
- * The space of a name: `nasbench201`, `darts`, `enas` (both lower-case; in capitals they are architectures of the zoo) or a zoo name.
+ * The space of a name: `nasbench201`, `darts`, `enas`, `resblock`, `vgg`, `mobilenetv2` (all lower-case; written otherwise they are architectures of
+ * the zoo) or a zoo name.
  * @throws DomainError INVALID_ARGUMENT, reason UNKNOWN_SPACE; what `loadTable` throws
  */
 export function openSpace(name: string, { scheme, loadTable }: OpenSpaceOptions): SearchSpace {
   if (name === 'nasbench201') return nasBench201Space(loadTable());
   if (name === 'darts' || name === 'enas') return officialCellsSpace(name, scheme);
+  if (isBlockSpaceName(name)) return blockSpace(name, scheme);
   if (findZooEntry(name) !== undefined) return zooSpace(name);
   const zoo = listZoo().map((entry) => entry.name);
-  throw DomainError.invalid('space', `${name} is none of nasbench201, darts, enas, nor of the zoo: ${zoo.join(', ')}`, 'UNKNOWN_SPACE');
+  throw DomainError.invalid(
+    'space',
+    `${name} is none of nasbench201, darts, enas, resblock, vgg, mobilenetv2, nor of the zoo: ${zoo.join(', ')}`,
+    'UNKNOWN_SPACE',
+  );
 }

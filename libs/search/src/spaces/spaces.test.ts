@@ -1,7 +1,8 @@
-import { validateArchitecture } from '@nat/architecture';
+import { validateArchitecture, zooArchitecture } from '@nat/architecture';
 import { parseNasBench201 } from '@nat/datasets';
 import { RandomStream } from '@nat/random';
 import { describe, expect, it } from 'vitest';
+import { BLOCK_SPACES, blockOperations, blockSpace } from './block-spaces.ts';
 import { nasBench201Space, splitNasBench201 } from './nasbench201-space.ts';
 import { officialCellsSpace } from './official-spaces.ts';
 import { isSpaceName, openSpace } from './open-space.ts';
@@ -55,6 +56,29 @@ describe.each(['darts', 'enas'] as const)('random cells of %s', (name) => {
     const expected = 800 / (1 + steps);
     for (let node = 0; node <= steps; node++) expect(Math.abs(froms.get(node)! - expected)).toBeLessThan(5 * Math.sqrt(expected));
     expect(Math.abs(repeats - expected)).toBeLessThan(5 * Math.sqrt(expected));
+  });
+});
+
+describe.each(['resblock', 'vgg', 'mobilenetv2'] as const)('cells around %s', (name) => {
+  it.each(['nat', 'nat++'] as const)('are the block, its neighbours, and cells of the whole space (%s)', (scheme) => {
+    const space = blockSpace(name, scheme);
+    const block = zooArchitecture(BLOCK_SPACES[name]);
+    const known = new Set<string>(blockOperations(name, scheme).primitives);
+    const stream = RandomStream.of(3);
+    const changed: number[] = [];
+    for (let i = 0; i < 400; i++) {
+      const { architecture } = space.drawSource(stream);
+      validateArchitecture(architecture, 'source');
+      const edges = architecture.cells.flatMap((cell) => cell.edges);
+      const own = block.cells.flatMap((cell) => cell.edges);
+      expect(edges.every(({ operation }) => known.has(operation.name))).toBe(true);
+      expect(edges.map(({ to }) => to)).toEqual(own.map(({ to }) => to));
+      changed.push(edges.filter(({ from, operation }, e) => from !== own[e]!.from || operation.name !== own[e]!.operation.name).length);
+    }
+    const share = (test: (count: number) => boolean): number => changed.filter(test).length / changed.length;
+    expect(Math.abs(share((count) => count === 0) - 0.25)).toBeLessThan(0.1);
+    expect(share((count) => count > 0 && count < 8)).toBeGreaterThan(0.2);
+    expect(share((count) => count > 12)).toBeGreaterThan(0.15);
   });
 });
 

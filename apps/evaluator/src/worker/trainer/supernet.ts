@@ -1,6 +1,6 @@
-import { officialSpace, randomOfficialArchitecture, type Architecture, type OfficialSpace } from '@nat/architecture';
-import type { evaluation } from '@nat/contracts';
-import { drawBatch, splitDataset, type ImageBatch, type ImageSplits } from '@nat/datasets';
+import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zooArchitecture, type Architecture, type OfficialSpace } from '@nat/architecture';
+import { evaluation } from '@nat/contracts';
+import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import { SharedWeights } from '@nat/network';
 import { decodeTensors, encodeTensors } from '@nat/nn';
@@ -9,8 +9,6 @@ import { architectureFromSubject } from '@nat/wire';
 import { pairFault } from '../failure.ts';
 import type { TrainingContext, TrainingHooks } from './training.ts';
 
-/** As in the official search: half of the training images fit weights, half judge architectures. */
-const SPLIT = { seed: 0, validationFraction: 0.5 };
 /** Steps that one observation sums up. */
 const OBSERVED_STEPS = 50;
 
@@ -29,7 +27,8 @@ export function createSupernets(context: TrainingContext): Supernets {
     kept?.shared.dispose();
     kept = { identity, shared };
   };
-  const splitsOf = ({ dataset }: evaluation.Supernet): ImageSplits => splitDataset(context.dataset(dataset), SPLIT);
+  const splitsOf = ({ dataset, split }: evaluation.Supernet): SearchSplits =>
+    splitForSearch(context.dataset(dataset), split === evaluation.SearchSplit.SEARCH_SPLIT_PARITY ? 'parity' : 'set-aside');
 
   const load = async (supernet: evaluation.Supernet, weights: string): Promise<SharedWeights> => {
     const file = weights === '' ? undefined : decodeTensors(await context.blobs.get(weights));
@@ -43,6 +42,9 @@ export function createSupernets(context: TrainingContext): Supernets {
       classes,
       seed: supernet.seed,
       ...(supernet.learningRate === 0 ? {} : { learningRate: supernet.learningRate }),
+      ...(supernet.momentum === undefined ? {} : { momentum: supernet.momentum }),
+      ...(supernet.weightDecay === undefined ? {} : { weightDecay: supernet.weightDecay }),
+      ...(supernet.clipNorm === undefined ? {} : { clipNorm: supernet.clipNorm }),
     });
     if (file !== undefined) shared.importState(file);
     return shared;
@@ -54,11 +56,7 @@ export function createSupernets(context: TrainingContext): Supernets {
       const identity = identityOf(supernet, work.weights);
       if (kept?.identity !== identity) keep(identity, await load(supernet, work.weights));
       const { shared } = kept!;
-      const { validation } = splitsOf(supernet);
-      const batches = Array.from({ length: Math.max(1, work.batches) }, (_, i) =>
-        drawBatch(validation, { batchSize: supernet.imageBatch, random: RandomStream.of(work.batchSeed, 'score', i), augment: false }),
-      );
-      return { values: await scorePairs(shared, work.pairs, batches) };
+      return { values: await scorePairs(shared, work.pairs, scoredBatches(splitsOf(supernet), supernet, work)) };
     },
 
     trainShard: async (work, hooks) => {
@@ -79,6 +77,34 @@ export function createSupernets(context: TrainingContext): Supernets {
   };
 }
 
+/** Random batches of the policy's images; of the others the first ones in their order, so that every candidate meets the same. */
+function scoredBatches(splits: SearchSplits, { imageBatch }: evaluation.Supernet, work: evaluation.SharedWeightsEvaluation): readonly ImageBatch[] {
+  switch (work.images) {
+    case 'SCORED_IMAGES_SELECTION':
+      if (splits.selection.indices.length === 0) throw DomainError.invalid('images', 'the parity split sets no images aside', 'NO_SELECTION_IMAGES');
+      return firstBatches(splits.selection, imageBatch, work.imageCount);
+    case 'SCORED_IMAGES_TEST':
+      return firstBatches(splits.test, imageBatch, work.imageCount);
+    default:
+      return Array.from({ length: Math.max(1, work.batches) }, (_, i) =>
+        drawBatch(splits.policy, { batchSize: imageBatch, random: RandomStream.of(work.batchSeed, 'score', i), augment: false }),
+      );
+  }
+}
+
+/** Batches of about `batchSize` images, as even as they can be: a path is normalised by its batch, and a very small last one would distort it. */
+function firstBatches(split: ImageSplit, batchSize: number, count: number): readonly ImageBatch[] {
+  const images = count === 0 ? split.indices.length : Math.min(count, split.indices.length);
+  const batches = Math.max(1, Math.round(images / batchSize));
+  return Array.from({ length: batches }, (_, i) => {
+    const from = Math.floor((i * images) / batches);
+    return readBatch(
+      split,
+      Array.from({ length: Math.floor(((i + 1) * images) / batches) - from }, (_, n) => from + n),
+    );
+  });
+}
+
 interface ShardWork {
   readonly supernet: evaluation.Supernet;
   readonly round: number;
@@ -86,7 +112,7 @@ interface ShardWork {
   readonly shards: number;
   readonly steps: number;
   readonly seed: number;
-  readonly split: ImageSplits;
+  readonly split: SearchSplits;
 }
 
 /**
@@ -94,14 +120,13 @@ interface ShardWork {
  * algorithm exactly, however it is cut into rounds.
  */
 async function trainSteps(context: TrainingContext, shared: SharedWeights, work: ShardWork, hooks: TrainingHooks): Promise<Record<string, number>> {
-  const space = spaceOf(work.supernet);
+  const drawPath = pathsOf(work.supernet);
   const start = context.now();
   let [loss, accuracy, since] = [0, 0, 0];
   let [totalLoss, totalAccuracy] = [0, 0];
   for (let made = 1; made <= work.steps; made++) {
     const random = RandomStream.of(work.seed, 'supernet', shared.steps, ...(work.shards > 1 ? ['shard', work.shard] : []));
-    const architecture = randomOfficialArchitecture(space, random);
-    const report = shared.trainStep(architecture, drawBatch(work.split.train, { batchSize: work.supernet.imageBatch, random, augment: true }));
+    const report = shared.trainStep(drawPath(random), drawBatch(work.split.weights, { batchSize: work.supernet.imageBatch, random, augment: true }));
     loss += report.loss;
     accuracy += report.accuracy;
     since++;
@@ -149,6 +174,14 @@ async function scorePairs(shared: SharedWeights, pairs: readonly evaluation.Pair
 
 function spaceOf({ wiring, primitives }: evaluation.Supernet): OfficialSpace {
   return officialSpace(primitives === 'nat++' ? 'NATv2' : 'NAT', wiring === 'LOOSE_END' ? 'LOOSE_END_PRIMITIVES' : 'FULLY_CONCAT_PRIMITIVES');
+}
+
+/** Where training paths come from: the space around a block, or all cells uniformly. */
+function pathsOf(supernet: evaluation.Supernet): (random: RandomStream) => Architecture {
+  const space = spaceOf(supernet);
+  if (supernet.block === '') return (random) => randomOfficialArchitecture(space, random);
+  const block = zooArchitecture(supernet.block);
+  return (random) => randomBlockArchitecture(block, space, random);
 }
 
 function required(supernet: evaluation.Supernet | undefined): evaluation.Supernet {

@@ -108,6 +108,148 @@ export function evaluationStateToNumber(object: EvaluationState): number {
   }
 }
 
+/** The images of a shared-weights evaluation. */
+export const ScoredImages = {
+  /** SCORED_IMAGES_UNSPECIFIED - POLICY. */
+  SCORED_IMAGES_UNSPECIFIED: "SCORED_IMAGES_UNSPECIFIED",
+  /** SCORED_IMAGES_POLICY - `batches` batches drawn from those that policies learn from. */
+  SCORED_IMAGES_POLICY: "SCORED_IMAGES_POLICY",
+  /** SCORED_IMAGES_SELECTION - Those set aside: neither weights nor policy have seen them. INVALID_ARGUMENT where the split sets none aside. */
+  SCORED_IMAGES_SELECTION: "SCORED_IMAGES_SELECTION",
+  /** SCORED_IMAGES_TEST - The test images. Nothing may be selected by them. */
+  SCORED_IMAGES_TEST: "SCORED_IMAGES_TEST",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type ScoredImages = typeof ScoredImages[keyof typeof ScoredImages];
+
+export namespace ScoredImages {
+  export type SCORED_IMAGES_UNSPECIFIED = typeof ScoredImages.SCORED_IMAGES_UNSPECIFIED;
+  export type SCORED_IMAGES_POLICY = typeof ScoredImages.SCORED_IMAGES_POLICY;
+  export type SCORED_IMAGES_SELECTION = typeof ScoredImages.SCORED_IMAGES_SELECTION;
+  export type SCORED_IMAGES_TEST = typeof ScoredImages.SCORED_IMAGES_TEST;
+  export type UNRECOGNIZED = typeof ScoredImages.UNRECOGNIZED;
+}
+
+export function scoredImagesFromJSON(object: any): ScoredImages {
+  switch (object) {
+    case 0:
+    case "SCORED_IMAGES_UNSPECIFIED":
+      return ScoredImages.SCORED_IMAGES_UNSPECIFIED;
+    case 1:
+    case "SCORED_IMAGES_POLICY":
+      return ScoredImages.SCORED_IMAGES_POLICY;
+    case 2:
+    case "SCORED_IMAGES_SELECTION":
+      return ScoredImages.SCORED_IMAGES_SELECTION;
+    case 3:
+    case "SCORED_IMAGES_TEST":
+      return ScoredImages.SCORED_IMAGES_TEST;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ScoredImages.UNRECOGNIZED;
+  }
+}
+
+export function scoredImagesToJSON(object: ScoredImages): string {
+  switch (object) {
+    case ScoredImages.SCORED_IMAGES_UNSPECIFIED:
+      return "SCORED_IMAGES_UNSPECIFIED";
+    case ScoredImages.SCORED_IMAGES_POLICY:
+      return "SCORED_IMAGES_POLICY";
+    case ScoredImages.SCORED_IMAGES_SELECTION:
+      return "SCORED_IMAGES_SELECTION";
+    case ScoredImages.SCORED_IMAGES_TEST:
+      return "SCORED_IMAGES_TEST";
+    case ScoredImages.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function scoredImagesToNumber(object: ScoredImages): number {
+  switch (object) {
+    case ScoredImages.SCORED_IMAGES_UNSPECIFIED:
+      return 0;
+    case ScoredImages.SCORED_IMAGES_POLICY:
+      return 1;
+    case ScoredImages.SCORED_IMAGES_SELECTION:
+      return 2;
+    case ScoredImages.SCORED_IMAGES_TEST:
+      return 3;
+    case ScoredImages.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+/** How the training images of a search are split. */
+export const SearchSplit = {
+  /** SEARCH_SPLIT_UNSPECIFIED - SET_ASIDE. */
+  SEARCH_SPLIT_UNSPECIFIED: "SEARCH_SPLIT_UNSPECIFIED",
+  /** SEARCH_SPLIT_SET_ASIDE - 5,000 images are set aside for selection; of the rest, weights are fitted to 40 % and policies learn from 60 %. */
+  SEARCH_SPLIT_SET_ASIDE: "SEARCH_SPLIT_SET_ASIDE",
+  /** SEARCH_SPLIT_PARITY - As the official code: 40 % and 60 % of all of them, and nothing left to select on. */
+  SEARCH_SPLIT_PARITY: "SEARCH_SPLIT_PARITY",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type SearchSplit = typeof SearchSplit[keyof typeof SearchSplit];
+
+export namespace SearchSplit {
+  export type SEARCH_SPLIT_UNSPECIFIED = typeof SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
+  export type SEARCH_SPLIT_SET_ASIDE = typeof SearchSplit.SEARCH_SPLIT_SET_ASIDE;
+  export type SEARCH_SPLIT_PARITY = typeof SearchSplit.SEARCH_SPLIT_PARITY;
+  export type UNRECOGNIZED = typeof SearchSplit.UNRECOGNIZED;
+}
+
+export function searchSplitFromJSON(object: any): SearchSplit {
+  switch (object) {
+    case 0:
+    case "SEARCH_SPLIT_UNSPECIFIED":
+      return SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
+    case 1:
+    case "SEARCH_SPLIT_SET_ASIDE":
+      return SearchSplit.SEARCH_SPLIT_SET_ASIDE;
+    case 2:
+    case "SEARCH_SPLIT_PARITY":
+      return SearchSplit.SEARCH_SPLIT_PARITY;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SearchSplit.UNRECOGNIZED;
+  }
+}
+
+export function searchSplitToJSON(object: SearchSplit): string {
+  switch (object) {
+    case SearchSplit.SEARCH_SPLIT_UNSPECIFIED:
+      return "SEARCH_SPLIT_UNSPECIFIED";
+    case SearchSplit.SEARCH_SPLIT_SET_ASIDE:
+      return "SEARCH_SPLIT_SET_ASIDE";
+    case SearchSplit.SEARCH_SPLIT_PARITY:
+      return "SEARCH_SPLIT_PARITY";
+    case SearchSplit.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function searchSplitToNumber(object: SearchSplit): number {
+  switch (object) {
+    case SearchSplit.SEARCH_SPLIT_UNSPECIFIED:
+      return 0;
+    case SearchSplit.SEARCH_SPLIT_SET_ASIDE:
+      return 1;
+    case SearchSplit.SEARCH_SPLIT_PARITY:
+      return 2;
+    case SearchSplit.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** A unit of leased work: one or many pairs of one kind. */
 export interface Evaluation {
   /** namespaces/* /evaluations/* */
@@ -202,6 +344,10 @@ export interface SharedWeightsEvaluation {
   /** Validation batches that each pair is scored on; 0 means 1. */
   batches: number;
   pairs: Pair[];
+  /** Which images pairs are scored on. */
+  images: ScoredImages;
+  /** SELECTION, TEST: the first so many images, in batches of the supernet's; 0: all. */
+  imageCount: number;
 }
 
 /** Trains children from fresh weights. */
@@ -246,6 +392,13 @@ export interface Supernet {
   imageBatch: number;
   learningRate: number;
   threads: number;
+  /** Absent: 0.9, 0.0003 and 5, as in the official code. */
+  momentum?: number | undefined;
+  weightDecay?: number | undefined;
+  clipNorm?: number | undefined;
+  split: SearchSplit;
+  /** The block that training paths are drawn around, a published cell of the zoo; empty: uniformly over all cells. */
+  block: string;
 }
 
 export interface TrainingRecipe {
@@ -1375,7 +1528,15 @@ export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1
 };
 
 function createBaseSharedWeightsEvaluation(): SharedWeightsEvaluation {
-  return { supernet: undefined, weights: "", batchSeed: 0, batches: 0, pairs: [] };
+  return {
+    supernet: undefined,
+    weights: "",
+    batchSeed: 0,
+    batches: 0,
+    pairs: [],
+    images: ScoredImages.SCORED_IMAGES_UNSPECIFIED,
+    imageCount: 0,
+  };
 }
 
 export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.evaluation.v1.SharedWeightsEvaluation"> =
@@ -1397,6 +1558,12 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       }
       for (const v of message.pairs) {
         Pair.encode(v!, writer.uint32(42).fork()).join();
+      }
+      if (message.images !== ScoredImages.SCORED_IMAGES_UNSPECIFIED) {
+        writer.uint32(48).int32(scoredImagesToNumber(message.images));
+      }
+      if (message.imageCount !== 0) {
+        writer.uint32(56).uint32(message.imageCount);
       }
       return writer;
     },
@@ -1454,6 +1621,22 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
               message.pairs.push(Pair.decode(reader, reader.uint32()));
               continue;
             }
+            case 6: {
+              if (tag !== 48) {
+                break;
+              }
+
+              message.images = scoredImagesFromJSON(reader.int32());
+              continue;
+            }
+            case 7: {
+              if (tag !== 56) {
+                break;
+              }
+
+              message.imageCount = reader.uint32();
+              continue;
+            }
           }
           if ((tag & 7) === 4 || tag === 0) {
             break;
@@ -1477,6 +1660,12 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
           : 0,
         batches: isSet(object.batches) ? globalThis.Number(object.batches) : 0,
         pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
+        images: isSet(object.images) ? scoredImagesFromJSON(object.images) : ScoredImages.SCORED_IMAGES_UNSPECIFIED,
+        imageCount: isSet(object.imageCount)
+          ? globalThis.Number(object.imageCount)
+          : isSet(object.image_count)
+          ? globalThis.Number(object.image_count)
+          : 0,
       };
     },
 
@@ -1497,6 +1686,12 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       if (message.pairs?.length) {
         obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
       }
+      if (message.images !== ScoredImages.SCORED_IMAGES_UNSPECIFIED) {
+        obj.images = scoredImagesToJSON(message.images);
+      }
+      if (message.imageCount !== 0) {
+        obj.imageCount = Math.round(message.imageCount);
+      }
       return obj;
     },
 
@@ -1512,6 +1707,8 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       message.batchSeed = object.batchSeed ?? 0;
       message.batches = object.batches ?? 0;
       message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
+      message.images = object.images ?? ScoredImages.SCORED_IMAGES_UNSPECIFIED;
+      message.imageCount = object.imageCount ?? 0;
       return message;
     },
   };
@@ -1926,6 +2123,11 @@ function createBaseSupernet(): Supernet {
     imageBatch: 0,
     learningRate: 0,
     threads: 0,
+    momentum: undefined,
+    weightDecay: undefined,
+    clipNorm: undefined,
+    split: SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
+    block: "",
   };
 }
 
@@ -1959,6 +2161,21 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
     }
     if (message.threads !== 0) {
       writer.uint32(72).uint32(message.threads);
+    }
+    if (message.momentum !== undefined) {
+      writer.uint32(81).double(message.momentum);
+    }
+    if (message.weightDecay !== undefined) {
+      writer.uint32(89).double(message.weightDecay);
+    }
+    if (message.clipNorm !== undefined) {
+      writer.uint32(97).double(message.clipNorm);
+    }
+    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
+      writer.uint32(104).int32(searchSplitToNumber(message.split));
+    }
+    if (message.block !== "") {
+      writer.uint32(114).string(message.block);
     }
     return writer;
   },
@@ -2048,6 +2265,46 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
             message.threads = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.momentum = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.weightDecay = reader.double();
+            continue;
+          }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.clipNorm = reader.double();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.split = searchSplitFromJSON(reader.int32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.block = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2079,6 +2336,19 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
         ? globalThis.Number(object.learning_rate)
         : 0,
       threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
+      momentum: isSet(object.momentum) ? globalThis.Number(object.momentum) : undefined,
+      weightDecay: isSet(object.weightDecay)
+        ? globalThis.Number(object.weightDecay)
+        : isSet(object.weight_decay)
+        ? globalThis.Number(object.weight_decay)
+        : undefined,
+      clipNorm: isSet(object.clipNorm)
+        ? globalThis.Number(object.clipNorm)
+        : isSet(object.clip_norm)
+        ? globalThis.Number(object.clip_norm)
+        : undefined,
+      split: isSet(object.split) ? searchSplitFromJSON(object.split) : SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
+      block: isSet(object.block) ? globalThis.String(object.block) : "",
     };
   },
 
@@ -2111,6 +2381,21 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
     if (message.threads !== 0) {
       obj.threads = Math.round(message.threads);
     }
+    if (message.momentum !== undefined) {
+      obj.momentum = floatToJson(message.momentum);
+    }
+    if (message.weightDecay !== undefined) {
+      obj.weightDecay = floatToJson(message.weightDecay);
+    }
+    if (message.clipNorm !== undefined) {
+      obj.clipNorm = floatToJson(message.clipNorm);
+    }
+    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
+      obj.split = searchSplitToJSON(message.split);
+    }
+    if (message.block !== "") {
+      obj.block = message.block;
+    }
     return obj;
   },
 
@@ -2128,6 +2413,11 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
     message.imageBatch = object.imageBatch ?? 0;
     message.learningRate = object.learningRate ?? 0;
     message.threads = object.threads ?? 0;
+    message.momentum = object.momentum ?? undefined;
+    message.weightDecay = object.weightDecay ?? undefined;
+    message.clipNorm = object.clipNorm ?? undefined;
+    message.split = object.split ?? SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
+    message.block = object.block ?? "";
     return message;
   },
 };

@@ -9,6 +9,12 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { ArchitectureSource, Placement } from "../../architecture/v1/architecture.ts";
 import {
+  SearchSplit,
+  searchSplitFromJSON,
+  searchSplitToJSON,
+  searchSplitToNumber,
+} from "../../evaluation/v1/evaluation.ts";
+import {
   Budget,
   Masking,
   maskingFromJSON,
@@ -261,7 +267,10 @@ export function trialStateToNumber(object: TrialState): number {
 
 /** What a search does. Stored as given; defaults are filled in by the server and shown. */
 export interface SearchSpec {
-  /** "nasbench201", "darts" (fully concatenated cells), "enas" (loose ends), or a zoo name. */
+  /**
+   * "nasbench201", "darts" (fully concatenated cells), "enas" (loose ends), a space around a published block ("resblock", "vgg",
+   * "mobilenetv2"), or a zoo name (that architecture alone). Lower case names the space, capitals the architecture.
+   */
   space: string;
   /** "tabular", "shared-weights" or "from-scratch". */
   evaluator: string;
@@ -301,6 +310,26 @@ export interface SearchSpec {
   childEpochs: number;
   childTime: Duration | undefined;
   childSteps: number;
+  /** shared-weights: SGD of the weights. Absent: the official 0.01 (constant), 0.9, 0.0003 and 5. */
+  weightLearningRate?: number | undefined;
+  weightMomentum?: number | undefined;
+  weightDecay?: number | undefined;
+  clipNorm?:
+    | number
+    | undefined;
+  /** shared-weights: batches of image_batch images that a reward is measured on; 0: 1. */
+  scoreBatches: number;
+  /** shared-weights: how the training images are split. */
+  split: SearchSplit;
+  /** Of the policy's Adam; absent: by preset. */
+  policyWeightDecay?: number | undefined;
+  adamBeta1?: number | undefined;
+  adamBeta2?: number | undefined;
+  adamEpsilon?:
+    | number
+    | undefined;
+  /** Of the moving averages; absent: 0.99. */
+  baselineDecay?: number | undefined;
 }
 
 export interface Search {
@@ -495,6 +524,17 @@ function createBaseSearchSpec(): SearchSpec {
     childEpochs: 0,
     childTime: undefined,
     childSteps: 0,
+    weightLearningRate: undefined,
+    weightMomentum: undefined,
+    weightDecay: undefined,
+    clipNorm: undefined,
+    scoreBatches: 0,
+    split: SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
+    policyWeightDecay: undefined,
+    adamBeta1: undefined,
+    adamBeta2: undefined,
+    adamEpsilon: undefined,
+    baselineDecay: undefined,
   };
 }
 
@@ -576,6 +616,39 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     }
     if (message.childSteps !== 0) {
       writer.uint32(200).uint32(message.childSteps);
+    }
+    if (message.weightLearningRate !== undefined) {
+      writer.uint32(241).double(message.weightLearningRate);
+    }
+    if (message.weightMomentum !== undefined) {
+      writer.uint32(249).double(message.weightMomentum);
+    }
+    if (message.weightDecay !== undefined) {
+      writer.uint32(257).double(message.weightDecay);
+    }
+    if (message.clipNorm !== undefined) {
+      writer.uint32(265).double(message.clipNorm);
+    }
+    if (message.scoreBatches !== 0) {
+      writer.uint32(272).uint32(message.scoreBatches);
+    }
+    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
+      writer.uint32(280).int32(searchSplitToNumber(message.split));
+    }
+    if (message.policyWeightDecay !== undefined) {
+      writer.uint32(289).double(message.policyWeightDecay);
+    }
+    if (message.adamBeta1 !== undefined) {
+      writer.uint32(297).double(message.adamBeta1);
+    }
+    if (message.adamBeta2 !== undefined) {
+      writer.uint32(305).double(message.adamBeta2);
+    }
+    if (message.adamEpsilon !== undefined) {
+      writer.uint32(313).double(message.adamEpsilon);
+    }
+    if (message.baselineDecay !== undefined) {
+      writer.uint32(321).double(message.baselineDecay);
     }
     return writer;
   },
@@ -793,6 +866,94 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
             message.childSteps = reader.uint32();
             continue;
           }
+          case 30: {
+            if (tag !== 241) {
+              break;
+            }
+
+            message.weightLearningRate = reader.double();
+            continue;
+          }
+          case 31: {
+            if (tag !== 249) {
+              break;
+            }
+
+            message.weightMomentum = reader.double();
+            continue;
+          }
+          case 32: {
+            if (tag !== 257) {
+              break;
+            }
+
+            message.weightDecay = reader.double();
+            continue;
+          }
+          case 33: {
+            if (tag !== 265) {
+              break;
+            }
+
+            message.clipNorm = reader.double();
+            continue;
+          }
+          case 34: {
+            if (tag !== 272) {
+              break;
+            }
+
+            message.scoreBatches = reader.uint32();
+            continue;
+          }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.split = searchSplitFromJSON(reader.int32());
+            continue;
+          }
+          case 36: {
+            if (tag !== 289) {
+              break;
+            }
+
+            message.policyWeightDecay = reader.double();
+            continue;
+          }
+          case 37: {
+            if (tag !== 297) {
+              break;
+            }
+
+            message.adamBeta1 = reader.double();
+            continue;
+          }
+          case 38: {
+            if (tag !== 305) {
+              break;
+            }
+
+            message.adamBeta2 = reader.double();
+            continue;
+          }
+          case 39: {
+            if (tag !== 313) {
+              break;
+            }
+
+            message.adamEpsilon = reader.double();
+            continue;
+          }
+          case 40: {
+            if (tag !== 321) {
+              break;
+            }
+
+            message.baselineDecay = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -872,6 +1033,57 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
         : isSet(object.child_steps)
         ? globalThis.Number(object.child_steps)
         : 0,
+      weightLearningRate: isSet(object.weightLearningRate)
+        ? globalThis.Number(object.weightLearningRate)
+        : isSet(object.weight_learning_rate)
+        ? globalThis.Number(object.weight_learning_rate)
+        : undefined,
+      weightMomentum: isSet(object.weightMomentum)
+        ? globalThis.Number(object.weightMomentum)
+        : isSet(object.weight_momentum)
+        ? globalThis.Number(object.weight_momentum)
+        : undefined,
+      weightDecay: isSet(object.weightDecay)
+        ? globalThis.Number(object.weightDecay)
+        : isSet(object.weight_decay)
+        ? globalThis.Number(object.weight_decay)
+        : undefined,
+      clipNorm: isSet(object.clipNorm)
+        ? globalThis.Number(object.clipNorm)
+        : isSet(object.clip_norm)
+        ? globalThis.Number(object.clip_norm)
+        : undefined,
+      scoreBatches: isSet(object.scoreBatches)
+        ? globalThis.Number(object.scoreBatches)
+        : isSet(object.score_batches)
+        ? globalThis.Number(object.score_batches)
+        : 0,
+      split: isSet(object.split) ? searchSplitFromJSON(object.split) : SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
+      policyWeightDecay: isSet(object.policyWeightDecay)
+        ? globalThis.Number(object.policyWeightDecay)
+        : isSet(object.policy_weight_decay)
+        ? globalThis.Number(object.policy_weight_decay)
+        : undefined,
+      adamBeta1: isSet(object.adamBeta1)
+        ? globalThis.Number(object.adamBeta1)
+        : isSet(object.adam_beta1)
+        ? globalThis.Number(object.adam_beta1)
+        : undefined,
+      adamBeta2: isSet(object.adamBeta2)
+        ? globalThis.Number(object.adamBeta2)
+        : isSet(object.adam_beta2)
+        ? globalThis.Number(object.adam_beta2)
+        : undefined,
+      adamEpsilon: isSet(object.adamEpsilon)
+        ? globalThis.Number(object.adamEpsilon)
+        : isSet(object.adam_epsilon)
+        ? globalThis.Number(object.adam_epsilon)
+        : undefined,
+      baselineDecay: isSet(object.baselineDecay)
+        ? globalThis.Number(object.baselineDecay)
+        : isSet(object.baseline_decay)
+        ? globalThis.Number(object.baseline_decay)
+        : undefined,
     };
   },
 
@@ -952,6 +1164,39 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     if (message.childSteps !== 0) {
       obj.childSteps = Math.round(message.childSteps);
     }
+    if (message.weightLearningRate !== undefined) {
+      obj.weightLearningRate = floatToJson(message.weightLearningRate);
+    }
+    if (message.weightMomentum !== undefined) {
+      obj.weightMomentum = floatToJson(message.weightMomentum);
+    }
+    if (message.weightDecay !== undefined) {
+      obj.weightDecay = floatToJson(message.weightDecay);
+    }
+    if (message.clipNorm !== undefined) {
+      obj.clipNorm = floatToJson(message.clipNorm);
+    }
+    if (message.scoreBatches !== 0) {
+      obj.scoreBatches = Math.round(message.scoreBatches);
+    }
+    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
+      obj.split = searchSplitToJSON(message.split);
+    }
+    if (message.policyWeightDecay !== undefined) {
+      obj.policyWeightDecay = floatToJson(message.policyWeightDecay);
+    }
+    if (message.adamBeta1 !== undefined) {
+      obj.adamBeta1 = floatToJson(message.adamBeta1);
+    }
+    if (message.adamBeta2 !== undefined) {
+      obj.adamBeta2 = floatToJson(message.adamBeta2);
+    }
+    if (message.adamEpsilon !== undefined) {
+      obj.adamEpsilon = floatToJson(message.adamEpsilon);
+    }
+    if (message.baselineDecay !== undefined) {
+      obj.baselineDecay = floatToJson(message.baselineDecay);
+    }
     return obj;
   },
 
@@ -989,6 +1234,17 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
       ? Duration.fromPartial(object.childTime)
       : undefined;
     message.childSteps = object.childSteps ?? 0;
+    message.weightLearningRate = object.weightLearningRate ?? undefined;
+    message.weightMomentum = object.weightMomentum ?? undefined;
+    message.weightDecay = object.weightDecay ?? undefined;
+    message.clipNorm = object.clipNorm ?? undefined;
+    message.scoreBatches = object.scoreBatches ?? 0;
+    message.split = object.split ?? SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
+    message.policyWeightDecay = object.policyWeightDecay ?? undefined;
+    message.adamBeta1 = object.adamBeta1 ?? undefined;
+    message.adamBeta2 = object.adamBeta2 ?? undefined;
+    message.adamEpsilon = object.adamEpsilon ?? undefined;
+    message.baselineDecay = object.baselineDecay ?? undefined;
     return message;
   },
 };
