@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureKernels, kernelsKey } from './kernels.mjs';
 import { installOnce, requireFreeDisk, sha256, writeAtomically } from './cache.mjs';
 import * as pins from './pins.mjs';
 import { run } from './process.mjs';
@@ -11,6 +12,7 @@ import { SetupError } from './report.mjs';
 
 const PACKAGE = path.join('node_modules', '@tensorflow', 'tfjs-node-gpu');
 const ADDON = path.join('lib', 'napi-v8', 'tfjs_binding.node');
+const KERNELS = path.join('lib', 'napi-v8', 'nat_kernels.node');
 /** Holds the key of what was linked, written last. */
 const MARK = '.nat-tensorflow';
 const SOURCES = ['tfjs_backend.cc', 'tfjs_binding.cc'];
@@ -33,17 +35,22 @@ export function tensorflowKey(flavour) {
   return `${flavour}-${pin.version}-${sha256(JSON.stringify(pin.wheels)).slice(0, 12)}`;
 }
 
-/** True when this clone has the libraries of `key` and the addon, proven to load. @param {string} root @param {string} key */
+/** True when this clone has the libraries of `key`, the addon and the kernels, proven to load. @param {string} root @param {string} key */
 export function hasTensorFlow(root, key) {
   const folder = path.join(root, PACKAGE);
   try {
     return (
-      fs.readFileSync(path.join(folder, MARK), 'utf8') === key &&
-      [path.join('deps', 'lib', 'libtensorflow.so'), ADDON].every((file) => fs.existsSync(path.join(folder, file)))
+      fs.readFileSync(path.join(folder, MARK), 'utf8') === markOf(root, key) &&
+      [path.join('deps', 'lib', 'libtensorflow.so'), ADDON, KERNELS].every((file) => fs.existsSync(path.join(folder, file)))
     );
   } catch {
     return false;
   }
+}
+
+/** @param {string} root @param {string} key */
+function markOf(root, key) {
+  return `${key} ${kernelsKey(root)}`;
 }
 
 /**
@@ -62,17 +69,24 @@ export async function ensureTensorFlow({ root, cache, flavour, report }) {
 
   const libraries = path.join(cache, 'tensorflow', key);
   await ensureLibraries({ cache, flavour, libraries, report });
-  const addon = await ensureAddon({ cache, folder, libraries, report });
+  const headers = await nodeHeaders(cache, report);
+  const addon = await ensureAddon({ cache, folder, libraries, headers, report });
+  const kernels = await ensureKernels({ root, cache, libraries, headers, report });
 
   fs.rmSync(path.join(folder, MARK), { force: true });
   fs.rmSync(path.join(folder, 'deps'), { recursive: true, force: true });
   fs.symlinkSync(libraries, path.join(folder, 'deps'));
   fs.mkdirSync(path.dirname(path.join(folder, ADDON)), { recursive: true });
-  const partial = path.join(folder, `${ADDON}.partial`);
-  fs.copyFileSync(addon, partial);
-  fs.renameSync(partial, path.join(folder, ADDON)); // a process that has the old one mapped keeps it
+  for (const { name, file } of [
+    { name: ADDON, file: addon },
+    { name: KERNELS, file: kernels },
+  ]) {
+    const partial = path.join(folder, `${name}.partial`);
+    fs.copyFileSync(file, partial);
+    fs.renameSync(partial, path.join(folder, name)); // a process that has the old one mapped keeps it
+  }
   await report.step('checking native TensorFlow', () => proveLoads(root));
-  writeAtomically(path.join(folder, MARK), key);
+  writeAtomically(path.join(folder, MARK), markOf(root, key));
 }
 
 /** @param {{cache: string, flavour: string, libraries: string, report: Report}} options */
@@ -141,10 +155,10 @@ function watchSize(folder, detail) {
 
 /**
  * Compiles the addon once for a set of sources, libraries and compiler; the Node-API makes one binary fit every Node.
- * @param {{cache: string, folder: string, libraries: string, report: Report}} options
+ * @param {{cache: string, folder: string, libraries: string, headers: string, report: Report}} options `headers`: Node's
  * @returns {Promise<string>} the compiled file
  */
-async function ensureAddon({ cache, folder, libraries, report }) {
+async function ensureAddon({ cache, folder, libraries, headers, report }) {
   const binding = path.join(folder, 'binding');
   const sources = fs
     .readdirSync(binding)
@@ -152,7 +166,6 @@ async function ensureAddon({ cache, folder, libraries, report }) {
     .map((name) => fs.readFileSync(path.join(binding, name)));
   const target = path.join(cache, 'tensorflow-addon', `${path.basename(libraries)}-${sha256(...sources).slice(0, 12)}`);
   await installOnce(target, async (place) => {
-    const headers = await nodeHeaders(cache, report);
     await report.step('compiling the TensorFlow addon', () =>
       run(
         'g++',
@@ -198,6 +211,7 @@ async function proveLoads(/** @type {string} */ root) {
     util.isNullOrUndefined ??= (value) => value == null;
     util.isArray ??= Array.isArray;
     const tf = require('@tensorflow/tfjs-node-gpu');
+    process.dlopen({ exports: {} }, require.resolve('@tensorflow/tfjs-node-gpu/package.json').replace('package.json', 'lib/napi-v8/nat_kernels.node'));
     const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5, 6], [7, 8]]));
     process.stdout.write(tf.getBackend() + ' ' + Array.from(product.dataSync()).join(' '));
   `;

@@ -28,13 +28,18 @@ describe('tensorflowKey', () => {
 });
 
 describe('hasTensorFlow', () => {
-  it('wants the mark, the library and the addon', () => {
+  it('wants the mark, the library, the addon and the kernels', () => {
     const place = path.join(folder, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
-    const files = ['.nat-tensorflow', path.join('deps', 'lib', 'libtensorflow.so'), path.join('lib', 'napi-v8', 'tfjs_binding.node')];
+    const files = [
+      '.nat-tensorflow',
+      path.join('deps', 'lib', 'libtensorflow.so'),
+      path.join('lib', 'napi-v8', 'tfjs_binding.node'),
+      path.join('lib', 'napi-v8', 'nat_kernels.node'),
+    ];
     for (const file of files) {
       expect(hasTensorFlow(folder, 'key')).toBe(false);
       fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true });
-      fs.writeFileSync(path.join(place, file), 'key');
+      fs.writeFileSync(path.join(place, file), 'key none'); // this root has no sources of kernels
     }
     expect(hasTensorFlow(folder, 'key')).toBe(true);
     expect(hasTensorFlow(folder, 'other')).toBe(false);

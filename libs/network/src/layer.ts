@@ -40,6 +40,8 @@ export interface Pass {
 export interface Layer {
   readonly parameters: readonly ParameterSpec[];
   apply(pass: Pass, x: Tensor4D): Tensor4D;
+  /** apply(pass, relu(x)) without a tensor for relu(x), where the layer can. */
+  readonly applyRectified?: (pass: Pass, x: Tensor4D) => Tensor4D;
 }
 
 /** A layer that still needs its name. */
@@ -48,10 +50,11 @@ export type LayerAt = (name: string) => Layer;
 /** Layers one after the other; layer i is named `<name>.<i>`, as in torch.nn.Sequential. */
 export function sequence(name: string, layers: readonly LayerAt[]): Layer {
   const named = layers.map((layer, i) => layer(`${name}.${i}`));
+  const steps = foldRectifiers(named);
   return {
     parameters: named.flatMap(({ parameters }) => parameters),
     apply: (pass, x) =>
-      named.reduce((input, layer) => {
+      steps.reduce((input, layer) => {
         const output = layer.apply(pass, input);
         // Gradients hold what they need of it themselves.
         if (input !== x && input !== output) input.dispose();
@@ -60,14 +63,25 @@ export function sequence(name: string, layers: readonly LayerAt[]): Layer {
   };
 }
 
+/** Each ReLU together with the layer that reads it, where that layer can. */
+function foldRectifiers(layers: readonly Layer[]): Pick<Layer, 'apply'>[] {
+  return layers.flatMap((layer, i) => {
+    const next = layers[i + 1];
+    if (layer === RELU && next?.applyRectified !== undefined) return [];
+    const { applyRectified } = layer;
+    return layers[i - 1] === RELU && applyRectified !== undefined ? [{ apply: applyRectified }] : [layer];
+  });
+}
+
 /** A layer without numbers. */
 export function stateless(apply: (pass: Pass, x: Tensor4D) => Tensor4D): LayerAt {
   const layer: Layer = { parameters: [], apply };
   return () => layer;
 }
 
+const RELU: Layer = { parameters: [], apply: ({ tf }, x) => relu(tf, x) };
 const ACTIVATIONS: Readonly<Record<Activation, LayerAt>> = {
-  relu: stateless(({ tf }, x) => relu(tf, x)),
+  relu: () => RELU,
   relu6: stateless(({ tf }, x) => relu6(tf, x)),
   none: stateless((_, x) => x),
 };
@@ -84,6 +98,8 @@ export interface ConvOptions {
   readonly padding?: number | Size2D;
   /** The layer reads images, which nothing differentiates. @default false */
   readonly readsImage?: boolean;
+  /** As conv2d's. */
+  readonly offset?: (height: number, width: number) => Size2D;
 }
 
 /** A convolution without bias. */
@@ -91,7 +107,7 @@ export function conv(
   inChannels: number,
   outChannels: number,
   kernel: number | Size2D,
-  { stride = 1, padding = 0, readsImage = false }: ConvOptions = {},
+  { stride = 1, padding = 0, readsImage = false, offset }: ConvOptions = {},
 ): LayerAt {
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel;
   return (name) => {
@@ -101,10 +117,11 @@ export function conv(
       shape: [outChannels, inChannels, height, width],
       initial: { kind: 'uniform', fanIn: inChannels * height * width },
     };
-    return {
-      parameters: [spec],
-      apply: ({ tf, weights }, x) => conv2d(tf, x, weights.parameter(spec) as unknown as Tensor4D, { stride, padding, inputGradient: !readsImage }),
+    const apply = ({ tf, weights }: Pass, x: Tensor4D, rectified: boolean): Tensor4D => {
+      const begin = offset === undefined ? {} : { offset: offset(x.shape[1], x.shape[2]) };
+      return conv2d(tf, x, weights.parameter(spec) as unknown as Tensor4D, { stride, padding, inputGradient: !readsImage, rectified, ...begin });
     };
+    return { parameters: [spec], apply: (pass, x) => apply(pass, x, false), applyRectified: (pass, x) => apply(pass, x, true) };
   };
 }
 
@@ -127,10 +144,9 @@ export function depthwise(
       shape: [channels, 1, kernel, kernel],
       initial: { kind: 'uniform', fanIn: kernel * kernel },
     };
-    return {
-      parameters: [spec],
-      apply: ({ tf, weights }, x) => depthwiseConv2d(tf, x, weights.parameter(spec) as unknown as Tensor4D, { stride, padding, dilation }),
-    };
+    const apply = ({ tf, weights }: Pass, x: Tensor4D, rectified: boolean): Tensor4D =>
+      depthwiseConv2d(tf, x, weights.parameter(spec) as unknown as Tensor4D, { stride, padding, dilation, rectified });
+    return { parameters: [spec], apply: (pass, x) => apply(pass, x, false), applyRectified: (pass, x) => apply(pass, x, true) };
   };
 }
 

@@ -1,7 +1,7 @@
 /** The operations of the official code (operations.py), under its names. */
 import { PRIMITIVE_INFO, type ConvLayer, type FactorizedReduceLayer, type Operation, type PrimitiveOperation } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
-import { subsample, type Tensor4D } from '@nat/nn';
+import { subsample } from '@nat/nn';
 import { activation, conv, depthwise, norm, pointwise, pool, sequence, stateless, type Layer, type LayerAt } from './layer.ts';
 
 /** Where an operation stands. */
@@ -88,21 +88,16 @@ function depthwiseConv(
  */
 function factorizedReduce(name: string, { inChannels, outChannels, affine, before = 'relu' }: FactorizedReducePlace): Layer {
   const half = Math.floor(outChannels / 2);
-  const rectify = activation(before)(name);
-  const first = pointwise(inChannels, half)(`${name}.conv_1`);
-  const second = pointwise(inChannels, outChannels - half)(`${name}.conv_2`);
+  // The zero row and column are read, not made.
+  const from = (first: number) => (height: number, width: number) => [first - (height % 2), first - (width % 2)] as const;
+  const diagonal = (name: string, channels: number, first: number): Layer =>
+    sequence(name, [activation(before), () => pointwise(inChannels, channels, { stride: 2, offset: from(first) })(name)]);
+  const first = diagonal(`${name}.conv_1`, half, 0);
+  const second = diagonal(`${name}.conv_2`, outChannels - half, 1);
   const bn = norm(outChannels, affine)(`${name}.bn`);
   return {
     parameters: [first, second, bn].flatMap(({ parameters }) => parameters),
-    apply: (pass, input) => {
-      const { tf } = pass;
-      const x = rectify.apply(pass, input);
-      const odd = (size: number): [number, number] => [size % 2, 0];
-      const [, height, width] = x.shape;
-      const even: Tensor4D = height % 2 === 0 && width % 2 === 0 ? x : tf.pad(x, [[0, 0], odd(height), odd(width), [0, 0]]);
-      const halves = [first.apply(pass, subsample(tf, even, 2)), second.apply(pass, subsample(tf, even, 2, 1))];
-      return bn.apply(pass, tf.concat(halves, 3));
-    },
+    apply: (pass, x) => bn.apply(pass, pass.tf.concat([first.apply(pass, x), second.apply(pass, x)], 3)),
   };
 }
 interface FactorizedReducePlace {

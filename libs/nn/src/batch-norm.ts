@@ -3,6 +3,7 @@
  * variance. Means over pixels are matrix products with a constant row: libtensorflow's fused operation adds up all pixels one
  * by one, which is slower and loses two decimal digits on 65,536 of them.
  */
+import { hasKernels, runKernel } from './kernels.ts';
 import { FLOAT, differentiable, runOne } from './raw-operation.ts';
 import type { Tensor, Tensor4D, Tensorflow, Variable } from './tensorflow.ts';
 
@@ -37,6 +38,28 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum
   }
   const channels = x.shape[3];
   const pixels = x.size / channels;
+  const track = (mean: Tensor, variance: Tensor): void => {
+    if (mode !== 'train') return;
+    updateRunning(tf, running.mean, mean, momentum);
+    updateRunning(tf, running.variance, tf.mul(variance, pixels / (pixels - 1)), momentum);
+  };
+  if (hasKernels(tf)) {
+    const attributes = { epsilon: BATCH_NORM_EPSILON, affine: affine !== undefined };
+    return differentiable(
+      tf,
+      affine === undefined ? [x] : [x, affine.weight, affine.bias],
+      (keep) => {
+        const [y, mean, variance] = runKernel(tf, 'NatBatchNorm', attributes, [x, affine?.weight ?? running.mean, affine?.bias ?? running.mean]);
+        track(mean!, variance!);
+        keep(x, mean!, variance!, affine?.weight ?? mean!);
+        return y!;
+      },
+      (dy, [input, mean, variance, weight]) => {
+        const gradients = runKernel(tf, 'NatBatchNormGrad', attributes, [input!, dy, mean!, variance!, weight!]);
+        return affine === undefined ? gradients.slice(0, 1) : gradients;
+      },
+    );
+  }
   const [outer, inner] = balancedFactors(pixels);
   const op = (name: string, ...inputs: Tensor[]): Tensor => runOne(tf, name, { T: FLOAT }, inputs);
   const product = (a: Tensor, b: Tensor): Tensor => runOne(tf, 'MatMul', { T: FLOAT, transpose_a: false, transpose_b: false }, [a, b]);
@@ -53,10 +76,7 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum
       const centred = op('Sub', rows, mean); // [pixels, channels]
       const variance = meanOf(op('Square', centred), ...averages);
       const inverse = op('Rsqrt', op('Add', variance, tf.scalar(BATCH_NORM_EPSILON))); // 1 / standard deviation, [1, channels]
-      if (mode === 'train') {
-        updateRunning(tf, running.mean, mean, momentum);
-        updateRunning(tf, running.variance, tf.mul(variance, pixels / (pixels - 1)), momentum);
-      }
+      track(mean, variance);
       if (affine === undefined) {
         keep(centred, inverse, ...averages);
         return op('Mul', centred, inverse).reshape(x.shape);

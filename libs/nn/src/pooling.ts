@@ -1,4 +1,5 @@
 /** Pools with PyTorch's symmetric padding, which never counts: it is minus infinity for maxima and left out of means. */
+import { hasKernels, runKernel } from './kernels.ts';
 import { FLOAT, INT, differentiable, runOne } from './raw-operation.ts';
 import type { Tensor, Tensor4D, Tensorflow } from './tensorflow.ts';
 
@@ -19,6 +20,7 @@ function outputLength(length: number, { size, stride, padding }: Required<PoolOp
 
 /** Maximum over windows. Of equal maxima the first in reading order gets the gradient. */
 export function maxPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding = 0 }: PoolOptions): Tensor4D {
+  if (hasKernels(tf)) return poolWindows(tf, x, { size, stride, padding }, true);
   if (stride === 1) return maximumAlong(tf, maximumAlong(tf, x, 2, { size, padding }), 1, { size, padding });
   const attributes = {
     T: FLOAT,
@@ -37,6 +39,22 @@ export function maxPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding
       return maximum;
     },
     (dy, [source, maximum]) => [runOne(tf, 'MaxPoolGrad', attributes, [source!, maximum!, dy])],
+  );
+}
+
+/** Either pool on our kernels. */
+function poolWindows(tf: Tensorflow, x: Tensor4D, { size, stride, padding }: Required<PoolOptions>, maximum: boolean): Tensor4D {
+  const attributes = { size: { int: size }, stride: { int: stride }, padding: { int: padding }, maximum };
+  return differentiable(
+    tf,
+    [x],
+    (keep) => {
+      const y = runKernel(tf, 'NatPool', attributes, [x])[0]!;
+      if (maximum) keep(x, y);
+      else keep(x);
+      return y;
+    },
+    (dy, [source, top]) => runKernel(tf, 'NatPoolGrad', attributes, [source!, top ?? dy, dy]),
   );
 }
 
@@ -83,6 +101,7 @@ function maximumAlong(tf: Tensorflow, x: Tensor4D, axis: 1 | 2, { size, padding 
 /** Mean over windows, of the pixels that are there (count_include_pad=False). */
 export function avgPool(tf: Tensorflow, x: Tensor4D, { size, stride = 1, padding = 0 }: PoolOptions): Tensor4D {
   const options = { size, stride, padding };
+  if (hasKernels(tf)) return poolWindows(tf, x, options, false);
   const [batch, height, width, channels] = x.shape;
   const vertical = outputLength(height, options);
   const horizontal = outputLength(width, options);

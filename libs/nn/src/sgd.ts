@@ -6,6 +6,7 @@
  *
  * Steps in which a parameter has no gradient are linear in (p, v), so they are applied together when it is next needed.
  */
+import { hasKernels, momentumStep } from './kernels.ts';
 import { FLOAT, runOne } from './raw-operation.ts';
 import type { NamedTensorMap, Tensor, Tensorflow, Variable } from './tensorflow.ts';
 
@@ -79,6 +80,10 @@ export class MomentumSgd {
       }
     }
     this.#record(learningRate);
+    if (hasKernels(tf)) {
+      this.#stepTogether(parameters, gradients, learningRate);
+      return;
+    }
     tf.tidy(() => {
       const scalar = (value: number): Tensor => tf.scalar(value);
       const [m, decay, rate] = [scalar(momentum), scalar(weightDecay), scalar(learningRate)];
@@ -94,8 +99,7 @@ export class MomentumSgd {
       for (const name of parameters.keys()) {
         const gradient = gradients[name];
         if (gradient === undefined) continue;
-        const slot = this.#slots.get(name)!;
-        if (slot.step !== this.#steps - 1) throw new RangeError(`${name} has missed ${this.#steps - 1 - slot.step} steps: catchUp comes before its use`);
+        const slot = this.#current(name);
         const terms = [multiply(slot.velocity, m), multiply(slot.parameter, decay), scale === undefined ? gradient : multiply(gradient, scale)];
         const velocity = runOne(tf, 'AddN', { T: FLOAT, N: { int: 3 } }, terms);
         slot.parameter.assign(runOne(tf, 'Sub', { T: FLOAT }, [slot.parameter, multiply(velocity, rate)]));
@@ -103,6 +107,37 @@ export class MomentumSgd {
         slot.step = this.#steps;
       }
     });
+  }
+
+  /** `step` as one operation. */
+  #stepTogether(parameters: ReadonlyMap<string, Variable>, gradients: Partial<NamedTensorMap>, learningRate: number): void {
+    const tf = this.#tf;
+    const { momentum, weightDecay, clipNorm = 0 } = this.#options;
+    const moved = [...parameters.keys()].flatMap((name) => (gradients[name] === undefined ? [] : [{ slot: this.#current(name), gradient: gradients[name] }]));
+    if (moved.length === 0) return;
+    tf.tidy(() => {
+      const settings = tf.tensor1d([momentum, weightDecay, learningRate, clipNorm]);
+      const [before, velocities] = [moved.map(({ slot }) => slot.parameter), moved.map(({ slot }) => slot.velocity)];
+      const after = momentumStep(
+        tf,
+        settings,
+        before,
+        velocities,
+        moved.map(({ gradient }) => gradient),
+      );
+      for (const [i, { slot }] of moved.entries()) {
+        slot.parameter.assign(after[i]!);
+        slot.velocity.assign(after[moved.length + i]!);
+        slot.step = this.#steps;
+      }
+    });
+  }
+
+  /** The memory of a parameter that lacks this step alone. */
+  #current(name: string): Slot {
+    const slot = this.#slots.get(name)!;
+    if (slot.step !== this.#steps - 1) throw new RangeError(`${name} has missed ${this.#steps - 1 - slot.step} steps: catchUp comes before its use`);
+    return slot;
   }
 
   exportState(): SgdState {

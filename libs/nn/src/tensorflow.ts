@@ -4,9 +4,11 @@
  */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import util from 'node:util';
 import { DomainError } from '@nat/errors';
 import type * as tfjs from '@tensorflow/tfjs-node-gpu';
+import { loadKernels } from './kernels.ts';
 
 /** The TensorFlow.js module on libtensorflow. Pass it to the functions that compute: none of them load it themselves. */
 export type Tensorflow = typeof tfjs;
@@ -43,7 +45,9 @@ export function loadTensorflow(options: TensorflowOptions = {}): Tensorflow {
     });
   }
   try {
-    return require(PACKAGE) as Tensorflow;
+    const tensorflow = require(PACKAGE) as Tensorflow;
+    loadKernels(path.dirname(require.resolve(`${PACKAGE}/package.json`)));
+    return tensorflow;
   } catch (cause) {
     throw new DomainError('FAILED_PRECONDITION', 'native TensorFlow is not installed here: `npm test` or `npm start` sets it up', {
       reason: 'TENSORFLOW_NOT_INSTALLED',
@@ -70,6 +74,8 @@ function configureProcess(threads: number): void {
   process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
   // Its own allocator keeps freed tensors: malloc gives large ones back to the system each time, and element-wise operations take 3-6 times as long.
   process.env['TF_CPU_ALLOCATOR_USE_BFC'] ??= 'true';
+  // Our kernels' threads sleep between operations instead of spinning: libtensorflow's run on the same processors.
+  process.env['OMP_WAIT_POLICY'] ??= 'passive';
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   // The binding calls two functions that Node deprecates aloud, or has removed.
