@@ -43,6 +43,8 @@ export function evaluations(handlers: Partial<Evaluations>): BoundService {
     listEvaluations: unused,
     cancelEvaluation: unused,
     cancelEvaluations: unused,
+    downloadWeights: unused,
+    uploadWeights: unused,
     listObservations: unused,
   };
   return bindService(evaluation.EvaluationServiceDefinition, { ...rest, ...handlers });

@@ -42,7 +42,10 @@ export async function composeEvaluator({ database, logger, config: overrides = {
   const coordinator = await startCoordinator({ database: tables, config, logger, registry });
   return {
     services: [
-      bindService(evaluation.EvaluationServiceDefinition, createEvaluationHandlers({ coordinator, database: tables, workerTimeoutMs: config.workerTimeoutMs })),
+      bindService(
+        evaluation.EvaluationServiceDefinition,
+        createEvaluationHandlers({ coordinator, database: tables, workerTimeoutMs: config.workerTimeoutMs, blobs }),
+      ),
       bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
     ],
     topics: [OUTCOME_TOPIC],

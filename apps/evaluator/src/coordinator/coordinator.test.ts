@@ -337,6 +337,22 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     expect((await get(name)).attempt).toBe(4);
   });
 
+  test.skipIf(skip)('keeps the last checkpoint of an attempt that dies, and takes none from a lease that is over', async () => {
+    const { name } = await submit('checkpoint');
+    await register('w', [], 'process-1');
+    const [first] = await lease('w');
+    const [earlier, later] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    await workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier });
+    await workers.reportCheckpoint({ lease: reference(first!), resumeFrom: later });
+    await register('w', [], 'process-2');
+    expect(await refusal(workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
+    const [second] = await lease('w');
+    expect(second).toMatchObject({ evaluation: name, attempt: 2, spec: { resumeFrom: later } });
+    expect(await refusal(workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
+    expect(await complete(second!, failedWith('UNKNOWN_COLUMN', true))).toBe('EVALUATION_STATE_FAILED');
+    expect(await refusal(workers.reportCheckpoint({ lease: reference(second!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
+  });
+
   test.skipIf(skip)('queues again at once what a restarted worker held', async () => {
     const { name } = await submit('restart');
     await register('w', [], 'process-1');

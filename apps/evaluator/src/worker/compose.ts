@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import type { ClientChannel, Logger } from '@nat/service';
+import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import { createBackoff, type Backoff } from './backoff.ts';
+import { createCheckpointReporter } from './checkpoint-reporter.ts';
 import { deliverOutcome } from './concluding.ts';
 import { failure, failureOf } from './failure.ts';
 import { kindOf, QUICK_KINDS, type Execute, type Kind } from './job.ts';
@@ -68,6 +70,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
   const client = channel.client(evaluation.WorkerServiceDefinition);
   const givenUp = new AbortController();
   const hasGivenUp = (): boolean => givenUp.signal.aborted;
+  let blobs: Promise<BlobStore> | undefined;
   const newBackoff = (): Backoff => createBackoff({ ...RETRY, random });
 
   const quick = createTabular({ dataDir: config.dataDir });
@@ -121,7 +124,18 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
     const held = keeper.hold(lease);
     const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
     const startedAt = performance.now();
-    let checkpoint = '';
+    const checkpoints = createCheckpointReporter({
+      report: async (resumeFrom) => {
+        await client.reportCheckpoint({ lease: held.reference, resumeFrom }, { retry: true, deadlineMs: 10_000 });
+      },
+      remove: async (key) => {
+        blobs ??= openFolderBlobStore(config.blobDirectory);
+        await (await blobs).delete(key);
+      },
+      onError: (error) => {
+        jobLogger.warn({ err: error }, 'a checkpoint could not be reported yet');
+      },
+    });
     const observer = createObserver({
       send: async (firstSequence, observations) => {
         await client.reportObservations({ lease: held.reference, firstSequence, observations: [...observations] }, { deadlineMs: 10_000 });
@@ -133,21 +147,21 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
     try {
       const outcome = await attempt(execute, lease, held, {
         observe: observer.add,
-        checkpoint: (key) => {
-          checkpoint = key;
-        },
+        checkpoint: checkpoints.add,
       });
       if (outcome === undefined) {
-        if ((held.signal.reason as StopReason) === 'drained') await release(held, checkpoint);
+        if ((held.signal.reason as StopReason) === 'drained') await release(held, checkpoints.latest());
         return;
       }
       await observer.flush();
+      await checkpoints.settle();
       await deliverOutcome(outcome, {
         complete: (sending) => client.completeEvaluation({ lease: held.reference, outcome: sending }),
         backoff: newBackoff(),
         signal: givenUp.signal,
         logger: jobLogger,
       });
+      if (outcome.result?.$case === 'succeeded') await checkpoints.discard([outcome.result.value.weights]);
       jobLogger.debug({ ms: Math.round(performance.now() - startedAt), outcome: outcome.result?.$case }, 'done');
     } catch (error) {
       jobLogger.error({ err: error }, 'a lease could not be brought to its end');

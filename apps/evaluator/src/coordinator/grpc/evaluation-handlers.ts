@@ -1,7 +1,7 @@
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { decodePageToken, encodePageToken, pageSize as sizeOf } from '@nat/service';
-import type { Database } from '@nat/storage';
+import type { BlobStore, Database } from '@nat/storage';
 import type { Coordinator } from '../coordinator.ts';
 import { listEvaluations, listObservations, readEvaluation, readEvaluations, type StoredEvaluation } from '../queue/read.ts';
 import type { Submission } from '../queue/submit.ts';
@@ -10,21 +10,31 @@ import { incapability, liveAbilities, type WorkerAbilities } from '../queue/work
 import { readSpecification } from '../specification.ts';
 import { z } from 'zod';
 import { readEvaluationFilter } from './evaluation-filter.ts';
+import { createWeightsHandlers } from './weights-handlers.ts';
 
 export interface EvaluationHandlersOptions {
   readonly coordinator: Coordinator;
   readonly database: Database<EvaluatorTables>;
   readonly workerTimeoutMs: number;
+  /** Where workers put weights. */
+  readonly blobs: BlobStore | undefined;
 }
 
 /** EvaluationService: the side of the queue that asks. */
-export function createEvaluationHandlers({ coordinator, database, workerTimeoutMs }: EvaluationHandlersOptions): evaluation.EvaluationServiceImplementation {
+export function createEvaluationHandlers({
+  coordinator,
+  database,
+  workerTimeoutMs,
+  blobs,
+}: EvaluationHandlersOptions): evaluation.EvaluationServiceImplementation {
   const withReason = async (rows: readonly StoredEvaluation[]): Promise<evaluation.Evaluation[]> => {
     const workers = rows.some(({ state }) => state === 'QUEUED') ? await liveAbilities(database, workerTimeoutMs) : [];
     return rows.map((row) => toEvaluation(row, workers));
   };
 
   return {
+    ...createWeightsHandlers({ blobs }),
+
     submitEvaluations: async ({ parent, evaluations }) => {
       const submissions = new Map<string, Submission>();
       for (const [i, { evaluationId, spec }] of evaluations.entries()) {

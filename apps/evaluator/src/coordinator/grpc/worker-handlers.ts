@@ -4,6 +4,7 @@ import type { ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
+import { saveCheckpoint } from '../queue/checkpoint.ts';
 import { appendObservations } from '../queue/read.ts';
 import type { EvaluatorTables } from '../queue/tables.ts';
 import { fromDuration, toDuration } from '../../wire-duration.ts';
@@ -65,6 +66,11 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
         firstSequence,
         observations: observations.map(({ metric, value, step, time, pairId }) => ({ metric, value, step, time: time ?? now, pairId })),
       });
+      return {};
+    },
+
+    reportCheckpoint: async ({ lease, resumeFrom }) => {
+      await saveCheckpoint(database, requireLease(lease), resumeFrom);
       return {};
     },
 

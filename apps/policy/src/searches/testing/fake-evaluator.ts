@@ -118,6 +118,8 @@ export function createFakeEvaluator({
       getEvaluation: unimplemented,
       listEvaluations: unimplemented,
       listObservations: unimplemented,
+      downloadWeights: unimplemented,
+      uploadWeights: unimplemented,
     },
   };
 }

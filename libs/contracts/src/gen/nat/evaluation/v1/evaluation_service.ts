@@ -77,6 +77,23 @@ export interface ListObservationsResponse {
   nextPageToken: string;
 }
 
+export interface DownloadWeightsRequest {
+  weights: string;
+}
+
+export interface DownloadWeightsResponse {
+  data: Uint8Array;
+}
+
+export interface UploadWeightsRequest {
+  data: Uint8Array;
+}
+
+export interface UploadWeightsResponse {
+  /** The key of the blob: the SHA-256 of its bytes. */
+  weights: string;
+}
+
 function createBaseSubmitEvaluationsRequest(): SubmitEvaluationsRequest {
   return { parent: "", evaluations: [] };
 }
@@ -1267,6 +1284,283 @@ export const ListObservationsResponse: MessageFns<
   },
 };
 
+function createBaseDownloadWeightsRequest(): DownloadWeightsRequest {
+  return { weights: "" };
+}
+
+export const DownloadWeightsRequest: MessageFns<DownloadWeightsRequest, "nat.evaluation.v1.DownloadWeightsRequest"> = {
+  $type: "nat.evaluation.v1.DownloadWeightsRequest" as const,
+
+  encode(message: DownloadWeightsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weights !== "") {
+      writer.uint32(10).string(message.weights);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadWeightsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadWeightsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.weights = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DownloadWeightsRequest {
+    return { weights: isSet(object.weights) ? globalThis.String(object.weights) : "" };
+  },
+
+  toJSON(message: DownloadWeightsRequest): unknown {
+    const obj: any = {};
+    if (message.weights !== "") {
+      obj.weights = message.weights;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DownloadWeightsRequest>): DownloadWeightsRequest {
+    return DownloadWeightsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DownloadWeightsRequest>): DownloadWeightsRequest {
+    const message = createBaseDownloadWeightsRequest();
+    message.weights = object.weights ?? "";
+    return message;
+  },
+};
+
+function createBaseDownloadWeightsResponse(): DownloadWeightsResponse {
+  return { data: new Uint8Array(0) };
+}
+
+export const DownloadWeightsResponse: MessageFns<DownloadWeightsResponse, "nat.evaluation.v1.DownloadWeightsResponse"> =
+  {
+    $type: "nat.evaluation.v1.DownloadWeightsResponse" as const,
+
+    encode(message: DownloadWeightsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.data.length !== 0) {
+        writer.uint32(10).bytes(message.data);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): DownloadWeightsResponse {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseDownloadWeightsResponse();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.data = reader.bytes();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): DownloadWeightsResponse {
+      return { data: isSet(object.data) ? bytesFromBase64(object.data) : new Uint8Array(0) };
+    },
+
+    toJSON(message: DownloadWeightsResponse): unknown {
+      const obj: any = {};
+      if (message.data.length !== 0) {
+        obj.data = base64FromBytes(message.data);
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<DownloadWeightsResponse>): DownloadWeightsResponse {
+      return DownloadWeightsResponse.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<DownloadWeightsResponse>): DownloadWeightsResponse {
+      const message = createBaseDownloadWeightsResponse();
+      message.data = object.data ?? new Uint8Array(0);
+      return message;
+    },
+  };
+
+function createBaseUploadWeightsRequest(): UploadWeightsRequest {
+  return { data: new Uint8Array(0) };
+}
+
+export const UploadWeightsRequest: MessageFns<UploadWeightsRequest, "nat.evaluation.v1.UploadWeightsRequest"> = {
+  $type: "nat.evaluation.v1.UploadWeightsRequest" as const,
+
+  encode(message: UploadWeightsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadWeightsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadWeightsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadWeightsRequest {
+    return { data: isSet(object.data) ? bytesFromBase64(object.data) : new Uint8Array(0) };
+  },
+
+  toJSON(message: UploadWeightsRequest): unknown {
+    const obj: any = {};
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UploadWeightsRequest>): UploadWeightsRequest {
+    return UploadWeightsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadWeightsRequest>): UploadWeightsRequest {
+    const message = createBaseUploadWeightsRequest();
+    message.data = object.data ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseUploadWeightsResponse(): UploadWeightsResponse {
+  return { weights: "" };
+}
+
+export const UploadWeightsResponse: MessageFns<UploadWeightsResponse, "nat.evaluation.v1.UploadWeightsResponse"> = {
+  $type: "nat.evaluation.v1.UploadWeightsResponse" as const,
+
+  encode(message: UploadWeightsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weights !== "") {
+      writer.uint32(10).string(message.weights);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadWeightsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadWeightsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.weights = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadWeightsResponse {
+    return { weights: isSet(object.weights) ? globalThis.String(object.weights) : "" };
+  },
+
+  toJSON(message: UploadWeightsResponse): unknown {
+    const obj: any = {};
+    if (message.weights !== "") {
+      obj.weights = message.weights;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UploadWeightsResponse>): UploadWeightsResponse {
+    return UploadWeightsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadWeightsResponse>): UploadWeightsResponse {
+    const message = createBaseUploadWeightsResponse();
+    message.weights = object.weights ?? "";
+    return message;
+  },
+};
+
 /** The queue of evaluations. */
 export type EvaluationServiceDefinition = typeof EvaluationServiceDefinition;
 export const EvaluationServiceDefinition = {
@@ -1331,6 +1625,24 @@ export const EvaluationServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** The bytes of weights that an outcome names, in order. */
+    downloadWeights: {
+      name: "DownloadWeights",
+      requestType: DownloadWeightsRequest as typeof DownloadWeightsRequest,
+      requestStream: false,
+      responseType: DownloadWeightsResponse as typeof DownloadWeightsResponse,
+      responseStream: true,
+      options: {},
+    },
+    /** Stores weights that evaluations may start from, a safetensors file in pieces. */
+    uploadWeights: {
+      name: "UploadWeights",
+      requestType: UploadWeightsRequest as typeof UploadWeightsRequest,
+      requestStream: true,
+      responseType: UploadWeightsResponse as typeof UploadWeightsResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
 
@@ -1362,6 +1674,16 @@ export interface EvaluationServiceImplementation<CallContextExt = {}> {
     request: ListObservationsRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListObservationsResponse>>;
+  /** The bytes of weights that an outcome names, in order. */
+  downloadWeights(
+    request: DownloadWeightsRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<DownloadWeightsResponse>>;
+  /** Stores weights that evaluations may start from, a safetensors file in pieces. */
+  uploadWeights(
+    request: AsyncIterable<UploadWeightsRequest>,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<UploadWeightsResponse>>;
 }
 
 export interface EvaluationServiceClient<CallOptionsExt = {}> {
@@ -1395,6 +1717,41 @@ export interface EvaluationServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListObservationsRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListObservationsResponse>;
+  /** The bytes of weights that an outcome names, in order. */
+  downloadWeights(
+    request: DeepPartial<DownloadWeightsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<DownloadWeightsResponse>;
+  /** Stores weights that evaluations may start from, a safetensors file in pieces. */
+  uploadWeights(
+    request: AsyncIterable<DeepPartial<UploadWeightsRequest>>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<UploadWeightsResponse>;
+}
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from((globalThis as any).Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
@@ -1420,6 +1777,8 @@ function longToNumber(int64: { toString(): string }): number {
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
+
+export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
 interface MessageFns<T, V extends string> {
   readonly $type: V;

@@ -152,6 +152,14 @@ export interface ReportObservationsRequest {
 export interface ReportObservationsResponse {
 }
 
+export interface ReportCheckpointRequest {
+  lease: LeaseReference | undefined;
+  resumeFrom: string;
+}
+
+export interface ReportCheckpointResponse {
+}
+
 export interface CompleteEvaluationRequest {
   lease: LeaseReference | undefined;
   outcome: Outcome | undefined;
@@ -1197,6 +1205,157 @@ export const ReportObservationsResponse: MessageFns<
   },
 };
 
+function createBaseReportCheckpointRequest(): ReportCheckpointRequest {
+  return { lease: undefined, resumeFrom: "" };
+}
+
+export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.evaluation.v1.ReportCheckpointRequest"> =
+  {
+    $type: "nat.evaluation.v1.ReportCheckpointRequest" as const,
+
+    encode(message: ReportCheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.lease !== undefined) {
+        LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
+      }
+      if (message.resumeFrom !== "") {
+        writer.uint32(18).string(message.resumeFrom);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): ReportCheckpointRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseReportCheckpointRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.lease = LeaseReference.decode(reader, reader.uint32());
+              continue;
+            }
+            case 2: {
+              if (tag !== 18) {
+                break;
+              }
+
+              message.resumeFrom = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): ReportCheckpointRequest {
+      return {
+        lease: isSet(object.lease) ? LeaseReference.fromJSON(object.lease) : undefined,
+        resumeFrom: isSet(object.resumeFrom)
+          ? globalThis.String(object.resumeFrom)
+          : isSet(object.resume_from)
+          ? globalThis.String(object.resume_from)
+          : "",
+      };
+    },
+
+    toJSON(message: ReportCheckpointRequest): unknown {
+      const obj: any = {};
+      if (message.lease !== undefined) {
+        obj.lease = LeaseReference.toJSON(message.lease);
+      }
+      if (message.resumeFrom !== "") {
+        obj.resumeFrom = message.resumeFrom;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<ReportCheckpointRequest>): ReportCheckpointRequest {
+      return ReportCheckpointRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<ReportCheckpointRequest>): ReportCheckpointRequest {
+      const message = createBaseReportCheckpointRequest();
+      message.lease = (object.lease !== undefined && object.lease !== null)
+        ? LeaseReference.fromPartial(object.lease)
+        : undefined;
+      message.resumeFrom = object.resumeFrom ?? "";
+      return message;
+    },
+  };
+
+function createBaseReportCheckpointResponse(): ReportCheckpointResponse {
+  return {};
+}
+
+export const ReportCheckpointResponse: MessageFns<
+  ReportCheckpointResponse,
+  "nat.evaluation.v1.ReportCheckpointResponse"
+> = {
+  $type: "nat.evaluation.v1.ReportCheckpointResponse" as const,
+
+  encode(_: ReportCheckpointResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportCheckpointResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportCheckpointResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ReportCheckpointResponse {
+    return {};
+  },
+
+  toJSON(_: ReportCheckpointResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReportCheckpointResponse>): ReportCheckpointResponse {
+    return ReportCheckpointResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ReportCheckpointResponse>): ReportCheckpointResponse {
+    const message = createBaseReportCheckpointResponse();
+    return message;
+  },
+};
+
 function createBaseCompleteEvaluationRequest(): CompleteEvaluationRequest {
   return { lease: undefined, outcome: undefined };
 }
@@ -1569,6 +1728,15 @@ export const WorkerServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Names a blob that another attempt goes on from when this one is cut off. */
+    reportCheckpoint: {
+      name: "ReportCheckpoint",
+      requestType: ReportCheckpointRequest as typeof ReportCheckpointRequest,
+      requestStream: false,
+      responseType: ReportCheckpointResponse as typeof ReportCheckpointResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Ends an evaluation. Sending the same outcome again is harmless. */
     completeEvaluation: {
       name: "CompleteEvaluation",
@@ -1610,6 +1778,11 @@ export interface WorkerServiceImplementation<CallContextExt = {}> {
     request: ReportObservationsRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ReportObservationsResponse>>;
+  /** Names a blob that another attempt goes on from when this one is cut off. */
+  reportCheckpoint(
+    request: ReportCheckpointRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ReportCheckpointResponse>>;
   /** Ends an evaluation. Sending the same outcome again is harmless. */
   completeEvaluation(
     request: CompleteEvaluationRequest,
@@ -1642,6 +1815,11 @@ export interface WorkerServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ReportObservationsRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ReportObservationsResponse>;
+  /** Names a blob that another attempt goes on from when this one is cut off. */
+  reportCheckpoint(
+    request: DeepPartial<ReportCheckpointRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ReportCheckpointResponse>;
   /** Ends an evaluation. Sending the same outcome again is harmless. */
   completeEvaluation(
     request: DeepPartial<CompleteEvaluationRequest>,

@@ -1,0 +1,63 @@
+import { isDomainError } from '@nat/errors';
+
+export interface CheckpointReporterOptions {
+  /** Tells the coordinator where another attempt would go on. */
+  readonly report: (key: string) => Promise<void>;
+  /** Deletes a checkpoint that nothing names any more. */
+  readonly remove: (key: string) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Passes checkpoints on in the background, the latest one first: what it overtook while the server was away is of no use. A checkpoint is deleted
+ * once a later one is known to the coordinator, so there is always one to go on from and never a growing pile.
+ */
+export interface CheckpointReporter {
+  readonly add: (key: string) => void;
+  /** The latest one; empty when there is none. */
+  readonly latest: () => string;
+  /** Waits for what is being sent. */
+  readonly settle: () => Promise<void>;
+  /** Deletes what is left of this attempt's checkpoints but `kept`, once the evaluation has its outcome. */
+  readonly discard: (kept: readonly string[]) => Promise<void>;
+}
+
+export function createCheckpointReporter({ report, remove, onError }: CheckpointReporterOptions): CheckpointReporter {
+  /** Written by this attempt and still there, oldest first. */
+  let stored: string[] = [];
+  let known = '';
+  let refused = false;
+  let sending: Promise<void> = Promise.resolve();
+
+  const removeAll = async (keys: readonly string[]): Promise<void> => {
+    stored = stored.filter((key) => !keys.includes(key));
+    for (const key of keys) await remove(key);
+  };
+  const send = async (): Promise<void> => {
+    const latest = stored.at(-1);
+    if (latest === undefined || latest === known || refused) return;
+    try {
+      await report(latest);
+      known = latest;
+      await removeAll(stored.slice(0, stored.indexOf(latest)));
+    } catch (error) {
+      // The lease is over: another attempt has its own.
+      refused = isDomainError(error) && (error.kind === 'FAILED_PRECONDITION' || error.kind === 'NOT_FOUND');
+      if (!refused) onError(error);
+    }
+  };
+  const settle = (): Promise<void> => (sending = sending.then(send));
+
+  return {
+    add: (key) => {
+      stored = [...stored.filter((one) => one !== key), key];
+      void settle();
+    },
+    latest: () => stored.at(-1) ?? '',
+    settle,
+    discard: async (kept) => {
+      await settle();
+      await removeAll(stored.filter((key) => !kept.includes(key)));
+    },
+  };
+}
