@@ -56,6 +56,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: SECONDS_NOT_MINUTES,
     prints: /1 steps/,
   },
+  'npx nat bench step --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
   'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },
 };
 

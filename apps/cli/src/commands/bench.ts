@@ -1,12 +1,13 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { benchmarkPolicyInference, benchmarkUnaryTransforms } from '../bench/policy.ts';
 import { benchmarkNasBench201 } from '../bench/nasbench201.ts';
+import { compareSteps } from '../bench/step/step.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
 import { connectionOptions, openSession, type ConnectionFlags } from '../session.ts';
 
 export function benchCommand(context: CommandContext): Command {
-  const command = new Command('bench').description('Measure: policy inference, and what a policy gains on NAS-Bench-201.');
+  const command = new Command('bench').description('Measure: policy inference, gains on NAS-Bench-201, and a training step beside PyTorch.');
 
   const policy = new Command('policy')
     .description('Transforms a second in one process at the official size (100/1024/100), and the latency of one call over gRPC.')
@@ -37,9 +38,37 @@ export function benchCommand(context: CommandContext): Command {
     await benchmarkNasBench201(context, session, flags);
   });
 
+  command.addCommand(stepCommand(context));
   for (const child of [policy, nasbench201]) {
     for (const option of connectionOptions()) child.addOption(option);
     command.addCommand(child);
   }
   return command;
+}
+
+function stepCommand({ terminal }: CommandContext): Command {
+  return new Command('step')
+    .description("A training step of the supernet (DARTS) beside PyTorch's, step by step in turns.")
+    .addOption(new Option('--peer <name>', 'what it is compared with').choices(['torch']).default('torch'))
+    .option('--channels <n>', 'first channels', integer(1, 1024), 20)
+    .option('--layers <n>', 'cells', integer(1, 100), 8)
+    .option('--batch <n>', 'images a step', integer(1, 4096), 64)
+    .option('--threads <n>', 'threads of each', integer(1, 256), 2)
+    .option('--steps <n>', 'steps measured', integer(1, 10_000), 15)
+    .option('--json', 'print {"ours","peer","ratio"}')
+    .action(async (flags: { channels: number; layers: number; batch: number; threads: number; steps: number; json?: true }) => {
+      const { json, ...settings } = flags;
+      const { ours, peers } = await compareSteps(terminal, { network: 'DARTS', ...settings });
+      const peer = peers.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
+      const ratio = ours.medianMs / peer.medianMs;
+      if (json === true) {
+        const { medianMs, peakRssMb } = ours;
+        terminal.out(JSON.stringify({ ours: { medianMs, peakRssMb }, peer: { name: 'torch', ...peer }, ratio }));
+        return;
+      }
+      for (const { name, version, medianMs, peakRssMb } of [{ name: 'ours', ...ours }, ...peers.map((other) => ({ name: 'torch', ...other }))]) {
+        terminal.out(`${name.padEnd(6)} ${version.padEnd(16)} ${medianMs.toFixed(0).padStart(6)} ms a step  ${peakRssMb.toFixed(0).padStart(6)} MB`);
+      }
+      terminal.out(`ratio ${ratio.toFixed(2)} (ours over the faster peer)`);
+    });
 }

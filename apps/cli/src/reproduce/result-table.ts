@@ -101,7 +101,7 @@ export function percent(digits: number): Format {
 }
 
 /** `mean ± half`, or the value alone where there is one. */
-export function formatInterval({ mean, half, n }: MeanInterval, format: Format): string {
+function formatInterval({ mean, half, n }: MeanInterval, format: Format): string {
   return n === 1 ? format(mean) : `${format(mean)} ± ${format(half)}`;
 }
 

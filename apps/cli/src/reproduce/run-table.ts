@@ -40,7 +40,7 @@ export async function runTable(table: ResultTable, { store, context, seed, onSta
 }
 
 /** Seeds outermost, so that what a table knows first is one whole seed. */
-export function wantedRows(table: ResultTable, seed: number | undefined): readonly (ReturnType<typeof rowsOf>[number] & { readonly seed: number })[] {
+function wantedRows(table: ResultTable, seed: number | undefined): readonly (ReturnType<typeof rowsOf>[number] & { readonly seed: number })[] {
   const rows = rowsOf(table);
   if (seed !== undefined) return rows.map((row) => ({ ...row, seed }));
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].sort((a, b) => a - b);

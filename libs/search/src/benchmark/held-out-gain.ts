@@ -18,7 +18,7 @@ export interface HeldOutGain {
 }
 
 /** A table in which a column holds, for every cell, the mean over its functional class. */
-export function withClassMeans(table: NasBench201Table, column: string): NasBench201Table {
+function withClassMeans(table: NasBench201Table, column: string): NasBench201Table {
   const isoClass = columnOf(table, 'iso_class');
   const values = columnOf(table, column);
   const sums = new Map<number, { sum: number; count: number }>();
