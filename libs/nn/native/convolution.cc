@@ -50,6 +50,13 @@ void gather(const Geometry& g, const float* x, int64_t begin, int64_t end, bool 
   }
 }
 
+/** The result that a stride puts at this pixel, or -1. */
+inline int64_t along(int64_t pixel, int64_t stride, int64_t count) {
+  if (pixel < 0) return -1;
+  if (stride == 1) return pixel < count ? pixel : -1;  // no division: it would cost more than the copy
+  return pixel % stride == 0 && pixel / stride < count ? pixel / stride : -1;
+}
+
 /** The results that the pixels begin .. end-1 of the image went into, by kernel position: [end - begin, kernel height x width x out]. */
 void gatherTransposed(const Geometry& g, const float* dy, int64_t begin, int64_t end, float* rows) {
   for (int64_t pixel = begin; pixel < end; pixel++) {
@@ -58,9 +65,9 @@ void gatherTransposed(const Geometry& g, const float* dy, int64_t begin, int64_t
       const int64_t y = line + g.top - i;
       for (int64_t j = 0; j < g.kernelWidth; j++, rows += g.out) {
         const int64_t at = column + g.left - j;
-        const bool missed = y < 0 || at < 0 || y % g.strideY != 0 || at % g.strideX != 0 || y / g.strideY >= g.outHeight || at / g.strideX >= g.outWidth;
-        if (missed) clear(rows, g.out);
-        else copy(rows, dy + ((image * g.outHeight + y / g.strideY) * g.outWidth + at / g.strideX) * g.out, g.out);
+        const int64_t outY = along(y, g.strideY, g.outHeight), outX = along(at, g.strideX, g.outWidth);
+        if (outY < 0 || outX < 0) clear(rows, g.out);
+        else copy(rows, dy + ((image * g.outHeight + outY) * g.outWidth + outX) * g.out, g.out);
       }
     }
   }
