@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { installOnce, sha256 } from './cache.mjs';
-import { run } from './process.mjs';
+import { compileAddon } from './compile.mjs';
 
 /** Our operations for libtensorflow, compiled for this processor (or for `NAT_KERNELS_ARCH`, a value of g++'s -march). */
 const SOURCES = path.join('libs', 'nn', 'native');
@@ -34,36 +34,18 @@ function processor() {
 export async function ensureKernels({ root, cache, libraries, headers, report }) {
   const folder = path.join(root, SOURCES);
   const target = path.join(cache, 'kernels', `${path.basename(libraries)}-${kernelsKey(root)}`);
+  const sources = fs.readdirSync(folder).filter((name) => name.endsWith('.cc'));
   await installOnce(target, async (place) => {
     await report.step('compiling the training kernels', () =>
-      run(
-        'g++',
-        [
-          '-shared',
-          '-fPIC',
-          '-O3',
-          '-std=c++17',
-          `-march=${architecture()}`,
-          '-mprefer-vector-width=512',
-          '-fopenmp',
-          '-w',
-          '-DNAPI_VERSION=8',
-          `-I${headers}`,
-          `-I${path.join(folder, 'shim')}`,
-          `-I${path.join(libraries, 'include')}`,
-          ...fs
-            .readdirSync(folder)
-            .filter((name) => name.endsWith('.cc'))
-            .sort()
-            .map((name) => path.join(folder, name)),
-          '-o',
-          path.join(place, 'nat_kernels.node'),
-          `-L${path.join(libraries, 'lib')}`,
-          '-ltensorflow_framework',
-          '-Wl,-rpath,$ORIGIN/../../deps/lib',
-        ],
-        { missing: 'g++ is needed to build the training kernels: install it (Debian: apt-get install g++)', failed: 'the training kernels did not compile' },
-      ),
+      compileAddon({
+        what: 'the training kernels',
+        sources: sources.sort().map((name) => path.join(folder, name)),
+        output: path.join(place, 'nat_kernels.node'),
+        headers,
+        libraries,
+        flags: ['-O3', `-march=${architecture()}`, '-mprefer-vector-width=512', '-fopenmp', `-I${path.join(folder, 'shim')}`],
+        link: ['tensorflow_framework'],
+      }),
     );
   });
   return path.join(target, 'nat_kernels.node');

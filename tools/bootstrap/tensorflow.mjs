@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileAddon } from './compile.mjs';
 import { ensureKernels, kernelsKey } from './kernels.mjs';
 import { installOnce, requireFreeDisk, sha256, writeAtomically } from './cache.mjs';
 import * as pins from './pins.mjs';
@@ -167,27 +168,15 @@ async function ensureAddon({ cache, folder, libraries, headers, report }) {
   const target = path.join(cache, 'tensorflow-addon', `${path.basename(libraries)}-${sha256(...sources).slice(0, 12)}`);
   await installOnce(target, async (place) => {
     await report.step('compiling the TensorFlow addon', () =>
-      run(
-        'g++',
-        [
-          '-shared',
-          '-fPIC',
-          '-O2',
-          '-std=c++17',
-          '-w',
-          '-DNAPI_VERSION=8',
-          `-I${headers}`,
-          `-I${path.join(libraries, 'include')}`,
-          ...SOURCES.map((name) => path.join(binding, name)),
-          '-o',
-          path.join(place, 'tfjs_binding.node'),
-          `-L${path.join(libraries, 'lib')}`,
-          '-ltensorflow',
-          '-ltensorflow_framework',
-          '-Wl,-rpath,$ORIGIN/../../deps/lib',
-        ],
-        { missing: 'g++ is needed to build the TensorFlow addon: install it (Debian: apt-get install g++)', failed: 'the TensorFlow addon did not compile' },
-      ),
+      compileAddon({
+        what: 'the TensorFlow addon',
+        sources: SOURCES.map((name) => path.join(binding, name)),
+        output: path.join(place, 'tfjs_binding.node'),
+        headers,
+        libraries,
+        flags: ['-O2'],
+        link: ['tensorflow', 'tensorflow_framework'],
+      }),
     );
   });
   return path.join(target, 'tfjs_binding.node');

@@ -79,7 +79,7 @@ void statistics(const Rows& r, const float* x, float* mean, float* variance) {
   }
 }
 
-/** Inputs 1 and 2 are weight and bias where `affine`, else empty. Outputs: y, mean, variance (of the population). */
+/** Inputs 1 and 2 are weight and bias where `affine`, else not read. Outputs: y, mean, variance (of the population). */
 class BatchNorm {
  public:
   explicit BatchNorm(const Attributes& attributes) : epsilon_(attributes.real("epsilon")), affine_(attributes.boolean("affine")) {}

@@ -128,11 +128,7 @@ void kernelGradient(const Geometry& g, const float* x, const float* dy, bool rec
       multiply<true>(depth, end - begin, g.out, left, 1, depth, dy + begin * g.out, g.out, sums.data() + piece * size, g.out);
     }
   });
-  for (int64_t k = 0; k < size; k++) {
-    float sum = 0;
-    for (int64_t piece = 0; piece < pieces.count; piece++) sum += sums[static_cast<size_t>(piece * size + k)];
-    dkernel[k] = sum;
-  }
+  addPieces(sums.data(), pieces.count, size, dkernel);
 }
 
 class Convolution {

@@ -158,11 +158,7 @@ struct DepthwiseGradient : Depthwise {
       for (int64_t t = 0; t < positions; t++)
         for (int64_t at = 0; at < w.run(); at++) sums[static_cast<size_t>((piece * positions + t) * w.channels + at % w.channels)] += partial[t * pitch + at];
     });
-    for (int64_t k = 0; k < positions * w.channels; k++) {
-      float sum = 0;
-      for (int64_t piece = 0; piece < pieces.count; piece++) sum += sums[static_cast<size_t>(piece * positions * w.channels + k)];
-      dkernel.data()[k] = sum;
-    }
+    addPieces(sums.data(), pieces.count, positions * w.channels, dkernel.data());
   }
 };
 

@@ -42,6 +42,15 @@ struct Pieces {
 /** At most `most` pieces of at least `least`. */
 inline Pieces cut(int64_t size, int64_t least, int64_t most) { return {size, std::clamp<int64_t>(size / std::max<int64_t>(1, least), 1, most)}; }
 
+/** to[k] = sum over pieces of from[piece][k], in the order of the pieces. */
+inline void addPieces(const float* from, int64_t pieces, int64_t size, float* to) {
+  for (int64_t k = 0; k < size; k++) {
+    float sum = 0;
+    for (int64_t piece = 0; piece < pieces; piece++) sum += from[piece * size + k];
+    to[k] = sum;
+  }
+}
+
 /** Floats that live as long as the thread; their content is left over from earlier use. One slot serves one purpose at a time. */
 enum class Slot { packed, gradient, image, partial, rows, count };
 inline float* scratch(Slot slot, size_t size) {

@@ -40,7 +40,6 @@ function windowAttributes(stride: Size2D, padding: Size2D): { strides: number[];
 /** y[n,h,w,o] = sum_ijc x[n, h*stride+i-padding, w*stride+j-padding, c] kernel[i,j,c,o] */
 export function conv2d(tf: Tensorflow, x: Tensor4D, kernel: Tensor4D, options: Convolution2DOptions = {}): Tensor4D {
   if (hasKernels(tf)) return convolutionByTiles(tf, x, kernel, options);
-  if (options.rectified === true) return conv2d(tf, relu(tf, x), kernel, { ...options, rectified: false });
   const stride = both(options.stride ?? 1);
   const padding = both(options.padding ?? 0);
   const [height, width] = kernel.shape;
@@ -54,8 +53,10 @@ export function conv2d(tf: Tensorflow, x: Tensor4D, kernel: Tensor4D, options: C
             before.map((zeros): [number, number] => [zeros, 0]),
           )
         : x;
-    return pointwise(tf, subsample(tf, padded, stride, [Math.max(0, top), Math.max(0, left)]), kernel);
+    const read = subsample(tf, padded, stride, [Math.max(0, top), Math.max(0, left)]);
+    return pointwise(tf, options.rectified === true ? relu(tf, read) : read, kernel);
   }
+  if (options.rectified === true) return conv2d(tf, relu(tf, x), kernel, { ...options, rectified: false });
   if (height === 1 && width === 1 && padding[0] === 0 && padding[1] === 0 && options.inputGradient !== false)
     return pointwise(tf, subsample(tf, x, stride), kernel);
   const attributesOf = (zeros: Size2D): Readonly<Record<string, Attribute>> => ({

@@ -47,4 +47,5 @@ export { officialCellsSpace, type OfficialSpaceName } from './spaces/official-sp
 export { isSpaceName, openSpace, type OpenSpaceOptions } from './spaces/open-space.ts';
 export type { SearchSpace, Source } from './spaces/space.ts';
 export { zooSpace } from './spaces/zoo-space.ts';
+export { differsFromZero, meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
 export { SubjectCache } from './subject-cache.ts';

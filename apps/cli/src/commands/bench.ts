@@ -58,7 +58,7 @@ function stepCommand({ terminal }: CommandContext): Command {
     .option('--json', 'print {"ours","peer","ratio"}')
     .action(async (flags: { channels: number; layers: number; batch: number; threads: number; steps: number; json?: true }) => {
       const { json, ...settings } = flags;
-      const { ours, peers } = await compareSteps(terminal, { network: 'DARTS', ...settings });
+      const { ours, peers } = await compareSteps({ network: 'DARTS', ...settings });
       const peer = peers.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
       const ratio = ours.medianMs / peer.medianMs;
       if (json === true) {

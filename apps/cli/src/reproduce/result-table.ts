@@ -5,7 +5,7 @@
  * them through columns, each of which sees the numbers of all seeds of a row, so that it can state a mean with its interval or a paired difference.
  */
 import type { DomainError } from '@nat/errors';
-import { meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
+import { meanInterval, pairedDifference, type MeanInterval } from '@nat/search';
 
 /** The numbers of one row and seed, by measure. All are finite. */
 export type Values = Readonly<Record<string, number>>;

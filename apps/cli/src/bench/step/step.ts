@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { zooArchitecture } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
-import type { Terminal } from '../../terminal.ts';
 import { ensureTorch, TORCH_VERSIONS } from './torch.ts';
 
 export interface StepSettings {
@@ -38,9 +37,9 @@ interface Stepper {
 }
 
 /** Each step of one follows a step of every other, so that whatever else the machine does meets all of them. */
-export async function compareSteps(terminal: Terminal, { threads, steps, ...settings }: StepOptions): Promise<{ ours: Measured; peers: Measured[] }> {
+export async function compareSteps({ threads, steps, ...settings }: StepOptions): Promise<{ ours: Measured; peers: Measured[] }> {
   const interpreters: string[] = [];
-  for (const version of TORCH_VERSIONS) interpreters.push(await ensureTorch(terminal, version));
+  for (const version of TORCH_VERSIONS) interpreters.push(await ensureTorch(version));
   const edges = zooArchitecture(settings.network).cells.map((cell) => cell.edges.map(({ from, to, operation }) => [operation.name, from, to]));
   const torch = JSON.stringify({ ...settings, normal: edges[0], reduce: edges[1] });
   const script = fileURLToPath(new URL('torch_step.py', import.meta.url));
