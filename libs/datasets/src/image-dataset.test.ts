@@ -103,6 +103,26 @@ describe('readBatch', () => {
     }
   });
 
+  it('erases one square an image, cut off at the border, and leaves the rest as it is without', () => {
+    const dataset = tinyDataset({ mean: [0.5, 0.5, 0.5] }); // no pixel is 0 after normalisation but an erased one
+    const large = { ...split, dataset };
+    const sizes = new Set<number>();
+    const random = RandomStream.of(5);
+    for (let i = 0; i < 300; i++) {
+      const { images } = readBatch(large, [0], random, 2);
+      const erased = Array.from({ length: 16 }, (_, pixel) => [0, 1, 2].every((channel) => images[pixel * 3 + channel] === 0));
+      const pixels = erased.flatMap((is, pixel) => (is ? [pixel] : []));
+      const [rows, columns] = [new Set(pixels.map((pixel) => Math.floor(pixel / 4))), new Set(pixels.map((pixel) => pixel % 4))];
+      expect(pixels).toHaveLength(rows.size * columns.size);
+      sizes.add(pixels.length);
+    }
+    expect([...sizes].sort()).toEqual([1, 2, 4]);
+    const cut = readBatch(large, [0], RandomStream.of(9), 1).images;
+    const whole = readBatch(large, [0], RandomStream.of(9)).images;
+    expect(cut.filter((value, i) => value !== whole[i])).toHaveLength(3);
+    expect(readBatch(large, [0], undefined, 2)).toEqual(readBatch(large, [0]));
+  });
+
   it('refuses positions outside the split', () => {
     expect(() => readBatch(split, [2])).toThrow(RangeError);
   });

@@ -1,5 +1,6 @@
 import { DomainError } from '@nat/errors';
 import { RandomStream } from '@nat/random';
+import type { DatasetName } from './dataset-names.ts';
 
 /** Images as they lie in memory after reading: 8-bit planes, one record an image. */
 export interface ImagePool {
@@ -30,9 +31,6 @@ export interface ImageDataset {
   readonly train: ImagePool;
   readonly test: ImagePool;
 }
-
-export const DATASET_NAMES = ['mnist', 'cifar10'] as const;
-export type DatasetName = (typeof DATASET_NAMES)[number];
 
 /** Some images of a data set. */
 export interface ImageSplit {
@@ -119,9 +117,10 @@ const CROP_PADDING = 4;
 
 /**
  * The images at the given positions of a split. With `augmentation`, the standard one: a random crop after padding by 4
- * pixels, and a random mirroring where that keeps the label; each image takes its numbers in order.
+ * pixels, and a random mirroring where that keeps the label; each image takes its numbers in order. `cutout` is the side in
+ * pixels of a square that is then erased at a random place, 0 for none (DeVries and Taylor 2017).
  */
-export function readBatch(split: ImageSplit, positions: ArrayLike<number>, augmentation?: RandomStream): ImageBatch {
+export function readBatch(split: ImageSplit, positions: ArrayLike<number>, augmentation?: RandomStream, cutout = 0): ImageBatch {
   const { dataset, pool } = split;
   const { imageSize } = dataset;
   const size = positions.length;
@@ -135,6 +134,10 @@ export function readBatch(split: ImageSplit, positions: ArrayLike<number>, augme
     const shiftX = augmentation === undefined ? 0 : augmentation.integer(2 * CROP_PADDING + 1) - CROP_PADDING;
     const mirror = augmentation !== undefined && dataset.mirrored && augmentation.integer(2) === 1;
     writeImage(dataset, pool, index, { shiftY, shiftX, mirror }, images, n * imageSize * imageSize * 3);
+    if (augmentation !== undefined && cutout > 0) {
+      const [y, x] = [augmentation.integer(imageSize), augmentation.integer(imageSize)];
+      eraseSquare(images.subarray(n * imageSize * imageSize * 3, (n + 1) * imageSize * imageSize * 3), imageSize, { y, x, side: cutout });
+    }
   }
   return { size, imageSize, images, labels };
 }
@@ -167,6 +170,14 @@ function writeImage(
   }
 }
 
+/** Sets a square around (y, x) to 0, the mean of normalised images; what lies outside the image [size, size, 3] is cut off. */
+function eraseSquare(image: Float32Array, size: number, { y, x, side }: { readonly y: number; readonly x: number; readonly side: number }): void {
+  const [top, left] = [y - (side >> 1), x - (side >> 1)];
+  for (let row = Math.max(0, top); row < Math.min(size, top + side); row++) {
+    image.fill(0, (row * size + Math.max(0, left)) * 3, (row * size + Math.min(size, left + side)) * 3);
+  }
+}
+
 /** Every image of a split once, in order; the last batch may be smaller. */
 export function* batchesInOrder(split: ImageSplit, batchSize: number): Generator<ImageBatch> {
   checkBatchSize(batchSize);
@@ -179,16 +190,16 @@ export function* batchesInOrder(split: ImageSplit, batchSize: number): Generator
   }
 }
 
-/** One epoch: shuffled, augmented where asked; a last batch that is not full is left out unless it is the only one. */
+/** One epoch: shuffled, augmented where asked; a last batch that is not full is left out unless it is the only one. `cutout` as readBatch's. */
 export function* trainingBatches(
   split: ImageSplit,
-  options: { readonly batchSize: number; readonly random: RandomStream; readonly augment: boolean },
+  options: { readonly batchSize: number; readonly random: RandomStream; readonly augment: boolean; readonly cutout?: number },
 ): Generator<ImageBatch> {
-  const { batchSize, random, augment } = options;
+  const { batchSize, random, augment, cutout } = options;
   checkBatchSize(batchSize);
   const order = random.shuffle(Array.from({ length: split.indices.length }, (_, i) => i));
   const steps = Math.max(1, Math.floor(order.length / batchSize));
-  for (let step = 0; step < steps; step++) yield readBatch(split, order.slice(step * batchSize, (step + 1) * batchSize), augment ? random : undefined);
+  for (let step = 0; step < steps; step++) yield readBatch(split, order.slice(step * batchSize, (step + 1) * batchSize), augment ? random : undefined, cutout);
 }
 
 /** A batch drawn without replacement, named by its stream alone: the same stream gives the same images. */
