@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ describe('download', () => {
   let server: Server;
   let folder: string;
   let url: string;
-  let behaviour: 'whole' | 'drops' | 'corrupt';
+  let behaviour: 'whole' | 'drops' | 'truncates' | 'corrupt' | 'no ranges';
   let ranges: (string | undefined)[];
 
   beforeEach(async () => {
@@ -23,10 +23,10 @@ describe('download', () => {
     folder = await mkdtemp(join(tmpdir(), 'nat-download-'));
     server = createServer((request, response) => {
       ranges.push(request.headers.range);
-      const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
-      const rest = content.subarray(start);
+      const start = behaviour === 'no ranges' ? 0 : Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const rest = content.subarray(start, behaviour === 'truncates' ? 200_000 : undefined);
       response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length });
-      if (behaviour === 'drops' && ranges.length === 1) {
+      if ((behaviour === 'drops' || behaviour === 'no ranges') && ranges.length === 1) {
         response.write(rest.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
         return;
       }
@@ -56,8 +56,24 @@ describe('download', () => {
     expect(ranges).toEqual([undefined, 'bytes=100000-']);
   });
 
-  it('keeps nothing of a wrong file', async () => {
-    behaviour = 'corrupt';
+  it('begins again where a server cannot go on', async () => {
+    behaviour = 'no ranges';
+    await download({ url, file: join(folder, 'archive'), md5 });
+    expect(await readFile(join(folder, 'archive'))).toEqual(content);
+    expect(ranges).toEqual([undefined, 'bytes=100000-']);
+  });
+
+  it('does not ask again for what is there', async () => {
+    await download({ url, file: join(folder, 'archive'), md5 });
+    await download({ url, file: join(folder, 'archive'), md5 });
+    expect(ranges.length).toBe(1);
+    await writeFile(join(folder, 'archive'), 'something else');
+    await download({ url, file: join(folder, 'archive'), md5 });
+    expect(await readFile(join(folder, 'archive'))).toEqual(content);
+  });
+
+  it.each(['corrupt', 'truncates'] as const)('keeps nothing of a wrong file (%s)', async (wrong) => {
+    behaviour = wrong;
     await expect(download({ url, file: join(folder, 'archive'), md5 })).rejects.toMatchObject({ kind: 'DATA_LOSS', reason: 'CHECKSUM_MISMATCH' });
     await expect(stat(join(folder, 'archive'))).rejects.toThrow();
     await expect(stat(join(folder, 'archive.part'))).rejects.toThrow();

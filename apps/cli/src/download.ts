@@ -19,9 +19,11 @@ export interface DownloadOptions {
 
 /**
  * Downloads a file that nobody else can have changed: resumes a broken transfer, and lets the file appear under its name only when its checksum is right.
+ * A file that is there with that checksum is not asked for again.
  * @throws DomainError UNAVAILABLE when the server cannot be reached, DATA_LOSS when the checksum is wrong
  */
 export async function download(options: DownloadOptions): Promise<void> {
+  if ((await checksum(options.file).catch(() => undefined)) === options.md5) return;
   const part = `${options.file}.part`;
   const attempts = options.attempts ?? 4;
   for (let attempt = 1; ; attempt++) {

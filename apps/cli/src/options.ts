@@ -1,3 +1,4 @@
+import { DATASET_CHOICES, isDatasetName, type DatasetName } from '@nat/datasets';
 import { InvalidArgumentError } from 'commander';
 
 /** A parser for commander: an integer in [min, max]. */
@@ -18,4 +19,10 @@ export function number(min: number, max: number): (text: string) => number {
     if (!Number.isFinite(value) || value < min || value > max || text.trim() === '') throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`);
     return value;
   };
+}
+
+/** A parser for commander: a data set of images. */
+export function datasetName(text: string): DatasetName {
+  if (!isDatasetName(text)) throw new InvalidArgumentError(`Give one of ${DATASET_CHOICES}.`);
+  return text;
 }

@@ -1,13 +1,11 @@
-export { loadCifar10 } from './cifar10.ts';
+export { DATASET_CHOICES, DATASET_NAMES, isDatasetName, type DatasetName } from './dataset-names.ts';
 export {
-  DATASET_NAMES,
   batchesInOrder,
   drawBatch,
   readBatch,
   splitDataset,
   splitForSearch,
   trainingBatches,
-  type DatasetName,
   type ImageBatch,
   type ImageDataset,
   type ImagePool,
@@ -16,6 +14,5 @@ export {
   type SearchSplits,
   type SplitOptions,
 } from './image-dataset.ts';
-export { isDatasetName, loadDataset } from './load-dataset.ts';
-export { loadMnist } from './mnist.ts';
+export { findDatasets, loadDataset } from './load-dataset.ts';
 export { columnOf, loadNasBench201, parseNasBench201, rowOfCell, type NasBench201Table } from './nasbench201.ts';

@@ -1,23 +1,32 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { DomainError } from '@nat/errors';
-import { loadCifar10 } from './cifar10.ts';
-import { DATASET_NAMES, type DatasetName, type ImageDataset } from './image-dataset.ts';
+import { loadCifar, type CifarFormat } from './cifar.ts';
+import { CIFAR10 } from './cifar10.ts';
+import { CIFAR100 } from './cifar100.ts';
+import { DATASET_CHOICES, DATASET_NAMES, isDatasetName, type DatasetName } from './dataset-names.ts';
+import type { ImageDataset } from './image-dataset.ts';
 import { loadMnist } from './mnist.ts';
 
-/** True for the name of a data set that `loadDataset` reads. */
-export function isDatasetName(name: string): name is DatasetName {
-  return (DATASET_NAMES as readonly string[]).includes(name);
-}
-
 /**
- * A data set by name: `mnist` comes with the platform, `cifar10` from the data directory.
- * @throws DomainError INVALID_ARGUMENT for another name; as `loadMnist` and `loadCifar10`
+ * A data set by name: `mnist` comes with the platform, the others from the data directory.
+ * @throws DomainError INVALID_ARGUMENT for another name; as `loadMnist` and `loadCifar`
  */
 export function loadDataset(name: string, dataDir: string | undefined): ImageDataset {
-  if (!isDatasetName(name)) throw DomainError.invalid('dataset', `${name} is unknown, one of ${DATASET_NAMES.join(', ')} is known`, 'UNKNOWN_DATASET');
+  if (!isDatasetName(name)) throw DomainError.invalid('dataset', `${name} is unknown, one of ${DATASET_CHOICES} is known`, 'UNKNOWN_DATASET');
   switch (name) {
     case 'mnist':
       return loadMnist();
     case 'cifar10':
-      return loadCifar10(dataDir);
+      return loadCifar(CIFAR10, dataDir);
+    case 'cifar100':
+      return loadCifar(CIFAR100, dataDir);
   }
+}
+
+/** Names of the data sets whose files lie in the data directory, found by looking and not by reading them. */
+export function findDatasets(dataDir: string | undefined): DatasetName[] {
+  const lies = ({ folder, train }: CifarFormat): boolean => dataDir !== undefined && dataDir !== '' && existsSync(join(dataDir, folder, train[0]!.file));
+  const isThere: Readonly<Record<DatasetName, boolean>> = { mnist: true, cifar10: lies(CIFAR10), cifar100: lies(CIFAR100) };
+  return DATASET_NAMES.filter((name) => isThere[name]);
 }

@@ -1,23 +1,38 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadDataset, loadNasBench201 } from '@nat/datasets';
+import { DATASET_NAMES, loadDataset, loadNasBench201 } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
 import { Argument, Command } from 'commander';
-import * as tar from 'tar';
-import { download } from '../download.ts';
+import { fetchArchive, type Archive } from '../fetch-archive.ts';
 import { startProgress } from '../progress.ts';
 import type { CommandContext } from '../program.ts';
 import { table } from '../table.ts';
 
-const NAMES = ['mnist', 'cifar10', 'nasbench201'] as const;
+const NAMES = [...DATASET_NAMES, 'nasbench201'] as const;
 type DataName = (typeof NAMES)[number];
 
-/** The official archive and its published checksum. */
-const CIFAR10 = { url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz', md5: 'c32a1d4ab5d03f1284b67883e8d87530' };
+/** The official archives, their published checksums, and the folder that each has in it. */
+const ARCHIVES = {
+  cifar10: {
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+    file: 'cifar-10-binary.tar.gz',
+    md5: 'c32a1d4ab5d03f1284b67883e8d87530',
+    megabytes: 170,
+    folder: 'cifar-10-batches-bin',
+  },
+  cifar100: {
+    url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+    file: 'cifar-100-binary.tar.gz',
+    md5: '03b5dce01913d631647c71ecec9e9cb8',
+    megabytes: 169,
+    folder: 'cifar-100-binary',
+  },
+} as const satisfies Readonly<Record<string, Archive & { readonly folder: string; readonly megabytes: number }>>;
+type FetchedName = keyof typeof ARCHIVES;
 
 const WHAT: Readonly<Record<DataName, string>> = {
   mnist: 'MNIST, 70,000 digits; comes with the platform',
   cifar10: 'CIFAR-10, 60,000 images; $NAT_DATA_DIR/cifar-10-batches-bin',
+  cifar100: 'CIFAR-100, 60,000 images; $NAT_DATA_DIR/cifar-100-binary',
   nasbench201: 'NAS-Bench-201, 15,625 trained cells; $NAT_DATA_DIR/nasbench201.csv',
 };
 
@@ -62,7 +77,8 @@ export function dataCommand(context: CommandContext): Command {
           metadata: { hint: 'Export it from NATS-Bench into $NAT_DATA_DIR/nasbench201.csv; libs/datasets/README.md names the columns.' },
         });
       case 'cifar10':
-        await fetchCifar10(context, flags.url ?? CIFAR10.url);
+      case 'cifar100':
+        await fetchDataset(context, name, flags.url);
     }
   });
 
@@ -70,29 +86,29 @@ export function dataCommand(context: CommandContext): Command {
   return command;
 }
 
-async function fetchCifar10(context: CommandContext, url: string): Promise<void> {
+async function fetchDataset(context: CommandContext, name: FetchedName, mirror: string | undefined): Promise<void> {
+  const { folder, megabytes, ...archive } = ARCHIVES[name];
   const directory = context.environment.dataDirectory;
   if (directory === undefined) throw DomainError.invalid('NAT_DATA_DIR', 'set it to the folder that should hold the data', 'DATA_DIRECTORY_UNSET');
-  if (inspect('cifar10', context).available) {
-    context.terminal.out(`${join(directory, 'cifar-10-batches-bin')} is there and right`);
+  if (inspect(name, context).available) {
+    context.terminal.out(`${join(directory, folder)} is there and right`);
     return;
   }
-  await mkdir(directory, { recursive: true });
-  const file = join(directory, 'cifar-10-binary.tar.gz');
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort();
   process.once('SIGINT', stop);
-  const progress = startProgress(context.terminal, 'cifar10 MB', 170);
+  const progress = startProgress(context.terminal, `${name} MB`, megabytes);
   try {
-    await download({ url, file, md5: CIFAR10.md5, signal: interrupt.signal, onProgress: (bytes) => progress.update(Math.round(bytes / 1e6)) });
+    await fetchArchive(
+      { ...archive, url: mirror ?? archive.url },
+      { directory, signal: interrupt.signal, onProgress: (bytes) => progress.update(Math.round(bytes / 1e6)) },
+    );
   } finally {
     progress.stop();
     process.removeListener('SIGINT', stop);
   }
-  await tar.extract({ file, cwd: directory });
-  await rm(file);
-  loadDataset('cifar10', directory);
-  context.terminal.out(`${join(directory, 'cifar-10-batches-bin')}: 60,000 images, checked`);
+  const { train, test } = loadDataset(name, directory);
+  context.terminal.out(`${join(directory, folder)}: ${(train.count + test.count).toLocaleString('en')} images, checked`);
 }
 
 function inspect(name: DataName, { environment }: CommandContext): DataState {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { evaluation as wire } from '@nat/contracts';
+import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import { placementToWire } from '@nat/wire';
-import { Command, Option } from 'commander';
-import { integer, number } from '../options.ts';
+import { Command } from 'commander';
+import { datasetName, integer, number } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
 import { startProgress } from '../progress.ts';
 import type { CommandContext } from '../program.ts';
@@ -13,7 +14,7 @@ import { subjectFromSource } from '../subject.ts';
 
 interface EvaluateFlags extends ConnectionFlags, PlacementFlags {
   readonly json?: true;
-  readonly dataset: 'mnist' | 'cifar10';
+  readonly dataset: DatasetName;
   readonly epochs: number;
   readonly steps?: number;
   readonly trainImages?: number;
@@ -31,7 +32,7 @@ export function evaluateCommand(context: CommandContext): Command {
   const command = new Command('evaluate')
     .description('Train a network from scratch on real images and report its accuracy.')
     .argument('<source>', 'a name of the zoo, a file, or - for standard input')
-    .addOption(new Option('--dataset <name>', 'what it learns').choices(['mnist', 'cifar10']).default('mnist'))
+    .option('--dataset <name>', `what it learns: ${DATASET_CHOICES}`, datasetName, 'mnist')
     .option('--epochs <n>', 'passes over the training images', integer(1, 10_000), 1)
     .option('--steps <n>', 'at most this many steps', integer(1))
     .option('--train-images <n>', 'use only this many training images', integer(1))

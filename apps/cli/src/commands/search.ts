@@ -1,8 +1,9 @@
 import { evaluation as evaluationWire, search as wire, transform as transformWire } from '@nat/contracts';
+import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import { Command, Option } from 'commander';
 import { followSearch } from '../follow-search.ts';
-import { integer, number } from '../options.ts';
+import { datasetName, integer, number } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
 import type { CommandContext } from '../program.ts';
 import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
@@ -14,7 +15,7 @@ interface SearchFlags extends ConnectionFlags, PlacementFlags {
   readonly space?: string;
   readonly evaluator?: 'tabular' | 'shared-weights' | 'from-scratch';
   readonly reward?: string;
-  readonly dataset?: string;
+  readonly dataset?: DatasetName;
   readonly steps: number;
   readonly batch: number;
   readonly seed: number;
@@ -64,7 +65,7 @@ export function searchCommand(context: CommandContext): Command {
     .option('--space <name>', 'nasbench201, darts, enas, resblock, vgg, mobilenetv2, or a name of the zoo')
     .addOption(new Option('--evaluator <kind>', 'where rewards come from').choices(['tabular', 'shared-weights', 'from-scratch']))
     .option('--reward <column>', 'tabular: the column of the table that is the reward')
-    .option('--dataset <name>', 'mnist or cifar10, for evaluators that train')
+    .option('--dataset <name>', `what networks learn where rewards come from training: ${DATASET_CHOICES}`, datasetName)
     .option('--steps <n>', 'learner steps', integer(1, 1_000_000), 500)
     .option('--batch <n>', 'pairs a step', integer(1, 65_536), 512)
     .option('--seed <n>', 'same seed, same policy, to the bit', integer(0), 0)

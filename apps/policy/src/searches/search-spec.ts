@@ -1,6 +1,7 @@
 /** What a search does: a request's spec checked and completed, and what its parts need of it. */
 import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
 import { evaluation as evaluationWire, search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
+import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
 import {
@@ -29,7 +30,6 @@ const PAIRS_AN_EVALUATION: Readonly<Record<EvaluatorName, number>> = { tabular: 
 const DEFAULT_REWARD = 'c10_valid_200';
 const DEFAULT_DATASET = 'mnist';
 const DEFAULT_IMAGE_BATCH = 64;
-const DATASETS: ReadonlySet<string> = new Set(['mnist', 'cifar10']);
 
 /**
  * The spec with every default filled in, as it is stored and shown.
@@ -51,7 +51,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
   if (!isPresetName(preset)) refuse('preset', `is none of ${PRESET_NAMES.join(', ')}`);
   if (given.space === 'nasbench201' && scheme === 'nat++') refuse('scheme', 'nat++ leaves the space of NAS-Bench-201: use nat');
   if (!trains && given.space !== 'nasbench201') refuse('evaluator', 'tabular needs the space nasbench201');
-  if (trains && given.dataset !== '' && !DATASETS.has(given.dataset)) refuse('dataset', 'is none of mnist, cifar10');
+  if (trains && given.dataset !== '' && !isDatasetName(given.dataset)) refuse('dataset', `is none of ${DATASET_CHOICES}`);
   if (isSpaceName(given.space)) {
     if (encoder === 'pair' && officialSpaceOf(given.space, scheme) === undefined) refuse('encoder', 'pair reads published cells only: use edge');
     if (evaluator === 'shared-weights' && officialSpaceOf(given.space, scheme) === undefined) {

@@ -1,4 +1,5 @@
 import { longrunning, search as wire } from '@nat/contracts';
+import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { namespaceNames, requestOnce } from '@nat/service';
 import type { Database } from '@nat/storage';
@@ -32,7 +33,8 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
     const violations: FieldViolation[] = [];
     const tabular = request.evaluator === 'tabular';
     if (tabular && architecture.skeleton.kind !== 'nasbench201') violations.push({ field: 'evaluator', description: 'tabular needs a cell of NAS-Bench-201' });
-    if (!tabular && !['', 'mnist', 'cifar10'].includes(request.dataset)) violations.push({ field: 'dataset', description: 'is none of mnist, cifar10' });
+    if (!tabular && request.dataset !== '' && !isDatasetName(request.dataset))
+      violations.push({ field: 'dataset', description: `is none of ${DATASET_CHOICES}` });
     if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_DERIVE');
     const reward = request.reward === '' ? DEFAULT_REWARD : request.reward;
     if (tabular) requireColumn(reward);

@@ -276,7 +276,7 @@ export interface SearchSpec {
   evaluator: string;
   /** tabular: the column that is the reward, such as "c10_valid_200". */
   reward: string;
-  /** shared-weights, from-scratch: "mnist", "cifar10". */
+  /** shared-weights, from-scratch: "mnist", "cifar10", "cifar100". */
   dataset: string;
   steps: number;
   /** Pairs a step. */
