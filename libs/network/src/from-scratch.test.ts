@@ -140,7 +140,7 @@ describe('trainFromScratch', () => {
         architecture: zooArchitecture('DARTS'),
         placement: { channels: 2, layers: 3 },
         splits: large,
-        recipe: { maxSteps: 2, batchSize: 6, dropPath: 0.5, auxiliary: true },
+        recipe: { maxSteps: 2, batchSize: 6, dropPath: 0.5, auxiliaryWeight: 0.4 },
       }),
     );
     expect(report.steps).toBe(2);

@@ -6,31 +6,9 @@ import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type Tensorflow } from '@
 import { RandomStream } from '@nat/random';
 import type { DropPath } from './layer.ts';
 import { buildNetwork, type NetworkLayer } from './network.ts';
+import { planSchedule, resolveRecipe, type TrainingRecipe } from './recipe.ts';
 import { correctOf, diverged, trainingStep, type Trainee } from './training-step.ts';
 import { Weights } from './weights.ts';
-
-/** How a child is trained; the defaults are the official ones. */
-export interface TrainingRecipe {
-  /** At least one of `epochs`, `maxSteps` and `maxSeconds` is needed; training ends at the first one reached. */
-  readonly epochs?: number;
-  readonly maxSteps?: number;
-  /** Seconds of training, validation after each epoch included. A run that this ends is not repeatable. */
-  readonly maxSeconds?: number;
-  /** @default 96 */
-  readonly batchSize?: number;
-  /** First learning rate; it follows half a cosine down to 0 over the epochs and steps, or else over the seconds. @default 0.025 */
-  readonly learningRate?: number;
-  /** @default 0.9 */
-  readonly momentum?: number;
-  /** @default 3e-4 */
-  readonly weightDecay?: number;
-  /** Global norm that gradients are clipped to. @default 5 */
-  readonly clipNorm?: number;
-  /** Probability that an edge is dropped at the end of training; it rises from 0. @default 0 */
-  readonly dropPath?: number;
-  /** Train with the auxiliary head, where the network has one. @default false */
-  readonly auxiliary?: boolean;
-}
 
 export interface FromScratchOptions {
   readonly tf: Tensorflow;
@@ -87,17 +65,18 @@ const EVALUATION_BATCH = 200;
 /**
  * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it. Gives
  * the event loop a turn between steps.
- * @throws DomainError INVALID_ARGUMENT for a recipe without an end or a network for other images; UNIMPLEMENTED for operations
+ * @throws DomainError INVALID_ARGUMENT for a recipe that is none or a network for other images; UNIMPLEMENTED for operations
  * known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
  */
 export async function trainFromScratch(options: FromScratchOptions): Promise<FromScratchReport> {
-  const { tf, splits, recipe, seed, now, reportTest = true } = options;
-  const { batchSize = 96, learningRate = 0.025, momentum = 0.9, weightDecay = 3e-4, clipNorm = 5 } = recipe;
+  const { tf, splits, seed, now, reportTest = true } = options;
   const network = placeChild(options.architecture, options.placement ?? {}, splits);
+  const recipe = resolveRecipe(options.recipe, network);
+  const { batchSize, learningRate, momentum, weightDecay, clipNorm, labelSmoothing, auxiliaryWeight, cutout } = recipe;
   const schedule = planSchedule(recipe, Math.max(1, Math.floor(splits.train.indices.length / batchSize)));
   const trainee: Trainee = {
     tf,
-    network: buildNetwork(network, { auxiliary: recipe.auxiliary ?? false }),
+    network: buildNetwork(network, { auxiliary: auxiliaryWeight > 0 }),
     weights: new Weights(tf, seed),
     sgd: new MomentumSgd(tf, { momentum, weightDecay, clipNorm }),
   };
@@ -113,7 +92,7 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
       const random = RandomStream.of(seed, 'epoch', epoch);
       const epochStart = now();
       let [rate, loss, correct, count] = [0, 0, 0, 0]; // the last two and the loss: sums over images
-      for (const batch of trainingBatches(splits.train, { batchSize, random, augment: true })) {
+      for (const batch of trainingBatches(splits.train, { batchSize, random, augment: true, cutout })) {
         if (options.shouldStop?.() === true) stopped = 'cancelled';
         else if (steps === schedule.totalSteps) stopped = 'finished';
         else if (elapsed() >= schedule.maxSeconds) stopped = 'time';
@@ -125,7 +104,9 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
           mode: 'train',
           // The first batches are averaged equally: after a short training nothing is left of the statistics it began with.
           statisticsMomentum: Math.max(BATCH_NORM_MOMENTUM, 1 / (steps + 1)),
-          dropPath: dropPathAt(tf, recipe.dropPath ?? 0, progress, random),
+          dropPath: dropPathAt(tf, recipe.dropPath, progress, random),
+          labelSmoothing,
+          auxiliaryWeight,
         });
         steps++;
         if (!Number.isFinite(step.loss)) throw diverged(steps);
@@ -175,28 +156,6 @@ function placeChild(architecture: Architecture, placement: PlacementOptions, { t
     throw DomainError.invalid('placement', `the network takes ${asked}, ${dataset.name} has ${dataset.imageSize} x ${dataset.imageSize} of ${dataset.classes}`);
   }
   return network;
-}
-
-interface Schedule {
-  readonly totalSteps: number | undefined;
-  readonly maxSeconds: number;
-  /** How much of the training is done, 0 to 1. */
-  readonly progress: (step: number, seconds: number) => number;
-}
-
-function planSchedule({ epochs, maxSteps, maxSeconds }: TrainingRecipe, stepsPerEpoch: number): Schedule {
-  const limits = [epochs === undefined ? undefined : epochs * stepsPerEpoch, maxSteps].filter((limit) => limit !== undefined);
-  if (limits.length === 0 && maxSeconds === undefined) throw DomainError.invalid('recipe', 'one of epochs, maxSteps and maxSeconds says when training ends');
-  for (const [name, value] of Object.entries({ epochs, maxSteps })) {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) throw DomainError.invalid(`recipe.${name}`, `${value} is not a positive integer`);
-  }
-  if (maxSeconds !== undefined && !(maxSeconds > 0)) throw DomainError.invalid('recipe.maxSeconds', `${maxSeconds} is not positive`);
-  const totalSteps = limits.length === 0 ? undefined : Math.min(...limits);
-  return {
-    totalSteps,
-    maxSeconds: maxSeconds ?? Infinity,
-    progress: (step, seconds) => (totalSteps === undefined ? Math.min(1, seconds / maxSeconds!) : step / totalSteps),
-  };
 }
 
 /** Masks of the edges dropped at this point of training. */

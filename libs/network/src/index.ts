@@ -1,7 +1,8 @@
 export { averageSharedWeights } from './average.ts';
 export { buildCell, type CellLayer, type CellOptions } from './cell.ts';
-export { trainFromScratch, type EpochReport, type FromScratchOptions, type FromScratchReport, type TrainingRecipe } from './from-scratch.ts';
+export { trainFromScratch, type EpochReport, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
 export type { DropPath, Layer, Pass } from './layer.ts';
+export type { TrainingRecipe } from './recipe.ts';
 export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './network.ts';
 export { operationLayer, type OperationPlace } from './operations.ts';
 export {

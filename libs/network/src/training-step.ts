@@ -15,9 +15,6 @@ import type { DropPath, Pass } from './layer.ts';
 import type { NetworkLayer } from './network.ts';
 import type { Weights } from './weights.ts';
 
-/** Weight of the auxiliary head's loss in the official code. */
-const AUXILIARY_WEIGHT = 0.4;
-
 /** A network that is trained: what it computes, its numbers, and how they move. */
 export interface Trainee {
   readonly tf: Tensorflow;
@@ -32,10 +29,14 @@ export interface StepOptions {
   readonly mode: Exclude<BatchNormMode, 'eval'>;
   readonly statisticsMomentum?: number;
   readonly dropPath?: DropPath | undefined;
+  /** Of the labels, in both losses. @default 0 */
+  readonly labelSmoothing?: number;
+  /** Of the auxiliary head's loss, where the network was built with it. @default 0.4, the official one */
+  readonly auxiliaryWeight?: number;
 }
 
 export interface StepResult {
-  /** Mean cross entropy of the logits. */
+  /** Mean cross entropy of the logits, labels smoothed as asked. */
   readonly loss: number;
   /** Right answers among the batch's images. */
   readonly correct: number;
@@ -45,7 +46,7 @@ export interface StepResult {
 export function trainingStep(
   { tf, network, weights, sgd }: Trainee,
   batch: ImageBatch,
-  { learningRate, mode, statisticsMomentum, dropPath }: StepOptions,
+  { learningRate, mode, statisticsMomentum, dropPath, labelSmoothing = 0, auxiliaryWeight = 0.4 }: StepOptions,
 ): StepResult {
   const parameters = weights.parameters(network.parameters);
   return tf.tidy(() => {
@@ -61,9 +62,10 @@ export function trainingStep(
     let results: Scalar[] = [];
     const objective = (): Scalar => {
       const { logits, auxiliaryLogits } = network.apply(pass, images);
-      const loss = crossEntropy(tf, logits, labels);
+      const loss = crossEntropy(tf, logits, labels, labelSmoothing);
       results = [tf.keep(loss.clone()), tf.keep(countCorrect(tf, logits, labels))];
-      return auxiliaryLogits === undefined ? loss : tf.add(loss, tf.mul(crossEntropy(tf, auxiliaryLogits, labels), AUXILIARY_WEIGHT));
+      if (auxiliaryLogits === undefined) return loss;
+      return tf.add(loss, tf.mul(crossEntropy(tf, auxiliaryLogits, labels, labelSmoothing), auxiliaryWeight));
     };
     const { grads } = tf.variableGrads(objective, [...parameters.values()]);
     const byVariable = grads as Partial<NamedTensorMap>;

@@ -302,4 +302,15 @@ describe('classifier', () => {
       expect(gradientError(tf, f, [x, weight, bias])).toBeLessThan(2e-3);
     });
   });
+
+  it.each([0.1, 0.5])('smooths labels by %f, in the loss and in its gradient', (smoothing) => {
+    withoutLeaks(() => {
+      const logits = tf.randomNormal<Rank.R2>([5, 4], 0, 2, 'float32', 3);
+      const labels = tf.tensor1d([0, 2, 1, 3, 0], 'int32');
+      const minusLog = tf.neg(tf.logSoftmax(logits)).arraySync();
+      const losses = minusLog.map((row, i) => (1 - smoothing) * row[labels.arraySync()[i]!]! + smoothing * (row.reduce((a, b) => a + b) / 4));
+      expect(crossEntropy(tf, logits, labels, smoothing).dataSync()[0]).toBeCloseTo(losses.reduce((a, b) => a + b) / 5, 5);
+      expect(gradientError(tf, (a) => crossEntropy(tf, a as typeof logits, labels, smoothing), [logits])).toBeLessThan(2e-3);
+    });
+  });
 });

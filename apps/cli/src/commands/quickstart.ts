@@ -4,12 +4,13 @@ import { isDomainError } from '@nat/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
 import { architectureFromSpec, architectureToSubject } from '@nat/wire';
 import { Command } from 'commander';
+import { runEvaluation } from '../follow-evaluation.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
 import { describeTransform } from '../render-transform.ts';
 import { connect, type Session } from '../session.ts';
 import { table } from '../table.ts';
-import { fromScratch, runEvaluation } from './evaluate.ts';
+import { fromScratch } from './evaluate.ts';
 import { DEFAULT_HTTP_PORT, DEFAULT_PORT } from './up.ts';
 
 interface QuickstartFlags {
@@ -110,11 +111,10 @@ async function trainPair(context: CommandContext, session: Session, response: tr
     `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each, scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`,
   );
   const values = await runEvaluation(
-    context,
+    terminal,
     session,
     fromScratch(
       {
-        namespace: 'default',
         dataset: 'mnist',
         epochs: 1,
         steps,
@@ -129,7 +129,6 @@ async function trainPair(context: CommandContext, session: Session, response: tr
       [{ id: 'quickstart', source: subject(response.source?.spec), result: subject(response.results[0]?.spec) }],
       false,
     ),
-    2,
   );
   const pair = values[0]!;
   const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;

@@ -169,6 +169,16 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     };
     const shard = { supernet, weights: '', round: 0, shard: 2, shards: 2, steps: 1, seed: 0 };
     expect(await refusal(submit('shard', { kind: { $case: 'trainShard', value: shard } }))).toBe('INVALID_ARGUMENT INVALID_FIELD');
+    const child = (recipe: Partial<evaluation.TrainingRecipe>): evaluation.EvaluationSpec['kind'] => ({
+      $case: 'fromScratch',
+      value: { dataset: 'mnist', placement: undefined, recipe: evaluation.TrainingRecipe.create(recipe), pairs: cellPairs('child', 1), reportTest: false },
+    });
+    expect(await refusal(submit('endless', { kind: child({}) }))).toBe('INVALID_ARGUMENT INVALID_FIELD');
+    expect(await refusal(submit('official', { kind: child({ preset: 'official' }) }))).toBe('not refused');
+    expect(await refusal(submit('bounded', { kind: child({}), budget: { time: undefined, epochs: 0, steps: 5, memoryBytes: 0 } }))).toBe('not refused');
+    for (const wrong of [{ preset: 'other' }, { dropPath: 1 }, { labelSmoothing: -0.1 }, { clipNorm: 0 }, { cutout: 2000 }]) {
+      expect(await refusal(submit('wrong', { kind: child({ epochs: 1, ...wrong }) }))).toMatch(/^INVALID_ARGUMENT/);
+    }
   });
 
   test.skipIf(skip)('leases one evaluation to one worker only', async () => {

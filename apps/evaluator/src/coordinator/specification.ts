@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
+import { fromDuration } from '../wire-duration.ts';
 import type { EvaluationKind } from './queue/tables.ts';
 
 /** Attempts that an evaluation has when its specification does not say. */
@@ -26,12 +27,15 @@ export interface Specification {
 
 /**
  * Reads a specification. `field` is its path in the request.
- * @throws DomainError INVALID_ARGUMENT for what the rules of the contract cannot say: repeated pair ids, a shard past the last
+ * @throws DomainError INVALID_ARGUMENT for what the rules of the contract cannot say: repeated pair ids, a shard past the last, training without an end
  */
 export function readSpecification(spec: evaluation.EvaluationSpec, field: string): Specification {
   const violations: FieldViolation[] = [];
   if (spec.search !== '' && !SEARCH_NAME.test(spec.search)) violations.push({ field: `${field}.search`, description: 'is not namespaces/*/searches/*' });
   const work = readKind(spec.kind, field, violations);
+  if (spec.kind?.$case === 'fromScratch' && isEndless(spec.kind.value.recipe, spec.budget)) {
+    violations.push({ field: `${field}.from_scratch.recipe`, description: 'one of epochs, max_steps and max_time, or a preset, says when training ends' });
+  }
   if (violations.length > 0) throw DomainError.invalidFields(violations.slice(0, MAX_VIOLATIONS));
   const bytes = evaluation.EvaluationSpec.encode(spec).finish();
   const pairIds = work.pairs.map(({ id }) => id);
@@ -77,6 +81,11 @@ function readKind(kind: evaluation.EvaluationSpec['kind'], field: string, violat
       violations.push({ field, description: 'a kind of evaluation is required' });
       return { kind: 'tabular', implied: [], pairs: [] };
   }
+}
+
+function isEndless(recipe: evaluation.TrainingRecipe | undefined, budget: evaluation.Budget | undefined): boolean {
+  const { epochs = 0, maxSteps = 0, maxTime, preset = '' } = recipe ?? {};
+  return epochs + maxSteps + fromDuration(maxTime) + (budget?.epochs ?? 0) + (budget?.steps ?? 0) === 0 && preset === '';
 }
 
 function datasetOf(supernet: evaluation.Supernet | undefined): readonly string[] {

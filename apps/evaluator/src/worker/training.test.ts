@@ -118,6 +118,29 @@ describe('a worker process', () => {
     expect(again.values[0]).toMatchObject({ sourceValue: a!.sourceValue, resultValue: a!.resultValue });
   });
 
+  test('trains by the official recipe, and refuses what a network has not, pair by pair', async () => {
+    const recipe = (overrides: Partial<evaluation.TrainingRecipe>, ...subjects: string[]): evaluation.EvaluationSpec => {
+      const spec = fromScratch(
+        2,
+        subjects.map((name) => ({ id: name, source: zoo(name), result: undefined })),
+      );
+      if (spec.kind?.$case === 'fromScratch') Object.assign(spec.kind.value.recipe!, overrides);
+      return spec;
+    };
+    const lossOf = async (name: string): Promise<number | undefined> =>
+      (await submitter.listObservations({ parent: name })).observations.find(({ metric }) => metric === 'source/trainLoss')?.value;
+    const plain = await submit('recipe-plain', recipe({}, 'DARTS'));
+    const official = await submit('recipe-official', recipe({ preset: 'official' }, 'DARTS'));
+    const overridden = { preset: 'official', cutout: 0, dropPath: 0, auxiliaryWeight: 0 };
+    const without = await submit('recipe-overridden', recipe(overridden, 'DARTS'));
+    for (const name of [plain, official, without]) expect((await succeeded(name)).values[0]).toMatchObject({ errorMessage: '', sourceReport: { steps: 2 } });
+    expect(await lossOf(without)).toBe(await lossOf(plain));
+    expect(await lossOf(official)).not.toBe(await lossOf(plain));
+
+    const { values } = await succeeded(await submit('recipe-auxiliary', recipe({ auxiliaryWeight: 0.4 }, 'NAT_DARTS', 'resnet20')));
+    expect(values.map(({ errorMessage }) => errorMessage)).toEqual(['', expect.stringMatching(/^INVALID_RECIPE: recipe.auxiliaryWeight: the network has no/)]);
+  });
+
   test('trains a supernet in shards, averages them and scores pairs with the result', async () => {
     const supernet = {
       wiring: 'FULLY_CONCAT',

@@ -95,13 +95,16 @@ function toWire(report: FromScratchReport): evaluation.ChildReport {
   return { validationAccuracy, testAccuracy, params, macs, seconds, imagesPerSecond, epochs: epochs.length, steps };
 }
 
-/** Zero values of the contract mean the official recipe; the budget of the evaluation binds too. */
+/** Zero values of the contract leave the decision to the preset; the budget of the evaluation binds too. */
 function recipeOf(recipe: evaluation.TrainingRecipe | undefined, budget: evaluation.Budget | undefined): TrainingRecipe {
   const least = (...limits: readonly (number | undefined)[]): number | undefined => {
     const given = limits.filter((limit) => limit !== undefined && limit > 0);
     return given.length === 0 ? undefined : Math.min(...given.map(Number));
   };
+  const { clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout } = recipe ?? {};
+  const stated = Object.entries({ clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout }).filter(([, value]) => value !== undefined);
   return {
+    ...(recipe?.preset === 'official' ? { preset: 'official' } : {}),
     ...positive('epochs', least(recipe?.epochs, budget?.epochs)),
     ...positive('maxSteps', least(recipe?.maxSteps, budget?.steps)),
     ...positive('maxSeconds', fromDuration(recipe?.maxTime) / 1000),
@@ -109,6 +112,7 @@ function recipeOf(recipe: evaluation.TrainingRecipe | undefined, budget: evaluat
     ...positive('learningRate', recipe?.learningRate),
     ...positive('momentum', recipe?.momentum),
     ...positive('weightDecay', recipe?.weightDecay),
+    ...Object.fromEntries(stated),
   };
 }
 

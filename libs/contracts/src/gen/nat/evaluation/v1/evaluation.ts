@@ -401,7 +401,9 @@ export interface Supernet {
   block: string;
 }
 
+/** How children are trained. Fields that are zero or absent have the value of the preset. */
 export interface TrainingRecipe {
+  /** Training ends at the first of epochs, max_steps and max_time. */
   epochs: number;
   maxSteps: number;
   maxTime: Duration | undefined;
@@ -415,6 +417,30 @@ export interface TrainingRecipe {
   trainImages: number;
   /** Held-out images scored; 0: all. */
   validationImages: number;
+  /**
+   * Empty: 96 images a step, a learning rate of 0.025, momentum 0.9, weight decay 0.0003, gradients clipped to 5, no other regulariser and no end.
+   * "official": the papers' recipe for CIFAR-10, which adds 600 epochs (if no other end is given), cutout 16, drop path 0.2 and, for networks that
+   * have one, an auxiliary head of weight 0.4.
+   */
+  preset: string;
+  /** Global norm that gradients are clipped to. */
+  clipNorm?:
+    | number
+    | undefined;
+  /** Share of a label that is spread over all classes. */
+  labelSmoothing?:
+    | number
+    | undefined;
+  /** Probability that an edge is dropped at the end of training; it rises from 0. */
+  dropPath?:
+    | number
+    | undefined;
+  /** Weight of the auxiliary head's loss; 0: no such head. INVALID_ARGUMENT for a network without one. */
+  auxiliaryWeight?:
+    | number
+    | undefined;
+  /** Side in pixels of the square that is erased from every training image; 0: none. */
+  cutout?: number | undefined;
 }
 
 /** How an evaluation ended. The first valid one is stored; redeliveries are byte-identical. */
@@ -2435,6 +2461,12 @@ function createBaseTrainingRecipe(): TrainingRecipe {
     threads: 0,
     trainImages: 0,
     validationImages: 0,
+    preset: "",
+    clipNorm: undefined,
+    labelSmoothing: undefined,
+    dropPath: undefined,
+    auxiliaryWeight: undefined,
+    cutout: undefined,
   };
 }
 
@@ -2474,6 +2506,24 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     }
     if (message.validationImages !== 0) {
       writer.uint32(88).uint32(message.validationImages);
+    }
+    if (message.preset !== "") {
+      writer.uint32(98).string(message.preset);
+    }
+    if (message.clipNorm !== undefined) {
+      writer.uint32(105).double(message.clipNorm);
+    }
+    if (message.labelSmoothing !== undefined) {
+      writer.uint32(113).double(message.labelSmoothing);
+    }
+    if (message.dropPath !== undefined) {
+      writer.uint32(121).double(message.dropPath);
+    }
+    if (message.auxiliaryWeight !== undefined) {
+      writer.uint32(129).double(message.auxiliaryWeight);
+    }
+    if (message.cutout !== undefined) {
+      writer.uint32(136).uint32(message.cutout);
     }
     return writer;
   },
@@ -2579,6 +2629,54 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
             message.validationImages = reader.uint32();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.preset = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.clipNorm = reader.double();
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.labelSmoothing = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 121) {
+              break;
+            }
+
+            message.dropPath = reader.double();
+            continue;
+          }
+          case 16: {
+            if (tag !== 129) {
+              break;
+            }
+
+            message.auxiliaryWeight = reader.double();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.cutout = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2628,6 +2726,28 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
         : isSet(object.validation_images)
         ? globalThis.Number(object.validation_images)
         : 0,
+      preset: isSet(object.preset) ? globalThis.String(object.preset) : "",
+      clipNorm: isSet(object.clipNorm)
+        ? globalThis.Number(object.clipNorm)
+        : isSet(object.clip_norm)
+        ? globalThis.Number(object.clip_norm)
+        : undefined,
+      labelSmoothing: isSet(object.labelSmoothing)
+        ? globalThis.Number(object.labelSmoothing)
+        : isSet(object.label_smoothing)
+        ? globalThis.Number(object.label_smoothing)
+        : undefined,
+      dropPath: isSet(object.dropPath)
+        ? globalThis.Number(object.dropPath)
+        : isSet(object.drop_path)
+        ? globalThis.Number(object.drop_path)
+        : undefined,
+      auxiliaryWeight: isSet(object.auxiliaryWeight)
+        ? globalThis.Number(object.auxiliaryWeight)
+        : isSet(object.auxiliary_weight)
+        ? globalThis.Number(object.auxiliary_weight)
+        : undefined,
+      cutout: isSet(object.cutout) ? globalThis.Number(object.cutout) : undefined,
     };
   },
 
@@ -2666,6 +2786,24 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     if (message.validationImages !== 0) {
       obj.validationImages = Math.round(message.validationImages);
     }
+    if (message.preset !== "") {
+      obj.preset = message.preset;
+    }
+    if (message.clipNorm !== undefined) {
+      obj.clipNorm = floatToJson(message.clipNorm);
+    }
+    if (message.labelSmoothing !== undefined) {
+      obj.labelSmoothing = floatToJson(message.labelSmoothing);
+    }
+    if (message.dropPath !== undefined) {
+      obj.dropPath = floatToJson(message.dropPath);
+    }
+    if (message.auxiliaryWeight !== undefined) {
+      obj.auxiliaryWeight = floatToJson(message.auxiliaryWeight);
+    }
+    if (message.cutout !== undefined) {
+      obj.cutout = Math.round(message.cutout);
+    }
     return obj;
   },
 
@@ -2687,6 +2825,12 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     message.threads = object.threads ?? 0;
     message.trainImages = object.trainImages ?? 0;
     message.validationImages = object.validationImages ?? 0;
+    message.preset = object.preset ?? "";
+    message.clipNorm = object.clipNorm ?? undefined;
+    message.labelSmoothing = object.labelSmoothing ?? undefined;
+    message.dropPath = object.dropPath ?? undefined;
+    message.auxiliaryWeight = object.auxiliaryWeight ?? undefined;
+    message.cutout = object.cutout ?? undefined;
     return message;
   },
 };
