@@ -1,8 +1,8 @@
 import { listZoo, networkCost, placeNetwork, primitive, readNasBench201, zooArchitecture, type Architecture, type PlacementOptions } from '@nat/architecture';
 import { splitDataset } from '@nat/datasets';
-import { loadTensorflow } from '@nat/nn';
+import { decodeTensors, encodeTensors, loadTensorflow } from '@nat/nn';
 import { describe, expect, it } from 'vitest';
-import { trainFromScratch, type FromScratchOptions } from './from-scratch.ts';
+import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
 import { buildNetwork } from './network.ts';
 import { stripedImages } from './striped-images.ts';
 import { Weights } from './weights.ts';
@@ -104,7 +104,7 @@ describe('trainFromScratch', () => {
   it('learns, and reports what it did', async () => {
     const before = tf.memory().numTensors;
     const seen: number[] = [];
-    const report = await trainFromScratch(options({ recipe: { epochs: 12, batchSize: 24, learningRate: 0.2 }, onEpoch: ({ epoch }) => seen.push(epoch) }));
+    const report = await trainFromScratch(options({ recipe: { epochs: 12, batchSize: 24, learningRate: 0.2 }, onEpoch: ({ epoch }) => void seen.push(epoch) }));
     expect(report.stopped).toBe('finished');
     expect(report.steps).toBe(12 * 3);
     expect(seen).toEqual(report.epochs.map(({ epoch }) => epoch));
@@ -145,6 +145,94 @@ describe('trainFromScratch', () => {
     );
     expect(report.steps).toBe(2);
     expect(Number.isFinite(report.epochs[0]!.trainLoss)).toBe(true);
+  });
+
+  describe('goes on from a state', () => {
+    const recipe = { epochs: 5, batchSize: 24, learningRate: 0.2, dropPath: 0.3, cutout: 2, labelSmoothing: 0.1 };
+    /** Everything that time does not decide. */
+    const numbersOf = ({ epochs, ...report }: FromScratchReport) => ({
+      ...report,
+      seconds: 0,
+      imagesPerSecond: 0,
+      state: report.state && { tensors: report.state.tensors, epochs: epochs.length },
+      epochs: epochs.map((epoch) => ({ ...epoch, seconds: 0 })),
+    });
+    const train = (overrides: Partial<FromScratchOptions> = {}): Promise<FromScratchReport> =>
+      trainFromScratch(options({ recipe, keepWeights: true, keepState: true, ...overrides }));
+    const statesOf = async (overrides: Partial<FromScratchOptions> = {}): Promise<{ report: FromScratchReport; states: Uint8Array[] }> => {
+      const states: Uint8Array[] = [];
+      const report = await train({ ...overrides, onEpoch: (_, { state }) => void states.push(encodeTensors(state())) });
+      return { report, states };
+    };
+
+    it('of any epoch, to the same bits as without interruption', async () => {
+      const before = tf.memory().numTensors;
+      const { report, states } = await statesOf();
+      expect(states).toHaveLength(5);
+      for (const bytes of states) expect(numbersOf(await train({ resumeFrom: decodeTensors(bytes) }))).toEqual(numbersOf(report));
+      expect(numbersOf(await train())).toEqual(numbersOf(report));
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    it('with operations whose output reaches nothing, which lag behind', async () => {
+      const dead: Architecture = {
+        ...architecture,
+        cells: [
+          {
+            ...architecture.cells[0]!,
+            nodes: 4,
+            edges: [...architecture.cells[0]!.edges, { from: 0, to: 3, operation: primitive('null') }, { from: 2, to: 3, operation: primitive('conv_3x3') }],
+          },
+        ],
+      };
+      const { report, states } = await statesOf({ architecture: dead });
+      expect(numbersOf(await train({ architecture: dead, resumeFrom: decodeTensors(states[1]!) }))).toEqual(numbersOf(report));
+    });
+
+    it('after a pause, on the schedule of the whole', async () => {
+      const whole = await train();
+      const paused = await train({ recipe: { ...recipe, stopAfterEpochs: 2 } });
+      expect([paused.stopped, paused.epochs.length, paused.judgedEpoch]).toEqual(['paused', 2, 2]);
+      expect(paused.epochs.map(({ trainLoss }) => trainLoss)).toEqual(whole.epochs.slice(0, 2).map(({ trainLoss }) => trainLoss));
+      const again = await train({ recipe: { ...recipe, stopAfterEpochs: 2 }, resumeFrom: paused.state! });
+      expect(again.steps).toBe(paused.steps);
+      const rest = await train({ recipe: { ...recipe, stopAfterEpochs: 5 }, resumeFrom: paused.state! });
+      expect(numbersOf(rest)).toEqual(numbersOf(whole));
+      expect(rest.seconds).toBeGreaterThan(paused.seconds);
+    });
+
+    it('with the best epoch so far', async () => {
+      const patient = { ...recipe, epochs: 12, patience: 2, learningRate: 0.4 };
+      const { report, states } = await statesOf({ recipe: patient });
+      for (const bytes of states) expect(numbersOf(await train({ recipe: patient, resumeFrom: decodeTensors(bytes) }))).toEqual(numbersOf(report));
+    });
+
+    it('only of the same child', async () => {
+      const { state, weights } = await train({ recipe: { maxSteps: 1, batchSize: 24 } });
+      await expect(train({ seed: 6, resumeFrom: state! })).rejects.toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'OTHER_CHILD' });
+      await expect(train({ resumeFrom: weights! })).rejects.toThrow(/resume_from: is no state of a child/);
+      const other = {
+        ...architecture,
+        cells: [{ ...architecture.cells[0]!, edges: architecture.cells[0]!.edges.toSpliced(1, 1, { from: 1, to: 2, operation: primitive('conv_1x1') }) }],
+      };
+      const pointwise = await train({ architecture: other, recipe: { maxSteps: 1, batchSize: 24 } });
+      await expect(train({ resumeFrom: pointwise.state! })).rejects.toThrow(/has no cells.0/);
+    });
+  });
+
+  it('ends when it no longer gets better, and is judged by its best epoch', async () => {
+    const before = tf.memory().numTensors;
+    const recipe = { epochs: 40, batchSize: 24, learningRate: 0.3, patience: 3 };
+    const report = await trainFromScratch(options({ recipe, keepWeights: true }));
+    const accuracies = report.epochs.map(({ validationAccuracy }) => validationAccuracy);
+    const best = accuracies.indexOf(Math.max(...accuracies)) + 1;
+    expect([report.stopped, report.judgedEpoch, report.epochs.length]).toEqual(['patience', best, best + 3]);
+    expect(report.validationAccuracy).toBe(Math.max(...accuracies));
+    // The weights are those of the best epoch: a training paused there has them too.
+    const paused = await trainFromScratch(options({ recipe: { ...recipe, stopAfterEpochs: best }, keepWeights: true }));
+    expect(report.weights).toEqual(paused.weights);
+    expect(report.testAccuracy).toBe(paused.testAccuracy);
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('refuses recipes without an end, and networks for other images', async () => {

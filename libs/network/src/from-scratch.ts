@@ -2,11 +2,12 @@
 import { networkCost, placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/architecture';
 import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type Tensorflow } from '@nat/nn';
+import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type TensorFile, type Tensorflow } from '@nat/nn';
 import { RandomStream } from '@nat/random';
+import { exportChild, exportWeights, freshProgress, restoreChild, type ChildProgress, type EpochReport } from './child-progress.ts';
 import type { DropPath } from './layer.ts';
 import { buildNetwork, type NetworkLayer } from './network.ts';
-import { planSchedule, resolveRecipe, type TrainingRecipe } from './recipe.ts';
+import { planSchedule, resolveRecipe, type ResolvedRecipe, type Schedule, type TrainingRecipe } from './recipe.ts';
 import { correctOf, diverged, trainingStep, type Trainee } from './training-step.ts';
 import { Weights } from './weights.ts';
 
@@ -19,61 +20,60 @@ export interface FromScratchOptions {
   readonly recipe: TrainingRecipe;
   /** Initial weights, order of images, augmentation and dropped edges. */
   readonly seed: number;
+  /** The state of the same child after an earlier epoch, to go on from. */
+  readonly resumeFrom?: TensorFile;
+  /** Give the weights, or the state, of the child at the end. @default false */
+  readonly keepWeights?: boolean;
+  readonly keepState?: boolean;
   /** Score the test images at the end. Nothing may be selected by them. @default true */
   readonly reportTest?: boolean;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly onStep?: (progress: { readonly step: number; readonly totalSteps: number | undefined }) => void;
-  readonly onEpoch?: (epoch: EpochReport) => void;
+  /** Called after every epoch, and waited for. `state` gives what `resumeFrom` takes; `ended`: no epoch follows. */
+  readonly onEpoch?: (epoch: EpochReport, child: { readonly ended: boolean; readonly state: () => TensorFile }) => void | Promise<void>;
   /** Asked before every step. */
   readonly shouldStop?: () => boolean;
 }
 
-export interface EpochReport {
-  /** From 1. */
-  readonly epoch: number;
-  /** Steps so far. */
-  readonly steps: number;
-  readonly learningRate: number;
-  /** Means over the epoch's images, in training mode. */
-  readonly trainLoss: number;
-  readonly trainAccuracy: number;
-  readonly validationAccuracy: number;
-  /** Since the start. */
-  readonly seconds: number;
-}
-
 /** Accuracies are fractions. */
 export interface FromScratchReport {
+  /** After `judgedEpoch`. */
   readonly validationAccuracy: number;
-  /** Absent where it wasn't asked for. */
+  /** After `judgedEpoch`; absent where it wasn't asked for. */
   readonly testAccuracy?: number;
+  /** The epoch that accuracies and weights are of: with patience the best one on the validation images, else the last; 0 when none was completed. */
+  readonly judgedEpoch: number;
   readonly params: number;
   readonly macs: number;
   readonly steps: number;
-  /** Of everything. */
+  /** Of everything, earlier attempts included. */
   readonly seconds: number;
   /** Training images a second, without evaluation. */
   readonly imagesPerSecond: number;
   readonly epochs: readonly EpochReport[];
-  readonly stopped: 'finished' | 'time' | 'cancelled';
+  /** Paused: after `stopAfterEpochs`. */
+  readonly stopped: 'finished' | 'time' | 'patience' | 'paused' | 'cancelled';
+  /** Where asked for: what other tools read. */
+  readonly weights?: TensorFile;
+  /** Where asked for: what `resumeFrom` takes, after the last epoch. */
+  readonly state?: TensorFile;
 }
 
 /** Images a pass when accuracy is counted; no influence on the result but rounding. */
 const EVALUATION_BATCH = 200;
 
 /**
- * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it. Gives
- * the event loop a turn between steps.
- * @throws DomainError INVALID_ARGUMENT for a recipe that is none or a network for other images; UNIMPLEMENTED for operations
- * known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
+ * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it, and also when it goes on
+ * from a state in between. Gives the event loop a turn between steps.
+ * @throws DomainError INVALID_ARGUMENT for a recipe that is none, a network for other images or the state of another child; UNIMPLEMENTED for
+ * operations known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
  */
 export async function trainFromScratch(options: FromScratchOptions): Promise<FromScratchReport> {
   const { tf, splits, seed, now, reportTest = true } = options;
   const network = placeChild(options.architecture, options.placement ?? {}, splits);
   const recipe = resolveRecipe(options.recipe, network);
-  const { batchSize, learningRate, momentum, weightDecay, clipNorm, labelSmoothing, auxiliaryWeight, cutout } = recipe;
-  const schedule = planSchedule(recipe, Math.max(1, Math.floor(splits.train.indices.length / batchSize)));
+  const { momentum, weightDecay, clipNorm, auxiliaryWeight, patience } = recipe;
   const trainee: Trainee = {
     tf,
     network: buildNetwork(network, { auxiliary: auxiliaryWeight > 0 }),
@@ -81,66 +81,118 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
     sgd: new MomentumSgd(tf, { momentum, weightDecay, clipNorm }),
   };
   const start = now();
-  const elapsed = (): number => (now() - start) / 1000;
-  const epochs: EpochReport[] = [];
-  let steps = 0;
-  let images = 0;
-  let trainingSeconds = 0;
-  let stopped: FromScratchReport['stopped'] | undefined;
   try {
-    for (let epoch = 1; stopped === undefined; epoch++) {
-      const random = RandomStream.of(seed, 'epoch', epoch);
-      const epochStart = now();
-      let [rate, loss, correct, count] = [0, 0, 0, 0]; // the last two and the loss: sums over images
-      for (const batch of trainingBatches(splits.train, { batchSize, random, augment: true, cutout })) {
-        if (options.shouldStop?.() === true) stopped = 'cancelled';
-        else if (steps === schedule.totalSteps) stopped = 'finished';
-        else if (elapsed() >= schedule.maxSeconds) stopped = 'time';
-        if (stopped !== undefined) break;
-        const progress = schedule.progress(steps, elapsed());
-        rate = cosineRate(learningRate, 0, progress, 1);
-        const step = trainingStep(trainee, batch, {
-          learningRate: rate,
-          mode: 'train',
-          // The first batches are averaged equally: after a short training nothing is left of the statistics it began with.
-          statisticsMomentum: Math.max(BATCH_NORM_MOMENTUM, 1 / (steps + 1)),
-          dropPath: dropPathAt(tf, recipe.dropPath, progress, random),
-          labelSmoothing,
-          auxiliaryWeight,
-        });
-        steps++;
-        if (!Number.isFinite(step.loss)) throw diverged(steps);
-        loss += step.loss * batch.size;
-        correct += step.correct;
-        count += batch.size;
-        options.onStep?.({ step: steps, totalSteps: schedule.totalSteps });
-        await turn();
-      }
-      trainingSeconds += (now() - epochStart) / 1000;
-      images += count;
-      if (count === 0) break;
-      const validationAccuracy = await accuracyOf(trainee, splits.validation);
-      if (steps === schedule.totalSteps) stopped ??= 'finished';
-      const report = { epoch, steps, learningRate: rate, trainLoss: loss / count, trainAccuracy: correct / count, validationAccuracy, seconds: elapsed() };
-      epochs.push(report);
-      options.onEpoch?.(report);
+    const progress = options.resumeFrom === undefined ? freshProgress() : restoreChild(trainee, options.resumeFrom, seed);
+    const before = progress.epochs.at(-1)?.seconds ?? 0;
+    const elapsed = (): number => before + (now() - start) / 1000;
+    const schedule = planSchedule(recipe, Math.max(1, Math.floor(splits.train.indices.length / recipe.batchSize)));
+    let stopped: FromScratchReport['stopped'] | undefined = endOf(progress, recipe, schedule);
+    while (stopped === undefined) {
+      const epoch = await trainEpoch({ options, recipe, schedule, trainee, progress, elapsed });
+      stopped = epoch.stopped;
+      if (epoch.report === undefined) break;
+      const report = { ...epoch.report, validationAccuracy: await accuracyOf(trainee, splits.validation), seconds: elapsed() };
+      progress.epochs.push(report);
+      if (patience !== undefined && isBest(progress)) progress.best = { epoch: report.epoch, weights: exportWeights(trainee) };
+      stopped ??= endOf(progress, recipe, schedule);
+      await options.onEpoch?.(report, { ended: stopped !== undefined, state: () => exportChild(trainee, progress, seed) });
     }
+    const state = options.keepState === true ? exportChild(trainee, progress, seed) : undefined;
+    const { best, epochs } = progress;
+    if (best !== undefined && best.epoch !== epochs.length) trainee.weights.restore(best.weights);
+    const judged = best === undefined ? epochs.at(-1) : epochs[best.epoch - 1];
     const { params, macs } = networkCost(network);
     return {
-      validationAccuracy: epochs.at(-1)?.validationAccuracy ?? (await accuracyOf(trainee, splits.validation)),
+      validationAccuracy: judged?.validationAccuracy ?? (await accuracyOf(trainee, splits.validation)),
       ...(reportTest ? { testAccuracy: await accuracyOf(trainee, splits.test) } : {}),
+      judgedEpoch: judged?.epoch ?? 0,
       params,
       macs,
-      steps,
+      steps: progress.steps,
       seconds: elapsed(),
-      imagesPerSecond: trainingSeconds > 0 ? images / trainingSeconds : 0,
+      imagesPerSecond: progress.trainingSeconds > 0 ? progress.images / progress.trainingSeconds : 0,
       epochs,
       stopped: stopped ?? 'finished',
+      ...(options.keepWeights === true ? { weights: { tensors: best?.weights ?? exportWeights(trainee), metadata: {} } } : {}),
+      ...(state === undefined ? {} : { state }),
     };
   } finally {
     trainee.weights.dispose();
     trainee.sgd.dispose();
   }
+}
+
+/** Why training ends here, if it does. Time is looked at step by step. */
+function endOf(
+  { steps, epochs, best }: ChildProgress,
+  { patience, stopAfterEpochs }: ResolvedRecipe,
+  { totalSteps }: Schedule,
+): 'finished' | 'patience' | 'paused' | undefined {
+  if (steps === totalSteps) return 'finished';
+  if (patience !== undefined && best !== undefined && epochs.length - best.epoch >= patience) return 'patience';
+  if (stopAfterEpochs !== undefined && epochs.length >= stopAfterEpochs) return 'paused';
+  return undefined;
+}
+
+/** Whether the last epoch was better than all before it. */
+function isBest({ epochs }: ChildProgress): boolean {
+  const last = epochs.at(-1)!;
+  return epochs.every((epoch) => epoch === last || epoch.validationAccuracy < last.validationAccuracy);
+}
+
+interface Run {
+  readonly options: FromScratchOptions;
+  readonly recipe: ResolvedRecipe;
+  readonly schedule: Schedule;
+  readonly trainee: Trainee;
+  readonly progress: ChildProgress;
+  /** Seconds. */
+  readonly elapsed: () => number;
+}
+
+interface TrainedEpoch {
+  readonly stopped: 'finished' | 'time' | 'cancelled' | undefined;
+  /** Absent when it was stopped before its first step. */
+  readonly report?: Omit<EpochReport, 'validationAccuracy' | 'seconds'>;
+}
+
+/** Trains for an epoch, or until training ends within it. Its random numbers come from (seed, epoch) alone. */
+async function trainEpoch({ options, recipe, schedule, trainee, progress, elapsed }: Run): Promise<TrainedEpoch> {
+  const { splits, seed, now } = options;
+  const { batchSize, labelSmoothing, auxiliaryWeight, cutout } = recipe;
+  const epoch = progress.epochs.length + 1;
+  const random = RandomStream.of(seed, 'epoch', epoch);
+  const start = now();
+  let stopped: TrainedEpoch['stopped'];
+  let [learningRate, loss, correct, count] = [0, 0, 0, 0]; // the last two and the loss: sums over images
+  for await (const batch of trainingBatches(splits.train, { batchSize, random, augment: true, cutout })) {
+    if (options.shouldStop?.() === true) stopped = 'cancelled';
+    else if (progress.steps === schedule.totalSteps) stopped = 'finished';
+    else if (elapsed() >= schedule.maxSeconds) stopped = 'time';
+    if (stopped !== undefined) break;
+    const share = schedule.progress(progress.steps, elapsed());
+    learningRate = cosineRate(recipe.learningRate, 0, share, 1);
+    const step = trainingStep(trainee, batch, {
+      learningRate,
+      mode: 'train',
+      // The first batches are averaged equally: after a short training nothing is left of the statistics it began with.
+      statisticsMomentum: Math.max(BATCH_NORM_MOMENTUM, 1 / (progress.steps + 1)),
+      dropPath: dropPathAt(trainee.tf, recipe.dropPath, share, random),
+      labelSmoothing,
+      auxiliaryWeight,
+    });
+    progress.steps++;
+    if (!Number.isFinite(step.loss)) throw diverged(progress.steps);
+    loss += step.loss * batch.size;
+    correct += step.correct;
+    count += batch.size;
+    options.onStep?.({ step: progress.steps, totalSteps: schedule.totalSteps });
+    await turn();
+  }
+  progress.trainingSeconds += (now() - start) / 1000;
+  progress.images += count;
+  if (count === 0) return { stopped };
+  return { stopped, report: { epoch, steps: progress.steps, learningRate, trainLoss: loss / count, trainAccuracy: correct / count } };
 }
 
 /** The network of a child, for the images of a data set. */
@@ -167,7 +219,7 @@ function dropPathAt(tf: Tensorflow, last: number, progress: number, random: Rand
 
 async function accuracyOf({ tf, network, weights }: { tf: Tensorflow; network: NetworkLayer; weights: Weights }, split: ImageSplit): Promise<number> {
   let correct = 0;
-  for (const batch of batchesInOrder(split, EVALUATION_BATCH)) {
+  for await (const batch of batchesInOrder(split, EVALUATION_BATCH)) {
     correct += correctOf(tf, network, weights, 'eval', batch);
     await turn();
   }

@@ -1,6 +1,7 @@
 export { averageSharedWeights } from './average.ts';
 export { buildCell, type CellLayer, type CellOptions } from './cell.ts';
-export { trainFromScratch, type EpochReport, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
+export type { EpochReport } from './child-progress.ts';
+export { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
 export type { DropPath, Layer, Pass } from './layer.ts';
 export type { TrainingRecipe } from './recipe.ts';
 export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './network.ts';

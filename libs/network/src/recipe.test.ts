@@ -45,6 +45,8 @@ describe('resolveRecipe', () => {
     ['epochs', { epochs: 0 }],
     ['maxSteps', { maxSteps: 1.5 }],
     ['maxSeconds', { maxSeconds: 0 }],
+    ['stopAfterEpochs', { epochs: 1, stopAfterEpochs: 0 }],
+    ['patience', { epochs: 1, patience: 0.5 }],
     ['batchSize', { epochs: 1, batchSize: 0 }],
     ['learningRate', { epochs: 1, learningRate: NaN }],
     ['momentum', { epochs: 1, momentum: 1 }],

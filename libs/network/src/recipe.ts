@@ -11,6 +11,10 @@ export interface TrainingRecipe {
   readonly maxSteps?: number;
   /** Seconds of training, validation after each epoch included. A run that this ends is not repeatable. */
   readonly maxSeconds?: number;
+  /** Pause after this epoch, whatever the schedule still has: the state then goes on to the same end. @default never */
+  readonly stopAfterEpochs?: number;
+  /** End after so many epochs in a row without a higher validation accuracy. The best epoch then counts, not the last one. @default never */
+  readonly patience?: number;
   /** @default 96 */
   readonly batchSize?: number;
   /** First learning rate; it follows half a cosine down to 0 over the epochs and steps, or else over the seconds. @default 0.025 */
@@ -31,7 +35,7 @@ export interface TrainingRecipe {
   readonly cutout?: number;
 }
 
-type Limits = Pick<TrainingRecipe, 'epochs' | 'maxSteps' | 'maxSeconds'>;
+type Limits = Pick<TrainingRecipe, 'epochs' | 'maxSteps' | 'maxSeconds' | 'stopAfterEpochs' | 'patience'>;
 /** A recipe with everything decided. */
 export type ResolvedRecipe = Limits & Required<Omit<TrainingRecipe, keyof Limits | 'preset'>>;
 
@@ -83,6 +87,8 @@ const RANGES: Readonly<Record<keyof ResolvedRecipe, readonly [accepts: (value: n
   epochs: [isCount, 'a positive integer'],
   maxSteps: [isCount, 'a positive integer'],
   maxSeconds: [(value) => value > 0, 'positive'],
+  stopAfterEpochs: [isCount, 'a positive integer'],
+  patience: [isCount, 'a positive integer'],
   batchSize: [isCount, 'a positive integer'],
   learningRate: [(value) => value > 0 && Number.isFinite(value), 'positive'],
   momentum: [isShare, 'at least 0 and below 1'],

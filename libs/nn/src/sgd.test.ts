@@ -93,6 +93,41 @@ describe('MomentumSgd', () => {
     tf.dispose([whole, half, resumed]);
   });
 
+  it('goes on bit for bit after it has settled, with one learning rate to remember', () => {
+    // Always all parameters, of which some have no gradient: none is more than a step behind.
+    const everyStep = (settleAfter: number): [Record<string, number[]>, ReturnType<MomentumSgd['exportState']>] => {
+      const variables = variablesOf(START);
+      const sgd = new MomentumSgd(tf, OPTIONS);
+      const all = new Map(Object.entries(variables));
+      SCHEDULE.forEach(({ names, rate }, t) => {
+        sgd.catchUp(all);
+        tf.tidy(() => {
+          sgd.step(all, Object.fromEntries(names.map((name) => [name, tf.tensor1d(gradientOf([...variables[name]!.dataSync()], t))])), rate);
+        });
+        if (t === settleAfter) {
+          sgd.settle(all);
+          expect(sgd.exportState().rates).toEqual([[rate, t + 1]]);
+        }
+      });
+      sgd.settle(all);
+      const result: [Record<string, number[]>, ReturnType<MomentumSgd['exportState']>] = [valuesOf(variables), sgd.exportState()];
+      sgd.dispose();
+      tf.dispose(Object.values(variables));
+      return result;
+    };
+    expect(everyStep(10)).toEqual(everyStep(-1));
+  });
+
+  it('keeps the learning rates that a parameter left out still needs', () => {
+    const variables = variablesOf(START);
+    const sgd = new MomentumSgd(tf, OPTIONS);
+    run(sgd, variables, SCHEDULE.slice(0, 11));
+    sgd.settle(new Map([['never', variables['never']!]]));
+    expect(sgd.exportState().rates).toHaveLength(11);
+    sgd.dispose();
+    tf.dispose(Object.values(variables));
+  });
+
   it('decays a parameter whose gradient is zero', () => {
     const variables = variablesOf({ a: [1] });
     const sgd = new MomentumSgd(tf, OPTIONS);

@@ -66,6 +66,14 @@ export class MomentumSgd {
     });
   }
 
+  /** Catches parameters up and, when none is behind any more, forgets the learning rates of the steps so far: only those behind would need them. */
+  settle(parameters: ReadonlyMap<string, Variable>): void {
+    this.catchUp(parameters);
+    const last = this.#rates.at(-1);
+    const behind = [...this.#slots.values(), ...this.#restored.values()].some(({ step }) => step < this.#steps);
+    if (!behind && last !== undefined) this.#rates.splice(0, this.#rates.length, [last[0], this.#steps]);
+  }
+
   /**
    * One step for parameters that are caught up. Those without an entry in `gradients` have the gradient 0: they were part of
    * the network, but nothing they did reached the loss.
