@@ -51,10 +51,10 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: SECONDS_NOT_MINUTES,
     prints: /^one-shot\/policy +0 /m,
   },
-  'npx nat search --space darts --evaluator shared-weights --dataset mnist --steps 20 --batch 8 --channels 8 --layers 4': {
-    with: '--steps 1 --batch 2 --channels 4 --layers 3 --image-batch 8',
+  'npx nat search --space resblock --evaluator shared-weights --dataset cifar10 --preset small --workers 3': {
+    with: '--dataset mnist --epochs 1 --policy-start-epoch 0 --policy-steps 1 --weight-steps 2 --image-batch 8 --batch 2 --channels 4 --held-out-sources 2 --held-out-images 64',
     because: SECONDS_NOT_MINUTES,
-    prints: /1 steps/,
+    prints: /held out: 2 sources on 64 images/,
   },
   'npx nat bench step --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
   'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },

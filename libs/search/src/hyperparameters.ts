@@ -1,18 +1,23 @@
 import { DomainError } from '@nat/errors';
 import { presets, type BaselineOptions, type Hyperparameters } from '@nat/policy';
-
-/** `nat`, `nat++`: as the papers and their code have it. `tabular`: tuned for rewards that are looked up, with hundreds of trials a step. */
-export const PRESET_NAMES = ['nat', 'nat++', 'tabular'] as const;
-export type PresetName = (typeof PRESET_NAMES)[number];
+import type { PresetName } from './search-presets.ts';
 
 export type BaselineName = BaselineOptions['kind'];
 
-export function isPresetName(name: string): name is PresetName {
-  return (PRESET_NAMES as readonly string[]).includes(name);
-}
-
 /** Decay of a moving-average baseline in the official code. */
 const BASELINE_DECAY = 0.99;
+
+/** Of the policy in `small`: few, noisy pairs, so much entropy at the start, and advantages of one size. */
+const SMALL: Hyperparameters = {
+  ...presets.tabular,
+  learningRate: 5e-3,
+  schedule: { kind: 'cosine', warmup: 5, steps: 60 },
+  entropy: 0.05,
+  entropyDecaySteps: 60,
+  advantages: { normalization: 'rms', clip: 3 },
+};
+
+const BASES: Readonly<Record<PresetName, Hyperparameters>> = { nat: presets.nat, 'nat++': presets.nat, small: SMALL, tabular: presets.tabular };
 
 export interface HyperparameterOptions {
   readonly preset: PresetName;
@@ -32,7 +37,7 @@ export interface HyperparameterOptions {
 export function searchHyperparameters(options: HyperparameterOptions): Hyperparameters {
   const { preset, steps, baseline, learningRate, entropyWeight, weightDecay, betas, epsilon, baselineDecay = BASELINE_DECAY } = options;
   if (!(Number.isInteger(steps) && steps >= 1)) throw DomainError.invalid('steps', `${steps} is not a positive integer`);
-  const base: Hyperparameters = presets[preset === 'tabular' ? 'tabular' : 'nat'];
+  const base = BASES[preset];
   return {
     ...base,
     ...(base.schedule?.kind === 'cosine' ? { schedule: { ...base.schedule, steps } } : {}),
@@ -44,9 +49,4 @@ export function searchHyperparameters(options: HyperparameterOptions): Hyperpara
     ...(epsilon === undefined ? {} : { epsilon }),
     baseline: baseline === 'self-critical' ? { kind: baseline } : { kind: baseline, decay: baselineDecay },
   };
-}
-
-/** What a search uses where it names none: the preset of its evaluator's kind of reward. */
-export function defaultPreset(evaluator: string, scheme: 'nat' | 'nat++'): PresetName {
-  return evaluator === 'tabular' ? 'tabular' : scheme;
 }

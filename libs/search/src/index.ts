@@ -12,18 +12,12 @@ export {
   type Evaluated,
 } from './benchmark/few-evaluations.ts';
 export { NasBench201Task, type HeldOutGain } from './benchmark/held-out-gain.ts';
+export { InnerValidation } from './benchmark/inner-validation.ts';
 export { benchmarkNasBench201, type NasBench201BenchmarkOptions, type NasBench201Report } from './benchmark/nasbench201-benchmark.ts';
 export { SOURCE_BANDS, type BandScore, type MethodScore } from './benchmark/scores.ts';
 export { greedyCodes, searchTabular, type TabularSearchOptions, type TabularSearchResult } from './benchmark/tabular-search.ts';
-export {
-  PRESET_NAMES,
-  defaultPreset,
-  isPresetName,
-  searchHyperparameters,
-  type BaselineName,
-  type HyperparameterOptions,
-  type PresetName,
-} from './hyperparameters.ts';
+export { compareHeldOut } from './held-out.ts';
+export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './hyperparameters.ts';
 export {
   collateRound,
   drawRound,
@@ -39,6 +33,7 @@ export {
   type RoundPairs,
 } from './round.ts';
 export { REWARD_MODEL, RIDGE, RewardModel, type Observation, type RewardModelOptions } from './reward-model/reward-model.ts';
+export { PRESET_NAMES, defaultPreset, isPresetName, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search-presets.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';
 export { derivedSeed, initializationStream } from './seeds.ts';
 export { BLOCK_SPACES, blockOperations, isBlockSpaceName } from './spaces/block-spaces.ts';

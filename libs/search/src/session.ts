@@ -12,6 +12,7 @@ import {
   type PolicyConfig,
   type StepStats,
 } from '@nat/policy';
+import { drawHeldOut } from './held-out.ts';
 import { drawRound, learnerTrials, type CountedTrial, type DrawnTrial } from './round.ts';
 import { initializationStream } from './seeds.ts';
 import { openSpace } from './spaces/open-space.ts';
@@ -69,6 +70,16 @@ export class SearchSession {
     const { seed, batch, hyperparameters } = this.#spec;
     const withGreedy = hyperparameters.baseline.kind === 'self-critical';
     return drawRound({ space: this.#space, subjects: this.#subjects, policy: this.#policy, seed, step, batch, withGreedy });
+  }
+
+  /**
+   * One transform of each of so many sources by the policy now, and one by the untrained policy, as `drawHeldOut`.
+   * @param start the checkpoint that the search began with; undefined: a fresh policy of its seed
+   */
+  drawHeldOut(sources: number, start: Uint8Array | undefined): readonly DrawnTrial[] {
+    const { config, seed } = this.#spec;
+    const untrained = new CompiledPolicy(start === undefined ? createCheckpoint(config, initializationStream(seed)) : parseCheckpoint(start));
+    return drawHeldOut({ space: this.#space, subjects: this.#subjects, trained: this.#policy, untrained, sources });
   }
 
   /** Loads TensorFlow and the learner ahead of the first `learn`. */

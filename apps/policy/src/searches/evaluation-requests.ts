@@ -5,19 +5,25 @@ import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@na
 import { architectureToSpec } from '@nat/wire';
 import { evaluationNames } from './names.ts';
 import { evaluatorOf, operationListOf, wiringOf } from './search-spec.ts';
+import { epochOf, weightLearningRateAt, weightRoundsOf, type WeightRound } from './shared-weights-spec.ts';
 
 /** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_PAIR_TEXT = 600_000;
+/** Of the comparison after the last step: both results of one source, each scored on thousands of images. */
+const HELD_OUT_PAIRS_AN_EVALUATION = 2;
 /** Leases of an evaluation before it is given up: workers of a long search are lost now and then, and a step needs all of its evaluations. */
 const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
 
+/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `pairs`: what rewards come from. */
+export type EvaluationKindName = 'weights' | 'average' | 'pairs';
+
 /** One evaluation of a round, before it is asked for. */
 export interface PlannedEvaluation {
   readonly name: string;
   readonly position: number;
-  readonly kind: 'weights' | 'pairs';
+  readonly kind: EvaluationKindName;
   readonly firstPair: number;
   readonly pairs: number;
 }
@@ -34,11 +40,18 @@ export function pairId({ namespace, searchId, step }: RoundKey, pair: number): s
   return `${namespace}/${searchId}/${step}/${pair}`;
 }
 
-/** Cuts the pairs of a round into evaluations; training of shared weights comes first where the step has some. */
+/** Cuts the pairs of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
 export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pairs: readonly RoundPair[]): readonly PlannedEvaluation[] {
   const planned: PlannedEvaluation[] = [];
   const name = (suffix: string): string => evaluationNames.format({ namespace: key.namespace, evaluation: `${key.searchId}.${key.step}.${suffix}` });
-  if (weightStepsOf(spec, key.step) > 0) planned.push({ name: name('weights'), position: 0, kind: 'weights', firstPair: 0, pairs: 0 });
+  const plan = (kind: EvaluationKindName, suffix: string): void => {
+    planned.push({ name: name(suffix), position: planned.length, kind, firstPair: 0, pairs: 0 });
+  };
+  for (const { round } of weightRoundsOf(spec, key.step)) {
+    for (let shard = 0; shard < shardsOf(spec); shard++) plan('weights', `weights-${round}-${shard}`);
+    if (shardsOf(spec) > 1) plan('average', `average-${round}`);
+  }
+  const most = key.step > spec.steps ? HELD_OUT_PAIRS_AN_EVALUATION : spec.pairsPerEvaluation;
   let first = 0;
   let text = 0;
   const close = (end: number): void => {
@@ -49,17 +62,30 @@ export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pair
   };
   pairs.forEach(({ source, result }, i) => {
     const length = source.length + result.length;
-    if (i - first === spec.pairsPerEvaluation || (text + length > MAX_PAIR_TEXT && i > first)) close(i);
+    if (i - first === most || (text + length > MAX_PAIR_TEXT && i > first)) close(i);
     text += length;
   });
   close(pairs.length);
   return planned;
 }
 
-/** Steps of weight training that a step begins with. */
-function weightStepsOf(spec: searchWire.SearchSpec, step: number): number {
-  if (evaluatorOf(spec) !== 'shared-weights') return 0;
-  return spec.weightSteps + (step === 1 ? spec.warmupWeightSteps : 0);
+function shardsOf({ shards }: searchWire.SearchSpec): number {
+  return Math.max(1, shards);
+}
+
+/** What an evaluation of weights is for: a shard of a round, or the round's average. */
+export interface WeightTask extends WeightRound {
+  /** Undefined: the average. */
+  readonly shard: number | undefined;
+}
+
+/** The task at a position, as `planEvaluations` counts them. */
+export function weightTaskAt(spec: searchWire.SearchSpec, step: number, position: number): WeightTask {
+  const shards = shardsOf(spec);
+  const width = shards > 1 ? shards + 1 : 1;
+  const round = weightRoundsOf(spec, step)[Math.floor(position / width)];
+  if (round === undefined) throw new RangeError(`step ${step} has no weight training at ${position}`);
+  return { ...round, shard: position % width === shards ? undefined : position % width };
 }
 
 export interface EvaluationContext {
@@ -68,8 +94,8 @@ export interface EvaluationContext {
   /** namespaces/* /searches/* */
   readonly search: string;
   readonly pairs: readonly RoundPair[];
-  /** Blob of the weights that this round starts from, or scores with. */
-  readonly weights: string;
+  /** Blobs of the weights to start from or to score with (one), or to average (one a shard). */
+  readonly weights: readonly string[];
 }
 
 /** The request of a planned evaluation. */
@@ -77,23 +103,16 @@ export function evaluationSpec(planned: PlannedEvaluation, context: EvaluationCo
   return wire.EvaluationSpec.create({ kind: kindOf(planned, context), search: context.search, priority: context.spec.priority, maxAttempts: MAX_ATTEMPTS });
 }
 
-function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, key, pairs, weights }: EvaluationContext): wire.EvaluationSpec['kind'] {
+function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
+  const { spec, key, pairs } = context;
   const { step } = key;
-  if (kind === 'weights') {
+  const weights = context.weights[0] ?? '';
+  if (kind !== 'pairs') {
+    const { round, epoch, steps, shard } = weightTaskAt(spec, step, position);
+    if (shard === undefined) return { $case: 'average', value: { round, weights: [...context.weights] } };
     // One seed for all rounds: with one shard it does not matter where one round ends and the next begins.
     const seed = derivedSeed(spec.seed, 'weights');
-    return {
-      $case: 'trainShard',
-      value: wire.TrainShardEvaluation.create({
-        supernet: supernetOf(spec),
-        weights,
-        round: step,
-        shard: 0,
-        shards: 1,
-        steps: weightStepsOf(spec, step),
-        seed,
-      }),
-    };
+    return { $case: 'trainShard', value: { supernet: supernetOf(spec, epoch), weights, round, shard, shards: shardsOf(spec), steps, seed } };
   }
   const wirePairs = pairs.slice(firstPair, firstPair + count).map(({ source, result }, i) => ({
     id: pairId(key, firstPair + i),
@@ -104,17 +123,21 @@ function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, ke
     case 'tabular':
       return { $case: 'tabular', value: { table: 'nasbench201', column: spec.reward, pairs: wirePairs } };
     case 'shared-weights':
-      // Every pair of a step is scored on the same validation batches.
       return {
         $case: 'sharedWeights',
         value: {
-          supernet: supernetOf(spec),
+          supernet: supernetOf(spec, epochOf(spec, step)),
           weights,
-          batchSeed: derivedSeed(spec.seed, 'validation', step),
-          batches: spec.scoreBatches,
           pairs: wirePairs,
-          images: wire.ScoredImages.SCORED_IMAGES_POLICY,
-          imageCount: 0,
+          ...(step > spec.steps
+            ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutImages, batches: 0, batchSeed: 0 }
+            : {
+                // Every pair of a step is scored on the same batches.
+                images: wire.ScoredImages.SCORED_IMAGES_POLICY,
+                imageCount: 0,
+                batches: spec.scoreBatches,
+                batchSeed: derivedSeed(spec.seed, 'validation', step),
+              }),
         },
       };
     case 'from-scratch':
@@ -125,7 +148,7 @@ function kindOf({ kind, firstPair, pairs: count }: PlannedEvaluation, { spec, ke
   }
 }
 
-function supernetOf(spec: searchWire.SearchSpec): wire.Supernet {
+function supernetOf(spec: searchWire.SearchSpec, epoch: number): wire.Supernet {
   return {
     wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
     primitives: operationListOf(spec),
@@ -134,7 +157,7 @@ function supernetOf(spec: searchWire.SearchSpec): wire.Supernet {
     layers: spec.placement?.layers ?? 0,
     seed: derivedSeed(spec.seed, 'supernet'),
     imageBatch: spec.imageBatch,
-    learningRate: spec.weightLearningRate ?? 0,
+    learningRate: weightLearningRateAt(spec, epoch),
     momentum: spec.weightMomentum,
     weightDecay: spec.weightDecay,
     clipNorm: spec.clipNorm,

@@ -22,6 +22,7 @@ interface Verdict {
   readonly state: Exclude<EvaluationStateName, 'PENDING'>;
   readonly failure: string;
   readonly weights: string;
+  readonly metrics: Readonly<Record<string, number>>;
   readonly values: readonly wire.PairValue[];
 }
 
@@ -29,12 +30,12 @@ interface Verdict {
 const MAX_FAILURE = 1_000;
 
 function verdictOf({ name, state, outcome }: EndedEvaluation): Verdict | undefined {
-  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: failure.slice(0, MAX_FAILURE), weights: '', values: [] });
+  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: failure.slice(0, MAX_FAILURE), weights: '', metrics: {}, values: [] });
   const result = outcome?.result;
   switch (state) {
     case 'EVALUATION_STATE_SUCCEEDED':
       if (result?.$case !== 'succeeded') return failed('NO_OUTCOME: the evaluation succeeded without an outcome');
-      return { name, state: 'SUCCEEDED', failure: '', weights: result.value.weights, values: result.value.values };
+      return { name, state: 'SUCCEEDED', failure: '', weights: result.value.weights, metrics: result.value.metrics, values: result.value.values };
     case 'EVALUATION_STATE_FAILED':
     case 'EVALUATION_STATE_POISONED':
       return failed(result?.$case === 'failed' ? `${result.value.reason}: ${result.value.message}` : state);
@@ -77,9 +78,10 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
     if (pending.length === 0) return 0;
     const news = pending.map((row) => ({ row, verdict: verdicts.get(row.name)! }));
     await sql`
-      UPDATE policy.evaluation e SET state = n.state, failure = n.failure, weights = n.weights
+      UPDATE policy.evaluation e SET state = n.state, failure = n.failure, weights = n.weights, metrics = n.metrics::jsonb
       FROM unnest(${news.map(({ row }) => row.name)}::text[], ${news.map(({ verdict }) => verdict.state)}::text[],
-        ${news.map(({ verdict }) => verdict.failure)}::text[], ${news.map(({ verdict }) => verdict.weights)}::text[]) AS n(name, state, failure, weights)
+        ${news.map(({ verdict }) => verdict.failure)}::text[], ${news.map(({ verdict }) => verdict.weights)}::text[],
+        ${news.map(({ verdict }) => JSON.stringify(verdict.metrics))}::text[]) AS n(name, state, failure, weights, metrics)
       WHERE e.name = n.name`.execute(tx);
     await insertRows(tx, {
       table: 'policy.outcome',

@@ -92,7 +92,12 @@ function pointsOf(run: string, step: StepRow): wire.Point[] {
     gradientNorm: step.gradient_norm,
     pairs: step.pairs,
     failedPairs: step.failed_pairs,
+    evaluations: step.evaluations,
+    epoch: step.epoch === 0 ? null : step.epoch,
     sourceAccuracy: step.source_accuracy,
+    resultAccuracy: step.result_accuracy,
+    trainLoss: step.train_loss,
+    trainAccuracy: step.train_accuracy,
   };
   return Object.entries(values).flatMap(([metric, value]) =>
     value === null || !Number.isFinite(value) ? [] : [{ run, metric, step: step.step, value, time: step.create_time }],

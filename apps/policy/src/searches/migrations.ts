@@ -113,4 +113,26 @@ export const searchMigrations: readonly Migration[] = [
         )`.execute(tx);
     },
   },
+  {
+    id: '0003-shared-weights',
+    up: async (tx) => {
+      await sql`
+        ALTER TABLE policy.evaluation
+          DROP CONSTRAINT evaluation_kind_check,
+          ADD CONSTRAINT evaluation_kind_check CHECK (kind IN ('weights', 'average', 'pairs')),
+          ADD COLUMN metrics jsonb NOT NULL DEFAULT '{}'`.execute(tx);
+      await sql`
+        ALTER TABLE policy.search
+          ADD COLUMN weight_rounds integer NOT NULL DEFAULT 0,
+          ADD COLUMN held_out jsonb`.execute(tx);
+      await sql`
+        ALTER TABLE policy.step
+          ADD COLUMN result_accuracy float8,
+          ADD COLUMN train_loss float8,
+          ADD COLUMN train_accuracy float8,
+          ADD COLUMN weight_rounds integer NOT NULL DEFAULT 0,
+          ADD COLUMN epoch integer NOT NULL DEFAULT 0,
+          ADD COLUMN evaluations integer NOT NULL DEFAULT 0`.execute(tx);
+    },
+  },
 ];

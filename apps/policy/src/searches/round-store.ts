@@ -10,6 +10,7 @@ export interface StoredEvaluation extends PlannedEvaluation {
   readonly state: EvaluationStateName;
   readonly failure: string;
   readonly weights: string;
+  readonly metrics: Readonly<Record<string, number>>;
   /** Milliseconds since it was planned, by the database's clock. */
   readonly ageMs: number;
 }
@@ -88,7 +89,7 @@ export async function readEvaluations(reader: Reader, round: number): Promise<re
     .where('round', '=', round)
     .orderBy('position')
     .execute();
-  return rows.map(({ name, position, kind, first_pair: firstPair, pairs, state, failure, weights, age_ms: ageMs }) => ({
+  return rows.map(({ name, position, kind, first_pair: firstPair, pairs, state, failure, weights, metrics, age_ms: ageMs }) => ({
     name,
     position,
     kind,
@@ -97,6 +98,7 @@ export async function readEvaluations(reader: Reader, round: number): Promise<re
     state,
     failure,
     weights,
+    metrics,
     ageMs,
   }));
 }

@@ -11,7 +11,23 @@ import { writeTinyTable } from './testing/tiny-table.ts';
 
 const ENTRY = fileURLToPath(new URL('./testing/crash-process.ts', import.meta.url));
 const run = promisify(execFile);
-const spec = { space: 'nasbench201', evaluator: 'tabular', steps: 7, batch: 12, seed: 3 };
+const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 7, batch: 12, seed: 3 };
+/** Three epochs of two policy steps; the first begins with three rounds of weight training, two shards each, the others with two. */
+const sharedWeights = {
+  space: 'resblock',
+  evaluator: 'shared-weights',
+  dataset: 'mnist',
+  preset: 'small',
+  epochs: 3,
+  policyStartEpoch: 0,
+  policySteps: 2,
+  weightSteps: 10,
+  warmupWeightSteps: 4,
+  roundSteps: 5,
+  batch: 4,
+  heldOutSources: 6,
+  seed: 3,
+};
 
 describe('a search whose process is killed', () => {
   let folder: string;
@@ -22,7 +38,7 @@ describe('a search whose process is killed', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const search = async (home: string, crash?: CrashArguments['crash']): Promise<wire.Search | 'killed'> => {
+  const search = async (spec: CrashArguments['spec'], home: string, crash?: CrashArguments['crash']): Promise<wire.Search | 'killed'> => {
     const args: CrashArguments = { home: join(folder, home), dataDirectory: folder, spec, searchId: 'same', ...(crash === undefined ? {} : { crash }) };
     try {
       const { stdout } = await run(process.execPath, [ENTRY, JSON.stringify(args)], { timeout: 120_000 });
@@ -34,16 +50,40 @@ describe('a search whose process is killed', () => {
   };
 
   it('learns the same policy, to the bit, and counts every pair once, wherever it is killed', { timeout: 300_000 }, async () => {
-    const undisturbed = await search('undisturbed');
+    const undisturbed = await search(tabular, 'undisturbed');
     expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, pairs: 84, failedPairs: 0 });
 
     // One kill after the other, in the same data directory.
     const points: readonly CrashPoint[] = ['before-submit', 'after-submit', 'before-learn', 'after-learn', 'before-commit', 'before-draw'];
-    for (const [i, point] of points.entries()) expect({ point, end: await search('killed', { point, step: i + 1 }) }).toEqual({ point, end: 'killed' });
-    const resumed = await search('killed');
+    for (const [i, point] of points.entries())
+      expect({ point, end: await search(tabular, 'killed', { point, step: i + 1 }) }).toEqual({ point, end: 'killed' });
+    const resumed = await search(tabular, 'killed');
 
     expect(resumed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, pairs: 84, failedPairs: 0 });
     expect((resumed as wire.Search).policySha256).toMatch(/^[0-9a-f]{64}$/);
     expect((resumed as wire.Search).policySha256).toBe((undisturbed as wire.Search).policySha256);
+  });
+
+  it('trains the same shared weights in shards, and compares the same policies, wherever it is killed', { timeout: 300_000 }, async () => {
+    const undisturbed = await search(sharedWeights, 'weights');
+    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 6, pairs: 24, failedPairs: 0, weightRounds: 7 });
+    expect(undisturbed).toMatchObject({ heldOut: { sources: 6, images: 2_000 } });
+
+    const crashes: readonly (readonly [CrashPoint, number])[] = [
+      ['before-average', 1],
+      ['after-average', 1],
+      ['after-learn', 2],
+      ['before-submit', 3],
+      ['before-average', 5],
+      ['before-commit', 6],
+      ['before-submit', 7], // of the comparison
+      ['after-submit', 7],
+    ];
+    for (const [point, step] of crashes)
+      expect({ point, end: await search(sharedWeights, 'weights-killed', { point, step }) }).toEqual({ point, end: 'killed' });
+    const resumed = await search(sharedWeights, 'weights-killed');
+
+    const same = ({ policySha256, weights, weightRounds, pairs, heldOut }: wire.Search): unknown => ({ policySha256, weights, weightRounds, pairs, heldOut });
+    expect(same(resumed as wire.Search)).toEqual(same(undisturbed as wire.Search));
   });
 });

@@ -54,13 +54,13 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
 
   /** Checks what only the server knows, and completes the spec with it. */
   const prepare = async (namespace: string, spec: wire.SearchSpec): Promise<wire.SearchSpec> => {
-    const completed = completeSpec(spec);
+    const start = spec.initialPolicy === '' ? undefined : await options.resolvePolicy(namespace, spec.initialPolicy);
+    const completed = completeSpec({ ...spec, encoder: spec.encoder === '' ? (start?.encoder ?? '') : spec.encoder });
     if (completed.evaluator === 'tabular') options.requireColumn(completed.reward);
-    if (completed.initialPolicy === '') return completed;
-    const { versionName, encoder } = await options.resolvePolicy(namespace, completed.initialPolicy);
-    if (encoder !== completed.encoder)
-      throw DomainError.invalid('spec.initial_policy', `is of encoder ${encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
-    return { ...completed, initialPolicy: versionName };
+    if (start === undefined) return completed;
+    if (start.encoder !== completed.encoder)
+      throw DomainError.invalid('spec.initial_policy', `is of encoder ${start.encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
+    return { ...completed, initialPolicy: start.versionName };
   };
 
   /** A search names its policy like itself. */
@@ -170,13 +170,15 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       const learned = await readLearned(database, blobs, row);
       const start = wrapLearnerState({ search: searchNames.format({ namespace, search: searchId }), epoch: 0, step: 0 }, freshStart(learned));
       const learnerState = await blobs.put(start);
-      const completed = completeSpec({ ...spec, steps, seed: seed ?? spec.seed });
+      const completed = completeSpec({ ...spec, steps, epochs: 0, policyStartEpoch: 0, warmupWeightSteps: 0, seed: seed ?? spec.seed });
+      // Another seed is another supernet.
+      const weights = completed.seed === spec.seed ? row.weights : '';
       const response = await database.transaction((tx) =>
         requestOnce(
           { requestId, scope: `ForkSearch:${parent}`, request, requestType: wire.ForkSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
-            const fork = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), learnerState, weights: row.weights, forkedFrom: name };
+            const fork = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), learnerState, weights, forkedFrom: name };
             return searchToWire(await insertSearch(tx, fork));
           },
         ),

@@ -1,6 +1,6 @@
 /** What a search does: a request's spec checked and completed, and what its parts need of it. */
 import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
-import { evaluation as evaluationWire, search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
+import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
@@ -12,10 +12,13 @@ import {
   isSpaceName,
   PRESET_NAMES,
   searchHyperparameters,
+  searchPreset,
   type BaselineName,
+  type SharedWeightsPreset,
   type SessionSpec,
 } from '@nat/search';
 import { placementFromWire, placementToWire } from '@nat/wire';
+import { completeSharedWeights } from './shared-weights-spec.ts';
 
 export type EvaluatorName = 'tabular' | 'shared-weights' | 'from-scratch';
 
@@ -24,6 +27,12 @@ const BASELINES = {
   BASELINE_MOVING_AVERAGE: 'moving-average',
   BASELINE_SELF_CRITICAL: 'self-critical',
 } as const satisfies Partial<Record<wire.Baseline, BaselineName>>;
+
+const WIRE_BASELINES: Readonly<Record<BaselineName, wire.Baseline>> = {
+  'moving-average-official': wire.Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL,
+  'moving-average': wire.Baseline.BASELINE_MOVING_AVERAGE,
+  'self-critical': wire.Baseline.BASELINE_SELF_CRITICAL,
+};
 
 /** Pairs that one evaluation carries where a spec names no number: a look-up costs nothing, a child takes minutes. */
 const PAIRS_AN_EVALUATION: Readonly<Record<EvaluatorName, number>> = { tabular: 1024, 'shared-weights': 8, 'from-scratch': 1 };
@@ -41,20 +50,24 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     violations.push({ field: `spec.${field}`, description });
   };
   const evaluator = given.evaluator as EvaluatorName;
-  const scheme = given.scheme === 'SCHEME_NAT_PLUS_PLUS' ? 'nat++' : 'nat';
-  const preset = given.preset === '' ? defaultPreset(evaluator, scheme) : given.preset;
-  const baseline = given.baseline === 'BASELINE_UNSPECIFIED' ? wire.Baseline.BASELINE_SELF_CRITICAL : given.baseline;
-  const encoder = given.encoder === '' ? 'edge' : given.encoder;
+  const presetName = given.preset === '' ? defaultPreset(evaluator, schemeOf(given)) : given.preset;
+  if (!isPresetName(presetName))
+    throw DomainError.invalidFields([{ field: 'spec.preset', description: `is none of ${PRESET_NAMES.join(', ')}` }], 'INVALID_SEARCH');
+  const preset = searchPreset(presetName);
+  const scheme = given.scheme === 'SCHEME_UNSPECIFIED' ? preset.scheme : schemeOf(given);
+  const baseline = given.baseline === 'BASELINE_UNSPECIFIED' ? WIRE_BASELINES[preset.baseline] : given.baseline;
+  const published = isSpaceName(given.space) && officialSpaceOf(given.space, scheme) !== undefined;
+  const encoder = given.encoder !== '' ? given.encoder : published ? preset.encoder : 'edge';
   const trains = evaluator !== 'tabular';
+  const dataset = !trains || given.dataset !== '' ? given.dataset : DEFAULT_DATASET;
 
   if (!isSpaceName(given.space)) refuse('space', 'is none of nasbench201, darts, enas, resblock, vgg, mobilenetv2, nor a name of the zoo');
-  if (!isPresetName(preset)) refuse('preset', `is none of ${PRESET_NAMES.join(', ')}`);
   if (given.space === 'nasbench201' && scheme === 'nat++') refuse('scheme', 'nat++ leaves the space of NAS-Bench-201: use nat');
   if (!trains && given.space !== 'nasbench201') refuse('evaluator', 'tabular needs the space nasbench201');
   if (trains && given.dataset !== '' && !isDatasetName(given.dataset)) refuse('dataset', `is none of ${DATASET_CHOICES}`);
   if (isSpaceName(given.space)) {
-    if (encoder === 'pair' && officialSpaceOf(given.space, scheme) === undefined) refuse('encoder', 'pair reads published cells only: use edge');
-    if (evaluator === 'shared-weights' && officialSpaceOf(given.space, scheme) === undefined) {
+    if (encoder === 'pair' && !published) refuse('encoder', 'pair reads published cells only: use edge');
+    if (evaluator === 'shared-weights' && !published) {
       refuse(
         'evaluator',
         'shared-weights needs a space whose operations a supernet has: darts, enas, resblock, vgg, mobilenetv2, or published cells of this scheme',
@@ -64,44 +77,40 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
   const { network } = placementFromWire(given.placement);
   if (evaluator === 'shared-weights' && network !== undefined && network !== 'supernet')
     refuse('placement.network', 'shared-weights is scored in the supernet');
+  const alternation =
+    evaluator === 'shared-weights'
+      ? completeSharedWeights(given, dataset, preset.sharedWeights, refuse)
+      : { steps: given.steps || (preset.steps ?? 0), imageBatch: trains ? given.imageBatch || DEFAULT_IMAGE_BATCH : given.imageBatch };
+  if (evaluator !== 'shared-weights') {
+    if (given.epochs > 0) refuse('epochs', `${evaluator} has no epochs: say steps`);
+    if (alternation.steps === 0) refuse('steps', `have to be said with the preset ${presetName}`);
+  }
   if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_SEARCH');
 
   const filled: wire.SearchSpec = {
     ...given,
     reward: trains || given.reward !== '' ? given.reward : DEFAULT_REWARD,
-    dataset: !trains || given.dataset !== '' ? given.dataset : DEFAULT_DATASET,
+    dataset,
     scheme: scheme === 'nat' ? transformWire.Scheme.SCHEME_NAT : transformWire.Scheme.SCHEME_NAT_PLUS_PLUS,
     masking: given.masking === 'MASKING_UNSPECIFIED' ? transformWire.Masking.MASKING_COST : given.masking,
     encoder,
     baseline,
-    preset,
-    placement: placementOf(given, evaluator),
+    preset: presetName,
+    batch: given.batch || preset.batch,
+    placement: placementOf(given, evaluator, preset.sharedWeights),
     pairsPerEvaluation: given.pairsPerEvaluation === 0 ? PAIRS_AN_EVALUATION[evaluator] : given.pairsPerEvaluation,
     threads: Math.max(1, given.threads),
-    ...(evaluator === 'shared-weights' ? sharedWeightsDefaults(given) : {}),
-    imageBatch: trains && given.imageBatch === 0 ? DEFAULT_IMAGE_BATCH : given.imageBatch,
+    ...alternation,
     childEpochs: evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
   };
   const { learningRate, entropy } = hyperparametersOf(filled);
-  return { ...filled, learningRate, entropyWeight: typeof entropy === 'number' ? entropy : entropy[0] };
-}
-
-/** How shared weights are trained and scored: what is left out is official, but for the images set aside. */
-function sharedWeightsDefaults(given: wire.SearchSpec): Partial<wire.SearchSpec> {
-  return {
-    weightLearningRate: given.weightLearningRate ?? 0.01,
-    weightMomentum: given.weightMomentum ?? 0.9,
-    weightDecay: given.weightDecay ?? 3e-4,
-    clipNorm: given.clipNorm ?? 5,
-    scoreBatches: Math.max(1, given.scoreBatches),
-    split: given.split === 'SEARCH_SPLIT_UNSPECIFIED' ? evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE : given.split,
-  };
+  return { ...filled, learningRate, entropyWeight: typeof entropy === 'number' ? entropy : entropy[0], encoderSize: encoderSizeOf(configOf(filled, scheme)) };
 }
 
 /** Whose costs the masks compare; a supernet's size is stated, since its weights have it. */
-function placementOf({ placement }: wire.SearchSpec, evaluator: EvaluatorName): architectureWire.Placement {
+function placementOf({ placement }: wire.SearchSpec, evaluator: EvaluatorName, { channels, layers }: SharedWeightsPreset): architectureWire.Placement {
   const options = placementFromWire(placement);
-  return placementToWire(evaluator === 'shared-weights' ? { channels: 20, layers: 8, ...options, network: 'supernet' } : options);
+  return placementToWire(evaluator === 'shared-weights' ? { channels, layers, ...options, network: 'supernet' } : options);
 }
 
 /** The official operation list that holds all of a space's operations; undefined where none does. */
@@ -171,9 +180,27 @@ export function sessionSpecOf(spec: wire.SearchSpec): SessionSpec {
   };
 }
 
-function configOf({ encoder, space }: wire.SearchSpec, scheme: SchemeName): PolicyConfig {
-  if (encoder !== 'pair') return EDGE_POLICY;
+function configOf({ encoder, encoderSize, space }: wire.SearchSpec, scheme: SchemeName): PolicyConfig {
+  const { hidden = 0, layers = 0, embedding = 0, features = 0, graphHidden = 0 } = encoderSize ?? {};
+  if (encoder !== 'pair') return { ...EDGE_POLICY, ...(hidden > 0 ? { hidden } : {}), ...(layers > 0 ? { layers } : {}) };
   const official = officialSpaceOf(space, scheme);
   if (official === undefined) throw DomainError.invalid('spec.encoder', 'pair reads published cells only: use edge');
-  return officialPairPolicy(scheme, official.primitives);
+  return {
+    ...officialPairPolicy(scheme, official.primitives),
+    ...(embedding > 0 ? { embedding } : {}),
+    ...(features > 0 ? { features } : {}),
+    ...(graphHidden > 0 ? { hidden: graphHidden } : {}),
+  };
+}
+
+/** The size of a config whose size a spec can say. */
+function encoderSizeOf(config: PolicyConfig): wire.EncoderSize {
+  switch (config.encoder) {
+    case 'edge':
+      return wire.EncoderSize.create({ hidden: config.hidden, layers: config.layers });
+    case 'pair':
+      return wire.EncoderSize.create({ embedding: config.embedding, features: config.features, graphHidden: config.hidden });
+    default:
+      return wire.EncoderSize.create({});
+  }
 }

@@ -69,6 +69,8 @@ export interface StateChange {
   readonly state: SearchStateName;
   readonly errorMessage?: string;
   readonly policySha256?: string;
+  /** HeldOutReport as protobuf JSON. */
+  readonly heldOut?: unknown;
 }
 
 const FINAL: ReadonlySet<SearchStateName> = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
@@ -78,13 +80,14 @@ export function isFinal(state: SearchStateName): boolean {
 }
 
 /** Moves a locked search to another state; a final one has no owner any more. */
-export async function changeState(tx: Tx, ordinal: number, { state, errorMessage, policySha256 }: StateChange): Promise<SearchRow> {
+export async function changeState(tx: Tx, ordinal: number, { state, errorMessage, policySha256, heldOut }: StateChange): Promise<SearchRow> {
   return tx
     .updateTable('policy.search')
     .set({
       state,
       ...(errorMessage === undefined ? {} : { error_message: errorMessage }),
       ...(policySha256 === undefined ? {} : { policy_sha256: policySha256 }),
+      ...(heldOut === undefined ? {} : { held_out: json(heldOut) }),
       ...(isFinal(state) ? { end_time: sql<Date>`clock_timestamp()` } : {}),
       ...(state === 'RUNNING' ? {} : { owner: null, lease_expires_at: null }),
       update_time: sql<Date>`clock_timestamp()`,

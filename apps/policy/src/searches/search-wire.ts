@@ -41,6 +41,9 @@ export function searchToWire(row: SearchRow): wire.Search {
     endTime: row.end_time ?? undefined,
     etag: etagOf(row),
     forkedFrom: row.forked_from,
+    weightRounds: row.weight_rounds,
+    weights: row.weights,
+    heldOut: row.held_out === null ? undefined : wire.HeldOutReport.fromJSON(row.held_out),
   };
 }
 
@@ -57,5 +60,11 @@ export function stepToWire(row: StepRow): wire.StepSummary {
     gradientNorm: row.gradient_norm,
     sourceAccuracy: row.source_accuracy ?? undefined,
     time: row.create_time,
+    resultAccuracy: row.result_accuracy ?? undefined,
+    trainLoss: row.train_loss ?? undefined,
+    trainAccuracy: row.train_accuracy ?? undefined,
+    epoch: row.epoch,
+    weightRounds: row.weight_rounds,
+    evaluations: row.evaluations,
   };
 }

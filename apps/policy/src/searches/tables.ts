@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PolicyTables } from '../policies/tables.ts';
+import type { EvaluationKindName } from './evaluation-requests.ts';
 
 export type SearchStateName = 'RUNNING' | 'PAUSED' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
 export type EvaluationStateName = 'PENDING' | 'SUCCEEDED' | 'FAILED';
@@ -23,6 +24,10 @@ export interface SearchTable {
   learner_state: Generated<string>;
   /** Blob with the supernet's weights after `step`. */
   weights: Generated<string>;
+  /** Rounds of weight training behind `weights`. */
+  weight_rounds: Generated<number>;
+  /** HeldOutReport as protobuf JSON. */
+  held_out: Json | null;
   policy_sha256: Generated<string>;
   error_message: Generated<string>;
   forked_from: Generated<string>;
@@ -68,7 +73,7 @@ export interface EvaluationTable {
   round: number;
   /** Of the round. */
   position: number;
-  kind: 'weights' | 'pairs';
+  kind: EvaluationKindName;
   /** Pairs of the round that it carries. */
   first_pair: number;
   pairs: number;
@@ -77,6 +82,8 @@ export interface EvaluationTable {
   failure: Generated<string>;
   /** Blob that it wrote. */
   weights: Generated<string>;
+  /** Numbers that came with it, by name. */
+  metrics: Generated<Readonly<Record<string, number>>>;
   create_time: Assigned<Date>;
 }
 
@@ -102,6 +109,14 @@ export interface StepTable {
   loss: number;
   gradient_norm: number;
   source_accuracy: number | null;
+  result_accuracy: number | null;
+  /** Of the weight training that it began with. */
+  train_loss: number | null;
+  train_accuracy: number | null;
+  weight_rounds: number;
+  /** From 1; 0 where there are none. */
+  epoch: number;
+  evaluations: number;
   create_time: Assigned<Date>;
 }
 

@@ -29,6 +29,8 @@ interface TrialResult {
 
 /** Trials by step and index. A trial counts once its step was learned; until then it is pending, whatever is known of it. */
 export async function listTrials(reader: Reader, search: SearchRow, { step, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
+  // The round after the last step compares policies: it is no part of what was learned.
+  const { steps } = wire.SearchSpec.fromJSON(search.spec);
   const { rows } = await sql<TrialResult>`
     SELECT r.step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
       o.result_value - o.source_value AS reward, coalesce(o.failure, nullif(e.failure, '')) AS own_failure, coalesce(e.state, 'PENDING') AS own_evaluation,
@@ -39,7 +41,7 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
     LEFT JOIN policy.outcome g ON g.round = r.ordinal AND g.pair = t.greedy_pair
     LEFT JOIN policy.evaluation e ON e.round = r.ordinal AND e.kind = 'pairs' AND t.index >= e.first_pair AND t.index < e.first_pair + e.pairs
     LEFT JOIN policy.evaluation ge ON ge.round = r.ordinal AND ge.kind = 'pairs' AND t.greedy_pair >= ge.first_pair AND t.greedy_pair < ge.first_pair + ge.pairs
-    WHERE r.search = ${search.ordinal} AND (${step ?? null}::int IS NULL OR r.step = ${step ?? null}::int)
+    WHERE r.search = ${search.ordinal} AND r.step <= ${steps} AND (${step ?? null}::int IS NULL OR r.step = ${step ?? null}::int)
       AND (r.step, t.index) > (${after?.step ?? -1}, ${after?.index ?? -1})
     ORDER BY r.step, t.index
     LIMIT ${limit}`.execute(reader);

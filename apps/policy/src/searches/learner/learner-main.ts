@@ -17,6 +17,7 @@ async function answer(request: LearnerRequest): Promise<LearnerAnswers[LearnerRe
   }
   if (session === undefined) throw new DomainError('INTERNAL', 'the learner was not opened', { reason: 'LEARNER_NOT_OPEN' });
   if (request.kind === 'draw') return session.draw(request.step);
+  if (request.kind === 'draw-held-out') return session.drawHeldOut(request.sources, request.start);
   const stats = await session.learn(request.trials);
   return { stats, checkpoint: session.serialize() };
 }

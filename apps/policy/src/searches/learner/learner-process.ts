@@ -12,6 +12,8 @@ export interface LearnerProcess {
   /** The state it opened with: what the search started from, or the checkpoint given. */
   readonly opened: Uint8Array;
   readonly draw: (step: number) => Promise<readonly DrawnTrial[]>;
+  /** As `SearchSession.drawHeldOut`. */
+  readonly drawHeldOut: (sources: number, start: Uint8Array | undefined) => Promise<readonly DrawnTrial[]>;
   readonly learn: (trials: readonly CountedTrial[]) => Promise<Learned>;
   /** Kills it; nothing of it is left running when this resolves. */
   readonly close: () => Promise<void>;
@@ -79,6 +81,7 @@ export async function startLearnerProcess(
     return {
       opened,
       draw: (step) => call<'draw'>({ kind: 'draw', step }),
+      drawHeldOut: (sources, start) => call<'draw-held-out'>({ kind: 'draw-held-out', sources, start }),
       learn: (trials) => call<'learn'>({ kind: 'learn', trials }),
       close,
     };

@@ -16,12 +16,20 @@ export interface DrawRequest {
   readonly step: number;
 }
 
+/** Transforms of sources of a space by the policy now, and by the one that the search began with. */
+export interface DrawHeldOutRequest {
+  readonly kind: 'draw-held-out';
+  readonly sources: number;
+  /** Undefined: a fresh policy. */
+  readonly start: Uint8Array | undefined;
+}
+
 export interface LearnRequest {
   readonly kind: 'learn';
   readonly trials: readonly CountedTrial[];
 }
 
-export type LearnerRequest = OpenRequest | DrawRequest | LearnRequest;
+export type LearnerRequest = OpenRequest | DrawRequest | DrawHeldOutRequest | LearnRequest;
 
 /** What a step did, and the state after it. */
 export interface Learned {
@@ -33,6 +41,7 @@ export interface LearnerAnswers {
   /** The state that it opened with. */
   readonly open: Uint8Array;
   readonly draw: readonly DrawnTrial[];
+  readonly 'draw-held-out': readonly DrawnTrial[];
   readonly learn: Learned;
 }
 

@@ -73,7 +73,7 @@ async function derive(context: DeriveContext, row: OperationRow, epoch: number, 
     {
       parent: request.parent,
       round,
-      kind: 'pairs',
+      which: () => true,
       specOf: (one) => deriveSpec(one, row, request, texts),
       deadlineMs: config.deadlineMs[evaluator],
       signal,

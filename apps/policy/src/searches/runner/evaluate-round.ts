@@ -5,6 +5,7 @@ import { isDomainError, type DomainErrorKind } from '@nat/errors';
 import type { Logger, PlatformClients } from '@nat/service';
 import { inTransaction, type Database } from '@nat/storage';
 import type { Bell } from '../bell.ts';
+import type { PlannedEvaluation } from '../evaluation-requests.ts';
 import { giveUp, receiveOutcomes } from '../inbox.ts';
 import { readEvaluations, type StoredEvaluation } from '../round-store.ts';
 import type { SearchTables } from '../tables.ts';
@@ -24,7 +25,7 @@ export interface EvaluateOptions {
   readonly parent: string;
   readonly round: number;
   /** Which of the round's evaluations. */
-  readonly kind: 'weights' | 'pairs';
+  readonly which: (evaluation: PlannedEvaluation) => boolean;
   readonly specOf: (evaluation: StoredEvaluation) => wire.EvaluationSpec;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
@@ -46,8 +47,8 @@ const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLIN
  */
 export async function evaluateRound(context: EvaluateContext, options: EvaluateOptions): Promise<readonly StoredEvaluation[]> {
   const { database, outcomes, logger, sweepMs } = context;
-  const { round, kind, deadlineMs, signal } = options;
-  const read = async (): Promise<readonly StoredEvaluation[]> => (await readEvaluations(database.kysely, round)).filter((one) => one.kind === kind);
+  const { round, which, deadlineMs, signal } = options;
+  const read = async (): Promise<readonly StoredEvaluation[]> => (await readEvaluations(database.kysely, round)).filter(which);
   let asked = false;
   let lastLook = performance.now();
   for (;;) {

@@ -7,7 +7,7 @@ import { changeState, insertSearch, type SearchRow } from '../search-store.ts';
 import type { SearchTables } from '../tables.ts';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { claim, release, renew, type Ownership } from './ownership.ts';
-import { requireOwnership } from './run-search.ts';
+import { requireOwnership } from './run.ts';
 
 describe.each(testDatabases)('owning searches on $title', ({ skip, open }) => {
   if (skip) {

@@ -2,64 +2,19 @@
 import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { sha256 } from '@nat/nn';
-import { collateRound, freshStart, pairsOfRound, type CollatedRound, type DrawnTrial, type RoundPairs } from '@nat/search';
-import type { Logger, PlatformClients } from '@nat/service';
-import type { BlobStore, Database } from '@nat/storage';
+import { collateRound, freshStart, type CollatedRound, type PairOutcome } from '@nat/search';
 import { sql } from 'kysely';
 import { addVersion } from '../../policies/policy-store.ts';
-import type { Bell } from '../bell.ts';
-import { evaluationSpec, planEvaluations, type RoundKey } from '../evaluation-requests.ts';
 import { unwrapLearnerState, wrapLearnerState } from '../learner-state.ts';
-import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
 import type { Learned } from '../learner/protocol.ts';
 import { searchNames } from '../names.ts';
-import { findRound, insertRound, readOutcomes, readTrials, type StoredEvaluation } from '../round-store.ts';
+import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf, schemeOf, sessionSpecOf } from '../search-spec.ts';
-import { changeState, SEARCH_CHANNEL, type SearchRow, type Tx } from '../search-store.ts';
-import type { SearchTables } from '../tables.ts';
-import type { RunnerConfig } from './config.ts';
-import { evaluateRound } from './evaluate-round.ts';
-
-/** A search that this process may write, as it stood when this run began. */
-export interface OwnedSearch {
-  readonly row: SearchRow;
-  readonly epoch: number;
-}
-
-export interface RunContext {
-  readonly database: Database<SearchTables>;
-  readonly blobs: BlobStore;
-  readonly evaluations: PlatformClients['evaluations'];
-  readonly startLearner: StartLearner;
-  /** The checkpoint of a policy version, for searches that start from one. */
-  readonly loadPolicy: (namespace: string, reference: string) => Promise<Uint8Array>;
-  /** Rings when outcomes came in. */
-  readonly outcomes: Bell;
-  readonly config: RunnerConfig;
-  readonly logger: Logger;
-}
-
-/** What the steps of one run share. */
-interface Run extends RunContext {
-  readonly owned: OwnedSearch;
-  readonly spec: wire.SearchSpec;
-  /** namespaces/* /searches/* */
-  readonly name: string;
-  readonly learner: LearnerProcess;
-  readonly signal: AbortSignal;
-  /** Steps learned. */
-  step: number;
-  learnerState: string;
-  weights: string;
-  /** The policy after `step`. */
-  checkpoint: Uint8Array;
-}
-
-interface Round {
-  readonly ordinal: number;
-  readonly trials: readonly DrawnTrial[];
-  readonly pairs: RoundPairs;
-}
+import { changeState, SEARCH_CHANNEL, type Tx } from '../search-store.ts';
+import { epochOf } from '../shared-weights-spec.ts';
+import { comparePolicies } from './compare-policies.ts';
+import { evaluate, requireOwnership, roundOf, type OwnedSearch, type Run, type RunContext } from './run.ts';
+import { trainWeights, type TrainedWeights } from './train-weights.ts';
 
 /**
  * Runs an owned search to its end.
@@ -82,35 +37,36 @@ export async function runSearch(context: RunContext, owned: OwnedSearch, signal:
       name,
       learner,
       signal,
+      start: () => startOf(context, owned, spec),
       step: row.step,
       learnerState: row.learner_state,
       weights: row.weights,
       checkpoint: learner.opened,
     };
     while (run.step < spec.steps) await runStep(run);
-    await finish(run);
+    await finish(run, await comparePolicies(run));
   } finally {
     signal.removeEventListener('abort', kill);
     await learner.close();
   }
 }
 
-/** Where the learner starts: the state after the last step, the policy to start from, or nothing. */
-async function openingState({ blobs, loadPolicy }: RunContext, { row }: OwnedSearch, spec: wire.SearchSpec): Promise<Uint8Array | undefined> {
-  if (row.learner_state !== '') return unwrapLearnerState(await blobs.get(row.learner_state));
-  return spec.initialPolicy === '' ? undefined : freshStart(await loadPolicy(row.namespace, spec.initialPolicy));
+/** Where the learner starts: the state after the last step, or what the search begins with. */
+async function openingState(context: RunContext, owned: OwnedSearch, spec: wire.SearchSpec): Promise<Uint8Array | undefined> {
+  const { learner_state: learnerState } = owned.row;
+  return learnerState === '' ? startOf(context, owned, spec) : unwrapLearnerState(await context.blobs.get(learnerState));
+}
+
+/** The policy to start from; undefined for a fresh one. What a fork began with is superseded by its first step: it is compared with a fresh policy. */
+async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { initialPolicy }: wire.SearchSpec): Promise<Uint8Array | undefined> {
+  return initialPolicy === '' ? undefined : freshStart(await loadPolicy(row.namespace, initialPolicy));
 }
 
 async function runStep(run: Run): Promise<void> {
   const step = run.step + 1;
-  const key: RoundKey = { namespace: run.owned.row.namespace, searchId: run.owned.row.search_id, step };
-  const round = (await storedRound(run, step)) ?? (await drawRound(run, key));
-  const weights = await evaluate(run, key, round, 'weights', run.weights);
-  const trained = weights[0];
-  if (trained?.state === 'FAILED')
-    throw new DomainError('FAILED_PRECONDITION', `the shared weights could not be trained: ${trained.failure}`, { reason: 'WEIGHTS_FAILED' });
-  const weightsAfter = trained?.weights ?? run.weights;
-  const evaluations = await evaluate(run, key, round, 'pairs', weightsAfter);
+  const round = await roundOf(run, step, () => run.learner.draw(step));
+  const trained = await trainWeights(run, round);
+  const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [trained.weights]);
   const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);
   const collated = collateRound(round.trials, round.pairs, outcomes);
   if (collated.counted.length === 0) {
@@ -120,57 +76,30 @@ async function runStep(run: Run): Promise<void> {
   }
   for (const { trial, failure } of collated.leftOut.slice(0, 3)) run.logger.warn({ step, trial: trial.index, failure }, 'a trial is left out');
   const learned = await run.learner.learn(collated.counted);
-  const known = outcomes.flatMap((outcome) => ('failure' in outcome ? [] : [outcome.sourceValue]));
-  const sourceAccuracy = evaluatorOf(run.spec) === 'shared-weights' ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
-  await commitStep(run, step, { collated, learned, weights: weightsAfter, sourceAccuracy });
-}
-
-/** The round of a step that an earlier run committed. */
-async function storedRound({ database, owned }: Run, step: number): Promise<Round | undefined> {
-  const ordinal = await findRound(database.kysely, owned.row.ordinal, step);
-  if (ordinal === undefined) return undefined;
-  const trials = await readTrials(database.kysely, ordinal);
-  return { ordinal, trials, pairs: pairsOfRound(trials) };
-}
-
-/** Draws the round of a step and commits it, before anything is evaluated. */
-async function drawRound(run: Run, key: RoundKey): Promise<Round> {
-  const trials = await run.learner.draw(key.step);
-  run.signal.throwIfAborted();
-  const pairs = pairsOfRound(trials);
-  const evaluations = planEvaluations(run.spec, key, pairs.pairs);
-  const ordinal = await run.database.transaction(async (tx) => {
-    await requireOwnership(tx, run.owned, run.step);
-    return insertRound(tx, { search: run.owned.row.ordinal, step: key.step, trials, pairs, evaluations });
-  });
-  return { ordinal, trials, pairs };
-}
-
-async function evaluate(run: Run, key: RoundKey, round: Round, kind: 'weights' | 'pairs', weights: string): Promise<readonly StoredEvaluation[]> {
-  const { config, spec, name: search, signal } = run;
-  return evaluateRound(
-    { database: run.database, evaluations: run.evaluations, outcomes: run.outcomes, logger: run.logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
-    {
-      parent: `namespaces/${key.namespace}`,
-      round: round.ordinal,
-      kind,
-      specOf: (planned) => evaluationSpec(planned, { spec, key, search, pairs: round.pairs.pairs, weights }),
-      deadlineMs: config.deadlineMs[evaluatorOf(spec)],
-      signal,
-    },
-  );
+  await commitStep(run, step, { collated, learned, trained, outcomes, evaluations: trained.evaluations + evaluations.length });
 }
 
 interface StepResult {
   readonly collated: CollatedRound;
   readonly learned: Learned;
-  readonly weights: string;
-  readonly sourceAccuracy: number | null;
+  readonly trained: TrainedWeights;
+  readonly outcomes: readonly PairOutcome[];
+  readonly evaluations: number;
+}
+
+/** Means over the pairs of a step that were evaluated, on shared weights. */
+function accuraciesOf({ spec }: Run, outcomes: readonly PairOutcome[]): { readonly source: number | null; readonly result: number | null } {
+  if (evaluatorOf(spec) !== 'shared-weights') return { source: null, result: null };
+  const known = outcomes.flatMap((outcome) => ('failure' in outcome ? [] : [outcome]));
+  const mean = (of: 'sourceValue' | 'resultValue'): number => known.reduce((sum, outcome) => sum + outcome[of], 0) / known.length;
+  return { source: mean('sourceValue'), result: mean('resultValue') };
 }
 
 /** One transaction: the step number moves past the round's outcomes, so they count once, together with the state they led to. */
-async function commitStep(run: Run, step: number, { collated, learned, weights, sourceAccuracy }: StepResult): Promise<void> {
-  const { database, blobs, owned, signal } = run;
+async function commitStep(run: Run, step: number, { collated, learned, trained, outcomes, evaluations }: StepResult): Promise<void> {
+  const { database, blobs, owned, signal, spec } = run;
+  const { weights } = trained;
+  const accuracies = accuraciesOf(run, outcomes);
   const { counted, leftOut } = collated;
   const { stats, checkpoint } = learned;
   // Durable before the row that names it.
@@ -186,6 +115,7 @@ async function commitStep(run: Run, step: number, { collated, learned, weights, 
         failed_pairs: sql<number>`failed_pairs + ${leftOut.length}`,
         learner_state: learnerState,
         weights,
+        weight_rounds: sql<number>`weight_rounds + ${trained.rounds}`,
         update_time: sql<Date>`clock_timestamp()`,
         revision: sql<number>`revision + 1`,
       })
@@ -204,7 +134,13 @@ async function commitStep(run: Run, step: number, { collated, learned, weights, 
         entropy: stats.entropy,
         loss: stats.loss,
         gradient_norm: stats.gradientNorm,
-        source_accuracy: sourceAccuracy,
+        source_accuracy: accuracies.source,
+        result_accuracy: accuracies.result,
+        train_loss: trained.loss,
+        train_accuracy: trained.accuracy,
+        weight_rounds: trained.rounds,
+        epoch: evaluatorOf(spec) === 'shared-weights' ? epochOf(spec, step) + 1 : 0,
+        evaluations,
       })
       .execute();
   });
@@ -216,7 +152,7 @@ async function commitStep(run: Run, step: number, { collated, learned, weights, 
 }
 
 /** Registers the policy and ends the search, in one transaction. */
-async function finish(run: Run): Promise<void> {
+async function finish(run: Run, heldOut: wire.HeldOutReport | undefined): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);
@@ -236,7 +172,7 @@ async function finish(run: Run): Promise<void> {
       sha256: policySha256,
       sizeBytes: checkpoint.length,
     });
-    await changeState(tx, row.ordinal, { state: 'SUCCEEDED', policySha256 });
+    await changeState(tx, row.ordinal, { state: 'SUCCEEDED', policySha256, ...(heldOut === undefined ? {} : { heldOut: wire.HeldOutReport.toJSON(heldOut) }) });
   });
   database.signal(SEARCH_CHANNEL);
 }
@@ -245,16 +181,4 @@ async function finish(run: Run): Promise<void> {
 function describe({ space, evaluator, reward, dataset, batch, seed, preset, baseline }: wire.SearchSpec, step: number): string {
   const rewards = evaluator === 'tabular' ? `the table's ${reward}` : `${evaluator} accuracy on ${dataset}`;
   return `learned in ${step} steps of ${batch} pairs from ${space}, rewarded by ${rewards}; preset ${preset}, ${baseline}, seed ${seed}`;
-}
-
-/**
- * Locks the search and checks that it is still this owner's, still running, and has learned exactly `step` steps: what every commit begins with.
- * @throws DomainError ABORTED SEARCH_NOT_OWNED
- */
-export async function requireOwnership(tx: Tx, { row, epoch }: OwnedSearch, step: number): Promise<void> {
-  const found = await tx.selectFrom('policy.search').select(['state', 'step', 'owner_epoch']).where('ordinal', '=', row.ordinal).forUpdate().executeTakeFirst();
-  if (found?.state === 'RUNNING' && found.owner_epoch === epoch && found.step === step) return;
-  throw new DomainError('ABORTED', `search ${row.search_id} is ${found?.state ?? 'gone'} at step ${found?.step ?? 0}, or another's`, {
-    reason: 'SEARCH_NOT_OWNED',
-  });
 }

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/errors';
 import { changeState, SEARCH_CHANNEL, type SearchRow } from '../search-store.ts';
 import type { Ownership } from './ownership.ts';
-import { requireOwnership, runSearch, type RunContext } from './run-search.ts';
+import { runSearch } from './run-search.ts';
+import { requireOwnership, type RunContext } from './run.ts';
 
 /** What another try may mend. */
 const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED', 'INTERNAL']);

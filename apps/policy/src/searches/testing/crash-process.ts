@@ -11,6 +11,10 @@ export type CrashPoint =
   | 'before-submit'
   /** The evaluator has them, no outcome is published. */
   | 'after-submit'
+  /** Shards of weights are trained, their average is not asked for. */
+  | 'before-average'
+  /** The average is asked for, its outcome is not published. */
+  | 'after-average'
   /** The outcomes are in the inbox, the learner has not begun. */
   | 'before-learn'
   /** The learner has learned, its state is not stored. */
@@ -34,6 +38,7 @@ const die = (point: CrashPoint, step: number): void => {
   if (crash?.point === point && crash.step === step) process.kill(process.pid, 'SIGKILL');
 };
 const stepOf = (evaluationId: string): number => Number(evaluationId.split('.')[1]);
+const isAverage = (evaluationId: string): boolean => evaluationId.includes('.average-');
 
 /** Counts the steps that a learner is asked for. */
 const wrapLearner =
@@ -72,9 +77,11 @@ const harness = await startSearchHarness({
   evaluator: {
     onSubmit: (id) => {
       die('before-submit', stepOf(id));
+      if (isAverage(id)) die('before-average', stepOf(id));
     },
     onAccepted: (id) => {
       die('after-submit', stepOf(id));
+      if (isAverage(id)) die('after-average', stepOf(id));
     },
   },
 });

@@ -2,6 +2,7 @@
  * An evaluation service of our own for tests: real gRPC, values from a formula instead of a table, outcomes through the real outbox. It keeps its
  * evaluations in memory, so a process that dies takes them along, and can be told to fail, stay silent, or stop before it answers.
  */
+import { createHash } from 'node:crypto';
 import { evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import type { ServiceContext } from '@nat/service';
@@ -141,9 +142,29 @@ function textOf(subject: wire.Subject | undefined): string {
 }
 
 function byFormula(spec: wire.EvaluationSpec): wire.Outcome {
+  if (spec.kind?.$case === 'trainShard' || spec.kind?.$case === 'average') return trained(spec);
+  if (spec.kind?.$case === 'sharedWeights') return scored(spec.kind.value);
   const values = pairsOf(spec).map(({ id, source, result }) =>
     wire.PairValue.create({ pairId: id, sourceValue: valueOf(textOf(source)), resultValue: result === undefined ? 0 : valueOf(textOf(result)) }),
   );
+  return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
+}
+
+/** Weights that stand for what they were asked to be: another specification gives other weights. */
+function trained(spec: wire.EvaluationSpec): wire.Outcome {
+  const weights = createHash('sha256').update(wire.EvaluationSpec.encode(spec).finish()).digest('hex');
+  const metrics = spec.kind?.$case === 'trainShard' ? { trainLoss: 2 - spec.kind.value.shard / 8, trainAccuracy: 0.25 } : {};
+  return { result: { $case: 'succeeded', value: { values: [], weights, metrics } } };
+}
+
+/** Accuracies that depend on the weights and the batches, and are higher for whatever keeps its operations. */
+function scored({ weights, batchSeed, pairs }: wire.SharedWeightsEvaluation): wire.Outcome {
+  const accuracyOf = (subject: wire.Subject | undefined): number => {
+    const text = textOf(subject);
+    const luck = createHash('sha256').update(`${weights} ${batchSeed} ${text}`).digest().readUInt16BE() / 65_536;
+    return 0.9 - 0.02 * (text.split('null').length - 1) + 0.01 * luck;
+  };
+  const values = pairs.map(({ id, source, result }) => wire.PairValue.create({ pairId: id, sourceValue: accuracyOf(source), resultValue: accuracyOf(result) }));
   return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
 }
 

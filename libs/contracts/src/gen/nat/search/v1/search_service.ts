@@ -278,16 +278,18 @@ export interface SearchSpec {
   reward: string;
   /** shared-weights, from-scratch: "mnist", "cifar10", "cifar100". */
   dataset: string;
+  /** Policy steps in all; 0: shared-weights: those of all epochs; else by preset. */
   steps: number;
-  /** Pairs a step. */
+  /** Pairs a step; 0: by preset. */
   batch: number;
   seed: number;
+  /** Unspecified: by preset. */
   scheme: Scheme;
   masking: Masking;
-  /** "edge" (default) or "pair". */
+  /** "edge" (any network) or "pair" (the official one); empty: that of initial_policy, else by preset. */
   encoder: string;
   baseline: Baseline;
-  /** "nat", "nat++" or "tabular": hyper-parameters of the papers or tuned ones. Empty: by evaluator. */
+  /** "nat", "nat++" (the official code's), "small" (shared weights in minutes on two cores) or "tabular". Empty: by evaluator. */
   preset: string;
   learningRate?: number | undefined;
   entropyWeight?: number | undefined;
@@ -300,24 +302,24 @@ export interface SearchSpec {
   threads: number;
   /** The policy to start from; empty for a fresh one. */
   initialPolicy: string;
-  /** shared-weights: steps of weight training before each policy step, and before the first. */
+  /** shared-weights: steps of weight training in an epoch, and more of them in the first. weight_steps 0: by preset. */
   weightSteps: number;
   warmupWeightSteps: number;
-  /** Images a training batch; 0: 64. */
+  /** Images a training batch; 0: by preset. */
   imageBatch: number;
   priority: number;
   /** from-scratch: budget of one child. */
   childEpochs: number;
   childTime: Duration | undefined;
   childSteps: number;
-  /** shared-weights: SGD of the weights. Absent: the official 0.01 (constant), 0.9, 0.0003 and 5. */
+  /** shared-weights: SGD of the weights. Absent: by preset. */
   weightLearningRate?: number | undefined;
   weightMomentum?: number | undefined;
   weightDecay?: number | undefined;
   clipNorm?:
     | number
     | undefined;
-  /** shared-weights: batches of image_batch images that a reward is measured on; 0: 1. */
+  /** shared-weights: batches of image_batch images that a reward is measured on; 0: by preset. */
   scoreBatches: number;
   /** shared-weights: how the training images are split. */
   split: SearchSplit;
@@ -329,7 +331,68 @@ export interface SearchSpec {
     | number
     | undefined;
   /** Of the moving averages; absent: 0.99. */
-  baselineDecay?: number | undefined;
+  baselineDecay?:
+    | number
+    | undefined;
+  /**
+   * The rest is about shared weights; what is left out comes from the preset.
+   * An epoch trains the weights, then the policy. Not together with steps.
+   */
+  epochs: number;
+  /** Policy steps of an epoch. */
+  policySteps: number;
+  /** Shards that train the weights at the same time, each for all steps of a round, then averaged. One is the sequential algorithm. */
+  shards: number;
+  /** Weight steps of a round. */
+  roundSteps: number;
+  encoderSize:
+    | EncoderSize
+    | undefined;
+  /** Sources of the comparison with the untrained policy on images set aside, after the last step. 0: no comparison. */
+  heldOutSources?:
+    | number
+    | undefined;
+  /** Images of that comparison. */
+  heldOutImages: number;
+  /** Where the learning rate of the weights goes by a cosine over the epochs; equal to weight_learning_rate: it is constant. */
+  weightLearningRateMin?:
+    | number
+    | undefined;
+  /** Epochs before this one train the weights alone. */
+  policyStartEpoch?: number | undefined;
+}
+
+/** Widths of a fresh policy's encoder; zeros: the official ones (pair), or those that the presets were tuned for (edge). */
+export interface EncoderSize {
+  /** edge: width, and rounds of message passing. */
+  hidden: number;
+  layers: number;
+  /** pair: operation embedding, node features, hidden layer. */
+  embedding: number;
+  features: number;
+  graphHidden: number;
+}
+
+/** A mean and its 95 % interval (Student's t). */
+export interface MeanInterval {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+/**
+ * One sampled transform of every source by the policy that was learned and by the one it began as, scored with the final shared weights on
+ * images that neither weights nor policy have seen. Accuracies are fractions, means over the sources.
+ */
+export interface HeldOutReport {
+  images: number;
+  sources: number;
+  sourceAccuracy: number;
+  untrainedAccuracy: number;
+  trainedAccuracy: number;
+  /** trained - untrained, and trained - source: paired by source, on the same images. */
+  difference: MeanInterval | undefined;
+  gain: MeanInterval | undefined;
 }
 
 export interface Search {
@@ -356,6 +419,12 @@ export interface Search {
   etag: string;
   /** The search it was forked from. */
   forkedFrom: string;
+  /** shared-weights: rounds of weight training behind the weights. */
+  weightRounds: number;
+  /** shared-weights: blob of the weights after `step`. */
+  weights: string;
+  /** shared-weights, once it has succeeded, unless it was told not to compare. */
+  heldOut: HeldOutReport | undefined;
 }
 
 export interface CreateSearchRequest {
@@ -408,7 +477,24 @@ export interface StepSummary {
   gradientNorm: number;
   /** Supernet accuracy on the batches of this step; absent elsewhere. */
   sourceAccuracy?: number | undefined;
-  time: Date | undefined;
+  time:
+    | Date
+    | undefined;
+  /** shared-weights: of the results, on the same batches. */
+  resultAccuracy?:
+    | number
+    | undefined;
+  /** Means over the weight training that this step began with; absent where it began with none. */
+  trainLoss?: number | undefined;
+  trainAccuracy?:
+    | number
+    | undefined;
+  /** shared-weights: from 1. */
+  epoch: number;
+  /** Rounds of weight training that this step began with. */
+  weightRounds: number;
+  /** Evaluations asked for. */
+  evaluations: number;
 }
 
 export interface PauseSearchRequest {
@@ -535,6 +621,15 @@ function createBaseSearchSpec(): SearchSpec {
     adamBeta2: undefined,
     adamEpsilon: undefined,
     baselineDecay: undefined,
+    epochs: 0,
+    policySteps: 0,
+    shards: 0,
+    roundSteps: 0,
+    encoderSize: undefined,
+    heldOutSources: undefined,
+    heldOutImages: 0,
+    weightLearningRateMin: undefined,
+    policyStartEpoch: undefined,
   };
 }
 
@@ -649,6 +744,33 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     }
     if (message.baselineDecay !== undefined) {
       writer.uint32(321).double(message.baselineDecay);
+    }
+    if (message.epochs !== 0) {
+      writer.uint32(208).uint32(message.epochs);
+    }
+    if (message.policySteps !== 0) {
+      writer.uint32(216).uint32(message.policySteps);
+    }
+    if (message.shards !== 0) {
+      writer.uint32(224).uint32(message.shards);
+    }
+    if (message.roundSteps !== 0) {
+      writer.uint32(232).uint32(message.roundSteps);
+    }
+    if (message.encoderSize !== undefined) {
+      EncoderSize.encode(message.encoderSize, writer.uint32(330).fork()).join();
+    }
+    if (message.heldOutSources !== undefined) {
+      writer.uint32(336).uint32(message.heldOutSources);
+    }
+    if (message.heldOutImages !== 0) {
+      writer.uint32(344).uint32(message.heldOutImages);
+    }
+    if (message.weightLearningRateMin !== undefined) {
+      writer.uint32(353).double(message.weightLearningRateMin);
+    }
+    if (message.policyStartEpoch !== undefined) {
+      writer.uint32(360).uint32(message.policyStartEpoch);
     }
     return writer;
   },
@@ -954,6 +1076,78 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
             message.baselineDecay = reader.double();
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.epochs = reader.uint32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.policySteps = reader.uint32();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.shards = reader.uint32();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.roundSteps = reader.uint32();
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.encoderSize = EncoderSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.heldOutSources = reader.uint32();
+            continue;
+          }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.heldOutImages = reader.uint32();
+            continue;
+          }
+          case 44: {
+            if (tag !== 353) {
+              break;
+            }
+
+            message.weightLearningRateMin = reader.double();
+            continue;
+          }
+          case 45: {
+            if (tag !== 360) {
+              break;
+            }
+
+            message.policyStartEpoch = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1084,6 +1278,43 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
         : isSet(object.baseline_decay)
         ? globalThis.Number(object.baseline_decay)
         : undefined,
+      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : 0,
+      policySteps: isSet(object.policySteps)
+        ? globalThis.Number(object.policySteps)
+        : isSet(object.policy_steps)
+        ? globalThis.Number(object.policy_steps)
+        : 0,
+      shards: isSet(object.shards) ? globalThis.Number(object.shards) : 0,
+      roundSteps: isSet(object.roundSteps)
+        ? globalThis.Number(object.roundSteps)
+        : isSet(object.round_steps)
+        ? globalThis.Number(object.round_steps)
+        : 0,
+      encoderSize: isSet(object.encoderSize)
+        ? EncoderSize.fromJSON(object.encoderSize)
+        : isSet(object.encoder_size)
+        ? EncoderSize.fromJSON(object.encoder_size)
+        : undefined,
+      heldOutSources: isSet(object.heldOutSources)
+        ? globalThis.Number(object.heldOutSources)
+        : isSet(object.held_out_sources)
+        ? globalThis.Number(object.held_out_sources)
+        : undefined,
+      heldOutImages: isSet(object.heldOutImages)
+        ? globalThis.Number(object.heldOutImages)
+        : isSet(object.held_out_images)
+        ? globalThis.Number(object.held_out_images)
+        : 0,
+      weightLearningRateMin: isSet(object.weightLearningRateMin)
+        ? globalThis.Number(object.weightLearningRateMin)
+        : isSet(object.weight_learning_rate_min)
+        ? globalThis.Number(object.weight_learning_rate_min)
+        : undefined,
+      policyStartEpoch: isSet(object.policyStartEpoch)
+        ? globalThis.Number(object.policyStartEpoch)
+        : isSet(object.policy_start_epoch)
+        ? globalThis.Number(object.policy_start_epoch)
+        : undefined,
     };
   },
 
@@ -1197,6 +1428,33 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     if (message.baselineDecay !== undefined) {
       obj.baselineDecay = floatToJson(message.baselineDecay);
     }
+    if (message.epochs !== 0) {
+      obj.epochs = Math.round(message.epochs);
+    }
+    if (message.policySteps !== 0) {
+      obj.policySteps = Math.round(message.policySteps);
+    }
+    if (message.shards !== 0) {
+      obj.shards = Math.round(message.shards);
+    }
+    if (message.roundSteps !== 0) {
+      obj.roundSteps = Math.round(message.roundSteps);
+    }
+    if (message.encoderSize !== undefined) {
+      obj.encoderSize = EncoderSize.toJSON(message.encoderSize);
+    }
+    if (message.heldOutSources !== undefined) {
+      obj.heldOutSources = Math.round(message.heldOutSources);
+    }
+    if (message.heldOutImages !== 0) {
+      obj.heldOutImages = Math.round(message.heldOutImages);
+    }
+    if (message.weightLearningRateMin !== undefined) {
+      obj.weightLearningRateMin = floatToJson(message.weightLearningRateMin);
+    }
+    if (message.policyStartEpoch !== undefined) {
+      obj.policyStartEpoch = Math.round(message.policyStartEpoch);
+    }
     return obj;
   },
 
@@ -1245,6 +1503,450 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     message.adamBeta2 = object.adamBeta2 ?? undefined;
     message.adamEpsilon = object.adamEpsilon ?? undefined;
     message.baselineDecay = object.baselineDecay ?? undefined;
+    message.epochs = object.epochs ?? 0;
+    message.policySteps = object.policySteps ?? 0;
+    message.shards = object.shards ?? 0;
+    message.roundSteps = object.roundSteps ?? 0;
+    message.encoderSize = (object.encoderSize !== undefined && object.encoderSize !== null)
+      ? EncoderSize.fromPartial(object.encoderSize)
+      : undefined;
+    message.heldOutSources = object.heldOutSources ?? undefined;
+    message.heldOutImages = object.heldOutImages ?? 0;
+    message.weightLearningRateMin = object.weightLearningRateMin ?? undefined;
+    message.policyStartEpoch = object.policyStartEpoch ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEncoderSize(): EncoderSize {
+  return { hidden: 0, layers: 0, embedding: 0, features: 0, graphHidden: 0 };
+}
+
+export const EncoderSize: MessageFns<EncoderSize, "nat.search.v1.EncoderSize"> = {
+  $type: "nat.search.v1.EncoderSize" as const,
+
+  encode(message: EncoderSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hidden !== 0) {
+      writer.uint32(8).uint32(message.hidden);
+    }
+    if (message.layers !== 0) {
+      writer.uint32(16).uint32(message.layers);
+    }
+    if (message.embedding !== 0) {
+      writer.uint32(24).uint32(message.embedding);
+    }
+    if (message.features !== 0) {
+      writer.uint32(32).uint32(message.features);
+    }
+    if (message.graphHidden !== 0) {
+      writer.uint32(40).uint32(message.graphHidden);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EncoderSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEncoderSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.hidden = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.layers = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.embedding = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.features = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.graphHidden = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EncoderSize {
+    return {
+      hidden: isSet(object.hidden) ? globalThis.Number(object.hidden) : 0,
+      layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
+      embedding: isSet(object.embedding) ? globalThis.Number(object.embedding) : 0,
+      features: isSet(object.features) ? globalThis.Number(object.features) : 0,
+      graphHidden: isSet(object.graphHidden)
+        ? globalThis.Number(object.graphHidden)
+        : isSet(object.graph_hidden)
+        ? globalThis.Number(object.graph_hidden)
+        : 0,
+    };
+  },
+
+  toJSON(message: EncoderSize): unknown {
+    const obj: any = {};
+    if (message.hidden !== 0) {
+      obj.hidden = Math.round(message.hidden);
+    }
+    if (message.layers !== 0) {
+      obj.layers = Math.round(message.layers);
+    }
+    if (message.embedding !== 0) {
+      obj.embedding = Math.round(message.embedding);
+    }
+    if (message.features !== 0) {
+      obj.features = Math.round(message.features);
+    }
+    if (message.graphHidden !== 0) {
+      obj.graphHidden = Math.round(message.graphHidden);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EncoderSize>): EncoderSize {
+    return EncoderSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EncoderSize>): EncoderSize {
+    const message = createBaseEncoderSize();
+    message.hidden = object.hidden ?? 0;
+    message.layers = object.layers ?? 0;
+    message.embedding = object.embedding ?? 0;
+    message.features = object.features ?? 0;
+    message.graphHidden = object.graphHidden ?? 0;
+    return message;
+  },
+};
+
+function createBaseMeanInterval(): MeanInterval {
+  return { mean: 0, low: 0, high: 0 };
+}
+
+export const MeanInterval: MessageFns<MeanInterval, "nat.search.v1.MeanInterval"> = {
+  $type: "nat.search.v1.MeanInterval" as const,
+
+  encode(message: MeanInterval, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mean !== 0) {
+      writer.uint32(9).double(message.mean);
+    }
+    if (message.low !== 0) {
+      writer.uint32(17).double(message.low);
+    }
+    if (message.high !== 0) {
+      writer.uint32(25).double(message.high);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeanInterval {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeanInterval();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.mean = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.low = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.high = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MeanInterval {
+    return {
+      mean: isSet(object.mean) ? globalThis.Number(object.mean) : 0,
+      low: isSet(object.low) ? globalThis.Number(object.low) : 0,
+      high: isSet(object.high) ? globalThis.Number(object.high) : 0,
+    };
+  },
+
+  toJSON(message: MeanInterval): unknown {
+    const obj: any = {};
+    if (message.mean !== 0) {
+      obj.mean = floatToJson(message.mean);
+    }
+    if (message.low !== 0) {
+      obj.low = floatToJson(message.low);
+    }
+    if (message.high !== 0) {
+      obj.high = floatToJson(message.high);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MeanInterval>): MeanInterval {
+    return MeanInterval.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MeanInterval>): MeanInterval {
+    const message = createBaseMeanInterval();
+    message.mean = object.mean ?? 0;
+    message.low = object.low ?? 0;
+    message.high = object.high ?? 0;
+    return message;
+  },
+};
+
+function createBaseHeldOutReport(): HeldOutReport {
+  return {
+    images: 0,
+    sources: 0,
+    sourceAccuracy: 0,
+    untrainedAccuracy: 0,
+    trainedAccuracy: 0,
+    difference: undefined,
+    gain: undefined,
+  };
+}
+
+export const HeldOutReport: MessageFns<HeldOutReport, "nat.search.v1.HeldOutReport"> = {
+  $type: "nat.search.v1.HeldOutReport" as const,
+
+  encode(message: HeldOutReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.images !== 0) {
+      writer.uint32(8).uint32(message.images);
+    }
+    if (message.sources !== 0) {
+      writer.uint32(16).uint32(message.sources);
+    }
+    if (message.sourceAccuracy !== 0) {
+      writer.uint32(25).double(message.sourceAccuracy);
+    }
+    if (message.untrainedAccuracy !== 0) {
+      writer.uint32(33).double(message.untrainedAccuracy);
+    }
+    if (message.trainedAccuracy !== 0) {
+      writer.uint32(41).double(message.trainedAccuracy);
+    }
+    if (message.difference !== undefined) {
+      MeanInterval.encode(message.difference, writer.uint32(50).fork()).join();
+    }
+    if (message.gain !== undefined) {
+      MeanInterval.encode(message.gain, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeldOutReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeldOutReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.images = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sources = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.sourceAccuracy = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.untrainedAccuracy = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.trainedAccuracy = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.difference = MeanInterval.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.gain = MeanInterval.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HeldOutReport {
+    return {
+      images: isSet(object.images) ? globalThis.Number(object.images) : 0,
+      sources: isSet(object.sources) ? globalThis.Number(object.sources) : 0,
+      sourceAccuracy: isSet(object.sourceAccuracy)
+        ? globalThis.Number(object.sourceAccuracy)
+        : isSet(object.source_accuracy)
+        ? globalThis.Number(object.source_accuracy)
+        : 0,
+      untrainedAccuracy: isSet(object.untrainedAccuracy)
+        ? globalThis.Number(object.untrainedAccuracy)
+        : isSet(object.untrained_accuracy)
+        ? globalThis.Number(object.untrained_accuracy)
+        : 0,
+      trainedAccuracy: isSet(object.trainedAccuracy)
+        ? globalThis.Number(object.trainedAccuracy)
+        : isSet(object.trained_accuracy)
+        ? globalThis.Number(object.trained_accuracy)
+        : 0,
+      difference: isSet(object.difference) ? MeanInterval.fromJSON(object.difference) : undefined,
+      gain: isSet(object.gain) ? MeanInterval.fromJSON(object.gain) : undefined,
+    };
+  },
+
+  toJSON(message: HeldOutReport): unknown {
+    const obj: any = {};
+    if (message.images !== 0) {
+      obj.images = Math.round(message.images);
+    }
+    if (message.sources !== 0) {
+      obj.sources = Math.round(message.sources);
+    }
+    if (message.sourceAccuracy !== 0) {
+      obj.sourceAccuracy = floatToJson(message.sourceAccuracy);
+    }
+    if (message.untrainedAccuracy !== 0) {
+      obj.untrainedAccuracy = floatToJson(message.untrainedAccuracy);
+    }
+    if (message.trainedAccuracy !== 0) {
+      obj.trainedAccuracy = floatToJson(message.trainedAccuracy);
+    }
+    if (message.difference !== undefined) {
+      obj.difference = MeanInterval.toJSON(message.difference);
+    }
+    if (message.gain !== undefined) {
+      obj.gain = MeanInterval.toJSON(message.gain);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HeldOutReport>): HeldOutReport {
+    return HeldOutReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeldOutReport>): HeldOutReport {
+    const message = createBaseHeldOutReport();
+    message.images = object.images ?? 0;
+    message.sources = object.sources ?? 0;
+    message.sourceAccuracy = object.sourceAccuracy ?? 0;
+    message.untrainedAccuracy = object.untrainedAccuracy ?? 0;
+    message.trainedAccuracy = object.trainedAccuracy ?? 0;
+    message.difference = (object.difference !== undefined && object.difference !== null)
+      ? MeanInterval.fromPartial(object.difference)
+      : undefined;
+    message.gain = (object.gain !== undefined && object.gain !== null)
+      ? MeanInterval.fromPartial(object.gain)
+      : undefined;
     return message;
   },
 };
@@ -1266,6 +1968,9 @@ function createBaseSearch(): Search {
     endTime: undefined,
     etag: "",
     forkedFrom: "",
+    weightRounds: 0,
+    weights: "",
+    heldOut: undefined,
   };
 }
 
@@ -1317,6 +2022,15 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     }
     if (message.forkedFrom !== "") {
       writer.uint32(122).string(message.forkedFrom);
+    }
+    if (message.weightRounds !== 0) {
+      writer.uint32(128).uint32(message.weightRounds);
+    }
+    if (message.weights !== "") {
+      writer.uint32(138).string(message.weights);
+    }
+    if (message.heldOut !== undefined) {
+      HeldOutReport.encode(message.heldOut, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1454,6 +2168,30 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.forkedFrom = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.weightRounds = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.weights = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.heldOut = HeldOutReport.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1515,6 +2253,17 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         : isSet(object.forked_from)
         ? globalThis.String(object.forked_from)
         : "",
+      weightRounds: isSet(object.weightRounds)
+        ? globalThis.Number(object.weightRounds)
+        : isSet(object.weight_rounds)
+        ? globalThis.Number(object.weight_rounds)
+        : 0,
+      weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
+      heldOut: isSet(object.heldOut)
+        ? HeldOutReport.fromJSON(object.heldOut)
+        : isSet(object.held_out)
+        ? HeldOutReport.fromJSON(object.held_out)
+        : undefined,
     };
   },
 
@@ -1565,6 +2314,15 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.forkedFrom !== "") {
       obj.forkedFrom = message.forkedFrom;
     }
+    if (message.weightRounds !== 0) {
+      obj.weightRounds = Math.round(message.weightRounds);
+    }
+    if (message.weights !== "") {
+      obj.weights = message.weights;
+    }
+    if (message.heldOut !== undefined) {
+      obj.heldOut = HeldOutReport.toJSON(message.heldOut);
+    }
     return obj;
   },
 
@@ -1590,6 +2348,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     message.endTime = object.endTime ?? undefined;
     message.etag = object.etag ?? "";
     message.forkedFrom = object.forkedFrom ?? "";
+    message.weightRounds = object.weightRounds ?? 0;
+    message.weights = object.weights ?? "";
+    message.heldOut = (object.heldOut !== undefined && object.heldOut !== null)
+      ? HeldOutReport.fromPartial(object.heldOut)
+      : undefined;
     return message;
   },
 };
@@ -2237,6 +3000,12 @@ function createBaseStepSummary(): StepSummary {
     gradientNorm: 0,
     sourceAccuracy: undefined,
     time: undefined,
+    resultAccuracy: undefined,
+    trainLoss: undefined,
+    trainAccuracy: undefined,
+    epoch: 0,
+    weightRounds: 0,
+    evaluations: 0,
   };
 }
 
@@ -2276,6 +3045,24 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     }
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(90).fork()).join();
+    }
+    if (message.resultAccuracy !== undefined) {
+      writer.uint32(97).double(message.resultAccuracy);
+    }
+    if (message.trainLoss !== undefined) {
+      writer.uint32(105).double(message.trainLoss);
+    }
+    if (message.trainAccuracy !== undefined) {
+      writer.uint32(113).double(message.trainAccuracy);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(120).uint32(message.epoch);
+    }
+    if (message.weightRounds !== 0) {
+      writer.uint32(128).uint32(message.weightRounds);
+    }
+    if (message.evaluations !== 0) {
+      writer.uint32(136).uint32(message.evaluations);
     }
     return writer;
   },
@@ -2381,6 +3168,54 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
             message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.resultAccuracy = reader.double();
+            continue;
+          }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.trainLoss = reader.double();
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.trainAccuracy = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.weightRounds = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.evaluations = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2426,6 +3261,28 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
         ? globalThis.Number(object.source_accuracy)
         : undefined,
       time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      resultAccuracy: isSet(object.resultAccuracy)
+        ? globalThis.Number(object.resultAccuracy)
+        : isSet(object.result_accuracy)
+        ? globalThis.Number(object.result_accuracy)
+        : undefined,
+      trainLoss: isSet(object.trainLoss)
+        ? globalThis.Number(object.trainLoss)
+        : isSet(object.train_loss)
+        ? globalThis.Number(object.train_loss)
+        : undefined,
+      trainAccuracy: isSet(object.trainAccuracy)
+        ? globalThis.Number(object.trainAccuracy)
+        : isSet(object.train_accuracy)
+        ? globalThis.Number(object.train_accuracy)
+        : undefined,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      weightRounds: isSet(object.weightRounds)
+        ? globalThis.Number(object.weightRounds)
+        : isSet(object.weight_rounds)
+        ? globalThis.Number(object.weight_rounds)
+        : 0,
+      evaluations: isSet(object.evaluations) ? globalThis.Number(object.evaluations) : 0,
     };
   },
 
@@ -2464,6 +3321,24 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.time !== undefined) {
       obj.time = message.time.toISOString();
     }
+    if (message.resultAccuracy !== undefined) {
+      obj.resultAccuracy = floatToJson(message.resultAccuracy);
+    }
+    if (message.trainLoss !== undefined) {
+      obj.trainLoss = floatToJson(message.trainLoss);
+    }
+    if (message.trainAccuracy !== undefined) {
+      obj.trainAccuracy = floatToJson(message.trainAccuracy);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.weightRounds !== 0) {
+      obj.weightRounds = Math.round(message.weightRounds);
+    }
+    if (message.evaluations !== 0) {
+      obj.evaluations = Math.round(message.evaluations);
+    }
     return obj;
   },
 
@@ -2483,6 +3358,12 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     message.gradientNorm = object.gradientNorm ?? 0;
     message.sourceAccuracy = object.sourceAccuracy ?? undefined;
     message.time = object.time ?? undefined;
+    message.resultAccuracy = object.resultAccuracy ?? undefined;
+    message.trainLoss = object.trainLoss ?? undefined;
+    message.trainAccuracy = object.trainAccuracy ?? undefined;
+    message.epoch = object.epoch ?? 0;
+    message.weightRounds = object.weightRounds ?? 0;
+    message.evaluations = object.evaluations ?? 0;
     return message;
   },
 };

@@ -1,0 +1,114 @@
+/** What the parts of a running search share: what it may write, its rounds, and how their evaluations get done. */
+import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
+import { DomainError } from '@nat/errors';
+import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/search';
+import type { Logger, PlatformClients } from '@nat/service';
+import type { BlobStore, Database } from '@nat/storage';
+import type { Bell } from '../bell.ts';
+import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation-requests.ts';
+import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
+import { findRound, insertRound, readTrials, type StoredEvaluation } from '../round-store.ts';
+import { evaluatorOf } from '../search-spec.ts';
+import type { SearchRow, Tx } from '../search-store.ts';
+import type { SearchTables } from '../tables.ts';
+import type { RunnerConfig } from './config.ts';
+import { evaluateRound } from './evaluate-round.ts';
+
+/** A search that this process may write, as it stood when this run began. */
+export interface OwnedSearch {
+  readonly row: SearchRow;
+  readonly epoch: number;
+}
+
+export interface RunContext {
+  readonly database: Database<SearchTables>;
+  readonly blobs: BlobStore;
+  readonly evaluations: PlatformClients['evaluations'];
+  readonly startLearner: StartLearner;
+  /** The checkpoint of a policy version, for searches that start from one. */
+  readonly loadPolicy: (namespace: string, reference: string) => Promise<Uint8Array>;
+  /** Rings when outcomes came in. */
+  readonly outcomes: Bell;
+  readonly config: RunnerConfig;
+  readonly logger: Logger;
+}
+
+/** What the steps of one run share. */
+export interface Run extends RunContext {
+  readonly owned: OwnedSearch;
+  readonly spec: wire.SearchSpec;
+  /** namespaces/* /searches/* */
+  readonly name: string;
+  readonly learner: LearnerProcess;
+  readonly signal: AbortSignal;
+  /** The checkpoint that the search began with; undefined: a fresh policy. */
+  readonly start: () => Promise<Uint8Array | undefined>;
+  /** Steps learned. */
+  step: number;
+  learnerState: string;
+  weights: string;
+  /** The policy after `step`. */
+  checkpoint: Uint8Array;
+}
+
+/** A round that is committed. */
+export interface Round {
+  readonly key: RoundKey;
+  readonly ordinal: number;
+  readonly trials: readonly DrawnTrial[];
+  readonly pairs: RoundPairs;
+}
+
+/** The round of a step: as an earlier run committed it, else drawn and committed, before anything is evaluated. */
+export async function roundOf(run: Run, step: number, draw: () => Promise<readonly DrawnTrial[]>): Promise<Round> {
+  const { database, owned, signal, spec } = run;
+  const { ordinal: search, namespace, search_id: searchId } = owned.row;
+  const key: RoundKey = { namespace, searchId, step };
+  const stored = await findRound(database.kysely, search, step);
+  if (stored !== undefined) {
+    const trials = await readTrials(database.kysely, stored);
+    return { key, ordinal: stored, trials, pairs: pairsOfRound(trials) };
+  }
+  const trials = await draw();
+  signal.throwIfAborted();
+  const pairs = pairsOfRound(trials);
+  const evaluations = planEvaluations(spec, key, pairs.pairs);
+  const ordinal = await database.transaction(async (tx) => {
+    await requireOwnership(tx, owned, run.step);
+    return insertRound(tx, { search, step, trials, pairs, evaluations });
+  });
+  return { key, ordinal, trials, pairs };
+}
+
+/** Gets some evaluations of a round done. @param weights as `EvaluationContext.weights` */
+export async function evaluate(
+  run: Run,
+  { key, ordinal, pairs }: Round,
+  which: (evaluation: PlannedEvaluation) => boolean,
+  weights: readonly string[],
+): Promise<readonly StoredEvaluation[]> {
+  const { database, evaluations, outcomes, logger, config, spec, name: search, signal } = run;
+  return evaluateRound(
+    { database, evaluations, outcomes, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
+    {
+      parent: `namespaces/${key.namespace}`,
+      round: ordinal,
+      which,
+      specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, pairs: pairs.pairs, weights }),
+      deadlineMs: config.deadlineMs[evaluatorOf(spec)],
+      signal,
+    },
+  );
+}
+
+/**
+ * Locks the search and checks that it is still this owner's, still running, and has learned exactly `step` steps: what every commit begins with.
+ * @throws DomainError ABORTED SEARCH_NOT_OWNED
+ */
+export async function requireOwnership(tx: Tx, { row, epoch }: OwnedSearch, step: number): Promise<void> {
+  const found = await tx.selectFrom('policy.search').select(['state', 'step', 'owner_epoch']).where('ordinal', '=', row.ordinal).forUpdate().executeTakeFirst();
+  if (found?.state === 'RUNNING' && found.owner_epoch === epoch && found.step === step) return;
+  throw new DomainError('ABORTED', `search ${row.search_id} is ${found?.state ?? 'gone'} at step ${found?.step ?? 0}, or another's`, {
+    reason: 'SEARCH_NOT_OWNED',
+  });
+}

@@ -1,0 +1,65 @@
+/** Rounds of local SGD on the shared weights: shards train apart from the same weights, then their average goes on. One shard is sequential SGD. */
+import { DomainError } from '@nat/errors';
+import { weightTaskAt, type PlannedEvaluation } from '../evaluation-requests.ts';
+import type { StoredEvaluation } from '../round-store.ts';
+import { weightRoundsOf } from '../shared-weights-spec.ts';
+import { evaluate, type Round, type Run } from './run.ts';
+
+export interface TrainedWeights {
+  /** Blob of the weights. */
+  readonly weights: string;
+  /** Rounds that this took; 0: the weights are those from before. */
+  readonly rounds: number;
+  readonly evaluations: number;
+  /** Means over all steps of all shards. */
+  readonly loss: number | null;
+  readonly accuracy: number | null;
+}
+
+/**
+ * Does the weight training that a step of a search begins with. What an earlier run of the step got done is taken as it is.
+ * @throws DomainError FAILED_PRECONDITION WEIGHTS_FAILED
+ */
+export async function trainWeights(run: Run, round: Round): Promise<TrainedWeights> {
+  const { step } = round.key;
+  const rounds = weightRoundsOf(run.spec, step);
+  let weights = run.weights;
+  let evaluations = 0;
+  const trained: { readonly steps: number; readonly metrics: Readonly<Record<string, number>> }[] = [];
+  for (const { round: number, steps } of rounds) {
+    const of =
+      (wanted: PlannedEvaluation['kind']) =>
+      ({ kind, position }: PlannedEvaluation): boolean =>
+        kind === wanted && weightTaskAt(run.spec, step, position).round === number;
+    const shards = succeeded(await evaluate(run, round, of('weights'), [weights]));
+    for (const { metrics } of shards) trained.push({ steps, metrics });
+    const [only] = shards;
+    const last =
+      shards.length === 1
+        ? only!
+        : succeeded(
+            await evaluate(
+              run,
+              round,
+              of('average'),
+              shards.map((shard) => shard.weights),
+            ),
+          )[0]!;
+    weights = last.weights;
+    evaluations += shards.length === 1 ? 1 : shards.length + 1;
+  }
+  return { weights, rounds: rounds.length, evaluations, loss: meanOf(trained, 'trainLoss'), accuracy: meanOf(trained, 'trainAccuracy') };
+}
+
+function succeeded(evaluations: readonly StoredEvaluation[]): readonly StoredEvaluation[] {
+  const failed = evaluations.find(({ state }) => state === 'FAILED');
+  if (failed === undefined) return evaluations;
+  throw new DomainError('FAILED_PRECONDITION', `the shared weights could not be trained: ${failed.failure}`, { reason: 'WEIGHTS_FAILED' });
+}
+
+/** Null where nothing was trained. */
+function meanOf(trained: readonly { readonly steps: number; readonly metrics: Readonly<Record<string, number>> }[], name: string): number | null {
+  const known = trained.filter(({ metrics }) => metrics[name] !== undefined);
+  const total = known.reduce((sum, { steps }) => sum + steps, 0);
+  return total === 0 ? null : known.reduce((sum, { steps, metrics }) => sum + steps * metrics[name]!, 0) / total;
+}
