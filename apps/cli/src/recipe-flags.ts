@@ -15,6 +15,7 @@ export interface RecipeFlags {
   readonly dropPath?: number;
   readonly auxiliary?: number;
   readonly cutout?: number;
+  readonly patience?: number;
   readonly trainImages?: number;
   readonly validationImages?: number;
   readonly seed: number;
@@ -43,6 +44,9 @@ export function recipeOptions(): readonly Option[] {
     new Option('--drop-path <x>', 'probability that an edge is dropped, at the end; it rises from 0').argParser(number(0, 0.999999)),
     new Option('--auxiliary <weight>', 'weight of the loss of a second classifier at two thirds of the network; 0: none').argParser(number(0, 1000)),
     new Option('--cutout <pixels>', 'side of the square erased from every training image; 0: none').argParser(integer(0, 1024)),
+    new Option('--patience <epochs>', 'end after so many epochs without a higher validation accuracy; the best epoch then counts').argParser(
+      integer(1, 100_000),
+    ),
     new Option('--train-images <n>', 'use only this many training images').argParser(integer(1)),
     new Option('--validation-images <n>', 'score only this many held-out images').argParser(integer(1)),
     new Option('--seed <n>', 'of weights, batches and augmentation').argParser(integer(0)).default(0),
@@ -83,5 +87,7 @@ export function readRecipe(flags: RecipeFlags): wire.TrainingRecipe {
     threads: flags.threads ?? 0,
     trainImages: flags.trainImages ?? 0,
     validationImages: flags.validationImages ?? 0,
+    patience: flags.patience ?? 0,
+    stopAfterEpochs: 0,
   };
 }

@@ -352,15 +352,28 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     await register('w', [], 'process-1');
     const [first] = await lease('w');
     const [earlier, later] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    expect(first).toMatchObject({ spec: { resumeFrom: '' }, continued: false });
     await workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier });
     await workers.reportCheckpoint({ lease: reference(first!), resumeFrom: later });
     await register('w', [], 'process-2');
     expect(await refusal(workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
     const [second] = await lease('w');
-    expect(second).toMatchObject({ evaluation: name, attempt: 2, spec: { resumeFrom: later } });
+    expect(second).toMatchObject({ evaluation: name, attempt: 2, spec: { resumeFrom: later }, continued: true });
     expect(await refusal(workers.reportCheckpoint({ lease: reference(first!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
     expect(await complete(second!, failedWith('UNKNOWN_COLUMN', true))).toBe('EVALUATION_STATE_FAILED');
     expect(await refusal(workers.reportCheckpoint({ lease: reference(second!), resumeFrom: earlier }))).toBe('FAILED_PRECONDITION STALE_LEASE');
+  });
+
+  test.skipIf(skip)('tells what an evaluation was given to start from apart from a checkpoint of its own', async () => {
+    await submit('given', { resumeFrom: 'ab'.repeat(32) });
+    await register('w', [], 'process-1');
+    expect((await lease('w'))[0]).toMatchObject({ spec: { resumeFrom: 'ab'.repeat(32) }, continued: false });
+    await register('w', [], 'process-2');
+    const [second] = await lease('w');
+    expect(second).toMatchObject({ attempt: 2, continued: false });
+    await workers.reportCheckpoint({ lease: reference(second!), resumeFrom: 'cd'.repeat(32) });
+    await register('w', [], 'process-3');
+    expect((await lease('w'))[0]).toMatchObject({ spec: { resumeFrom: 'cd'.repeat(32) }, continued: true });
   });
 
   test.skipIf(skip)('queues again at once what a restarted worker held', async () => {

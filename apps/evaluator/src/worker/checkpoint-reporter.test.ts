@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { createCheckpointReporter, type CheckpointReporter } from './checkpoint-reporter.ts';
 
 describe('reporting checkpoints', () => {
-  const start = (report: (key: string) => Promise<void> = () => Promise.resolve()) => {
+  const start = (report: (key: string) => Promise<void> = () => Promise.resolve(), earlier = '') => {
     const removed: string[] = [];
     const errors: unknown[] = [];
     const reporter: CheckpointReporter = createCheckpointReporter({
+      earlier,
       report,
       remove: (key) => Promise.resolve(void removed.push(key)),
       onError: (error) => errors.push(error),
@@ -28,6 +29,19 @@ describe('reporting checkpoints', () => {
     expect(reporter.latest()).toBe('c');
     await reporter.discard(['other']);
     expect(removed).toEqual(['a', 'b', 'c']);
+  });
+
+  test('takes over what an earlier attempt left', async () => {
+    const reported: string[] = [];
+    const { reporter, removed } = start((key) => Promise.resolve(void reported.push(key)), 'a');
+    expect(reporter.latest()).toBe('a');
+    await reporter.settle();
+    expect([reported, removed]).toEqual([[], []]);
+    reporter.add('b');
+    await reporter.settle();
+    expect([reported, removed]).toEqual([['b'], ['a']]);
+    await reporter.discard([]);
+    expect(removed).toEqual(['a', 'b']);
   });
 
   test('keeps everything that the coordinator may still name while it is away, and what an outcome names', async () => {

@@ -1,6 +1,8 @@
 import { isDomainError } from '@nat/errors';
 
 export interface CheckpointReporterOptions {
+  /** What this attempt goes on from, where an earlier one wrote it; empty: nothing of its own. */
+  readonly earlier: string;
   /** Tells the coordinator where another attempt would go on. */
   readonly report: (key: string) => Promise<void>;
   /** Deletes a checkpoint that nothing names any more. */
@@ -18,14 +20,14 @@ export interface CheckpointReporter {
   readonly latest: () => string;
   /** Waits for what is being sent. */
   readonly settle: () => Promise<void>;
-  /** Deletes what is left of this attempt's checkpoints but `kept`, once the evaluation has its outcome. */
+  /** Deletes what is left of the evaluation's checkpoints but `kept`, once the evaluation has its outcome. */
   readonly discard: (kept: readonly string[]) => Promise<void>;
 }
 
-export function createCheckpointReporter({ report, remove, onError }: CheckpointReporterOptions): CheckpointReporter {
-  /** Written by this attempt and still there, oldest first. */
-  let stored: string[] = [];
-  let known = '';
+export function createCheckpointReporter({ earlier, report, remove, onError }: CheckpointReporterOptions): CheckpointReporter {
+  /** Written by this attempt and the one before it, and still there, oldest first. */
+  let stored: string[] = earlier === '' ? [] : [earlier];
+  let known = earlier;
   let refused = false;
   let sending: Promise<void> = Promise.resolve();
 

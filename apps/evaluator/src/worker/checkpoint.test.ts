@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
+import { decodeTensors } from '@nat/nn';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -36,7 +37,7 @@ describe('checkpoints and weights', () => {
   });
 
   const startWorker = (): WorkerProcess => {
-    const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' };
+    const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0', NAT_WORKER_CHECKPOINT_MS: '0' };
     const worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobDirectory, environment, stderr: 'ignore' });
     workers.push(worker);
     return worker;
@@ -67,6 +68,126 @@ describe('checkpoints and weights', () => {
     expect(done.attempt).toBe(2);
     const again = (await seen()).filter(({ attempt }) => attempt === 2);
     expect(new Set(again.map(({ pairId }) => pairId))).toEqual(new Set(['child-1']));
+  });
+
+  describe('a child', () => {
+    /** Epochs of two steps; the weights are kept, and their key is a hash of their bits. */
+    const childSpec = (
+      overrides: Partial<evaluation.TrainingRecipe> = {},
+      more: Partial<evaluation.EvaluationSpec> = {},
+      names: readonly string[] = ['DARTS'],
+    ): evaluation.EvaluationSpec => {
+      const recipe = evaluation.TrainingRecipe.create({
+        ...{ preset: 'official', epochs: 24, batch: 4, trainImages: 8, validationImages: 20, seed: 3, threads: 1 },
+        ...overrides,
+      });
+      const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+      const pairs: evaluation.Pair[] = names.map((name) => ({ id: name, source: zoo(name), result: undefined }));
+      return evaluation.EvaluationSpec.create({
+        kind: {
+          $case: 'fromScratch',
+          value: { dataset: 'mnist', placement, recipe, pairs, reportTest: false, keepWeights: true, keepCheckpoints: true },
+        },
+        ...more,
+      });
+    };
+    const submit = async (evaluationId: string, spec: evaluation.EvaluationSpec): Promise<string> =>
+      (await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId, spec }] })).names[0]!;
+    const ended = (name: string): Promise<evaluation.Evaluation> =>
+      eventually(
+        () => client().getEvaluation({ name }),
+        ({ outcome }) => outcome !== undefined,
+        50_000,
+      );
+    const reportOf = async (name: string): Promise<evaluation.ChildReport> => {
+      const { outcome } = await ended(name);
+      if (outcome?.result?.$case !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(outcome)}`);
+      return outcome.result.value.values[0]!.sourceReport!;
+    };
+    /** What training decides; its state is of the same bits, but for the seconds in it. */
+    const numbersOf = async (report: evaluation.ChildReport): Promise<unknown> => ({
+      ...report,
+      seconds: 0,
+      imagesPerSecond: 0,
+      checkpoint: decodeTensors(await blobs.get(report.checkpoint!)).tensors,
+    });
+    const epochsOf = async (name: string): Promise<readonly { readonly attempt: number; readonly epoch: number }[]> => {
+      const { observations } = await client().listObservations({ parent: name, pageSize: 1000 });
+      return observations.filter(({ metric }) => metric === 'source/trainLoss').map(({ attempt, step }) => ({ attempt, epoch: step }));
+    };
+
+    test('whose worker is killed goes on from an epoch of it, to the bits of undisturbed training', { timeout: 60_000 }, async () => {
+      const whole = await reportOf(await submit('undisturbed', childSpec()));
+      const name = await submit('disturbed', childSpec());
+      await eventually(
+        () => epochsOf(name),
+        (epochs) => epochs.some(({ epoch }) => epoch >= 3),
+      );
+      const worker = workers.at(-1)!;
+      worker.kill('SIGKILL');
+      await worker.exited;
+      startWorker();
+      const { attempt } = await ended(name);
+      expect(attempt).toBe(2);
+      const epochs = await epochsOf(name);
+      const second = epochs.filter((one) => one.attempt === 2).map(({ epoch }) => epoch);
+      const last = Math.max(...epochs.filter((one) => one.attempt === 1).map(({ epoch }) => epoch));
+      expect(last).toBeLessThan(24);
+      expect(second[0]).toBeGreaterThan(1);
+      expect(second).toEqual(Array.from({ length: 25 - second[0]! }, (_, i) => second[0]! + i));
+      const report = await reportOf(name);
+      expect(report.weights).toBe(whole.weights);
+      expect(await numbersOf(report)).toEqual(await numbersOf(whole));
+    });
+
+    test('goes on in another evaluation, on the schedule of the whole, to the same bits', { timeout: 60_000 }, async () => {
+      const whole = await reportOf(await submit('at-once', childSpec({ epochs: 6 })));
+      const first = await reportOf(await submit('rung-0', childSpec({ epochs: 6, stopAfterEpochs: 2 })));
+      expect(first).toMatchObject({ epochs: 2, end: 'TRAINING_END_PAUSED', judgedEpoch: 2 });
+      const resumeFrom = first.checkpoint!;
+      // A kept checkpoint stays, however often it is used.
+      for (const id of ['rung-1', 'rung-1-again']) {
+        const rest = await submit(id, childSpec({ epochs: 6, stopAfterEpochs: 6 }, { resumeFrom }));
+        expect(await numbersOf(await reportOf(rest))).toEqual(await numbersOf(whole));
+        expect((await epochsOf(rest)).map(({ epoch }) => epoch)).toEqual([3, 4, 5, 6]);
+      }
+      expect(await blobs.has(resumeFrom)).toBe(true);
+    });
+
+    test('is no outcome without its blobs', async () => {
+      const workers = harness.channel.client(evaluation.WorkerServiceDefinition);
+      const name = await submit('no-blobs', childSpec({}, { capabilities: ['nobody-else'] }));
+      await workers.registerWorker({ workerId: 'other', capabilities: ['dataset:mnist', 'nobody-else'], kinds: ['from-scratch'] });
+      const { leases } = await workers.leaseEvaluations({ workerId: 'other', maxCount: 1 });
+      expect(leases.map((lease) => lease.evaluation)).toEqual([name]);
+      const lease = { evaluation: name, token: leases[0]!.token };
+      const completeWith = (report: Partial<evaluation.ChildReport>): Promise<unknown> => {
+        const values = [evaluation.PairValue.create({ pairId: 'DARTS', sourceReport: report })];
+        return workers.completeEvaluation({ lease, outcome: { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } } });
+      };
+      for (const missing of [{ weights: '0'.repeat(64) }, { checkpoint: '0'.repeat(64) }]) {
+        await expect(completeWith(missing)).rejects.toMatchObject({ reason: 'BLOB_NOT_FOUND' });
+      }
+      await completeWith({ weights: await blobs.put(new Uint8Array(1)) });
+      expect((await ended(name)).state).toBe('EVALUATION_STATE_SUCCEEDED');
+    });
+
+    test.each<[string, Partial<evaluation.TrainingRecipe>, string]>([
+      ['another architecture', { epochs: 6 }, 'ENAS'],
+      ['another schedule', { epochs: 7 }, 'DARTS'],
+      ['another seed', { epochs: 6, seed: 4 }, 'DARTS'],
+    ])('does not go on from %s', { timeout: 60_000 }, async (title, recipe, name) => {
+      const paused = await reportOf(await submit(`first-${title.replaceAll(' ', '-')}`, childSpec({ epochs: 6, stopAfterEpochs: 1 })));
+      const spec = childSpec(recipe, { resumeFrom: paused.checkpoint! }, [name]);
+      expect((await ended(await submit(title.replaceAll(' ', '-'), spec))).outcome?.result).toMatchObject({ value: { reason: 'OTHER_CHILD', terminal: true } });
+    });
+
+    test('that no longer gets better ends, with the weights of its best epoch', { timeout: 60_000 }, async () => {
+      const report = await reportOf(await submit('patient', childSpec({ patience: 2 })));
+      expect(report).toMatchObject({ end: 'TRAINING_END_PATIENCE', epochs: report.judgedEpoch + 2 });
+      const best = await reportOf(await submit('best', childSpec({ patience: 2, stopAfterEpochs: report.judgedEpoch })));
+      expect([best.weights, best.validationAccuracy]).toEqual([report.weights, report.validationAccuracy]);
+    });
   });
 
   test('weights come back as they were sent, in pieces', async () => {

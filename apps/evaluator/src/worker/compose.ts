@@ -3,6 +3,7 @@ import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import type { ClientChannel, Logger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
+import { blobsOf } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import { createBackoff, type Backoff } from './backoff.ts';
 import { createCheckpointReporter } from './checkpoint-reporter.ts';
@@ -35,6 +36,8 @@ export interface WorkerConfig {
   readonly trainerIdleMs?: number;
   /** Added to the niceness of trainers: services beside them stay quick. @default 10 */
   readonly trainerNice?: number;
+  /** A child in training is stored after an epoch, but no sooner than this after the last time: a state takes 8 bytes a parameter to write. @default 30 s */
+  readonly checkpointMs?: number;
   /** A lease call waits so long for work. @default 20 s */
   readonly leaseWaitMs?: number;
 }
@@ -77,6 +80,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
   const trainers = createTrainers({
     blobDirectory: config.blobDirectory,
     dataDir: config.dataDir,
+    checkpointMs: config.checkpointMs ?? 30_000,
     idleMs: config.trainerIdleMs ?? 5 * 60_000,
     nice: config.trainerNice ?? 10,
     logger,
@@ -125,6 +129,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
     const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
     const startedAt = performance.now();
     const checkpoints = createCheckpointReporter({
+      earlier: lease.continued ? (lease.spec?.resumeFrom ?? '') : '',
       report: async (resumeFrom) => {
         await client.reportCheckpoint({ lease: held.reference, resumeFrom }, { retry: true, deadlineMs: 10_000 });
       },
@@ -161,7 +166,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
         signal: givenUp.signal,
         logger: jobLogger,
       });
-      if (outcome.result?.$case === 'succeeded') await checkpoints.discard([outcome.result.value.weights]);
+      if (outcome.result?.$case === 'succeeded') await checkpoints.discard(blobsOf(outcome.result.value));
       jobLogger.debug({ ms: Math.round(performance.now() - startedAt), outcome: outcome.result?.$case }, 'done');
     } catch (error) {
       jobLogger.error({ err: error }, 'a lease could not be brought to its end');

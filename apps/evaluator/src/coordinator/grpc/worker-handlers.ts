@@ -5,6 +5,7 @@ import type { BlobStore, Database } from '@nat/storage';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
+import { blobsOf } from '../../outcome-blobs.ts';
 import { appendObservations } from '../queue/read.ts';
 import type { EvaluatorTables } from '../queue/tables.ts';
 import { fromDuration, toDuration } from '../../wire-duration.ts';
@@ -36,13 +37,10 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
         signal: AbortSignal.any([signal, draining]),
       });
       return {
-        leases: leased.map(({ name, spec, resumeFrom, token, attempt, expireTime }) => ({
-          evaluation: name,
-          spec: { ...evaluation.EvaluationSpec.decode(spec), resumeFrom },
-          token,
-          attempt,
-          expireTime,
-        })),
+        leases: leased.map(({ name, spec: bytes, resumeFrom, token, attempt, expireTime }) => {
+          const spec = evaluation.EvaluationSpec.decode(bytes);
+          return { evaluation: name, spec: { ...spec, resumeFrom }, token, attempt, expireTime, continued: resumeFrom !== spec.resumeFrom };
+        }),
       };
     },
 
@@ -77,8 +75,7 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
     completeEvaluation: async ({ lease, outcome }) => {
       const reference = requireLease(lease);
       if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
-      if (outcome.result?.$case === 'succeeded' && outcome.result.value.weights !== '' && blobs !== undefined)
-        await requireBlob(blobs, outcome.result.value.weights);
+      if (outcome.result?.$case === 'succeeded' && blobs !== undefined) for (const key of blobsOf(outcome.result.value)) await requireBlob(blobs, key);
       return { state: `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}` };
     },
 

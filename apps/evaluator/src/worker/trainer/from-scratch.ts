@@ -2,19 +2,21 @@ import { createHash } from 'node:crypto';
 import type { Architecture } from '@nat/architecture';
 import { evaluation } from '@nat/contracts';
 import { splitDataset } from '@nat/datasets';
-import { trainFromScratch, type FromScratchReport, type TrainingRecipe } from '@nat/network';
+import { DomainError } from '@nat/errors';
+import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/network';
+import { encodeTensors } from '@nat/nn';
 import { architectureFromSubject, placementFromWire } from '@nat/wire';
-import { z } from 'zod';
-import { fromDuration } from '../../wire-duration.ts';
 import { pairFault } from '../failure.ts';
+import { fingerprintOf, readCheckpoint, writeCheckpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
+import { positive, recipeFromWire } from './recipe-wire.ts';
 import type { TrainingContext, TrainingHooks } from './training.ts';
 
 /** Which images are held out does not depend on a run: what one run was selected on, no other run has fitted. */
 const SPLIT_SEED = 0;
 
 /**
- * Trains source and result of every pair with the same seed, images and budget. An architecture that occurs again is trained once. After each pair,
- * what is done so far is a checkpoint that another attempt goes on from.
+ * Trains source and result of every pair with the same seed, images and budget. An architecture that occurs again is trained once. After each child,
+ * and after epochs of one, what is done so far is a checkpoint that another attempt goes on from, to the same bits.
  */
 export async function trainPairs(
   context: TrainingContext,
@@ -22,124 +24,170 @@ export async function trainPairs(
   work: evaluation.FromScratchEvaluation,
   hooks: TrainingHooks,
 ): Promise<Partial<evaluation.Succeeded>> {
-  const { dataset: name, recipe, pairs, placement, reportTest } = work;
-  const dataset = context.dataset(name);
-  const splits = splitDataset(dataset, {
-    seed: SPLIT_SEED,
-    limit: { ...positive('train', recipe?.trainImages), ...positive('validation', recipe?.validationImages) },
-  });
+  const { blobs } = context;
+  const pairs = planPairs(spec, work);
+  const keys = new Set(pairs.flatMap(({ children }) => children.map(({ key }) => key)));
   const fingerprint = fingerprintOf(spec);
-  const done = spec.resumeFrom === '' ? new Map<string, evaluation.PairValue>() : await readCheckpoint(context, spec.resumeFrom, fingerprint);
-  const trained = new Map<string, FromScratchReport>();
+  const { finished, running } = await startFrom(context, spec.resumeFrom, fingerprint, keys);
+  const shared = childOptions(context, spec, work);
 
-  const train = async (architecture: Architecture, pairId: string, role: 'source' | 'result'): Promise<FromScratchReport> => {
-    const key = JSON.stringify([architecture.cells, architecture.skeleton]);
-    const known = trained.get(key);
-    if (known !== undefined) return known;
-    const report = await trainFromScratch({
-      tf: context.tensorflow(),
-      architecture,
-      placement: placementFromWire(placement),
-      splits,
-      recipe: recipeOf(recipe, spec.budget),
-      seed: recipe?.seed ?? 0,
-      reportTest,
-      now: context.now,
-      onEpoch: ({ epoch, trainLoss, trainAccuracy, validationAccuracy, learningRate }) => {
-        const time = context.wallClock();
-        const numbers = { trainLoss, trainAccuracy, validationAccuracy, learningRate };
-        hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric: `${role}/${metric}`, value, step: epoch, time, pairId })));
-      },
-    });
-    trained.set(key, report);
-    return report;
+  const train = async ({ key, role, architecture }: PlannedChild, pairId: string): Promise<FinishedChild> => {
+    let storedAt = context.now();
+    try {
+      const report = await trainFromScratch({
+        ...shared,
+        architecture,
+        ...(running?.key === key ? { resumeFrom: running.state } : {}),
+        onEpoch: async ({ epoch, trainLoss, trainAccuracy, validationAccuracy, learningRate }, { ended, state }) => {
+          const time = context.wallClock();
+          const numbers = { trainLoss, trainAccuracy, validationAccuracy, learningRate };
+          hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric: `${role}/${metric}`, value, step: epoch, time, pairId })));
+          if (ended || context.now() - storedAt < context.checkpointMs) return;
+          hooks.checkpoint(await writeCheckpoint(blobs, { fingerprint, finished, running: { key, state: state() } }));
+          storedAt = context.now();
+        },
+      });
+      return { report: await toWire(context, key, report), errorMessage: '' };
+    } catch (error) {
+      const errorMessage = pairFault(error);
+      if (errorMessage === undefined) throw error;
+      return { errorMessage };
+    }
   };
 
   const values: evaluation.PairValue[] = [];
-  for (const [i, pair] of pairs.entries()) {
-    values.push(done.get(pair.id) ?? (await trainPair(pair, i, train)));
-    if (values.length < pairs.length) hooks.checkpoint(await writeCheckpoint(context, fingerprint, values));
+  for (const pair of pairs) {
+    const reports: Partial<Record<Role, evaluation.ChildReport>> = {};
+    let { errorMessage } = pair;
+    for (const child of pair.children) {
+      let done = finished.get(child.key);
+      if (done === undefined) {
+        done = await train(child, pair.id);
+        finished.set(child.key, done);
+        if (finished.size < keys.size) hooks.checkpoint(await writeCheckpoint(blobs, { fingerprint, finished }));
+      }
+      ({ errorMessage } = done);
+      if (done.report === undefined) break;
+      reports[child.role] = done.report;
+    }
+    const { source, result } = errorMessage === '' ? reports : {};
+    values.push({
+      pairId: pair.id,
+      sourceValue: source?.validationAccuracy ?? 0,
+      resultValue: result?.validationAccuracy ?? 0,
+      sourceReport: source,
+      resultReport: result,
+      errorMessage,
+    });
   }
   return { values };
 }
 
-async function trainPair(
-  { id, source, result }: evaluation.Pair,
-  index: number,
-  train: (architecture: Architecture, pairId: string, role: 'source' | 'result') => Promise<FromScratchReport>,
-): Promise<evaluation.PairValue> {
-  const value = { pairId: id, sourceValue: 0, resultValue: 0, sourceReport: undefined, resultReport: undefined, errorMessage: '' };
-  try {
-    // Both are read before either is trained: a result that is none costs no training of its source.
-    const [before, after] = [source, result].map(
-      (subject, i) => subject && architectureFromSubject(subject, `pairs[${index}].${i === 0 ? 'source' : 'result'}`),
-    );
-    const sourceReport = before === undefined ? undefined : await train(before, id, 'source');
-    const resultReport = after === undefined ? undefined : await train(after, id, 'result');
-    return {
-      ...value,
-      sourceValue: sourceReport?.validationAccuracy ?? 0,
-      resultValue: resultReport?.validationAccuracy ?? 0,
-      sourceReport: sourceReport && toWire(sourceReport),
-      resultReport: resultReport && toWire(resultReport),
-    };
-  } catch (error) {
-    const errorMessage = pairFault(error);
-    if (errorMessage === undefined) throw error;
-    return { ...value, errorMessage };
+type Role = 'source' | 'result';
+
+interface PlannedChild {
+  readonly role: Role;
+  readonly architecture: Architecture;
+  /** The same for whatever trains the same child the same way, however far. */
+  readonly key: string;
+}
+
+interface PlannedPair {
+  readonly id: string;
+  /** None when one of them is no architecture: a result that is none costs no training of its source. */
+  readonly children: readonly PlannedChild[];
+  readonly errorMessage: string;
+}
+
+function planPairs({ budget }: evaluation.EvaluationSpec, { pairs, dataset, placement, recipe }: evaluation.FromScratchEvaluation): readonly PlannedPair[] {
+  const training = evaluation.FromScratchEvaluation.encode({
+    ...evaluation.FromScratchEvaluation.create({ dataset, placement }),
+    recipe: recipe && { ...recipe, stopAfterEpochs: 0 },
+  }).finish();
+  const limits = JSON.stringify([budget?.epochs ?? 0, budget?.steps ?? 0]);
+  const keyOf = ({ cells, skeleton }: Architecture): string =>
+    createHash('sha256')
+      .update(training)
+      .update(limits)
+      .update(JSON.stringify([cells, skeleton]))
+      .digest('hex');
+  return pairs.map(({ id, source, result }, i) => {
+    try {
+      const children = Object.entries({ source, result }).flatMap(([role, subject]) => {
+        if (subject === undefined) return [];
+        const architecture = architectureFromSubject(subject, `pairs[${i}].${role}`);
+        return [{ role: role as Role, architecture, key: keyOf(architecture) }];
+      });
+      return { id, children, errorMessage: '' };
+    } catch (error) {
+      const errorMessage = pairFault(error);
+      if (errorMessage === undefined) throw error;
+      return { id, children: [], errorMessage };
+    }
+  });
+}
+
+/** What is done already. @throws DomainError INVALID_ARGUMENT OTHER_CHILD when it is of other children */
+async function startFrom(
+  { blobs }: TrainingContext,
+  resumeFrom: string,
+  fingerprint: string,
+  keys: ReadonlySet<string>,
+): Promise<{ readonly finished: Map<string, FinishedChild>; readonly running: RunningChild | undefined }> {
+  if (resumeFrom === '') return { finished: new Map(), running: undefined };
+  const checkpoint = await readCheckpoint(blobs, resumeFrom);
+  const same = checkpoint?.fingerprint === fingerprint;
+  if (!same && !keys.has(checkpoint?.running?.key ?? '')) {
+    throw DomainError.invalid('resume_from', `${resumeFrom} is no checkpoint of a child that is trained here in the same way`, 'OTHER_CHILD');
   }
+  return { finished: new Map(same ? checkpoint.finished : []), running: checkpoint?.running };
 }
 
-function toWire(report: FromScratchReport): evaluation.ChildReport {
-  const { validationAccuracy, testAccuracy, params, macs, seconds, imagesPerSecond, epochs, steps } = report;
-  return { validationAccuracy, testAccuracy, params, macs, seconds, imagesPerSecond, epochs: epochs.length, steps };
-}
-
-/** Zero values of the contract leave the decision to the preset; the budget of the evaluation binds too. */
-function recipeOf(recipe: evaluation.TrainingRecipe | undefined, budget: evaluation.Budget | undefined): TrainingRecipe {
-  const least = (...limits: readonly (number | undefined)[]): number | undefined => {
-    const given = limits.filter((limit) => limit !== undefined && limit > 0);
-    return given.length === 0 ? undefined : Math.min(...given.map(Number));
-  };
-  const { clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout } = recipe ?? {};
-  const stated = Object.entries({ clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout }).filter(([, value]) => value !== undefined);
+/** What all children of an evaluation have in common. */
+function childOptions(
+  context: TrainingContext,
+  { budget }: evaluation.EvaluationSpec,
+  { dataset, recipe, placement, reportTest, keepWeights = false, keepCheckpoints = false }: evaluation.FromScratchEvaluation,
+): Omit<FromScratchOptions, 'architecture'> {
   return {
-    ...(recipe?.preset === 'official' ? { preset: 'official' } : {}),
-    ...positive('epochs', least(recipe?.epochs, budget?.epochs)),
-    ...positive('maxSteps', least(recipe?.maxSteps, budget?.steps)),
-    ...positive('maxSeconds', fromDuration(recipe?.maxTime) / 1000),
-    ...positive('batchSize', recipe?.batch),
-    ...positive('learningRate', recipe?.learningRate),
-    ...positive('momentum', recipe?.momentum),
-    ...positive('weightDecay', recipe?.weightDecay),
-    ...Object.fromEntries(stated),
+    tf: context.tensorflow(),
+    placement: placementFromWire(placement),
+    splits: splitDataset(context.dataset(dataset), {
+      seed: SPLIT_SEED,
+      limit: { ...positive('train', recipe?.trainImages), ...positive('validation', recipe?.validationImages) },
+    }),
+    recipe: recipeFromWire(recipe, budget),
+    seed: recipe?.seed ?? 0,
+    reportTest,
+    keepWeights,
+    keepState: keepCheckpoints,
+    now: context.now,
   };
 }
 
-/** `{ [key]: value }`, or nothing for a zero value. */
-function positive<Key extends string>(key: Key, value: number | undefined): { readonly [K in Key]?: number } {
-  return value === undefined || value === 0 ? {} : ({ [key]: value } as { readonly [K in Key]?: number });
+/** A report, its blobs stored before it names them. */
+async function toWire({ blobs }: TrainingContext, key: string, report: FromScratchReport): Promise<evaluation.ChildReport> {
+  const { validationAccuracy, testAccuracy, judgedEpoch, params, macs, seconds, imagesPerSecond, epochs, steps, stopped, weights, state } = report;
+  return {
+    validationAccuracy,
+    testAccuracy,
+    params,
+    macs,
+    seconds,
+    imagesPerSecond,
+    epochs: epochs.length,
+    steps,
+    judgedEpoch,
+    end: ENDS[stopped],
+    weights: weights && (await blobs.put(encodeTensors({ ...weights, metadata: { format: 'pt' } }))),
+    checkpoint: state && (await writeCheckpoint(blobs, { fingerprint: '', finished: new Map(), running: { key, state } })),
+  };
 }
 
-const checkpointSchema = z.object({ fingerprint: z.string(), values: z.string() });
-
-/** The same work has the same fingerprint, wherever it starts from. */
-function fingerprintOf(spec: evaluation.EvaluationSpec): string {
-  return createHash('sha256')
-    .update(evaluation.EvaluationSpec.encode({ ...spec, resumeFrom: '' }).finish())
-    .digest('hex');
-}
-
-async function writeCheckpoint({ blobs }: TrainingContext, fingerprint: string, values: evaluation.PairValue[]): Promise<string> {
-  const bytes = evaluation.Succeeded.encode({ values, weights: '', metrics: {} }).finish();
-  return blobs.put(new TextEncoder().encode(JSON.stringify({ fingerprint, values: Buffer.from(bytes).toString('base64') })));
-}
-
-/** The finished pairs of a checkpoint; none when it is of other work. @throws DomainError NOT_FOUND, DATA_LOSS */
-async function readCheckpoint({ blobs }: TrainingContext, key: string, fingerprint: string): Promise<Map<string, evaluation.PairValue>> {
-  const text = new TextDecoder().decode(await blobs.get(key));
-  const parsed = checkpointSchema.safeParse(text.startsWith('{') ? JSON.parse(text) : undefined);
-  if (!parsed.success || parsed.data.fingerprint !== fingerprint) return new Map();
-  const { values } = evaluation.Succeeded.decode(Buffer.from(parsed.data.values, 'base64'));
-  return new Map(values.map((value) => [value.pairId, value]));
-}
+const ENDS = {
+  finished: 'TRAINING_END_FINISHED',
+  time: 'TRAINING_END_TIME',
+  patience: 'TRAINING_END_PATIENCE',
+  paused: 'TRAINING_END_PAUSED',
+  cancelled: 'TRAINING_END_UNSPECIFIED',
+} as const;

@@ -7,6 +7,8 @@ export interface TrainerRequest {
   readonly evaluation: string;
   readonly blobDirectory: string;
   readonly dataDir: string | undefined;
+  /** Least time between two checkpoints of a child in training. */
+  readonly checkpointMs: number;
 }
 
 export interface ObservationMessage {

@@ -13,7 +13,8 @@ const send = (message: TrainerMessage): void => {
 
 async function answer(request: TrainerRequest): Promise<TrainerMessage> {
   try {
-    training ??= await createTraining({ threads, blobDirectory: request.blobDirectory, dataDir: request.dataDir });
+    const { blobDirectory, dataDir, checkpointMs } = request;
+    training ??= await createTraining({ threads, blobDirectory, dataDir, checkpointMs });
     const outcome = await training.run(evaluation.EvaluationSpec.decode(request.spec), {
       observe: (observations) => {
         send({ type: 'observations', observations });

@@ -19,6 +19,7 @@ const PAGE_BYTES = 4_096;
 export interface TrainersOptions {
   readonly blobDirectory: string;
   readonly dataDir: string | undefined;
+  readonly checkpointMs: number;
   readonly idleMs: number;
   readonly nice: number;
   readonly logger: Logger;
@@ -42,7 +43,7 @@ interface Trainer {
   idleTimer?: NodeJS.Timeout;
 }
 
-export function createTrainers({ blobDirectory, dataDir, idleMs, nice, logger }: TrainersOptions): Trainers {
+export function createTrainers({ blobDirectory, dataDir, checkpointMs, idleMs, nice, logger }: TrainersOptions): Trainers {
   const all = new Set<Trainer>();
   const idle = new Set<Trainer>();
 
@@ -100,7 +101,7 @@ export function createTrainers({ blobDirectory, dataDir, idleMs, nice, logger }:
   const execute: Execute = async (job, context) => {
     const trainer = take(threadsOf(job.spec));
     try {
-      return await runOn(trainer, job, context, { blobDirectory, dataDir });
+      return await runOn(trainer, job, context, { blobDirectory, dataDir, checkpointMs });
     } finally {
       giveBack(trainer);
     }
@@ -135,7 +136,7 @@ function runOn(
   trainer: Trainer,
   { spec, evaluation: name }: Job,
   { signal, observe, checkpoint }: JobContext,
-  places: { readonly blobDirectory: string; readonly dataDir: string | undefined },
+  places: Omit<TrainerRequest, 'spec' | 'evaluation'>,
 ): Promise<evaluation.Outcome> {
   const { process: child, lastWords } = trainer;
   return new Promise((resolve, reject) => {

@@ -21,6 +21,8 @@ export interface TrainingContext {
   /** Milliseconds that never go back, and since the epoch. */
   readonly now: () => number;
   readonly wallClock: () => number;
+  /** Least time between two checkpoints of a child in training. */
+  readonly checkpointMs: number;
 }
 
 export interface Training {
@@ -33,10 +35,11 @@ export interface TrainingOptions {
   readonly threads: number;
   readonly blobDirectory: string;
   readonly dataDir: string | undefined;
+  readonly checkpointMs: number;
 }
 
 /** Everything that needs TensorFlow, which is loaded at the first use; data sets are kept. */
-export async function createTraining({ threads, blobDirectory, dataDir }: TrainingOptions): Promise<Training> {
+export async function createTraining({ threads, blobDirectory, dataDir, checkpointMs }: TrainingOptions): Promise<Training> {
   const datasets = new Map<string, ImageDataset>();
   const context: TrainingContext = {
     tensorflow: () => loadTensorflow({ threads }),
@@ -48,6 +51,7 @@ export async function createTraining({ threads, blobDirectory, dataDir }: Traini
     blobs: await openFolderBlobStore(blobDirectory),
     now: () => performance.now(),
     wallClock: () => Date.now(),
+    checkpointMs,
   };
   const supernets: Supernets = createSupernets(context);
   return {

@@ -250,6 +250,90 @@ export function searchSplitToNumber(object: SearchSplit): number {
   }
 }
 
+/** Why the training of a child ended. */
+export const TrainingEnd = {
+  TRAINING_END_UNSPECIFIED: "TRAINING_END_UNSPECIFIED",
+  /** TRAINING_END_FINISHED - After its epochs or steps. */
+  TRAINING_END_FINISHED: "TRAINING_END_FINISHED",
+  TRAINING_END_TIME: "TRAINING_END_TIME",
+  /** TRAINING_END_PATIENCE - It no longer got better. */
+  TRAINING_END_PATIENCE: "TRAINING_END_PATIENCE",
+  /** TRAINING_END_PAUSED - After stop_after_epochs: more epochs are to come. */
+  TRAINING_END_PAUSED: "TRAINING_END_PAUSED",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type TrainingEnd = typeof TrainingEnd[keyof typeof TrainingEnd];
+
+export namespace TrainingEnd {
+  export type TRAINING_END_UNSPECIFIED = typeof TrainingEnd.TRAINING_END_UNSPECIFIED;
+  export type TRAINING_END_FINISHED = typeof TrainingEnd.TRAINING_END_FINISHED;
+  export type TRAINING_END_TIME = typeof TrainingEnd.TRAINING_END_TIME;
+  export type TRAINING_END_PATIENCE = typeof TrainingEnd.TRAINING_END_PATIENCE;
+  export type TRAINING_END_PAUSED = typeof TrainingEnd.TRAINING_END_PAUSED;
+  export type UNRECOGNIZED = typeof TrainingEnd.UNRECOGNIZED;
+}
+
+export function trainingEndFromJSON(object: any): TrainingEnd {
+  switch (object) {
+    case 0:
+    case "TRAINING_END_UNSPECIFIED":
+      return TrainingEnd.TRAINING_END_UNSPECIFIED;
+    case 1:
+    case "TRAINING_END_FINISHED":
+      return TrainingEnd.TRAINING_END_FINISHED;
+    case 2:
+    case "TRAINING_END_TIME":
+      return TrainingEnd.TRAINING_END_TIME;
+    case 3:
+    case "TRAINING_END_PATIENCE":
+      return TrainingEnd.TRAINING_END_PATIENCE;
+    case 4:
+    case "TRAINING_END_PAUSED":
+      return TrainingEnd.TRAINING_END_PAUSED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return TrainingEnd.UNRECOGNIZED;
+  }
+}
+
+export function trainingEndToJSON(object: TrainingEnd): string {
+  switch (object) {
+    case TrainingEnd.TRAINING_END_UNSPECIFIED:
+      return "TRAINING_END_UNSPECIFIED";
+    case TrainingEnd.TRAINING_END_FINISHED:
+      return "TRAINING_END_FINISHED";
+    case TrainingEnd.TRAINING_END_TIME:
+      return "TRAINING_END_TIME";
+    case TrainingEnd.TRAINING_END_PATIENCE:
+      return "TRAINING_END_PATIENCE";
+    case TrainingEnd.TRAINING_END_PAUSED:
+      return "TRAINING_END_PAUSED";
+    case TrainingEnd.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function trainingEndToNumber(object: TrainingEnd): number {
+  switch (object) {
+    case TrainingEnd.TRAINING_END_UNSPECIFIED:
+      return 0;
+    case TrainingEnd.TRAINING_END_FINISHED:
+      return 1;
+    case TrainingEnd.TRAINING_END_TIME:
+      return 2;
+    case TrainingEnd.TRAINING_END_PATIENCE:
+      return 3;
+    case TrainingEnd.TRAINING_END_PAUSED:
+      return 4;
+    case TrainingEnd.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** A unit of leased work: one or many pairs of one kind. */
 export interface Evaluation {
   /** namespaces/* /evaluations/* */
@@ -292,7 +376,10 @@ export interface EvaluationSpec {
     | undefined;
   /** Attempts before it is poisoned; 0 means 3. */
   maxAttempts: number;
-  /** A blob to start from: a checkpoint of an earlier rung or attempt. */
+  /**
+   * A blob to start from: a checkpoint of an earlier rung or attempt. from_scratch: the `checkpoint` of a ChildReport, of a child that is trained here
+   * with the same recipe but for stop_after_epochs; with another one the evaluation fails with OTHER_CHILD.
+   */
   resumeFrom: string;
 }
 
@@ -358,6 +445,12 @@ export interface FromScratchEvaluation {
   pairs: Pair[];
   /** Report test accuracy too. Nothing may be selected by it. */
   reportTest: boolean;
+  /** Store every child's weights, and say where in its report. */
+  keepWeights?:
+    | boolean
+    | undefined;
+  /** Store what every child's training goes on from, and say where in its report. */
+  keepCheckpoints?: boolean | undefined;
 }
 
 /** A shard of one round of local SGD on the supernet. Unique by (search, round, shard). */
@@ -440,7 +533,13 @@ export interface TrainingRecipe {
     | number
     | undefined;
   /** Side in pixels of the square that is erased from every training image; 0: none. */
-  cutout?: number | undefined;
+  cutout?:
+    | number
+    | undefined;
+  /** End after so many epochs in a row without a higher validation accuracy, and judge the child by its best epoch instead of its last; 0: never. */
+  patience: number;
+  /** Pause after this epoch, on the schedule of the whole; the child's checkpoint goes on from there. 0: never. */
+  stopAfterEpochs: number;
 }
 
 /** How an evaluation ended. The first valid one is stored; redeliveries are byte-identical. */
@@ -488,6 +587,15 @@ export interface ChildReport {
   imagesPerSecond: number;
   epochs: number;
   steps: number;
+  /** The epoch that accuracies and weights are of: with patience the first with the highest validation accuracy, else the last. */
+  judgedEpoch: number;
+  end: TrainingEnd;
+  /** Blob of the weights after judged_epoch, in the safetensors format: parameters and running statistics by their official names, in PyTorch's layout. */
+  weights?:
+    | string
+    | undefined;
+  /** Blob that EvaluationSpec.resume_from takes, of the last epoch. */
+  checkpoint?: string | undefined;
 }
 
 export interface Failed {
@@ -1740,7 +1848,15 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
   };
 
 function createBaseFromScratchEvaluation(): FromScratchEvaluation {
-  return { dataset: "", placement: undefined, recipe: undefined, pairs: [], reportTest: false };
+  return {
+    dataset: "",
+    placement: undefined,
+    recipe: undefined,
+    pairs: [],
+    reportTest: false,
+    keepWeights: undefined,
+    keepCheckpoints: undefined,
+  };
 }
 
 export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evaluation.v1.FromScratchEvaluation"> = {
@@ -1761,6 +1877,12 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     }
     if (message.reportTest !== false) {
       writer.uint32(40).bool(message.reportTest);
+    }
+    if (message.keepWeights !== undefined) {
+      writer.uint32(48).bool(message.keepWeights);
+    }
+    if (message.keepCheckpoints !== undefined) {
+      writer.uint32(56).bool(message.keepCheckpoints);
     }
     return writer;
   },
@@ -1818,6 +1940,22 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
             message.reportTest = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.keepWeights = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.keepCheckpoints = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1841,6 +1979,16 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
         : isSet(object.report_test)
         ? globalThis.Boolean(object.report_test)
         : false,
+      keepWeights: isSet(object.keepWeights)
+        ? globalThis.Boolean(object.keepWeights)
+        : isSet(object.keep_weights)
+        ? globalThis.Boolean(object.keep_weights)
+        : undefined,
+      keepCheckpoints: isSet(object.keepCheckpoints)
+        ? globalThis.Boolean(object.keepCheckpoints)
+        : isSet(object.keep_checkpoints)
+        ? globalThis.Boolean(object.keep_checkpoints)
+        : undefined,
     };
   },
 
@@ -1861,6 +2009,12 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     if (message.reportTest !== false) {
       obj.reportTest = message.reportTest;
     }
+    if (message.keepWeights !== undefined) {
+      obj.keepWeights = message.keepWeights;
+    }
+    if (message.keepCheckpoints !== undefined) {
+      obj.keepCheckpoints = message.keepCheckpoints;
+    }
     return obj;
   },
 
@@ -1878,6 +2032,8 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
       : undefined;
     message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
     message.reportTest = object.reportTest ?? false;
+    message.keepWeights = object.keepWeights ?? undefined;
+    message.keepCheckpoints = object.keepCheckpoints ?? undefined;
     return message;
   },
 };
@@ -2467,6 +2623,8 @@ function createBaseTrainingRecipe(): TrainingRecipe {
     dropPath: undefined,
     auxiliaryWeight: undefined,
     cutout: undefined,
+    patience: 0,
+    stopAfterEpochs: 0,
   };
 }
 
@@ -2524,6 +2682,12 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     }
     if (message.cutout !== undefined) {
       writer.uint32(136).uint32(message.cutout);
+    }
+    if (message.patience !== 0) {
+      writer.uint32(144).uint32(message.patience);
+    }
+    if (message.stopAfterEpochs !== 0) {
+      writer.uint32(152).uint32(message.stopAfterEpochs);
     }
     return writer;
   },
@@ -2677,6 +2841,22 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
             message.cutout = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.patience = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.stopAfterEpochs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2748,6 +2928,12 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
         ? globalThis.Number(object.auxiliary_weight)
         : undefined,
       cutout: isSet(object.cutout) ? globalThis.Number(object.cutout) : undefined,
+      patience: isSet(object.patience) ? globalThis.Number(object.patience) : 0,
+      stopAfterEpochs: isSet(object.stopAfterEpochs)
+        ? globalThis.Number(object.stopAfterEpochs)
+        : isSet(object.stop_after_epochs)
+        ? globalThis.Number(object.stop_after_epochs)
+        : 0,
     };
   },
 
@@ -2804,6 +2990,12 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     if (message.cutout !== undefined) {
       obj.cutout = Math.round(message.cutout);
     }
+    if (message.patience !== 0) {
+      obj.patience = Math.round(message.patience);
+    }
+    if (message.stopAfterEpochs !== 0) {
+      obj.stopAfterEpochs = Math.round(message.stopAfterEpochs);
+    }
     return obj;
   },
 
@@ -2831,6 +3023,8 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     message.dropPath = object.dropPath ?? undefined;
     message.auxiliaryWeight = object.auxiliaryWeight ?? undefined;
     message.cutout = object.cutout ?? undefined;
+    message.patience = object.patience ?? 0;
+    message.stopAfterEpochs = object.stopAfterEpochs ?? 0;
     return message;
   },
 };
@@ -3375,6 +3569,10 @@ function createBaseChildReport(): ChildReport {
     imagesPerSecond: 0,
     epochs: 0,
     steps: 0,
+    judgedEpoch: 0,
+    end: TrainingEnd.TRAINING_END_UNSPECIFIED,
+    weights: undefined,
+    checkpoint: undefined,
   };
 }
 
@@ -3405,6 +3603,18 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     }
     if (message.steps !== 0) {
       writer.uint32(64).uint64(message.steps);
+    }
+    if (message.judgedEpoch !== 0) {
+      writer.uint32(72).uint32(message.judgedEpoch);
+    }
+    if (message.end !== TrainingEnd.TRAINING_END_UNSPECIFIED) {
+      writer.uint32(80).int32(trainingEndToNumber(message.end));
+    }
+    if (message.weights !== undefined) {
+      writer.uint32(90).string(message.weights);
+    }
+    if (message.checkpoint !== undefined) {
+      writer.uint32(98).string(message.checkpoint);
     }
     return writer;
   },
@@ -3486,6 +3696,38 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
             message.steps = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.judgedEpoch = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.end = trainingEndFromJSON(reader.int32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.weights = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.checkpoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3520,6 +3762,14 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
         : 0,
       epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : 0,
       steps: isSet(object.steps) ? globalThis.Number(object.steps) : 0,
+      judgedEpoch: isSet(object.judgedEpoch)
+        ? globalThis.Number(object.judgedEpoch)
+        : isSet(object.judged_epoch)
+        ? globalThis.Number(object.judged_epoch)
+        : 0,
+      end: isSet(object.end) ? trainingEndFromJSON(object.end) : TrainingEnd.TRAINING_END_UNSPECIFIED,
+      weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
+      checkpoint: isSet(object.checkpoint) ? globalThis.String(object.checkpoint) : undefined,
     };
   },
 
@@ -3549,6 +3799,18 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     if (message.steps !== 0) {
       obj.steps = Math.round(message.steps);
     }
+    if (message.judgedEpoch !== 0) {
+      obj.judgedEpoch = Math.round(message.judgedEpoch);
+    }
+    if (message.end !== TrainingEnd.TRAINING_END_UNSPECIFIED) {
+      obj.end = trainingEndToJSON(message.end);
+    }
+    if (message.weights !== undefined) {
+      obj.weights = message.weights;
+    }
+    if (message.checkpoint !== undefined) {
+      obj.checkpoint = message.checkpoint;
+    }
     return obj;
   },
 
@@ -3565,6 +3827,10 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     message.imagesPerSecond = object.imagesPerSecond ?? 0;
     message.epochs = object.epochs ?? 0;
     message.steps = object.steps ?? 0;
+    message.judgedEpoch = object.judgedEpoch ?? 0;
+    message.end = object.end ?? TrainingEnd.TRAINING_END_UNSPECIFIED;
+    message.weights = object.weights ?? undefined;
+    message.checkpoint = object.checkpoint ?? undefined;
     return message;
   },
 };

@@ -119,7 +119,11 @@ export interface Lease {
   /** Grows with every lease of the same evaluation. */
   token: number;
   attempt: number;
-  expireTime: Date | undefined;
+  expireTime:
+    | Date
+    | undefined;
+  /** spec.resume_from is a checkpoint that an earlier attempt reported: it is this one's to delete once it has reported its own. */
+  continued: boolean;
 }
 
 export interface LeaseReference {
@@ -607,7 +611,7 @@ export const LeaseEvaluationsResponse: MessageFns<
 };
 
 function createBaseLease(): Lease {
-  return { evaluation: "", spec: undefined, token: 0, attempt: 0, expireTime: undefined };
+  return { evaluation: "", spec: undefined, token: 0, attempt: 0, expireTime: undefined, continued: false };
 }
 
 export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
@@ -628,6 +632,9 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(42).fork()).join();
+    }
+    if (message.continued !== false) {
+      writer.uint32(48).bool(message.continued);
     }
     return writer;
   },
@@ -685,6 +692,14 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.continued = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +723,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
         : isSet(object.expire_time)
         ? fromJsonTimestamp(object.expire_time)
         : undefined,
+      continued: isSet(object.continued) ? globalThis.Boolean(object.continued) : false,
     };
   },
 
@@ -728,6 +744,9 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     if (message.expireTime !== undefined) {
       obj.expireTime = message.expireTime.toISOString();
     }
+    if (message.continued !== false) {
+      obj.continued = message.continued;
+    }
     return obj;
   },
 
@@ -743,6 +762,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     message.token = object.token ?? 0;
     message.attempt = object.attempt ?? 0;
     message.expireTime = object.expireTime ?? undefined;
+    message.continued = object.continued ?? false;
     return message;
   },
 };
