@@ -1,4 +1,4 @@
-/** Makes the rows that the `edge` encoder reads. */
+/** Makes the rows that the `edge` and `lstm` encoders read. */
 import { FIXED } from '@nat/architecture';
 import { costScale, structureFeatures } from './edge-features.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './graph.ts';

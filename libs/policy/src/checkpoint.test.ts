@@ -23,7 +23,11 @@ describe('policy checkpoints', () => {
   });
 
   it('come back bit for bit, whatever the order of the config fields', () => {
-    for (const config of [edge, { ...officialPairPolicy('nat', ['null', 'skip_connect', 'conv_3x3']), features: 16, hidden: 4, embedding: 3 }]) {
+    for (const config of [
+      edge,
+      { encoder: 'lstm', hidden: 3, layers: 2 } as const,
+      { ...officialPairPolicy('nat', ['null', 'skip_connect', 'conv_3x3']), features: 16, hidden: 4, embedding: 3 },
+    ]) {
       const checkpoint = { ...createCheckpoint(config, RandomStream.of(5)), step: 17, baseline: 0.1 + 0.2 };
       const bytes = serializeCheckpoint(checkpoint);
       const read = parseCheckpoint(bytes);

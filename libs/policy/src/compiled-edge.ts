@@ -1,15 +1,12 @@
 /**
  * The `edge` encoder without TensorFlow, for inference: the same equations as edge-encoder.ts on typed arrays, one
- * architecture at a time. What depends only on an operation (its embedding, its features through the first layer, its part
- * of the head) is folded into one table row an operation; the linear maps of a node are computed once a node, not an edge,
- * and only where the node has edges to feed or to read.
+ * architecture at a time. The linear maps of a node are computed once a node, not an edge, and only where the node has edges to
+ * feed or to read.
  */
 import type { PolicyCheckpoint } from './checkpoint.ts';
-import { SLOPE, type EdgeConfig } from './edge-encoder.ts';
-import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './graph.ts';
-import { OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
-
-const STRUCTURE_COUNT = EDGE_FEATURE_COUNT - OPERATION_FEATURE_COUNT;
+import { activate, CompiledInput, CompiledTargets, multiplyAdd, Rows, transposed } from './compiled-head.ts';
+import type { EdgeConfig } from './edge-encoder.ts';
+import type { PolicyGraph } from './graph.ts';
 
 /** Matrices are stored transposed: one row an output. */
 interface Layer {
@@ -24,81 +21,15 @@ interface Layer {
   readonly bias: Float64Array;
 }
 
-/** A matrix [rows, columns] as [columns, rows]. */
-function transposed(data: ArrayLike<number>, rows: number, columns: number): Float64Array {
-  const result = new Float64Array(rows * columns);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!;
-  return result;
-}
-
-function activate(value: number): number {
-  return value > 0 ? value : SLOPE * value;
-}
-
-/** y += x W for each row, W transposed. x: [rows, inputs], y: [rows, outputs]; rows with a 0 in `only` are left out. Four outputs share each read of x. */
-function multiplyAdd(x: Float64Array, inputs: number, w: Float64Array, y: Float64Array, outputs: number, rows: number, only?: Uint8Array): void {
-  for (let row = 0; row < rows; row++) {
-    if (only !== undefined && only[row] === 0) continue;
-    const from = row * inputs;
-    const to = row * outputs;
-    let j = 0;
-    for (; j + 3 < outputs; j += 4) {
-      const w0 = j * inputs;
-      const w1 = w0 + inputs;
-      const w2 = w1 + inputs;
-      const w3 = w2 + inputs;
-      let sum0 = 0;
-      let sum1 = 0;
-      let sum2 = 0;
-      let sum3 = 0;
-      for (let i = 0; i < inputs; i++) {
-        const value = x[from + i]!;
-        sum0 += value * w[w0 + i]!;
-        sum1 += value * w[w1 + i]!;
-        sum2 += value * w[w2 + i]!;
-        sum3 += value * w[w3 + i]!;
-      }
-      y[to + j]! += sum0;
-      y[to + j + 1]! += sum1;
-      y[to + j + 2]! += sum2;
-      y[to + j + 3]! += sum3;
-    }
-    for (; j < outputs; j++) {
-      let sum = 0;
-      for (let i = 0; i < inputs; i++) sum += x[from + i]! * w[j * inputs + i]!;
-      y[to + j]! += sum;
-    }
-  }
-}
-
-/** Rows of zeros added to, kept for the next architecture that fits. */
-class Rows {
-  values = new Float64Array(0);
-
-  cleared(size: number): Float64Array {
-    if (this.values.length < size) this.values = new Float64Array(size);
-    else this.values.fill(0, 0, size);
-    return this.values;
-  }
-}
-
 /** Scores of an edge policy. */
 export class CompiledEdgePolicy {
   readonly #hidden: number;
   readonly #layers: readonly Layer[];
-  /** b_x + E[op] + features(op) W_x. [operations, hidden] */
-  readonly #inputTable: Float64Array;
-  /** W_x of the structure features, transposed. [hidden, structure] */
-  readonly #inputStructure: Float64Array;
-  /** T[op] + features(op) U_target. [operations, hidden] */
-  readonly #targetTable: Float64Array;
-  /** U_target of keep, params and MACs. [3, hidden] */
-  readonly #targetRest: Float64Array;
+  readonly #input: CompiledInput;
+  readonly #targets: CompiledTargets;
   readonly #headEdge: Float64Array;
   readonly #headCell: Float64Array;
   readonly #headBias: Float64Array;
-  readonly #structure = new Rows();
-  readonly #h = new Rows();
   readonly #message = new Rows();
   readonly #inMean = new Rows();
   readonly #outMean = new Rows();
@@ -114,21 +45,8 @@ export class CompiledEdgePolicy {
     const data = (name: string): Float32Array => parameters.get(name)!.data;
     const square = (name: string, half = 0): Float64Array => transposed(data(name).subarray(half * hidden * hidden), hidden, hidden);
     this.#hidden = hidden;
-    const table = (embedding: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array => {
-      const rows = new Float64Array(OPERATION_FEATURES.length * hidden);
-      OPERATION_FEATURES.forEach((description, operation) => {
-        for (let j = 0; j < hidden; j++) {
-          let sum = bias[j]! + embedding[operation * hidden + j]!;
-          for (let i = 0; i < OPERATION_FEATURE_COUNT; i++) sum += description[i]! * weight[i * hidden + j]!;
-          rows[operation * hidden + j] = sum;
-        }
-      });
-      return rows;
-    };
-    this.#inputTable = table(data('input.operation'), data('input.weight'), data('input.bias'));
-    this.#inputStructure = transposed(data('input.weight').subarray(OPERATION_FEATURE_COUNT * hidden), STRUCTURE_COUNT, hidden);
-    this.#targetTable = table(data('head.operation'), data('head.target'), new Float32Array(hidden));
-    this.#targetRest = Float64Array.from(data('head.target').subarray(OPERATION_FEATURE_COUNT * hidden));
+    this.#input = new CompiledInput(hidden, parameters);
+    this.#targets = new CompiledTargets(hidden, parameters);
     this.#headEdge = square('head.edge');
     this.#headCell = square('head.cell');
     this.#headBias = Float64Array.from(data('head.bias'));
@@ -152,7 +70,7 @@ export class CompiledEdgePolicy {
     const H = this.#hidden;
     const { edges, nodes, cells, from, to, cellOfEdge } = graph;
     const degrees = new Degrees(graph);
-    const h = this.#input(graph); // [edges, hidden]
+    const h = this.#input.rows(graph); // [edges, hidden]
     for (const layer of this.#layers) {
       const inMean = this.#inMean.cleared(nodes * H);
       const outMean = this.#outMean.cleared(nodes * H);
@@ -189,47 +107,16 @@ export class CompiledEdgePolicy {
     return this.#head(graph, h, cellMean);
   }
 
-  #input({ edges, operation, edgeFeatures }: PolicyGraph): Float64Array {
-    const H = this.#hidden;
-    const h = this.#h.cleared(edges * H);
-    const structure = this.#structure.cleared(edges * STRUCTURE_COUNT);
-    for (let e = 0; e < edges; e++) {
-      const features = e * EDGE_FEATURE_COUNT + OPERATION_FEATURE_COUNT;
-      for (let i = 0; i < STRUCTURE_COUNT; i++) structure[e * STRUCTURE_COUNT + i] = edgeFeatures[features + i]!;
-      const table = operation[e]! * H;
-      for (let j = 0; j < H; j++) h[e * H + j] = this.#inputTable[table + j]!;
-    }
-    multiplyAdd(structure, STRUCTURE_COUNT, this.#inputStructure, h, H, edges);
-    for (let i = 0; i < edges * H; i++) h[i] = activate(h[i]!);
-    return h;
-  }
-
   #head(graph: PolicyGraph, h: Float64Array, cellMean: Float64Array): Float64Array {
     const H = this.#hidden;
-    const { edges, cells, cellOfEdge, edgeOfCandidate, candidateOperation, candidateFeatures } = graph;
+    const { edges, cells, cellOfEdge } = graph;
     const context = this.#context.cleared(cells * H);
     multiplyAdd(cellMean, H, this.#headCell, context, H, cells);
     const q = this.#message.cleared(edges * H);
     for (let e = 0; e < edges; e++) for (let j = 0; j < H; j++) q[e * H + j] = context[cellOfEdge[e]! * H + j]! + this.#headBias[j]!;
     multiplyAdd(h, H, this.#headEdge, q, H, edges);
     for (let i = 0; i < edges * H; i++) q[i] = activate(q[i]!);
-    const table = this.#targetTable;
-    const rest = this.#targetRest;
-    const scores = new Float64Array(edgeOfCandidate.length);
-    for (let r = 0; r < scores.length; r++) {
-      const at = edgeOfCandidate[r]! * H;
-      const row = candidateOperation[r]! * H;
-      const features = r * CANDIDATE_FEATURE_COUNT + OPERATION_FEATURE_COUNT;
-      const keep = candidateFeatures[features]!;
-      const params = candidateFeatures[features + 1]!;
-      const macs = candidateFeatures[features + 2]!;
-      let score = 0;
-      for (let j = 0; j < H; j++) {
-        score += q[at + j]! * (table[row + j]! + keep * rest[j]! + params * rest[H + j]! + macs * rest[2 * H + j]!);
-      }
-      scores[r] = score / Math.sqrt(H);
-    }
-    return scores;
+    return this.#targets.scores(graph, q);
   }
 }
 

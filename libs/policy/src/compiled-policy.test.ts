@@ -14,7 +14,7 @@ import { RandomStream } from '@nat/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, type PolicyCheckpoint } from './checkpoint.ts';
 import { CompiledPolicy } from './compiled-policy.ts';
-import { EDGE_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';
+import { EDGE_POLICY, LSTM_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';
 import { lossAndGradients, prepareBatch } from './learner.ts';
 import { candidateScores } from './scores.ts';
 import { prepareSubject, type MaskMode, type Subject } from './subject.ts';
@@ -81,6 +81,11 @@ describe('compiled scores', () => {
     expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), subjects(scheme, 'parity'));
   });
 
+  it('of the lstm encoder are those of TensorFlow, sequences of any lengths in one pass', () => {
+    expectAgreement(shaken(LSTM_POLICY, 1), subjects('nat', 'cost-masked'));
+    expectAgreement(shaken({ encoder: 'lstm', hidden: 7, layers: 1 }, 2), subjects('nat++', 'parity'));
+  });
+
   it.each(['NAT', 'NATv2'] as const)('of the pair encoder are those of TensorFlow (%s)', (repository) => {
     const { primitives } = officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
     const scheme = repository === 'NAT' ? 'nat' : 'nat++';
@@ -90,8 +95,23 @@ describe('compiled scores', () => {
     expectAgreement(shaken(officialPairPolicy(scheme, primitives), 3), given);
   });
 
-  it("do not depend on the order of a node's names: an isomorphic copy scores alike", () => {
-    const policy = new CompiledPolicy(shaken(EDGE_POLICY, 4));
+  it('of an lstm of one layer do not know what is read later, those of two layers do', () => {
+    const scores = (layers: number, last: string): number[] => {
+      const policy = new CompiledPolicy(shaken({ encoder: 'lstm', hidden: 8, layers }, 6, 0.3));
+      const text = `|avg_pool_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|${last}~2|`;
+      // In parity mode, with costs that both cells share, nothing but the last operation differs.
+      const subject = prepareSubject(readNasBench201(text), { scheme: 'nat', mode: 'parity' });
+      return [...policy.scores(subject).subarray(0, subject.candidateStart[1])];
+    };
+    expect(scores(1, 'skip_connect')).toEqual(scores(1, 'avg_pool_3x3'));
+    expect(scores(2, 'skip_connect')).not.toEqual(scores(2, 'avg_pool_3x3'));
+  });
+
+  it.each([
+    ['edge', EDGE_POLICY],
+    ['lstm', LSTM_POLICY],
+  ] as const)("of the %s encoder do not depend on the order of a node's names: an isomorphic copy scores alike", (_, config) => {
+    const policy = new CompiledPolicy(shaken(config, 4));
     const source = randomArchitecture(RandomStream.of('copy'));
     const reversed: Architecture = { ...source, cells: source.cells.map((cell) => ({ ...cell, edges: [...cell.edges].reverse() })) };
     const scores = (architecture: Architecture): number[][] => {

@@ -3,6 +3,7 @@ import { ActionSequence, type Budget } from '@nat/architecture';
 import type { RandomStream } from '@nat/random';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import { CompiledEdgePolicy } from './compiled-edge.ts';
+import { CompiledLstmPolicy } from './compiled-lstm.ts';
 import { CompiledPairPolicy } from './compiled-pair.ts';
 import type { PolicyConfig } from './config.ts';
 import { Draw } from './draw.ts';
@@ -24,13 +25,7 @@ export class CompiledPolicy {
   constructor(checkpoint: PolicyCheckpoint) {
     const { config } = checkpoint;
     this.config = config;
-    if (config.encoder === 'edge') {
-      const encoder = new CompiledEdgePolicy(config, checkpoint.parameters);
-      this.#scores = ({ graph }) => encoder.scores(graph);
-    } else {
-      const encoder = new CompiledPairPolicy(config, checkpoint.parameters);
-      this.#scores = (subject) => encoder.scores(subject);
-    }
+    this.#scores = scoresOf(checkpoint);
     this.#floor = config.encoder === 'pair' ? PROBABILITY_FLOOR : 0;
   }
 
@@ -97,6 +92,16 @@ export class CompiledPolicy {
     }
     return total;
   }
+}
+
+/** How the encoder of a checkpoint scores a subject's candidates. */
+function scoresOf({ config, parameters }: PolicyCheckpoint): (subject: Subject) => Float64Array {
+  if (config.encoder === 'pair') {
+    const encoder = new CompiledPairPolicy(config, parameters);
+    return (subject) => encoder.scores(subject);
+  }
+  const encoder = config.encoder === 'edge' ? new CompiledEdgePolicy(config, parameters) : new CompiledLstmPolicy(config, parameters);
+  return ({ graph }) => encoder.scores(graph);
 }
 
 function likeliest(q: Float64Array, count: number): number {

@@ -2,14 +2,18 @@ import { isPrimitiveName, type PrimitiveName, type SchemeName } from '@nat/archi
 import { DomainError } from '@nat/errors';
 import { z } from 'zod';
 import { edgeInitializers, type EdgeConfig } from './edge-encoder.ts';
+import { lstmInitializers, type LstmConfig } from './lstm-encoder.ts';
 import { pairInitializers, type PairConfig } from './pair-encoder.ts';
 import type { Initializers } from './parameters.ts';
 
 /** What a policy is: which encoder, of which size. */
-export type PolicyConfig = EdgeConfig | PairConfig;
+export type PolicyConfig = EdgeConfig | PairConfig | LstmConfig;
 
 /** The `edge` encoder at the size that the presets were tuned for. */
 export const EDGE_POLICY: EdgeConfig = { encoder: 'edge', hidden: 48, layers: 2 };
+
+/** The `lstm` encoder with about as many parameters (40,802) as EDGE_POLICY has (41,616). */
+export const LSTM_POLICY: LstmConfig = { encoder: 'lstm', hidden: 46, layers: 2 };
 
 /** The official network at its command-line defaults, for the operations of one official search space. */
 export function officialPairPolicy(scheme: SchemeName, primitives: readonly PrimitiveName[]): PairConfig {
@@ -19,6 +23,7 @@ export function officialPairPolicy(scheme: SchemeName, primitives: readonly Prim
 const width = z.int().min(1).max(8192);
 const schema = z.discriminatedUnion('encoder', [
   z.strictObject({ encoder: z.literal('edge'), hidden: width, layers: z.int().min(1).max(64) }),
+  z.strictObject({ encoder: z.literal('lstm'), hidden: width, layers: z.int().min(1).max(64) }),
   z.strictObject({
     encoder: z.literal('pair'),
     scheme: z.enum(['nat', 'nat++']),
@@ -45,5 +50,12 @@ export function parseConfig(value: unknown): PolicyConfig {
 
 /** Shapes and starting values of every parameter of a policy, by name. */
 export function policyInitializers(config: PolicyConfig): Initializers {
-  return config.encoder === 'edge' ? edgeInitializers(config) : pairInitializers(config);
+  switch (config.encoder) {
+    case 'edge':
+      return edgeInitializers(config);
+    case 'lstm':
+      return lstmInitializers(config);
+    case 'pair':
+      return pairInitializers(config);
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Architectures as the edge encoder sees them: one row an edge, with the numbers of `edge-features.ts`, and one row a
+ * Architectures as the `edge` and `lstm` encoders see them: one row an edge, with the numbers of `edge-features.ts`, and one row a
  * candidate (an edge and an operation it may become). A batch lays the rows of many architectures one after another and
  * shifts their indices, so architectures of any sizes share one pass.
  */

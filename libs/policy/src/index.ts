@@ -1,7 +1,7 @@
 export { advantages, scaleAdvantages, type AdvantageScaling, type BaselineOptions, type Rewards } from './baseline.ts';
 export { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './checkpoint.ts';
 export { CompiledPolicy, type DrawMode } from './compiled-policy.ts';
-export { EDGE_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';
+export { EDGE_POLICY, LSTM_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';
 export { Draw, type DrawnEdge } from './draw.ts';
 export type { EdgeConfig } from './edge-encoder.ts';
 export { Learner, type StepStats, type Trial } from './learner.ts';

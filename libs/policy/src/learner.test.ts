@@ -12,6 +12,7 @@ import { prepareSubject, type Subject } from './subject.ts';
 const tf = loadTensorflow();
 const cell = (text: string): Architecture => readNasBench201(text);
 const edge: PolicyConfig = { encoder: 'edge', hidden: 6, layers: 2 };
+const lstm: PolicyConfig = { encoder: 'lstm', hidden: 5, layers: 3 };
 const pair: PolicyConfig = {
   ...officialPairPolicy('nat++', officialSpace('NATv2', 'FULLY_CONCAT_PRIMITIVES').primitives),
   embedding: 5,
@@ -82,6 +83,7 @@ function lossInDouble(
 describe('gradients', () => {
   it.each([
     ['edge', edge, mixed],
+    ['lstm', lstm, mixed],
     ['pair', pair, official],
   ] as const)('of every parameter of the %s encoder agree with finite differences in double precision', (_, config, subjects) => {
     const checkpoint = shaken(config, 3);

@@ -1,8 +1,9 @@
-/** One way to score candidates with either encoder under TensorFlow. */
+/** One way to score candidates with any encoder under TensorFlow. */
 import { gatherRows, type Tensor2D, type Tensorflow } from '@nat/nn';
 import type { PolicyConfig } from './config.ts';
 import { edgeScores } from './edge-encoder.ts';
 import { batchGraphs } from './graph.ts';
+import { lstmReadings, lstmScores } from './lstm-encoder.ts';
 import { pairColumns, pairForward, type PairConfig } from './pair-encoder.ts';
 import { pairBatch, pairColumnOfCandidate, pairRows, type PairRows } from './pair-graph.ts';
 import type { Parameters } from './parameters.ts';
@@ -14,12 +15,12 @@ import type { Subject } from './subject.ts';
  * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE, where a pair policy cannot read a subject
  */
 export function candidateScores(tf: Tensorflow, config: PolicyConfig, subjects: readonly Subject[]): (parameters: Parameters) => Tensor2D {
-  if (config.encoder === 'edge') {
-    const batch = batchGraphs(
-      tf,
-      subjects.map(({ graph }) => graph),
-    );
-    return (parameters) => edgeScores(tf, config, parameters, batch);
+  if (config.encoder !== 'pair') {
+    const graphs = subjects.map(({ graph }) => graph);
+    const batch = batchGraphs(tf, graphs);
+    if (config.encoder === 'edge') return (parameters) => edgeScores(tf, config, parameters, batch);
+    const readings = lstmReadings(tf, graphs);
+    return (parameters) => lstmScores(tf, config, parameters, batch, readings);
   }
   const rows = subjects.map((subject) => pairRows(subject, config));
   const batch = pairBatch(tf, rows);

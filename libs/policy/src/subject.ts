@@ -83,7 +83,7 @@ export class Subject {
     return primitiveAt(this.space.row(decision)[action]!);
   }
 
-  /** What the `edge` encoder reads. */
+  /** What the `edge` and `lstm` encoders read. */
   get graph(): PolicyGraph {
     this.#graph ??= buildGraph(this, this.#surroundings);
     return this.#graph;

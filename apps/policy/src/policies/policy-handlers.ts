@@ -81,6 +81,8 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
       const { namespace } = namespaceNames.parse(parent, 'parent');
       refuseBundled(bundled, policyId);
       const { config, step } = parseCheckpoint(checkpoint);
+      if (config.encoder === 'lstm')
+        throw DomainError.invalid('checkpoint', 'the lstm encoder is for ablations only: edge and pair are served', 'POLICY_CONFIG');
       const scheme = request.scheme === 'nat++' ? 'nat++' : 'nat';
       // The blob is durable before a row names it.
       const key = await blobs.put(checkpoint);

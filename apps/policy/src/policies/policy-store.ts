@@ -1,5 +1,4 @@
 import { DomainError } from '@nat/errors';
-import type { PolicyConfig } from '@nat/policy';
 import type { SchemeName } from '@nat/architecture';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import type { PolicyTable, PolicyTables, VersionTable } from './tables.ts';
@@ -53,7 +52,7 @@ export async function listVersions(
 export interface NewVersion {
   readonly namespace: string;
   readonly policyId: string;
-  readonly encoder: PolicyConfig['encoder'];
+  readonly encoder: PolicyTable['encoder'];
   readonly scheme: SchemeName;
   readonly displayName?: string;
   readonly description?: string;
