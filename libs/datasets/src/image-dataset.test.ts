@@ -1,6 +1,7 @@
 import { RandomStream } from '@nat/random';
 import { describe, expect, it } from 'vitest';
-import { batchesInOrder, drawBatch, readBatch, splitDataset, splitForSearch, trainingBatches, type ImageDataset } from './image-dataset.ts';
+import { batchesInOrder, drawBatch, readBatch, trainingBatches } from './batches.ts';
+import { splitDataset, splitForSearch, type ImageDataset } from './image-dataset.ts';
 
 /** Six images of 2x2x3 in frames of 4x4: pixel value = 10*image + position. */
 function tinyDataset(overrides: Partial<ImageDataset> = {}): ImageDataset {
@@ -63,8 +64,8 @@ describe('splitDataset', () => {
 describe('readBatch', () => {
   const split = { dataset: tinyDataset(), pool: tinyDataset().train, indices: Uint32Array.of(2, 0) };
 
-  it('centres smaller images and turns planes into channels', () => {
-    const batch = readBatch(split, [0]);
+  it('centres smaller images and turns planes into channels', async () => {
+    const batch = await readBatch(split, [0]);
     expect([...batch.labels]).toEqual([2]);
     const at = (y: number, x: number, channel: number): number => Math.round(batch.images[(y * 4 + x) * 3 + channel]!);
     expect([at(1, 1, 0), at(1, 2, 0), at(2, 1, 0), at(2, 2, 0)]).toEqual([20, 21, 22, 23]);
@@ -72,44 +73,44 @@ describe('readBatch', () => {
     expect([at(0, 0, 0), at(3, 3, 2), at(1, 0, 1)]).toEqual([0, 0, 0]);
   });
 
-  it('normalises by mean and deviation, padding included', () => {
+  it('normalises by mean and deviation, padding included', async () => {
     const dataset = tinyDataset({ mean: [0.5, 0.5, 0.5], deviation: [0.25, 0.25, 0.25] });
-    const batch = readBatch({ ...split, dataset }, [0]);
+    const batch = await readBatch({ ...split, dataset }, [0]);
     expect(batch.images[0]).toBeCloseTo(-2, 5);
     expect(batch.images[(1 * 4 + 1) * 3]).toBeCloseTo((20 / 255 - 0.5) / 0.25, 5);
   });
 
-  it('only shifts and mirrors when it augments', () => {
+  it('only shifts and mirrors when it augments', async () => {
     const random = RandomStream.of(5);
     const seen = new Set<string>();
     for (let i = 0; i < 300; i++) {
-      const { images } = readBatch(split, [1], random);
+      const { images } = await readBatch(split, [1], random);
       const red = Array.from({ length: 16 }, (_, pixel) => Math.round(images[pixel * 3]!));
       const kept = red.filter((value) => value !== 0).sort();
       expect([1, 2, 3].filter((value) => kept.includes(value))).toEqual(kept);
       seen.add(red.join());
     }
     expect(seen.size).toBeGreaterThan(30);
-    expect(readBatch(split, [1], RandomStream.of(9)).images).toEqual(readBatch(split, [1], RandomStream.of(9)).images);
+    expect((await readBatch(split, [1], RandomStream.of(9))).images).toEqual((await readBatch(split, [1], RandomStream.of(9))).images);
   });
 
-  it('never mirrors digits', () => {
+  it('never mirrors digits', async () => {
     const digits = { ...split, dataset: tinyDataset({ mirrored: false }) };
     const random = RandomStream.of(5);
     for (let i = 0; i < 200; i++) {
-      const { images } = readBatch(digits, [0], random);
+      const { images } = await readBatch(digits, [0], random);
       for (let pixel = 0; pixel < 16; pixel++)
         if (Math.round(images[pixel * 3]!) === 20 && pixel % 4 < 3) expect([21, 0]).toContain(Math.round(images[(pixel + 1) * 3]!));
     }
   });
 
-  it('erases one square an image, cut off at the border, and leaves the rest as it is without', () => {
+  it('erases one square an image, cut off at the border, and leaves the rest as it is without', async () => {
     const dataset = tinyDataset({ mean: [0.5, 0.5, 0.5] }); // no pixel is 0 after normalisation but an erased one
     const large = { ...split, dataset };
     const sizes = new Set<number>();
     const random = RandomStream.of(5);
     for (let i = 0; i < 300; i++) {
-      const { images } = readBatch(large, [0], random, 2);
+      const { images } = await readBatch(large, [0], random, 2);
       const erased = Array.from({ length: 16 }, (_, pixel) => [0, 1, 2].every((channel) => images[pixel * 3 + channel] === 0));
       const pixels = erased.flatMap((is, pixel) => (is ? [pixel] : []));
       const [rows, columns] = [new Set(pixels.map((pixel) => Math.floor(pixel / 4))), new Set(pixels.map((pixel) => pixel % 4))];
@@ -117,39 +118,40 @@ describe('readBatch', () => {
       sizes.add(pixels.length);
     }
     expect([...sizes].sort()).toEqual([1, 2, 4]);
-    const cut = readBatch(large, [0], RandomStream.of(9), 1).images;
-    const whole = readBatch(large, [0], RandomStream.of(9)).images;
+    const cut = (await readBatch(large, [0], RandomStream.of(9), 1)).images;
+    const whole = (await readBatch(large, [0], RandomStream.of(9))).images;
     expect(cut.filter((value, i) => value !== whole[i])).toHaveLength(3);
-    expect(readBatch(large, [0], undefined, 2)).toEqual(readBatch(large, [0]));
+    expect(await readBatch(large, [0], undefined, 2)).toEqual(await readBatch(large, [0]));
   });
 
-  it('refuses positions outside the split', () => {
-    expect(() => readBatch(split, [2])).toThrow(RangeError);
+  it('refuses positions outside the split', async () => {
+    await expect(readBatch(split, [2])).rejects.toThrow(RangeError);
   });
 });
 
 describe('batches', () => {
   const split = splitDataset(tinyDataset(), { seed: 1, validationFraction: 1 / 6 }).train;
 
-  it('gives every image once in order', () => {
-    expect([...batchesInOrder(split, 2)].flatMap((batch) => [...batch.labels])).toEqual([...split.indices]);
-    expect([...batchesInOrder(split, 2)].map((batch) => batch.size)).toEqual([2, 2, 1]);
+  it('gives every image once in order', async () => {
+    expect((await Array.fromAsync(batchesInOrder(split, 2))).flatMap((batch) => [...batch.labels])).toEqual([...split.indices]);
+    expect((await Array.fromAsync(batchesInOrder(split, 2))).map((batch) => batch.size)).toEqual([2, 2, 1]);
   });
 
-  it('shuffles an epoch and leaves the rest out', () => {
-    const epoch = (seed: number): number[] =>
-      [...trainingBatches(split, { batchSize: 2, random: RandomStream.of(seed), augment: false })].flatMap((batch) => [...batch.labels]);
-    expect(epoch(1).length).toBe(4);
-    expect(new Set(epoch(1)).size).toBe(4);
-    expect(epoch(1)).toEqual(epoch(1));
-    expect(new Set([1, 2, 3, 4, 5, 6].map((seed) => epoch(seed).join())).size).toBeGreaterThan(1);
-    expect([...trainingBatches(split, { batchSize: 64, random: RandomStream.of(1), augment: true })].map((batch) => batch.size)).toEqual([5]);
+  it('shuffles an epoch and leaves the rest out', async () => {
+    const batches = (batchSize: number, seed: number) => Array.fromAsync(trainingBatches(split, { batchSize, random: RandomStream.of(seed), augment: false }));
+    const epoch = async (seed: number): Promise<number[]> => (await batches(2, seed)).flatMap(({ labels }) => [...labels]);
+    const first = await epoch(1);
+    expect(first.length).toBe(4);
+    expect(new Set(first).size).toBe(4);
+    expect(await epoch(1)).toEqual(first);
+    expect(new Set((await Promise.all([1, 2, 3, 4, 5, 6].map(epoch))).map((labels) => labels.join())).size).toBeGreaterThan(1);
+    expect((await batches(64, 1)).map(({ size }) => size)).toEqual([5]);
   });
 
-  it('draws distinct images uniformly', () => {
+  it('draws distinct images uniformly', async () => {
     const counts = new Map<number, number>();
     for (let i = 0; i < 2000; i++) {
-      const { labels } = drawBatch(split, { batchSize: 2, random: RandomStream.of('draw', i), augment: false });
+      const { labels } = await drawBatch(split, { batchSize: 2, random: RandomStream.of('draw', i), augment: false });
       expect(new Set(labels).size).toBe(2);
       for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
     }

@@ -19,7 +19,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCifar, type CifarFormat } from './cifar.ts';
 import { CIFAR10 } from './cifar10.ts';
 import { CIFAR100 } from './cifar100.ts';
-import { splitDataset, readBatch } from './image-dataset.ts';
+import { readBatch } from './batches.ts';
+import { splitDataset } from './image-dataset.ts';
 import { findDatasets, loadDataset } from './load-dataset.ts';
 import { loadMnist } from './mnist.ts';
 
@@ -72,13 +73,13 @@ describe('CIFAR-100', () => {
     writeFileSync(join(folder, 'cifar-100-binary', file), bytes);
   };
 
-  it('takes the fine label, and the pixels behind both', () => {
+  it('takes the fine label, and the pixels behind both', async () => {
     write('train.bin', train);
     write('test.bin', test);
     const cifar = loadCifar(few, folder);
     expect([cifar.name, cifar.classes, cifar.imageSize, cifar.train.count, cifar.test.count]).toEqual(['cifar100', 100, 32, 3, 1]);
     expect([[...cifar.train.labels], [...cifar.test.labels]]).toEqual([[19, 99, 0], [51]]);
-    const { images } = readBatch(
+    const { images } = await readBatch(
       { dataset: { ...cifar, mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] }, pool: cifar.train, indices: Uint32Array.of(1) },
       [0],
     );
@@ -105,12 +106,12 @@ describe('CIFAR-100', () => {
 });
 
 describe('loadMnist', () => {
-  it('reads the packaged digits', () => {
+  it('reads the packaged digits', async () => {
     const mnist = loadMnist();
     expect(mnist.train.count).toBe(60_000);
     expect(mnist.test.count).toBe(10_000);
     expect([...mnist.train.labels.subarray(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
-    const { images } = readBatch(
+    const { images } = await readBatch(
       splitDataset(mnist, { seed: 0 }).train,
       Array.from({ length: 500 }, (_, i) => i),
     );
@@ -131,13 +132,13 @@ describe('loadMnist', () => {
 });
 
 describe.skipIf(dataDir === undefined)('CIFAR-10 (skipped without NAT_DATA_DIR)', () => {
-  it('reads all images in the official order', () => {
+  it('reads all images in the official order', async () => {
     const cifar = loadCifar(CIFAR10, dataDir);
     expect(cifar.train.count).toBe(50_000);
     expect(cifar.test.count).toBe(10_000);
     expect([...cifar.train.labels.subarray(0, 10)]).toEqual([6, 9, 9, 4, 1, 1, 2, 7, 8, 3]);
     expect([...cifar.test.labels.subarray(0, 10)]).toEqual([3, 8, 8, 0, 6, 6, 1, 6, 3, 1]);
-    const { images } = readBatch(
+    const { images } = await readBatch(
       splitDataset(cifar, { seed: 0 }).train,
       Array.from({ length: 2000 }, (_, i) => i),
     );

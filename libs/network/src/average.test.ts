@@ -13,12 +13,12 @@ const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, v
 const OPTIONS: SharedWeightsOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
 
 /** The state of a shard after some steps from a state. */
-function trainShard(from: TensorFile | undefined, shard: number, steps: number, settle = true): TensorFile {
+async function trainShard(from: TensorFile | undefined, shard: number, steps: number, settle = true): Promise<TensorFile> {
   const shared = new SharedWeights(OPTIONS);
   if (from !== undefined) shared.importState(from);
   for (let i = 0; i < steps; i++) {
     const random = RandomStream.of('shard', shard, shared.steps);
-    shared.trainStep(randomOfficialArchitecture(space, random), drawBatch(splits.train, { batchSize: 8, random, augment: false }));
+    shared.trainStep(randomOfficialArchitecture(space, random), await drawBatch(splits.train, { batchSize: 8, random, augment: false }));
   }
   if (settle) shared.settle();
   const state = shared.exportState();
@@ -26,9 +26,9 @@ function trainShard(from: TensorFile | undefined, shard: number, steps: number, 
   return state;
 }
 
-describe('averageSharedWeights', () => {
-  const start = trainShard(undefined, 0, 3);
-  const [a, b, c] = [trainShard(start, 1, 2), trainShard(start, 2, 2), trainShard(start, 3, 2)];
+describe('averageSharedWeights', async () => {
+  const start = await trainShard(undefined, 0, 3);
+  const [a, b, c] = [await trainShard(start, 1, 2), await trainShard(start, 2, 2), await trainShard(start, 3, 2)];
 
   it('takes the mean of weights, statistics and momentum', () => {
     const average = averageSharedWeights([a, b, c]);
@@ -45,14 +45,14 @@ describe('averageSharedWeights', () => {
     expect(moved).toBeGreaterThan(50);
   });
 
-  it('is a state that training goes on from', () => {
+  it('is a state that training goes on from', async () => {
     const average = averageSharedWeights([a, b, c]);
-    const next = trainShard(average, 1, 1);
+    const next = await trainShard(average, 1, 1);
     expect(encodeTensors(next)).not.toEqual(encodeTensors(average));
     const shared = new SharedWeights(OPTIONS);
     shared.importState(average);
     expect(shared.steps).toBe(5);
-    expect(shared.accuracy(zooArchitecture('ENAS'), [...batchesInOrder(splits.validation, 12)])).toBeGreaterThanOrEqual(0);
+    expect(shared.accuracy(zooArchitecture('ENAS'), await Array.fromAsync(batchesInOrder(splits.validation, 12)))).toBeGreaterThanOrEqual(0);
     shared.dispose();
   });
 
@@ -61,10 +61,12 @@ describe('averageSharedWeights', () => {
     expect(encodeTensors(averageSharedWeights([a, a]))).toEqual(encodeTensors(a));
   });
 
-  it('refuses what does not belong together', () => {
+  it('refuses what does not belong together', async () => {
+    const shorter = await trainShard(start, 1, 1);
+    const unsettled = await trainShard(await trainShard(undefined, 0, 3, false), 1, 2, false);
     expect(() => averageSharedWeights([])).toThrow(/nothing to average/);
-    expect(() => averageSharedWeights([a, trainShard(start, 1, 1)])).toThrow(/another number of steps/);
-    expect(() => averageSharedWeights([a, trainShard(trainShard(undefined, 0, 3, false), 1, 2, false)])).toThrow(/settled before/);
+    expect(() => averageSharedWeights([a, shorter])).toThrow(/another number of steps/);
+    expect(() => averageSharedWeights([a, unsettled])).toThrow(/settled before/);
     expect(() => averageSharedWeights([a, { tensors: new Map(), metadata: {} }])).toThrow(/no state of shared weights/);
   });
 });

@@ -62,7 +62,7 @@ describe('SharedWeights', () => {
   it('scores pairs on the same images, and leaves the weights as they are', async () => {
     const shared = new SharedWeights(OPTIONS);
     await shared.train({ ...training, steps: 4 });
-    const batches = [...batchesInOrder(splits.validation, 12)];
+    const batches = await Array.fromAsync(batchesInOrder(splits.validation, 12));
     const [source, result] = [zooArchitecture('DARTS'), zooArchitecture('NAT_DARTS')];
     const pairs = shared.pairAccuracies([{ source, result }, { source: result, result: source }, { source }], batches);
     expect(pairs[1]).toEqual({ source: pairs[0]!.result, result: pairs[0]!.source });
@@ -83,9 +83,9 @@ describe('SharedWeights', () => {
     shared.dispose();
   });
 
-  it('refuses paths that it does not hold, and states of another supernet', () => {
+  it('refuses paths that it does not hold, and states of another supernet', async () => {
     const shared = new SharedWeights(OPTIONS);
-    const batches = [...batchesInOrder(splits.validation, 12)];
+    const batches = await Array.fromAsync(batchesInOrder(splits.validation, 12));
     expect(() => shared.accuracy(zooArchitecture('ENAS'), batches)).toThrow(/7 nodes, the cells of FULLY_CONCAT_PRIMITIVES have 6/);
     expect(() => shared.accuracy(zooArchitecture('vgg16'), batches)).toThrow(/not a explicit skeleton/);
     const darts = zooArchitecture('DARTS');

@@ -121,7 +121,7 @@ export class SharedWeights {
       if (shouldStop?.() === true) return made;
       const random = RandomStream.of(this.#options.seed, 'supernet', this.steps);
       const architecture = drawArchitecture(random);
-      const report = this.trainStep(architecture, drawBatch(split, { batchSize, random, augment: true }));
+      const report = this.trainStep(architecture, await drawBatch(split, { batchSize, random, augment: true }));
       onStep?.(report);
       await new Promise((resolve) => setImmediate(resolve));
     }

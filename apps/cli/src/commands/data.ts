@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { DATASET_NAMES, loadDataset, loadNasBench201 } from '@nat/datasets';
+import { DATASET_NAMES, findBrokenImages, findDatasets, isDatasetName, loadDataset, loadNasBench201, parseImageFolder, type DatasetName } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
-import { Argument, Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fetchArchive, type Archive } from '../fetch-archive.ts';
 import { startProgress } from '../progress.ts';
 import type { CommandContext } from '../program.ts';
 import { table } from '../table.ts';
 
 const NAMES = [...DATASET_NAMES, 'nasbench201'] as const;
-type DataName = (typeof NAMES)[number];
+type DataName = DatasetName | 'nasbench201';
 
 /** The official archives, their published checksums, and the folder that each has in it. */
 const ARCHIVES = {
@@ -29,7 +29,7 @@ const ARCHIVES = {
 } as const satisfies Readonly<Record<string, Archive & { readonly folder: string; readonly megabytes: number }>>;
 type FetchedName = keyof typeof ARCHIVES;
 
-const WHAT: Readonly<Record<DataName, string>> = {
+const WHAT: Readonly<Record<(typeof NAMES)[number], string>> = {
   mnist: 'MNIST, 70,000 digits; comes with the platform',
   cifar10: 'CIFAR-10, 60,000 images; $NAT_DATA_DIR/cifar-10-batches-bin',
   cifar100: 'CIFAR-100, 60,000 images; $NAT_DATA_DIR/cifar-100-binary',
@@ -49,15 +49,16 @@ export function dataCommand(context: CommandContext): Command {
   list.action((flags: { json?: true }) =>
     print(
       context,
-      NAMES.map((name) => inspect(name, context)),
+      everything(context).map((name) => inspect(name, context)),
       flags,
     ),
   );
 
   const verify = new Command('verify').description('Read everything and check it; ends with 1 when something is missing or wrong.');
-  verify.addArgument(new Argument('[name]').choices(NAMES)).option('--json', 'print JSON, one data set a line');
-  verify.action((name: DataName | undefined, flags: { json?: true }) => {
-    const states = (name === undefined ? NAMES : [name]).map((each) => inspect(each, context));
+  verify.argument('[name]', [...NAMES, 'imagefolder:NAME'].join(', '), dataName).option('--json', 'print JSON, one data set a line');
+  verify.action(async (name: DataName | undefined, flags: { json?: true }) => {
+    const states: DataState[] = [];
+    for (const each of name === undefined ? everything(context) : [name]) states.push(await check(each, context));
     print(context, states, flags);
     const bad = states.filter(({ available }) => !available);
     if (bad.length > 0)
@@ -66,7 +67,7 @@ export function dataCommand(context: CommandContext): Command {
 
   const fetchCommand = new Command('fetch').description('Download a data set from its official source into NAT_DATA_DIR.');
   fetchCommand.addArgument(new Argument('<name>').choices(NAMES)).option('--url <url>', 'a mirror of the same archive; the checksum stays the official one');
-  fetchCommand.action(async (name: DataName, flags: { url?: string }) => {
+  fetchCommand.action(async (name: (typeof NAMES)[number], flags: { url?: string }) => {
     switch (name) {
       case 'mnist':
         context.terminal.out(WHAT.mnist);
@@ -114,12 +115,40 @@ async function fetchDataset(context: CommandContext, name: FetchedName, mirror: 
 function inspect(name: DataName, { environment }: CommandContext): DataState {
   try {
     if (name === 'nasbench201') return { name, available: true, detail: `${loadNasBench201(environment.dataDirectory).size} cells` };
-    const { train, test } = loadDataset(name, environment.dataDirectory);
-    return { name, available: true, detail: `${train.count} training and ${test.count} test images` };
+    const { train, test, classes } = loadDataset(name, environment.dataDirectory);
+    return { name, available: true, detail: `${train.count} training and ${test.count} test images of ${classes} classes` };
   } catch (error) {
     if (!isDomainError(error)) throw error;
     return { name, available: false, detail: error.message };
   }
+}
+
+/** As `inspect`, and every image of a folder is decoded. */
+async function check(name: DataName, context: CommandContext): Promise<DataState> {
+  const state = inspect(name, context);
+  if (!state.available || name === 'nasbench201' || !isImageFolder(name)) return state;
+  const dataset = loadDataset(name, context.environment.dataDirectory);
+  const progress = startProgress(context.terminal, name, dataset.train.count + dataset.test.count);
+  try {
+    const broken = await findBrokenImages(dataset, (done) => progress.update(done));
+    return broken.length === 0 ? { ...state, detail: `${state.detail}, all decoded` } : { name, available: false, detail: broken.join('\n') };
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Every data set that has a name of its own, and the image folders of the data directory. */
+function everything({ environment }: CommandContext): readonly DataName[] {
+  return [...NAMES, ...findDatasets(environment.dataDirectory).filter(isImageFolder)];
+}
+
+function isImageFolder(name: string): boolean {
+  return parseImageFolder(name) !== undefined;
+}
+
+function dataName(text: string): DataName {
+  if (text === 'nasbench201' || isDatasetName(text)) return text;
+  throw new InvalidArgumentError(`Give one of ${[...NAMES, 'imagefolder:NAME'].join(', ')}.`);
 }
 
 function print(context: CommandContext, states: readonly DataState[], flags: { json?: true }): void {
@@ -128,7 +157,12 @@ function print(context: CommandContext, states: readonly DataState[], flags: { j
     context.terminal.out(
       table(
         ['data set', 'there', 'what', 'state'],
-        states.map(({ name, available, detail }) => [name, available ? 'yes' : 'no', WHAT[name], detail]),
+        states.map(({ name, available, detail }) => [
+          name,
+          available ? 'yes' : 'no',
+          (WHAT as Readonly<Record<string, string>>)[name] ?? 'a folder tree of images',
+          detail,
+        ]),
       ),
     );
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
+import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
 import { fromDuration } from '../wire-duration.ts';
 import type { EvaluationKind } from './queue/tables.ts';
@@ -69,7 +70,7 @@ function readKind(kind: evaluation.EvaluationSpec['kind'], field: string, violat
       return { kind: 'shared-weights', implied: datasetOf(kind.value.supernet), pairs: kind.value.pairs };
     case 'fromScratch':
       checkPairs(kind.value.pairs, `${field}.from_scratch`, violations);
-      return { kind: 'from-scratch', implied: [`dataset:${kind.value.dataset}`], pairs: kind.value.pairs };
+      return { kind: 'from-scratch', implied: [datasetCapability(kind.value.dataset)], pairs: kind.value.pairs };
     case 'trainShard': {
       const { shard, shards } = kind.value;
       if (shard >= shards) violations.push({ field: `${field}.train_shard.shard`, description: `${shard} is not below ${shards}` });
@@ -89,7 +90,7 @@ function isEndless(recipe: evaluation.TrainingRecipe | undefined, budget: evalua
 }
 
 function datasetOf(supernet: evaluation.Supernet | undefined): readonly string[] {
-  return supernet === undefined ? [] : [`dataset:${supernet.dataset}`];
+  return supernet === undefined ? [] : [datasetCapability(supernet.dataset)];
 }
 
 function checkPairs(pairs: readonly evaluation.Pair[], field: string, violations: FieldViolation[]): void {

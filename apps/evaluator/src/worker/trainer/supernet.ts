@@ -56,7 +56,7 @@ export function createSupernets(context: TrainingContext): Supernets {
       const identity = identityOf(supernet, work.weights);
       if (kept?.identity !== identity) keep(identity, await load(supernet, work.weights));
       const { shared } = kept!;
-      return { values: await scorePairs(shared, work.pairs, scoredBatches(splitsOf(supernet), supernet, work)) };
+      return { values: await scorePairs(shared, work.pairs, await scoredBatches(splitsOf(supernet), supernet, work)) };
     },
 
     trainShard: async (work, hooks) => {
@@ -78,7 +78,11 @@ export function createSupernets(context: TrainingContext): Supernets {
 }
 
 /** Random batches of the policy's images; of the others the first ones in their order, so that every candidate meets the same. */
-function scoredBatches(splits: SearchSplits, { imageBatch }: evaluation.Supernet, work: evaluation.SharedWeightsEvaluation): readonly ImageBatch[] {
+async function scoredBatches(
+  splits: SearchSplits,
+  { imageBatch }: evaluation.Supernet,
+  work: evaluation.SharedWeightsEvaluation,
+): Promise<readonly ImageBatch[]> {
   switch (work.images) {
     case 'SCORED_IMAGES_SELECTION':
       if (splits.selection.indices.length === 0) throw DomainError.invalid('images', 'the parity split sets no images aside', 'NO_SELECTION_IMAGES');
@@ -86,23 +90,23 @@ function scoredBatches(splits: SearchSplits, { imageBatch }: evaluation.Supernet
     case 'SCORED_IMAGES_TEST':
       return firstBatches(splits.test, imageBatch, work.imageCount);
     default:
-      return Array.from({ length: Math.max(1, work.batches) }, (_, i) =>
-        drawBatch(splits.policy, { batchSize: imageBatch, random: RandomStream.of(work.batchSeed, 'score', i), augment: false }),
+      return Promise.all(
+        Array.from({ length: Math.max(1, work.batches) }, (_, i) =>
+          drawBatch(splits.policy, { batchSize: imageBatch, random: RandomStream.of(work.batchSeed, 'score', i), augment: false }),
+        ),
       );
   }
 }
 
 /** Batches of about `batchSize` images, as even as they can be: a path is normalised by its batch, and a very small last one would distort it. */
-function firstBatches(split: ImageSplit, batchSize: number, count: number): readonly ImageBatch[] {
+function firstBatches(split: ImageSplit, batchSize: number, count: number): Promise<readonly ImageBatch[]> {
   const images = count === 0 ? split.indices.length : Math.min(count, split.indices.length);
   const batches = Math.max(1, Math.round(images / batchSize));
-  return Array.from({ length: batches }, (_, i) => {
+  const positions = Array.from({ length: batches }, (_, i) => {
     const from = Math.floor((i * images) / batches);
-    return readBatch(
-      split,
-      Array.from({ length: Math.floor(((i + 1) * images) / batches) - from }, (_, n) => from + n),
-    );
+    return Array.from({ length: Math.floor(((i + 1) * images) / batches) - from }, (_, n) => from + n);
   });
+  return Promise.all(positions.map((batch) => readBatch(split, batch)));
 }
 
 interface ShardWork {
@@ -126,7 +130,8 @@ async function trainSteps(context: TrainingContext, shared: SharedWeights, work:
   let [totalLoss, totalAccuracy] = [0, 0];
   for (let made = 1; made <= work.steps; made++) {
     const random = RandomStream.of(work.seed, 'supernet', shared.steps, ...(work.shards > 1 ? ['shard', work.shard] : []));
-    const report = shared.trainStep(drawPath(random), drawBatch(work.split.weights, { batchSize: work.supernet.imageBatch, random, augment: true }));
+    const path = drawPath(random);
+    const report = shared.trainStep(path, await drawBatch(work.split.weights, { batchSize: work.supernet.imageBatch, random, augment: true }));
     loss += report.loss;
     accuracy += report.accuracy;
     since++;

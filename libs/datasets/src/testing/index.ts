@@ -1,0 +1,1 @@
+export { writeImageTree } from './image-tree.ts';
