@@ -5,32 +5,56 @@ import { startProgress } from './progress.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
-/** How often a running evaluation is asked for, milliseconds. */
+/** How often running evaluations are asked for, milliseconds. */
 const POLL_MS = 250;
 
+/** Children to train, and the checkpoint that they go on from. */
+export interface Training {
+  readonly work: wire.FromScratchEvaluation;
+  readonly resumeFrom?: string;
+}
+
 /**
- * Trains children: submits one evaluation, shows their epochs as they come and waits for its end; interrupting cancels it.
+ * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels them. A pair that could not be
+ * evaluated says so itself.
+ * @returns the pairs of each, in order
  * @throws DomainError with the worker's reason
  */
-export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation): Promise<readonly wire.PairValue[]> {
+export async function runEvaluations(terminal: Terminal, session: Session, trainings: readonly Training[]): Promise<readonly (readonly wire.PairValue[])[]> {
   const { evaluations } = session.clients;
-  const spec = wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, maxAttempts: 2 });
-  const submitted = await evaluations.submitEvaluations(
-    { parent: session.parent, evaluations: [{ evaluationId: `cli-${crypto.randomUUID()}`, spec }] },
-    { retry: true },
-  );
-  const name = submitted.names[0]!;
-  const children = work.pairs.reduce((sum, { source, result }) => sum + (source === undefined ? 0 : 1) + (result === undefined ? 0 : 1), 0);
-  const progress = startProgress(terminal, 'epochs', children * (work.recipe?.epochs ?? 0));
-  const cancel = (): void => void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
+  const entries = trainings.map(({ work, resumeFrom = '' }) => ({
+    evaluationId: `cli-${crypto.randomUUID()}`,
+    spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: 2 }),
+  }));
+  const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true });
+  const cancel = (): void => {
+    for (const name of names) void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
+  };
   process.once('SIGINT', cancel);
-  const epochs = followEpochs(session, name);
+  const progress = startProgress(
+    terminal,
+    'epochs',
+    trainings.map(({ work }) => epochsOf(work)).reduce((a, b) => a + b, 0),
+  );
+  const followed = names.map((name) => followEpochs(session, name));
   try {
     for (;;) {
-      const { outcome } = await evaluations.getEvaluation({ name });
-      if (outcome?.result !== undefined) return valuesOf(outcome.result);
-      const seen = await epochs();
-      if (seen.latest !== undefined) progress.update(seen.count, `validation ${(100 * seen.latest).toFixed(2)} %`);
+      const current = await evaluations.batchGetEvaluations({ parent: session.parent, names });
+      const results = current.evaluations.map(({ outcome }) => outcome?.result);
+      const lost = results.find((result) => result !== undefined && result.$case !== 'succeeded');
+      if (lost !== undefined) {
+        cancel();
+        throw failureOf(lost);
+      }
+      const values = results.flatMap((result) => (result?.$case === 'succeeded' ? [result.value.values] : []));
+      if (values.length === names.length) return values;
+      const seen = await Promise.all(followed.map((look) => look()));
+      const latest = seen.findLast(({ accuracy }) => accuracy !== undefined)?.accuracy;
+      if (latest !== undefined)
+        progress.update(
+          seen.reduce((sum, { count }) => sum + count, 0),
+          `validation ${(100 * latest).toFixed(2)} %`,
+        );
       await sleep(POLL_MS);
     }
   } finally {
@@ -39,10 +63,24 @@ export async function runEvaluation(terminal: Terminal, session: Session, work: 
   }
 }
 
+/** As `runEvaluations`, for one whose pairs must all succeed. */
+export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation): Promise<readonly wire.PairValue[]> {
+  const [values = []] = await runEvaluations(terminal, session, [{ work }]);
+  const failed = values.find(({ errorMessage }) => errorMessage !== '');
+  if (failed !== undefined) throw new DomainError('FAILED_PRECONDITION', failed.errorMessage, { reason: 'PAIR_FAILED' });
+  return values;
+}
+
+/** Of all children together, as far as they are known before. */
+function epochsOf({ pairs, recipe }: wire.FromScratchEvaluation): number {
+  const children = pairs.flatMap(({ source, result }) => [source, result]).filter((subject) => subject !== undefined).length;
+  return children * (recipe?.stopAfterEpochs || recipe?.epochs || 0);
+}
+
 /** Counts epochs, each once however many attempts saw it, and gives the latest validation accuracy. */
-function followEpochs({ clients: { evaluations } }: Session, name: string): () => Promise<{ readonly count: number; readonly latest: number | undefined }> {
+function followEpochs({ clients: { evaluations } }: Session, name: string): () => Promise<{ readonly count: number; readonly accuracy: number | undefined }> {
   const seen = new Set<string>();
-  let latest: number | undefined;
+  let accuracy: number | undefined;
   let page = '';
   return async () => {
     for (;;) {
@@ -50,24 +88,19 @@ function followEpochs({ clients: { evaluations } }: Session, name: string): () =
       for (const { metric, pairId, step, value } of observations) {
         if (!metric.endsWith('/validationAccuracy')) continue;
         seen.add(JSON.stringify([pairId, metric, step]));
-        latest = value;
+        accuracy = value;
       }
-      if (nextPageToken === '') return { count: seen.size, latest };
+      if (nextPageToken === '') return { count: seen.size, accuracy };
       page = nextPageToken;
     }
   };
 }
 
-function valuesOf(result: NonNullable<wire.Outcome['result']>): readonly wire.PairValue[] {
+function failureOf(result: Exclude<NonNullable<wire.Outcome['result']>, { $case: 'succeeded' }>): DomainError {
   switch (result.$case) {
-    case 'succeeded': {
-      const failed = result.value.values.find(({ errorMessage }) => errorMessage !== '');
-      if (failed !== undefined) throw new DomainError('FAILED_PRECONDITION', failed.errorMessage, { reason: 'PAIR_FAILED' });
-      return result.value.values;
-    }
     case 'failed':
-      throw new DomainError('FAILED_PRECONDITION', result.value.message, { reason: result.value.reason });
+      return new DomainError('FAILED_PRECONDITION', result.value.message, { reason: result.value.reason });
     case 'cancelled':
-      throw new DomainError('CANCELLED', 'the evaluation was cancelled', { reason: 'EVALUATION_CANCELLED' });
+      return new DomainError('CANCELLED', 'the evaluation was cancelled', { reason: 'EVALUATION_CANCELLED' });
   }
 }

@@ -7,6 +7,7 @@ import { policyCommand } from './commands/policy.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
 import { reproduceCommand } from './commands/reproduce.ts';
 import { searchCommand } from './commands/search.ts';
+import { selectCommand } from './commands/select.ts';
 import { transformCommand } from './commands/transform.ts';
 import { upCommand } from './commands/up.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -42,6 +43,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 nobody to do it, 130 interrupted.`,
     transformCommand(context),
     searchCommand(context),
     evaluateCommand(context),
+    selectCommand(context),
     archCommand(context),
     policyCommand(context),
     dataCommand(context),

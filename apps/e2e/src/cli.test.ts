@@ -228,7 +228,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
     it('prints help on standard output, with examples', async () => {
       const stdout = succeeded(await nat.run(['--help']));
       expect(stdout).toContain('Examples:');
-      for (const name of ['up', 'transform', 'search', 'evaluate', 'arch', 'policy', 'worker', 'data', 'bench'])
+      for (const name of ['up', 'transform', 'search', 'evaluate', 'select', 'arch', 'policy', 'worker', 'data', 'bench'])
         expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
     });
   });

@@ -33,6 +33,16 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: SECONDS_NOT_MINUTES,
     prints: /validation \d/,
   },
+  'npx nat evaluate DARTS --dataset cifar10 --recipe official': {
+    with: '--dataset mnist --channels 4 --layers 3 --steps 2 --batch 8 --train-images 64 --validation-images 64',
+    because: 'as documented it takes days',
+    prints: /validation \d/,
+  },
+  'npx nat select DARTS NAT_DARTS ENAS NAT_ENAS --channels 8 --layers 4 --epochs 4 --reduction 2': {
+    with: '--channels 2 --layers 3 --batch 8 --train-images 32 --validation-images 64',
+    because: SECONDS_NOT_MINUTES,
+    prints: /^winner \w+ /m,
+  },
   'npx nat search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 500 --batch 512 --seed 0': {
     with: '--steps 3 --batch 32 --id from-readme',
     because: SECONDS_NOT_MINUTES,

@@ -15,7 +15,7 @@ export { NasBench201Task, type HeldOutGain } from './benchmark/held-out-gain.ts'
 export { InnerValidation } from './benchmark/inner-validation.ts';
 export { benchmarkNasBench201, type NasBench201BenchmarkOptions, type NasBench201Report } from './benchmark/nasbench201-benchmark.ts';
 export { SOURCE_BANDS, type BandScore, type MethodScore } from './benchmark/scores.ts';
-export { greedyCodes, searchTabular, type TabularSearchOptions, type TabularSearchResult } from './benchmark/tabular-search.ts';
+export { greedyCodes, sampledCodes, searchTabular, type TabularSearchOptions, type TabularSearchResult } from './benchmark/tabular-search.ts';
 export { compareHeldOut } from './held-out.ts';
 export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './hyperparameters.ts';
 export {
@@ -32,6 +32,7 @@ export {
   type RoundPair,
   type RoundPairs,
 } from './round.ts';
+export { searchWithRewardModel, type ModelBasedSearchOptions, type ModelBasedSearchResult } from './reward-model/model-based-search.ts';
 export { REWARD_MODEL, RIDGE, RewardModel, type Observation, type RewardModelOptions } from './reward-model/reward-model.ts';
 export { PRESET_NAMES, defaultPreset, isPresetName, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search-presets.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';
@@ -43,4 +44,5 @@ export { isSpaceName, openSpace, type OpenSpaceOptions } from './spaces/open-spa
 export type { SearchSpace, Source } from './spaces/space.ts';
 export { zooSpace } from './spaces/zoo-space.ts';
 export { differsFromZero, meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
+export { planRungs, survivors, type Rung } from './successive-halving.ts';
 export { SubjectCache } from './subject-cache.ts';
