@@ -2,8 +2,9 @@ export { averageSharedWeights } from './average.ts';
 export { buildCell, type CellLayer, type CellOptions } from './cell.ts';
 export type { EpochReport } from './child-progress.ts';
 export { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
+export { forwardLatency, type LatencyOptions } from './latency.ts';
 export type { DropPath, Layer, Pass } from './layer.ts';
-export type { TrainingRecipe } from './recipe.ts';
+export { OFFICIAL_EPOCHS, type TrainingRecipe } from './recipe.ts';
 export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './network.ts';
 export { operationLayer, type OperationPlace } from './operations.ts';
 export {

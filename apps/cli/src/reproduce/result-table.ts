@@ -62,6 +62,8 @@ export interface ResultTable {
   readonly title: string;
   /** Markdown, before the sections. */
   readonly text: string;
+  /** TensorFlow threads of every row, whatever the environment says. @default the environment's */
+  readonly threads?: number;
   /** Raised when the computation changes: working rows of another revision are computed again, and the page is not generated from them. */
   readonly revision: number;
   readonly measures: Readonly<Record<string, Measure>>;

@@ -19,7 +19,8 @@ export interface RunOptions {
  * Rows in the order of the page, seed by seed. A row that the store holds for this revision and thread count is not computed again.
  * @throws DomainError what the table needs and is not there; INTERNAL for a row that computes what the table does not declare
  */
-export async function runTable(table: ResultTable, { store, context, seed, onStart, clock }: RunOptions): Promise<readonly ComputedRow[]> {
+export async function runTable(table: ResultTable, { store, context: given, seed, onStart, clock }: RunOptions): Promise<readonly ComputedRow[]> {
+  const context = { ...given, threads: table.threads ?? given.threads };
   const unavailable = table.unavailable?.(context);
   if (unavailable !== undefined) throw unavailable;
   const done = new Map<string, ComputedRow>();

@@ -1,0 +1,139 @@
+/**
+ * A search for evaluations that are dear, such as children trained from scratch: a few dozen are made, a reward model learns from them, and the
+ * policy learns from the model (Sutton 1991, "Dyna"). Not the method of the papers, whose policy learns from evaluations alone.
+ */
+import { ActionSequence, applyOperations, formatArchitecture, readArchitecture, type Architecture } from '@nat/architecture';
+import { CompiledPolicy, parseCheckpoint, type Subject } from '@nat/policy';
+import { RandomStream } from '@nat/random';
+import { collateRound, pairsOfRound } from '../round.ts';
+import { SearchSession, type SessionSpec } from '../session.ts';
+import { zooSpace } from '../spaces/zoo-space.ts';
+import { SubjectCache } from '../subject-cache.ts';
+import { chooseRewardModel, type ChosenModel } from './choose-model.ts';
+import { RewardModel, type Observation } from './reward-model.ts';
+
+export interface ModelBasedSearchOptions {
+  /** `space` names one architecture of the zoo: the source of every transform. */
+  readonly spec: SessionSpec;
+  /** Distinct architectures evaluated, the source included. */
+  readonly evaluations: number;
+  /** Rounds of evaluations: the first draws edits at random, the later ones ask the policy. */
+  readonly rounds: number;
+  /** Policy updates after each round. */
+  readonly imaginedSteps: number;
+  /** Value of an architecture. The same architecture gives the same value. */
+  readonly evaluate: (architecture: Architecture, done: number) => Promise<number>;
+}
+
+export interface ModelBasedSearchResult {
+  /** The learned policy, as `SearchSession.serialize` gives it. */
+  readonly checkpoint: Uint8Array;
+  /** In the order of their evaluation, the source first. */
+  readonly observations: readonly Observation[];
+  /** The reward model that the policy learned from. */
+  readonly chosen: ChosenModel;
+  /** The policy's greedy result, then the evaluated results that the model likes most. Distinct. */
+  readonly candidates: readonly Architecture[];
+}
+
+/** Shares of edges that the random edits of the first round touch: small ones tell what an edit does, large ones what edits do together. */
+const TOUCHED = [1 / 8, 1 / 4, 1 / 2];
+/** The first round's part of the evaluations. */
+const RANDOM_SHARE = 0.5;
+/** What later rounds still draw at random. */
+const EXPLORED = 0.25;
+/** Of its updates, after which a policy is asked for proposals: at the end of its schedule it would always make the same one. */
+const UNDECIDED = 0.5;
+const MOST_DRAWS = 2_000;
+const CANDIDATES = 8;
+
+/** The same options and values give the same bits. */
+export async function searchWithRewardModel(options: ModelBasedSearchOptions): Promise<ModelBasedSearchResult> {
+  const { spec, evaluations, rounds, evaluate } = options;
+  const { architecture: source } = zooSpace(spec.space).drawSource(RandomStream.of(spec.seed));
+  const { scheme, mode, placement, seed } = spec;
+  const subject = new SubjectCache({ scheme, mode, placement }).of({ text: spec.space, architecture: source });
+  const observed = new Map<string, Observation>();
+  const observe = async (architecture: Architecture): Promise<void> => {
+    const text = formatArchitecture(architecture).text;
+    if (observed.has(text)) return;
+    observed.set(text, { architecture, value: await evaluate(architecture, observed.size) });
+  };
+  await observe(source);
+
+  const random = Math.round(evaluations * RANDOM_SHARE);
+  const explore = RandomStream.of(seed, 'explore');
+  for (let draws = 0; observed.size < random && draws < MOST_DRAWS; draws++) await observe(randomTransform(subject, explore));
+  for (let round = 2; round <= rounds; round++) {
+    const { policy } = await imagine(options, [...observed.values()], round - 1, UNDECIDED);
+    const goal = random + Math.round(((evaluations - random) * (round - 1)) / (rounds - 1));
+    const stream = RandomStream.of(seed, 'propose', round);
+    for (let draws = 0; observed.size < goal && draws < MOST_DRAWS; draws++) {
+      await observe(stream.uniform() < EXPLORED ? randomTransform(subject, stream) : policy.draw(subject, { mode: 'sample', stream }).result);
+    }
+  }
+  const observations = [...observed.values()];
+  const { checkpoint, chosen, model, policy } = await imagine(options, observations, rounds, 1);
+  return { checkpoint, chosen, observations, candidates: favourites(policy, model, subject, observations) };
+}
+
+/** A result of uniform edits on a share of the edges, the share drawn first. */
+function randomTransform(subject: Subject, stream: RandomStream): Architecture {
+  const share = TOUCHED[stream.integer(TOUCHED.length)]!;
+  const sequence = new ActionSequence(subject.space);
+  const { scheme, priced } = subject.space;
+  while (!sequence.done) {
+    const allowed = [...subject.space.row(sequence.at)].flatMap((_, position) => (((sequence.allowed() >> position) & 1) === 1 ? [position] : []));
+    const keep = scheme.keep[priced.operations[subject.space.edges[sequence.at]!]!]!;
+    sequence.choose(stream.uniform() < share || !allowed.includes(keep) ? allowed[stream.integer(allowed.length)]! : keep);
+  }
+  return applyOperations(subject.architecture, sequence.operations);
+}
+
+interface Learned {
+  readonly checkpoint: Uint8Array;
+  readonly policy: CompiledPolicy;
+  readonly model: RewardModel;
+  readonly chosen: ChosenModel;
+}
+
+/** A fresh policy, taught by a model of all that was observed, for a part of its schedule. */
+async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, observations: readonly Observation[], round: number, part: number): Promise<Learned> {
+  const chosen = chooseRewardModel(observations, RandomStream.of(spec.seed, 'folds', round));
+  const model = new RewardModel(observations, chosen.options);
+  const space = zooSpace(spec.space);
+  const source = space.drawSource(RandomStream.of(spec.seed));
+  const session = new SearchSession(spec, {
+    loadTable: () => {
+      throw new TypeError('a space of one architecture has no table');
+    },
+  });
+  const predicted = new Map<string, number>([[source.text, model.predict(source.architecture)]]);
+  const valueOf = (text: string, architecture: () => Architecture): number => {
+    let value = predicted.get(text);
+    if (value === undefined) predicted.set(text, (value = model.predict(architecture())));
+    return value;
+  };
+  for (let step = 1; step <= part * imaginedSteps; step++) {
+    const trials = session.draw(step);
+    const round = pairsOfRound(trials);
+    const outcomes = round.pairs.map(({ result }) => ({
+      sourceValue: predicted.get(source.text)!,
+      resultValue: valueOf(result, () => readArchitecture(result, 'result')),
+    }));
+    await session.learn(collateRound(trials, round, outcomes).counted);
+  }
+  const checkpoint = session.serialize();
+  return { checkpoint, policy: new CompiledPolicy(parseCheckpoint(checkpoint)), model, chosen };
+}
+
+/** The greedy result first, whatever the model says of it; then what was evaluated, by the model, which sees through the noise of evaluations. */
+function favourites(policy: CompiledPolicy, model: RewardModel, subject: Subject, observations: readonly Observation[]): readonly Architecture[] {
+  const greedy = policy.draw(subject, { mode: 'greedy' }).result;
+  const greedyText = formatArchitecture(greedy).text;
+  const ranked = observations
+    .filter(({ architecture }) => formatArchitecture(architecture).text !== greedyText)
+    .map(({ architecture }) => ({ architecture, value: model.predict(architecture) }))
+    .sort((a, b) => b.value - a.value);
+  return [greedy, ...ranked.slice(0, CANDIDATES - 1).map(({ architecture }) => architecture)];
+}
