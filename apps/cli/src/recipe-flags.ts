@@ -1,4 +1,5 @@
 import type { evaluation as wire } from '@nat/contracts';
+import { OFFICIAL_EPOCHS } from '@nat/network';
 import { Option } from 'commander';
 import { integer, number } from './options.ts';
 
@@ -58,7 +59,7 @@ export function recipeOptions(): readonly Option[] {
 export const RECIPE_HELP = `
 Recipes, in each of which single options override:
                     short   official
-  --epochs              1   600, unless --steps is given
+  --epochs              1   ${OFFICIAL_EPOCHS}, unless --steps is given
   --batch              64   96
   --drop-path           0   0.2
   --auxiliary           0   0.4, where the network has such a head
@@ -67,11 +68,16 @@ Recipes, in each of which single options override:
   random crops after padding by 4 pixels, and mirroring where it keeps the label. Of the official recipe's 50,000 training images a tenth is held
   out here for validation. Its network is --channels 36 --layers 20, which is the default for cells.`;
 
+/** A number of steps is another end: the schedule is then as long as they are. */
+function officialEpochs({ steps }: RecipeFlags): number {
+  return steps === undefined ? OFFICIAL_EPOCHS : 0;
+}
+
 export function readRecipe(flags: RecipeFlags): wire.TrainingRecipe {
   const official = flags.recipe === 'official';
   return {
     preset: official ? 'official' : '',
-    epochs: flags.epochs ?? (official ? 0 : SHORT.epochs),
+    epochs: flags.epochs ?? (official ? officialEpochs(flags) : SHORT.epochs),
     maxSteps: flags.steps ?? 0,
     maxTime: undefined,
     batch: flags.batch ?? (official ? 0 : SHORT.batch),

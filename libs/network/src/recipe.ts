@@ -52,7 +52,7 @@ const BASE = {
 };
 /** The training script of the official code for CIFAR-10, which is that of DARTS (Liu et al. 2019). */
 const OFFICIAL = { ...BASE, dropPath: 0.2, auxiliaryWeight: 0.4, cutout: 16 };
-const OFFICIAL_EPOCHS = 600;
+export const OFFICIAL_EPOCHS = 600;
 
 /**
  * Decides what a recipe leaves open for a network.

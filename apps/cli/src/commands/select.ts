@@ -1,6 +1,7 @@
 import type { evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
+import { OFFICIAL_EPOCHS } from '@nat/network';
 import { planRungs, survivors, type Rung } from '@nat/search';
 import { placementToWire } from '@nat/wire';
 import { Command } from 'commander';
@@ -38,8 +39,7 @@ interface Placed {
   readonly errorMessage: string;
 }
 
-/** Epochs of the official recipe, whose rungs are parts of it. */
-const OFFICIAL_EPOCHS = 600;
+/** Epochs of the short recipe, when there are rungs. */
 const SHORT_EPOCHS = 9;
 /** What a schedule of epochs has no place for. */
 const LEFT_OUT: readonly string[] = ['steps', 'patience'];
