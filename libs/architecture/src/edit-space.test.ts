@@ -37,6 +37,19 @@ describe('EditSpace', () => {
     expect(targets(space(zooArchitecture('DARTS'), 'nat++'), 0, 5)).toEqual(['skip_connect', 'null']);
   });
 
+  it('keeps to the operations given, and always to the one that is there', () => {
+    const cell = readNasBench201('|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_1x1~2|');
+    const names = (operations?: readonly ('null' | 'skip_connect' | 'conv_1x1')[]): readonly (readonly string[])[] => {
+      const each = new EditSpace(new Pricer({}).price(cell), schemeTable('nat++'), operations === undefined ? {} : { operations });
+      return [0, 2].map((edge) => targets(each, 0, edge));
+    };
+    expect(names()[0]).toContain('sep_conv_3x3');
+    expect(names(['null', 'skip_connect', 'conv_1x1'])).toEqual([
+      ['conv_3x3', 'conv_1x1', 'skip_connect', 'null'],
+      ['avg_pool_3x3', 'skip_connect', 'null'],
+    ]);
+  });
+
   it('takes fixed operations out, and skips that would change nothing', () => {
     const resnet = space(zooArchitecture('resnet20'));
     expect(resnet.edges.length).toBe(9 * 4 - 9 - 2); // one ReLU a block, two padded shortcuts

@@ -23,6 +23,8 @@ export interface EditSpaceOptions {
   readonly mode?: 'cost-masked' | 'parity';
   /** Where to place the architecture to see which of its cells are dead. @default as it was priced */
   readonly placement?: PlacementOptions;
+  /** The operations that an edge may become, beside its own. @default all that the scheme has */
+  readonly operations?: readonly PrimitiveName[];
 }
 
 /**
@@ -38,6 +40,8 @@ export class EditSpace {
   /** For each editable edge: the bits of its row's allowed positions. */
   readonly masks: Int32Array;
   readonly #placement: PlacementOptions;
+  /** Bits of the primitives that an edge may become. */
+  readonly #operations: number;
   #guards: readonly CellGuard[] | undefined;
 
   constructor(priced: PricedArchitecture, scheme: SchemeTable, options: EditSpaceOptions = {}) {
@@ -45,6 +49,7 @@ export class EditSpace {
     this.scheme = scheme;
     this.mode = options.mode ?? 'cost-masked';
     this.#placement = options.placement ?? priced.placement;
+    this.#operations = options.operations?.reduce((bits, name) => bits | (1 << primitiveIndex(name)), 0) ?? -1;
     const { operations } = priced;
     let count = 0;
     for (let flat = 0; flat < operations.length; flat++) if (operations[flat] !== FIXED) count++;
@@ -92,6 +97,7 @@ export class EditSpace {
     for (let position = 0; position < row.length; position++) {
       const target = row[position]!;
       if (((targets >> target) & 1) === 0) continue;
+      if (target !== source && ((this.#operations >> target) & 1) === 0) continue;
       // Weights another edge still uses are not saved: only a target without weights is surely no dearer.
       if (shares && this.mode === 'cost-masked' && target !== source && priced.tables.params[tableRow * OPERATIONS + target]! > 0) continue;
       mask |= 1 << position;

@@ -26,6 +26,8 @@ export interface SubjectOptions {
   readonly mode: MaskMode;
   /** Which network the costs are those of. */
   readonly placement?: PlacementOptions;
+  /** The operations that an edge may become, beside its own. @default all that the scheme has */
+  readonly operations?: readonly PrimitiveName[];
 }
 
 /**
@@ -49,11 +51,15 @@ export class Subject {
 
   /** Made by `prepareSubject`. */
   constructor(priced: PricedArchitecture, table: SchemeTable, options: SubjectOptions, surroundings: Surroundings) {
-    const { scheme, mode, placement } = options;
+    const { scheme, mode, placement, operations } = options;
     this.architecture = priced.architecture;
     this.scheme = scheme;
     this.mode = mode;
-    this.space = new EditSpace(priced, table, { mode, ...(placement === undefined ? {} : { placement }) });
+    this.space = new EditSpace(priced, table, {
+      mode,
+      ...(placement === undefined ? {} : { placement }),
+      ...(operations === undefined ? {} : { operations }),
+    });
     this.#surroundings = surroundings;
     const { masks } = this.space;
     this.candidateStart = new Int32Array(masks.length + 1);
@@ -126,7 +132,8 @@ const MAX_PREPARERS = 64;
 /** As `SubjectPreparer.prepare`, with a preparer kept for the options. */
 export function prepareSubject(architecture: Architecture, options: SubjectOptions): Subject {
   const { network, channels, layers, imageSize, classes, supernetOutput } = options.placement ?? {};
-  const key = [options.scheme, options.mode, network, channels, layers, imageSize, classes, supernetOutput].join();
+  const operations = options.operations?.join(' ');
+  const key = [options.scheme, options.mode, operations, network, channels, layers, imageSize, classes, supernetOutput].join();
   let preparer = preparers.get(key);
   if (preparer === undefined) {
     if (preparers.size >= MAX_PREPARERS) preparers.clear();

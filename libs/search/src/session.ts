@@ -55,7 +55,12 @@ export class SearchSession {
   constructor(spec: SessionSpec, { checkpoint, loadTable }: SessionOptions) {
     this.#spec = spec;
     this.#space = openSpace(spec.space, { scheme: spec.scheme, loadTable });
-    this.#subjects = new SubjectCache({ scheme: spec.scheme, mode: spec.mode, placement: spec.placement }, this.#space.recurring ? 20_000 : 2 * spec.batch);
+    const { scheme, mode, placement } = spec;
+    const { operations } = this.#space;
+    this.#subjects = new SubjectCache(
+      { scheme, mode, placement, ...(operations === undefined ? {} : { operations }) },
+      this.#space.recurring ? 20_000 : 2 * spec.batch,
+    );
     this.#checkpoint = checkpoint === undefined ? createCheckpoint(spec.config, initializationStream(spec.seed)) : parseCheckpoint(checkpoint);
     this.#policy = new CompiledPolicy(this.#checkpoint);
   }

@@ -6,8 +6,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { searchHyperparameters } from '../hyperparameters.ts';
 import { collateRound, pairsOfRound } from '../round.ts';
 import { SearchSession } from '../session.ts';
+import { REWARD_MODEL } from '../reward-model/reward-model.ts';
+import { NasBench201Task } from './held-out-gain.ts';
+import { InnerValidation } from './inner-validation.ts';
 import { benchmarkNasBench201, type NasBench201Report } from './nasbench201-benchmark.ts';
 import { scoreMethod, type MethodScore } from './scores.ts';
+import { greedyCodes, sampledCodes } from './tabular-search.ts';
 
 /** A third of the steps that the preset is for: enough to see that it learns. */
 const STEPS = 150;
@@ -26,6 +30,39 @@ describe('scores', () => {
 
   it('gain nothing where nothing can be gained', () => {
     expect(scoreMethod({ source: [90], best: [90] }, [90], { name: 'keep', evaluations: 0, certificateViolations: 0 }).overall.gain).toBe(0);
+  });
+});
+
+describe('a task on a table by formula', () => {
+  const task = new NasBench201Task(formulaTable());
+  const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
+
+  it('lets held-out cells become more under nat++, all of it in the table', () => {
+    const cells = task.heldOutUnder({ scheme: 'nat++', mode: 'cost-masked' });
+    expect(task.attainable(cells)).toBeGreaterThanOrEqual(task.attainable(task.heldOut));
+    expect(cells.flatMap(({ targets }) => targets).some((digits, i) => digits.length > task.heldOut.flatMap(({ targets }) => targets)[i]!.length)).toBe(true);
+    const codes = greedyCodes(policy, cells);
+    expect(task.gainOf(codes).dearer).toBe(0);
+    expect(Number.isFinite(task.meanScore(codes))).toBe(true);
+  });
+
+  it('is worth more the more samples are looked up, and counts the distinct ones', () => {
+    const [one, five, likely] = ([1, 5, 5] as const).map((draws, i) => sampledCodes(task, policy, { draws, seed: 1, by: i < 2 ? 'reward' : 'likelihood' }));
+    expect([one!.lookUps, likely!.lookUps]).toEqual([0, 0]);
+    expect(five!.lookUps).toBeGreaterThan(task.heldOut.length);
+    expect(five!.lookUps).toBeLessThanOrEqual(5 * task.heldOut.length);
+    expect(task.meanScore(five!.codes)).toBeGreaterThan(task.meanScore(one!.codes));
+    five!.codes.forEach((code, i) => expect(task.rewards.value[code]!).toBeGreaterThanOrEqual(task.rewards.value[one!.codes[i]!]!)); // prettier-ignore
+  });
+
+  it('validates reward models on training cells: a good one gains, and the order of models does not matter', () => {
+    const validation = new InnerValidation(task);
+    const options = { evaluations: 200, seed: 3 };
+    const first = validation.gainOf(REWARD_MODEL, options);
+    expect(first).toBeGreaterThan(0.8);
+    expect(validation.gainOf(REWARD_MODEL, { ...options, evaluations: 2 })).toBeLessThan(first);
+    expect(validation.gainOf(REWARD_MODEL, options)).toBe(first);
+    expect(validation.size + task.heldOut.length).toBeLessThan(task.table.size);
   });
 });
 

@@ -1,13 +1,14 @@
-import { NASBENCH201_OPERATIONS, readNasBench201 } from '@nat/architecture';
+import { NASBENCH201_OPERATIONS, readNasBench201, type SchemeName } from '@nat/architecture';
 import { columnOf, rowOfCell, type NasBench201Table } from '@nat/datasets';
-import { SubjectPreparer, type Subject } from '@nat/policy';
+import { SubjectPreparer, type MaskMode, type Subject } from '@nat/policy';
 
 /** Cells of NAS-Bench-201 as numbers: every cell is one of 5^6 codes, its operations as digits in the order of its edges. */
 const EDGES = 6;
 const BASE = NASBENCH201_OPERATIONS.length;
+const PRIMITIVES = NASBENCH201_OPERATIONS.map(({ primitive }) => primitive);
 const digitOf: ReadonlyMap<string, number> = new Map(NASBENCH201_OPERATIONS.map(({ primitive }, digit) => [primitive, digit]));
 
-/** One cell and everything the cost-masked scheme `nat` may make of it. */
+/** One cell and everything that a scheme may make of it. */
 export interface CellResults {
   /** In the table. */
   readonly row: number;
@@ -18,12 +19,20 @@ export interface CellResults {
   readonly digits: readonly number[];
 }
 
+/** Which edits of a cell are allowed. */
+export interface CellRules {
+  readonly scheme: SchemeName;
+  readonly mode: MaskMode;
+}
+
+const DEFAULT_RULES: CellRules = { scheme: 'nat', mode: 'cost-masked' };
+
 /** The table's values by code, and the cells of given rows with what may become of them. */
 export class CellTable {
   readonly value: Float64Array;
   readonly params: Float64Array;
   readonly macs: Float64Array;
-  readonly #preparer = new SubjectPreparer({ scheme: 'nat', mode: 'cost-masked' });
+  readonly #preparers = new Map<string, SubjectPreparer>();
   readonly #table: NasBench201Table;
 
   /** @throws DomainError INVALID_ARGUMENT UNKNOWN_COLUMN; NOT_FOUND UNKNOWN_CELL for a table that lacks cells */
@@ -44,12 +53,20 @@ export class CellTable {
     if (missing >= 0) rowOfCell(table, textOfCode(missing)); // throws, naming the cell
   }
 
-  cell(row: number): CellResults {
+  /** @param rules what may become of it; results keep to the table's operations */
+  cell(row: number, { scheme, mode }: CellRules = DEFAULT_RULES): CellResults {
     const text = this.#table.cells[row]!;
-    const subject = this.#preparer.prepare(readNasBench201(text));
+    const subject = this.#preparer(scheme, mode).prepare(readNasBench201(text));
     const digits = digitsOf(text);
     const targets = digits.map((_, edge) => subject.space.targets(edge).map((name) => digitOf.get(name)!));
     return { row, subject, digits, targets };
+  }
+
+  #preparer(scheme: SchemeName, mode: MaskMode): SubjectPreparer {
+    const key = `${scheme} ${mode}`;
+    let preparer = this.#preparers.get(key);
+    if (preparer === undefined) this.#preparers.set(key, (preparer = new SubjectPreparer({ scheme, mode, operations: PRIMITIVES })));
+    return preparer;
   }
 
   /** Codes of all results within the source's params and MACs, the source's among them. */

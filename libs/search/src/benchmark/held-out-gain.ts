@@ -5,7 +5,7 @@
  */
 import { columnOf, type NasBench201Table } from '@nat/datasets';
 import { splitNasBench201 } from '../spaces/nasbench201-space.ts';
-import { CellTable, codeOf, type CellResults } from './cell-results.ts';
+import { CellTable, codeOf, type CellResults, type CellRules } from './cell-results.ts';
 
 /** What results of all held-out cells come to. */
 export interface HeldOutGain {
@@ -52,9 +52,23 @@ export class NasBench201Task {
     const { training, heldOut } = splitNasBench201(table);
     this.training = training.map((row) => this.rewards.cell(row));
     this.heldOut = heldOut.map((row) => this.rewards.cell(row));
-    const value = this.scores.value;
-    this.#source = mean(this.heldOut.map(({ digits }) => value[codeOf(digits)]!));
-    this.#best = mean(this.heldOut.map((cell) => this.scores.affordable(cell).reduce((best, code) => Math.max(best, value[code]!), -Infinity)));
+    this.#source = this.meanScore(this.heldOut.map(({ digits }) => codeOf(digits)));
+    this.#best = this.attainable(this.heldOut);
+  }
+
+  /** The held-out cells, in the same order, under other rules. */
+  heldOutUnder(rules: CellRules): readonly CellResults[] {
+    return this.heldOut.map(({ row }) => this.rewards.cell(row, rules));
+  }
+
+  /** Mean score of cells given by code. */
+  meanScore(codes: readonly number[]): number {
+    return mean(codes.map((code) => this.scores.value[code]!));
+  }
+
+  /** Mean score of the best results of the given cells that cost no more. */
+  attainable(cells: readonly CellResults[]): number {
+    return mean(cells.map((cell) => this.scores.affordable(cell).reduce((best, code) => Math.max(best, this.scores.value[code]!), -Infinity)));
   }
 
   /** @param results code of the result of every held-out cell */
@@ -63,7 +77,7 @@ export class NasBench201Task {
     const sources = this.heldOut.map(({ digits }) => codeOf(digits));
     const good = sources.flatMap((source, i) => (value[source]! > 90 ? [value[results[i]!]! - value[source]!] : []));
     return {
-      gain: (mean(results.map((code) => value[code]!)) - this.#source) / (this.#best - this.#source),
+      gain: (this.meanScore(results) - this.#source) / (this.#best - this.#source),
       changeAbove90: good.length === 0 ? 0 : mean(good),
       dearer: results.filter((code, i) => !this.scores.costsNoMore(code, sources[i]!)).length,
     };

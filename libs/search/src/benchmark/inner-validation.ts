@@ -50,7 +50,9 @@ export class InnerValidation {
    */
   gainOf(options: RewardModelOptions, { evaluations, seed }: { readonly evaluations: number; readonly seed: number }): number {
     const { rewards, scores } = this.#task;
-    const codes = RandomStream.of(seed, 'inner-validation').shuffle(this.#fitting).slice(0, evaluations);
+    const codes = RandomStream.of(seed, 'inner-validation')
+      .shuffle([...this.#fitting])
+      .slice(0, evaluations);
     const predict = predictorOf(fitRewardModel(new Map(codes.map((code) => [code, rewards.value[code]!])), options));
     const score = (code: number): number => scores.value[code]!;
     const highest = (results: readonly number[], by: (code: number) => number): number => results.reduce((a, b) => (by(b) > by(a) ? b : a));

@@ -1,5 +1,6 @@
 /** A search whose rewards are looked up, in one process: the rounds of a `tabular` search without the services around them. */
 import type { CompiledPolicy, Draw } from '@nat/policy';
+import { RandomStream } from '@nat/random';
 import { collateRound, pairsOfRound } from '../round.ts';
 import { SearchSession, type SessionSpec } from '../session.ts';
 import type { NasBench201Task } from './held-out-gain.ts';
@@ -47,6 +48,34 @@ export async function searchTabular({ task, spec, steps, rewardOf, onStep }: Tab
 /** Code of the greedy result of every cell. */
 export function greedyCodes(policy: CompiledPolicy, cells: readonly CellResults[]): readonly number[] {
   return cells.map(({ subject }) => codeOfDraw(policy.draw(subject, { mode: 'greedy' })));
+}
+
+/** Results of the held-out cells, and how many look-ups it took to choose them. */
+export interface SampledCodes {
+  readonly codes: readonly number[];
+  readonly lookUps: number;
+}
+
+/**
+ * Codes of one of `draws` samples of every held-out cell.
+ * @param by `reward`: the best of them, every distinct one looked up (none where there is but one draw); `likelihood`: the likeliest, none looked up
+ */
+export function sampledCodes(
+  task: NasBench201Task,
+  policy: CompiledPolicy,
+  { draws, seed, by }: { readonly draws: number; readonly seed: number; readonly by: 'reward' | 'likelihood' },
+): SampledCodes {
+  let lookUps = 0;
+  const codes = task.heldOut.map(({ subject }, i) => {
+    const stream = RandomStream.of(seed, 'samples', i);
+    const samples = Array.from({ length: draws }, () => policy.draw(subject, { mode: 'sample', stream }));
+    const valueOf = (code: number): number => task.rewards.value[code]!;
+    if (by === 'likelihood') return codeOfDraw(samples.reduce((best, draw) => (draw.logProb > best.logProb ? draw : best)));
+    const distinct = [...new Set(samples.map(codeOfDraw))];
+    if (draws > 1) lookUps += distinct.length;
+    return distinct.reduce((best, code) => (valueOf(code) > valueOf(best) ? code : best));
+  });
+  return { codes, lookUps };
 }
 
 /** Code of what a draw results in. */

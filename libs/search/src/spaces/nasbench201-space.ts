@@ -1,4 +1,4 @@
-import { readNasBench201 } from '@nat/architecture';
+import { NASBENCH201_OPERATIONS, readNasBench201 } from '@nat/architecture';
 import { columnOf, type NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import type { SearchSpace } from './space.ts';
@@ -22,7 +22,7 @@ export function splitNasBench201(table: NasBench201Table): NasBench201Split {
 }
 
 /**
- * NAS-Bench-201: sources are the table's training cells, uniformly.
+ * NAS-Bench-201: sources are the table's training cells, uniformly; results have the table's operations (of `nat++` the others are left out).
  * @throws DomainError FAILED_PRECONDITION, reason EMPTY_SPACE, for a table without training cells
  */
 export function nasBench201Space(table: NasBench201Table): SearchSpace {
@@ -31,6 +31,7 @@ export function nasBench201Space(table: NasBench201Table): SearchSpace {
   return {
     name: 'nasbench201',
     recurring: true,
+    operations: NASBENCH201_OPERATIONS.map(({ primitive }) => primitive),
     drawSource: (stream) => {
       const text = table.cells[training[stream.integer(training.length)]!]!;
       return { text, architecture: readNasBench201(text) };

@@ -1,4 +1,4 @@
-import type { Architecture } from '@nat/architecture';
+import type { Architecture, PrimitiveName } from '@nat/architecture';
 import type { RandomStream } from '@nat/random';
 
 /** An architecture that a round starts from. */
@@ -15,4 +15,6 @@ export interface SearchSpace {
   readonly drawSource: (stream: RandomStream) => Source;
   /** Whether sources come again often enough that preparing them once pays. */
   readonly recurring: boolean;
+  /** The operations that the space has, where results must stay within it. @default results may leave it */
+  readonly operations?: readonly PrimitiveName[];
 }
