@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { archCommand } from './commands/arch.ts';
 import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
+import { deriveCommand } from './commands/derive.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { policyCommand } from './commands/policy.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
@@ -42,6 +43,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 nobody to do it, 130 interrupted.`,
   for (const command of [
     transformCommand(context),
     searchCommand(context),
+    deriveCommand(context),
     evaluateCommand(context),
     selectCommand(context),
     archCommand(context),

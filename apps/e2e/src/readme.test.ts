@@ -62,9 +62,14 @@ const PLANS: Readonly<Record<string, Plan>> = {
     prints: /^one-shot\/policy +0 /m,
   },
   'npx nat search --space resblock --evaluator shared-weights --dataset cifar10 --preset small --workers 3': {
-    with: '--dataset mnist --epochs 1 --policy-start-epoch 0 --policy-steps 1 --weight-steps 2 --image-batch 8 --batch 2 --channels 4 --held-out-sources 2 --held-out-images 64',
+    with: '--dataset mnist --epochs 1 --policy-start-epoch 0 --policy-steps 1 --weight-steps 2 --batch 2 --channels 4 --held-out-sources 2 --held-out-images 64 --id weights-from-readme',
     because: SECONDS_NOT_MINUTES,
     prints: /held out: 2 sources on 64 images/,
+  },
+  'npx nat derive ResBlock --search ID': {
+    with: '--search weights-from-readme --samples 2',
+    because: 'ID stands for one',
+    prints: /^test images: source 0\.\d{4}, result 0\.\d{4}/m,
   },
   'npx nat bench step --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
   'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },

@@ -19,11 +19,14 @@ export const STATUS_OF_KIND: Readonly<Record<DomainErrorKind, Status>> = {
   INTERNAL: Status.INTERNAL,
 };
 
-/** The kind a client sees for a status. Statuses that no kind maps to (UNKNOWN, OUT_OF_RANGE) come from other servers. */
-export function kindOfStatus(code: Status): DomainErrorKind {
-  if (code === Status.OUT_OF_RANGE) return 'INVALID_ARGUMENT';
-  const entry = Object.entries(STATUS_OF_KIND).find(([, status]) => status === code);
-  return entry === undefined ? 'INTERNAL' : (entry[0] as DomainErrorKind);
+const KINDS: ReadonlyMap<number, DomainErrorKind> = new Map([
+  [Status.OUT_OF_RANGE, 'INVALID_ARGUMENT'],
+  ...Object.entries(STATUS_OF_KIND).map(([kind, status]) => [status, kind as DomainErrorKind] as const),
+]);
+
+/** The kind a client sees for a status. Statuses that no kind maps to (UNKNOWN) come from other servers. */
+export function kindOfStatus(code: number): DomainErrorKind {
+  return KINDS.get(code) ?? 'INTERNAL';
 }
 
 /** The name of a status, as in `INVALID_ARGUMENT`; the number in words where it is unknown. */

@@ -12,7 +12,7 @@ const MAX_PAIR_TEXT = 600_000;
 /** Of the comparison after the last step: both results of one source, each scored on thousands of images. */
 const HELD_OUT_PAIRS_AN_EVALUATION = 2;
 /** Leases of an evaluation before it is given up: workers of a long search are lost now and then, and a step needs all of its evaluations. */
-const MAX_ATTEMPTS = 20;
+export const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
 
@@ -148,7 +148,8 @@ function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, 
   }
 }
 
-function supernetOf(spec: searchWire.SearchSpec, epoch: number): wire.Supernet {
+/** The supernet of a search as it is in an epoch. */
+export function supernetOf(spec: searchWire.SearchSpec, epoch: number): wire.Supernet {
   return {
     wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
     primitives: operationListOf(spec),

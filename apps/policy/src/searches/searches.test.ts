@@ -5,7 +5,7 @@ import { type longrunning, search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
-import { failedOutcome, valueOf } from './testing/fake-evaluator.ts';
+import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
@@ -218,6 +218,72 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
       ),
     ).toMatchObject({
       fields: ['evaluator'],
+    });
+  });
+
+  const small = { space: 'resblock', evaluator: 'shared-weights', dataset: 'mnist', preset: 'small', batch: 4 };
+
+  it('alternates between shared weights in shards and policy, compares policies at the end, and streams all of it', async () => {
+    const spec = { ...small, epochs: 3, policyStartEpoch: 1, policySteps: 2, weightSteps: 12, roundSteps: 6, heldOutSources: 8 };
+    const created = await create(spec, { searchId: 'shared' });
+    const { steps, final } = await watch(created.name);
+    expect(steps.map(({ step, epoch, weightRounds }) => [step, epoch, weightRounds])).toEqual([[1, 2, 4], [2, 2, 0], [3, 3, 2], [4, 3, 0]]); // prettier-ignore
+    expect(steps[0]).toMatchObject({ trainLoss: 1.9375, trainAccuracy: 0.25 });
+    expect(steps[1]!.trainLoss).toBeUndefined();
+    for (const { sourceAccuracy, resultAccuracy, evaluations } of steps) {
+      expect(sourceAccuracy).toBeGreaterThan(0.5);
+      expect(resultAccuracy).toBeGreaterThan(0.1);
+      expect(evaluations).toBeGreaterThan(0);
+    }
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, pairs: 16, weightRounds: 6, spec: { split: 'SEARCH_SPLIT_SET_ASIDE' } });
+    const { heldOut } = final!;
+    expect(heldOut).toMatchObject({ sources: 8, images: 2_000 });
+    expect(heldOut!.difference!.mean).toBeCloseTo(heldOut!.trainedAccuracy - heldOut!.untrainedAccuracy, 12);
+    expect(heldOut!.difference!.low).toBeLessThan(heldOut!.difference!.mean);
+
+    // The comparison is no step: its transforms are no trials.
+    const { trials } = await harness.clients.searches.listTrials({ parent: created.name, pageSize: 1000 });
+    expect(Math.max(...trials.map(({ step }) => step))).toBe(4);
+    // Shards of a round start from the same weights; the next round starts from their average.
+    const startOf = (id: string): string => {
+      const kind = harness.evaluator.accepted.get(`shared.${id}`)?.kind;
+      if (kind?.$case !== 'trainShard') throw new Error(`no shard ${id}`);
+      return kind.value.weights;
+    };
+    expect(startOf('1.weights-0-0')).toBe('');
+    expect(startOf('1.weights-1-1')).toBe(startOf('1.weights-1-0'));
+    expect(startOf('3.weights-4-0')).not.toBe(startOf('1.weights-3-0'));
+    expect(harness.evaluator.accepted.get('shared.5.0')?.kind).toMatchObject({ value: { images: 'SCORED_IMAGES_SELECTION', imageCount: 2_000 } });
+
+    const metrics = ['epoch', 'evaluations', 'meanReward', 'entropy', 'baseline', 'sourceAccuracy', 'resultAccuracy', 'trainLoss', 'trainAccuracy'];
+    const pointsOf = (metric: string): number => harness.points.filter((point) => point.run === created.name && point.metric === metric).length;
+    await expect.poll(() => metrics.map(pointsOf), { timeout: 20_000 }).toEqual([4, 4, 4, 4, 4, 4, 4, 2, 2]);
+  });
+
+  it('derives on shared weights: chooses by images set aside, then tests once', async () => {
+    const source = { source: { $case: 'zoo' as const, value: 'ResBlock' }, displayName: '' };
+    const request = { parent, source, samples: 6, evaluator: 'shared-weights', search: `${parent}/searches/shared` };
+    const operation = await harness.clients.searches.deriveArchitecture(request);
+    const result = resultOf(await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 30, nanos: 0 } }));
+    expect(result.policyVersion).toBe(`${parent}/policies/shared/versions/1`);
+    expect(result.result!.certificate!.holds).toBe(true);
+    const id = `operation.${operation.name.slice(operation.name.lastIndexOf('/') + 1)}`;
+    const asked = [...harness.evaluator.accepted].filter(([name]) => name.startsWith(id)).map(([, { kind }]) => kind);
+    const images = asked.map((kind) => (kind?.$case === 'sharedWeights' ? kind.value.images : undefined));
+    expect(images.slice(0, -1).every((one) => one === 'SCORED_IMAGES_SELECTION')).toBe(true);
+    expect(images.at(-1)).toBe('SCORED_IMAGES_TEST');
+    // The best of the candidates on the images set aside, by what the evaluator said of each.
+    const values = asked.slice(1, -1).map((kind) => {
+      if (kind?.$case !== 'sharedWeights') throw new Error('another kind');
+      return accuracyOf(kind.value, kind.value.pairs[0]!.source);
+    });
+    expect(result.resultValue).toBe(Math.max(...values));
+    expect(result.resultTestValue).toBeGreaterThan(0);
+    expect(result.sourceTestValue).toBeGreaterThan(0);
+
+    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, search: '' }))).toMatchObject({ fields: ['search'] });
+    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, search: `${parent}/searches/first` }))).toMatchObject({
+      reason: 'NO_WEIGHTS',
     });
   });
 });

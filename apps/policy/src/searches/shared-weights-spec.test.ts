@@ -52,7 +52,7 @@ describe('presets of shared weights', () => {
       graphHidden: 100,
     });
     // Steps decide over epochs.
-    expect(complete({ preset: 'small', steps: 7, policyStartEpoch: 0 })).toMatchObject({ steps: 7, policySteps: 3, epochs: 3 });
+    expect(complete({ preset: 'small', steps: 7, policySteps: 3, policyStartEpoch: 0 })).toMatchObject({ steps: 7, policySteps: 3, epochs: 3 });
   });
 
   it('are completed the same again', () => {

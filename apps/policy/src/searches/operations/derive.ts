@@ -11,15 +11,18 @@ import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformedToWire } from '../../transforms/transform-wire.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
 import type { Bell } from '../bell.ts';
-import { CHILD_RECIPE, subjectOf, type PlannedEvaluation } from '../evaluation-requests.ts';
+import { CHILD_RECIPE, MAX_ATTEMPTS, subjectOf, supernetOf, type PlannedEvaluation } from '../evaluation-requests.ts';
 import { evaluationNames } from '../names.ts';
-import { insertEvaluations, readOutcomes } from '../round-store.ts';
+import { insertEvaluations, readOutcomes, type StoredEvaluation } from '../round-store.ts';
 import type { RunnerConfig } from '../runner/config.ts';
 import { evaluateRound } from '../runner/evaluate-round.ts';
 import type { Ownership } from '../runner/ownership.ts';
+import { sessionSpecOf } from '../search-spec.ts';
 import type { Tx } from '../search-store.ts';
 import type { SearchTables } from '../tables.ts';
+import { epochOf } from '../shared-weights-spec.ts';
 import { endOperation, OPERATION_CHANNEL, type OperationRow } from './operation-store.ts';
+import { findSearched, type Searched } from './searched-weights.ts';
 
 export interface DeriveContext {
   readonly database: Database<SearchTables>;
@@ -59,28 +62,29 @@ export async function workOnOperation(context: DeriveContext, ownership: Ownersh
 }
 
 async function derive(context: DeriveContext, row: OperationRow, epoch: number, signal: AbortSignal): Promise<void> {
-  const { database, library, config, logger } = context;
+  const { database, library, config, logger, evaluations, outcomes: bell } = context;
   const request = wire.DeriveArchitectureRequest.decode(row.request);
-  const transformed = await drawCandidates(library, row, request);
+  const searched = request.evaluator === 'shared-weights' ? await findSearched(database.kysely, request.search) : undefined;
+  const transformed = await drawCandidates(library, row, request, searched);
   const candidates = transformed.draws.map(({ result }) => formatArchitecture(result).text);
   // Pair 0 is the source alone, pair i the candidate i - 1 alone: a child is trained once, whoever it is compared with.
   const texts = [formatArchitecture(transformed.source.architecture).text, ...candidates];
   const planned = planDerive(row, request, texts.length);
   const round = await commitCandidates(context, row, epoch, planned, candidates.length);
-  const evaluator = request.evaluator === 'tabular' ? 'tabular' : 'from-scratch';
-  const evaluations = await evaluateRound(
-    { database, evaluations: context.evaluations, outcomes: context.outcomes, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
-    {
-      parent: request.parent,
-      round,
-      which: () => true,
-      specOf: (one) => deriveSpec(one, row, request, texts),
-      deadlineMs: config.deadlineMs[evaluator],
-      signal,
-    },
-  );
-  const outcomes = await readOutcomes(database.kysely, round, texts.length, evaluations);
-  const response = selectBest(row, transformed, outcomes);
+  const evaluate = (which: (one: PlannedEvaluation) => boolean, specOf: (one: PlannedEvaluation) => evaluationWire.EvaluationSpec) =>
+    evaluateRound(
+      { database, evaluations, outcomes: bell, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
+      { parent: request.parent, round, which, specOf, deadlineMs: config.deadlineMs[request.evaluator as keyof RunnerConfig['deadlineMs']], signal },
+    );
+  const isTest = ({ firstPair }: PlannedEvaluation): boolean => firstPair === texts.length;
+  const ended = await evaluate((one) => !isTest(one), (one) => deriveSpec(one, row, request, texts, searched)); // prettier-ignore
+  const outcomes = (await readOutcomes(database.kysely, round, texts.length, ended)).slice(0, texts.length);
+  const { response, chosen } = selectBest(row, transformed, outcomes);
+  if (searched !== undefined) {
+    // Nothing is chosen by what follows.
+    const tested = await evaluate(isTest, () => testSpec(row, searched, texts, chosen));
+    Object.assign(response, await testValues(context, round, texts.length, tested));
+  }
   await database.transaction(async (tx) => {
     await requireOperation(tx, row, epoch);
     await endOperation(tx, row.ordinal, { response });
@@ -89,14 +93,19 @@ async function derive(context: DeriveContext, row: OperationRow, epoch: number, 
 }
 
 /** A pure function of the request and the policy version: whoever draws again gets the same candidates. */
-async function drawCandidates(library: PolicyLibrary, row: OperationRow, request: wire.DeriveArchitectureRequest): Promise<Transformed> {
+async function drawCandidates(
+  library: PolicyLibrary,
+  row: OperationRow,
+  request: wire.DeriveArchitectureRequest,
+  searched: Searched | undefined,
+): Promise<Transformed> {
   const architecture = await architectureFromSource(request.source, 'source');
   const { policy, scheme } = await library.resolve(row.namespace, row.policy_version, undefined);
   const { budget } = request;
   return transformArchitecture(policy, architecture, {
     scheme,
     mode: 'cost-masked',
-    placement: placementFromWire(request.placement),
+    placement: searched === undefined ? placementFromWire(request.placement) : sessionSpecOf(searched.spec).placement,
     budget:
       budget === undefined
         ? undefined
@@ -113,7 +122,9 @@ async function drawCandidates(library: PolicyLibrary, row: OperationRow, request
 function planDerive(row: OperationRow, { evaluator }: wire.DeriveArchitectureRequest, pairs: number): readonly PlannedEvaluation[] {
   const name = (suffix: number): string => evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
   if (evaluator === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
-  return Array.from({ length: pairs }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
+  // On shared weights the last one is source and result on the test images.
+  const evaluations = evaluator === 'shared-weights' ? pairs + 1 : pairs;
+  return Array.from({ length: evaluations }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
 }
 
 async function commitCandidates(
@@ -139,26 +150,63 @@ function deriveSpec(
   row: OperationRow,
   request: wire.DeriveArchitectureRequest,
   texts: readonly string[],
+  searched: Searched | undefined,
 ): evaluationWire.EvaluationSpec {
   const pairs = texts.slice(firstPair, firstPair + count).map((text, i) => ({
-    id: `${row.namespace}/operations/${row.operation_id}/${firstPair + i}`,
+    id: pairIdOf(row, firstPair + i),
     source: subjectOf(text),
     result: undefined,
   }));
   if (request.evaluator === 'tabular') {
     return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column: request.reward, pairs } } });
   }
+  if (searched !== undefined) return onSharedWeights(searched, pairs, evaluationWire.ScoredImages.SCORED_IMAGES_SELECTION);
   const recipe = evaluationWire.TrainingRecipe.create({ ...CHILD_RECIPE, epochs: request.childEpochs, seed: derivedSeed(request.seed, 'child'), threads: 1 });
   return evaluationWire.EvaluationSpec.create({
     kind: { $case: 'fromScratch', value: { dataset: request.dataset, placement: request.placement, recipe, pairs, reportTest: false } },
   });
 }
 
+/** Source and result on the test images, as the pair after those that were chosen from. */
+function testSpec(row: OperationRow, searched: Searched, texts: readonly string[], chosen: number): evaluationWire.EvaluationSpec {
+  const pair = { id: pairIdOf(row, texts.length), source: subjectOf(texts[0]!), result: subjectOf(texts[chosen + 1]!) };
+  return onSharedWeights(searched, [pair], evaluationWire.ScoredImages.SCORED_IMAGES_TEST);
+}
+
+/** On all images of a kind. */
+function onSharedWeights({ spec, weights }: Searched, pairs: evaluationWire.Pair[], images: evaluationWire.ScoredImages): evaluationWire.EvaluationSpec {
+  const supernet = supernetOf(spec, epochOf(spec, spec.steps));
+  const value = evaluationWire.SharedWeightsEvaluation.create({ supernet, weights, pairs, images });
+  return evaluationWire.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value }, maxAttempts: MAX_ATTEMPTS });
+}
+
+function pairIdOf({ namespace, operation_id: id }: OperationRow, pair: number): string {
+  return `${namespace}/operations/${id}/${pair}`;
+}
+
+/** @throws DomainError FAILED_PRECONDITION NOTHING_EVALUATED */
+async function testValues(
+  { database }: DeriveContext,
+  round: number,
+  pair: number,
+  ended: readonly StoredEvaluation[],
+): Promise<Pick<wire.DeriveResult, 'sourceTestValue' | 'resultTestValue'>> {
+  const outcome = (await readOutcomes(database.kysely, round, pair + 1, ended))[pair]!;
+  if ('failure' in outcome) {
+    throw new DomainError('FAILED_PRECONDITION', `the result could not be tested: ${outcome.failure}`, { reason: 'NOTHING_EVALUATED' });
+  }
+  return { sourceTestValue: outcome.sourceValue, resultTestValue: outcome.resultValue };
+}
+
 /**
  * The candidate with the highest value, of equals the most probable. Every candidate costs no more than the source: the masks saw to that.
  * @throws DomainError FAILED_PRECONDITION NOTHING_EVALUATED
  */
-function selectBest(row: OperationRow, { source, draws }: Transformed, outcomes: readonly PairOutcome[]): wire.DeriveResult {
+function selectBest(
+  row: OperationRow,
+  { source, draws }: Transformed,
+  outcomes: readonly PairOutcome[],
+): { readonly response: wire.DeriveResult; readonly chosen: number } {
   const [ofSource, ...ofCandidates] = outcomes;
   if (ofSource === undefined || 'failure' in ofSource) {
     throw new DomainError('FAILED_PRECONDITION', `the source could not be evaluated: ${ofSource?.failure ?? 'no outcome'}`, { reason: 'NOTHING_EVALUATED' });
@@ -173,7 +221,14 @@ function selectBest(row: OperationRow, { source, draws }: Transformed, outcomes:
     throw new DomainError('FAILED_PRECONDITION', 'no candidate could be evaluated', { reason: 'NOTHING_EVALUATED' });
   }
   const { source: wireSource, results } = transformedToWire({ source, draws: [draw] }, row.policy_version, 'full');
-  return { source: wireSource, result: results[0], sourceValue: ofSource.sourceValue, resultValue: best.value };
+  const response = wire.DeriveResult.create({
+    source: wireSource,
+    result: results[0],
+    sourceValue: ofSource.sourceValue,
+    resultValue: best.value,
+    policyVersion: row.policy_version,
+  });
+  return { response, chosen: best.index };
 }
 
 /** @throws DomainError ABORTED OPERATION_NOT_OWNED */

@@ -8,6 +8,7 @@ import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import type { SearchTables } from '../tables.ts';
 import { OPERATION_CHANNEL, operationToWire } from './operation-store.ts';
+import { findSearched } from './searched-weights.ts';
 
 export interface StartDeriveOptions {
   readonly database: Database<SearchTables>;
@@ -32,13 +33,17 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
     const architecture = await architectureFromSource(request.source, 'source', lookup);
     const violations: FieldViolation[] = [];
     const tabular = request.evaluator === 'tabular';
+    const shared = request.evaluator === 'shared-weights';
+    if (shared && request.search === '') violations.push({ field: 'search', description: 'is required with shared-weights' });
+    if (!shared && request.search !== '') violations.push({ field: 'search', description: 'goes only with shared-weights' });
     if (tabular && architecture.skeleton.kind !== 'nasbench201') violations.push({ field: 'evaluator', description: 'tabular needs a cell of NAS-Bench-201' });
     if (!tabular && request.dataset !== '' && !isDatasetName(request.dataset))
       violations.push({ field: 'dataset', description: `is none of ${DATASET_CHOICES}` });
     if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_DERIVE');
     const reward = request.reward === '' ? DEFAULT_REWARD : request.reward;
     if (tabular) requireColumn(reward);
-    const { versionName } = await library.resolve(namespace, request.policy, undefined);
+    const searched = shared ? await findSearched(database.kysely, request.search) : undefined;
+    const { versionName } = await library.resolve(namespace, request.policy === '' && searched !== undefined ? searched.policy : request.policy, undefined);
     // Names may mean something else later: the operation keeps what they mean now.
     const resolved = wire.DeriveArchitectureRequest.create({
       ...request,
@@ -46,8 +51,8 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
       policy: versionName,
       samples: request.samples === 0 ? DEFAULT_SAMPLES : request.samples,
       reward: tabular ? reward : '',
-      dataset: tabular ? '' : request.dataset === '' ? DEFAULT_DATASET : request.dataset,
-      childEpochs: tabular ? 0 : Math.max(1, request.childEpochs),
+      dataset: tabular ? '' : (searched?.spec.dataset ?? (request.dataset === '' ? DEFAULT_DATASET : request.dataset)),
+      childEpochs: tabular || shared ? 0 : Math.max(1, request.childEpochs),
     });
     const operation = await database.transaction((tx) =>
       requestOnce(

@@ -157,14 +157,17 @@ function trained(spec: wire.EvaluationSpec): wire.Outcome {
   return { result: { $case: 'succeeded', value: { values: [], weights, metrics } } };
 }
 
-/** Accuracies that depend on the weights and the batches, and are higher for whatever keeps its operations. */
-function scored({ weights, batchSeed, pairs }: wire.SharedWeightsEvaluation): wire.Outcome {
-  const accuracyOf = (subject: wire.Subject | undefined): number => {
-    const text = textOf(subject);
-    const luck = createHash('sha256').update(`${weights} ${batchSeed} ${text}`).digest().readUInt16BE() / 65_536;
-    return 0.9 - 0.02 * (text.split('null').length - 1) + 0.01 * luck;
-  };
-  const values = pairs.map(({ id, source, result }) => wire.PairValue.create({ pairId: id, sourceValue: accuracyOf(source), resultValue: accuracyOf(result) }));
+/** Accuracy by formula: it depends on the weights and the batches, and is higher for whatever keeps its operations. */
+export function accuracyOf({ weights, batchSeed }: wire.SharedWeightsEvaluation, subject: wire.Subject | undefined): number {
+  const text = textOf(subject);
+  const luck = createHash('sha256').update(`${weights} ${batchSeed} ${text}`).digest().readUInt16BE() / 65_536;
+  return 0.9 - 0.02 * (text.split('null').length - 1) + 0.01 * luck;
+}
+
+function scored(work: wire.SharedWeightsEvaluation): wire.Outcome {
+  const values = work.pairs.map(({ id, source, result }) =>
+    wire.PairValue.create({ pairId: id, sourceValue: accuracyOf(work, source), resultValue: result === undefined ? 0 : accuracyOf(work, result) }),
+  );
   return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
 }
 

@@ -551,7 +551,10 @@ export interface ListTrialsResponse {
 
 export interface DeriveArchitectureRequest {
   parent: string;
-  source: ArchitectureSource | undefined;
+  source:
+    | ArchitectureSource
+    | undefined;
+  /** Empty: that of `search`, else the bundled one. */
   policy: string;
   /** Candidates sampled; 0 means 10. */
   samples: number;
@@ -566,6 +569,11 @@ export interface DeriveArchitectureRequest {
   dataset: string;
   childEpochs: number;
   requestId: string;
+  /**
+   * shared-weights: the search whose weights score, namespaces/* /searches/*. Candidates are scored on the images it set aside, and the source is
+   * placed into its supernet.
+   */
+  search: string;
 }
 
 export interface DeriveMetadata {
@@ -581,6 +589,13 @@ export interface DeriveResult {
   /** On held-out validation data, fractions or the table's unit. */
   sourceValue: number;
   resultValue: number;
+  /** shared-weights: accuracies of both on the test images, which were read once, after the choice. */
+  sourceTestValue?: number | undefined;
+  resultTestValue?:
+    | number
+    | undefined;
+  /** The policy version that drew. */
+  policyVersion: string;
 }
 
 function createBaseSearchSpec(): SearchSpec {
@@ -4242,6 +4257,7 @@ function createBaseDeriveArchitectureRequest(): DeriveArchitectureRequest {
     dataset: "",
     childEpochs: 0,
     requestId: "",
+    search: "",
   };
 }
 
@@ -4287,6 +4303,9 @@ export const DeriveArchitectureRequest: MessageFns<
     }
     if (message.requestId !== "") {
       writer.uint32(98).string(message.requestId);
+    }
+    if (message.search !== "") {
+      writer.uint32(106).string(message.search);
     }
     return writer;
   },
@@ -4400,6 +4419,14 @@ export const DeriveArchitectureRequest: MessageFns<
             message.requestId = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4434,6 +4461,7 @@ export const DeriveArchitectureRequest: MessageFns<
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
     };
   },
 
@@ -4475,6 +4503,9 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
     return obj;
   },
 
@@ -4501,6 +4532,7 @@ export const DeriveArchitectureRequest: MessageFns<
     message.dataset = object.dataset ?? "";
     message.childEpochs = object.childEpochs ?? 0;
     message.requestId = object.requestId ?? "";
+    message.search = object.search ?? "";
     return message;
   },
 };
@@ -4593,7 +4625,15 @@ export const DeriveMetadata: MessageFns<DeriveMetadata, "nat.search.v1.DeriveMet
 };
 
 function createBaseDeriveResult(): DeriveResult {
-  return { source: undefined, result: undefined, sourceValue: 0, resultValue: 0 };
+  return {
+    source: undefined,
+    result: undefined,
+    sourceValue: 0,
+    resultValue: 0,
+    sourceTestValue: undefined,
+    resultTestValue: undefined,
+    policyVersion: "",
+  };
 }
 
 export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"> = {
@@ -4611,6 +4651,15 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
     }
     if (message.resultValue !== 0) {
       writer.uint32(33).double(message.resultValue);
+    }
+    if (message.sourceTestValue !== undefined) {
+      writer.uint32(41).double(message.sourceTestValue);
+    }
+    if (message.resultTestValue !== undefined) {
+      writer.uint32(49).double(message.resultTestValue);
+    }
+    if (message.policyVersion !== "") {
+      writer.uint32(58).string(message.policyVersion);
     }
     return writer;
   },
@@ -4660,6 +4709,30 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
             message.resultValue = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.sourceTestValue = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.resultTestValue = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.policyVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4686,6 +4759,21 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
         : isSet(object.result_value)
         ? globalThis.Number(object.result_value)
         : 0,
+      sourceTestValue: isSet(object.sourceTestValue)
+        ? globalThis.Number(object.sourceTestValue)
+        : isSet(object.source_test_value)
+        ? globalThis.Number(object.source_test_value)
+        : undefined,
+      resultTestValue: isSet(object.resultTestValue)
+        ? globalThis.Number(object.resultTestValue)
+        : isSet(object.result_test_value)
+        ? globalThis.Number(object.result_test_value)
+        : undefined,
+      policyVersion: isSet(object.policyVersion)
+        ? globalThis.String(object.policyVersion)
+        : isSet(object.policy_version)
+        ? globalThis.String(object.policy_version)
+        : "",
     };
   },
 
@@ -4703,6 +4791,15 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
     if (message.resultValue !== 0) {
       obj.resultValue = floatToJson(message.resultValue);
     }
+    if (message.sourceTestValue !== undefined) {
+      obj.sourceTestValue = floatToJson(message.sourceTestValue);
+    }
+    if (message.resultTestValue !== undefined) {
+      obj.resultTestValue = floatToJson(message.resultTestValue);
+    }
+    if (message.policyVersion !== "") {
+      obj.policyVersion = message.policyVersion;
+    }
     return obj;
   },
 
@@ -4719,6 +4816,9 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
       : undefined;
     message.sourceValue = object.sourceValue ?? 0;
     message.resultValue = object.resultValue ?? 0;
+    message.sourceTestValue = object.sourceTestValue ?? undefined;
+    message.resultTestValue = object.resultTestValue ?? undefined;
+    message.policyVersion = object.policyVersion ?? "";
     return message;
   },
 };
