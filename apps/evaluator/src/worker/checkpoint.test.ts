@@ -8,6 +8,7 @@ import { isDomainError } from '@nat/errors';
 import { decodeTensors } from '@nat/nn';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
 import { eventually } from '../testing/eventually.ts';
@@ -78,7 +79,7 @@ describe('checkpoints and weights', () => {
       names: readonly string[] = ['DARTS'],
     ): evaluation.EvaluationSpec => {
       const recipe = evaluation.TrainingRecipe.create({
-        ...{ preset: 'official', epochs: 24, batch: 4, trainImages: 8, validationImages: 20, seed: 3, threads: 1 },
+        ...{ preset: 'official', auxiliaryWeight: 0, epochs: 16, batch: 4, trainImages: 8, validationImages: 20, seed: 3, threads: 1 },
         ...overrides,
       });
       const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
@@ -132,12 +133,34 @@ describe('checkpoints and weights', () => {
       const epochs = await epochsOf(name);
       const second = epochs.filter((one) => one.attempt === 2).map(({ epoch }) => epoch);
       const last = Math.max(...epochs.filter((one) => one.attempt === 1).map(({ epoch }) => epoch));
-      expect(last).toBeLessThan(24);
+      expect(last).toBeLessThan(16);
       expect(second[0]).toBeGreaterThan(1);
-      expect(second).toEqual(Array.from({ length: 25 - second[0]! }, (_, i) => second[0]! + i));
+      expect(second).toEqual(Array.from({ length: 17 - second[0]! }, (_, i) => second[0]! + i));
       const report = await reportOf(name);
       expect(report.weights).toBe(whole.weights);
       expect(await numbersOf(report)).toEqual(await numbersOf(whole));
+    });
+
+    test('whose checkpoint is lost begins anew, to the same bits', { timeout: 60_000 }, async () => {
+      const whole = await reportOf(await submit('not-lost', childSpec()));
+      const name = await submit('lost', childSpec());
+      const checkpointOf = async (): Promise<string> =>
+        (await sql<{ resume_from: string }>`SELECT resume_from FROM evaluator.evaluation WHERE name = ${name}`.execute(databases.database.kysely)).rows[0]!
+          .resume_from;
+      await eventually(checkpointOf, (key) => key !== '');
+      const worker = workers.at(-1)!;
+      worker.kill('SIGKILL');
+      await worker.exited;
+      expect(await blobs.delete(await checkpointOf())).toBe(true);
+      startWorker();
+      expect(await numbersOf(await reportOf(name))).toEqual(await numbersOf(whole));
+      const second = (await epochsOf(name)).filter(({ attempt }) => attempt === 2);
+      expect(second.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
+    });
+
+    test('does not go on from what is not there', { timeout: 60_000 }, async () => {
+      const missing = await submit('missing', childSpec({}, { resumeFrom: '0'.repeat(64) }));
+      expect((await ended(missing)).outcome?.result).toMatchObject({ value: { reason: 'BLOB_NOT_FOUND', terminal: true } });
     });
 
     test('goes on in another evaluation, on the schedule of the whole, to the same bits', { timeout: 60_000 }, async () => {

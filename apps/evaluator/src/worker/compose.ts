@@ -160,13 +160,14 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
       }
       await observer.flush();
       await checkpoints.settle();
-      await deliverOutcome(outcome, {
+      const delivered = await deliverOutcome(outcome, {
         complete: (sending) => client.completeEvaluation({ lease: held.reference, outcome: sending }),
         backoff: newBackoff(),
         signal: givenUp.signal,
         logger: jobLogger,
       });
-      if (outcome.result?.$case === 'succeeded') await checkpoints.discard(blobsOf(outcome.result.value));
+      // Of a lease that is over the checkpoints are another attempt's to go on from.
+      if (delivered && outcome.result?.$case === 'succeeded') await checkpoints.discard(blobsOf(outcome.result.value));
       jobLogger.debug({ ms: Math.round(performance.now() - startedAt), outcome: outcome.result?.$case }, 'done');
     } catch (error) {
       jobLogger.error({ err: error }, 'a lease could not be brought to its end');
@@ -242,13 +243,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 /** The outcome of an attempt, an error turned into a failure; undefined when its work was stopped before it had one. */
 async function attempt(
   execute: Execute,
-  { evaluation: name, spec, attempt: number }: evaluation.Lease,
+  { evaluation: name, spec, attempt: number, continued }: evaluation.Lease,
   { signal }: HeldLease,
   hooks: { readonly observe: (observations: readonly evaluation.Observation[]) => void; readonly checkpoint: (key: string) => void },
 ): Promise<evaluation.Outcome | undefined> {
   if (spec === undefined || kindOf(spec) === undefined) return failure('UNKNOWN_KIND', 'this worker does not know the kind of the evaluation', false);
   try {
-    return await execute({ evaluation: name, spec, attempt: number }, { signal, ...hooks });
+    return await execute({ evaluation: name, spec, attempt: number, continued }, { signal, ...hooks });
   } catch (error) {
     return signal.aborted ? undefined : failureOf(error);
   }

@@ -18,13 +18,14 @@ const REFUSED: ReadonlySet<DomainErrorKind> = new Set<DomainErrorKind>(['FAILED_
 /**
  * Delivers an outcome, however long the server is away. An outcome that the server does not take is replaced by a failure that says why; a lease that
  * is over is dropped.
+ * @returns whether the server has this outcome now
  */
-export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: ConcludingOptions): Promise<void> {
+export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: ConcludingOptions): Promise<boolean> {
   let sending = outcome;
   while (!signal.aborted) {
     try {
       await complete(sending);
-      return;
+      return sending === outcome;
     } catch (error) {
       if (!isDomainError(error) || !REFUSED.has(error.kind)) {
         logger.warn({ err: error }, 'the outcome could not be delivered yet');
@@ -34,11 +35,12 @@ export async function deliverOutcome(outcome: evaluation.Outcome, { complete, ba
       const replacement = replacementFor(error.kind, error.reason, error.message);
       if (replacement === undefined || sending !== outcome) {
         logger.warn({ reason: error.reason, message: error.message }, 'the outcome was not taken');
-        return;
+        return false;
       }
       sending = replacement;
     }
   }
+  return false;
 }
 
 /** What to send instead of an outcome that was refused; nothing when the lease is over. */

@@ -6,6 +6,8 @@ export interface Job {
   readonly evaluation: string;
   readonly spec: evaluation.EvaluationSpec;
   readonly attempt: number;
+  /** Whether `spec.resumeFrom` was written by an earlier attempt. */
+  readonly continued: boolean;
 }
 
 /** What an executor may do besides answering. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Architecture } from '@nat/architecture';
 import { evaluation } from '@nat/contracts';
 import { splitDataset } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/errors';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/network';
 import { encodeTensors } from '@nat/nn';
 import { architectureFromSubject, placementFromWire } from '@nat/wire';
@@ -28,7 +28,7 @@ export async function trainPairs(
   const pairs = planPairs(spec, work);
   const keys = new Set(pairs.flatMap(({ children }) => children.map(({ key }) => key)));
   const fingerprint = fingerprintOf(spec);
-  const { finished, running } = await startFrom(context, spec.resumeFrom, fingerprint, keys);
+  const { finished, running } = await startFrom(context, { resumeFrom: spec.resumeFrom, continued: hooks.continued, fingerprint, keys });
   const shared = childOptions(context, spec, work);
 
   const train = async ({ key, role, architecture }: PlannedChild, pairId: string): Promise<FinishedChild> => {
@@ -127,15 +127,31 @@ function planPairs({ budget }: evaluation.EvaluationSpec, { pairs, dataset, plac
   });
 }
 
-/** What is done already. @throws DomainError INVALID_ARGUMENT OTHER_CHILD when it is of other children */
-async function startFrom(
-  { blobs }: TrainingContext,
-  resumeFrom: string,
-  fingerprint: string,
-  keys: ReadonlySet<string>,
-): Promise<{ readonly finished: Map<string, FinishedChild>; readonly running: RunningChild | undefined }> {
-  if (resumeFrom === '') return { finished: new Map(), running: undefined };
-  const checkpoint = await readCheckpoint(blobs, resumeFrom);
+interface Start {
+  readonly finished: Map<string, FinishedChild>;
+  readonly running: RunningChild | undefined;
+}
+
+interface StartOptions {
+  readonly resumeFrom: string;
+  readonly continued: boolean;
+  readonly fingerprint: string;
+  /** Of the children that are to be trained. */
+  readonly keys: ReadonlySet<string>;
+}
+
+/**
+ * What is done already. The checkpoint of an earlier attempt only saves time: when it is lost, everything is done again, to the same bits.
+ * @throws DomainError INVALID_ARGUMENT OTHER_CHILD when it is of other children; NOT_FOUND, DATA_LOSS
+ */
+async function startFrom({ blobs }: TrainingContext, { resumeFrom, continued, fingerprint, keys }: StartOptions): Promise<Start> {
+  const nothing: Start = { finished: new Map(), running: undefined };
+  if (resumeFrom === '') return nothing;
+  const checkpoint = await readCheckpoint(blobs, resumeFrom).catch((error: unknown) => {
+    if (continued && isDomainError(error) && (error.kind === 'NOT_FOUND' || error.kind === 'DATA_LOSS')) return undefined;
+    throw error;
+  });
+  if (checkpoint === undefined && continued) return nothing;
   const same = checkpoint?.fingerprint === fingerprint;
   if (!same && !keys.has(checkpoint?.running?.key ?? '')) {
     throw DomainError.invalid('resume_from', `${resumeFrom} is no checkpoint of a child that is trained here in the same way`, 'OTHER_CHILD');

@@ -5,6 +5,8 @@ export interface TrainerRequest {
   /** The serialized EvaluationSpec. */
   readonly spec: Uint8Array;
   readonly evaluation: string;
+  /** Whether what the specification starts from was written by an earlier attempt. */
+  readonly continued: boolean;
   readonly blobDirectory: string;
   readonly dataDir: string | undefined;
   /** Least time between two checkpoints of a child in training. */

@@ -16,6 +16,7 @@ async function answer(request: TrainerRequest): Promise<TrainerMessage> {
     const { blobDirectory, dataDir, checkpointMs } = request;
     training ??= await createTraining({ threads, blobDirectory, dataDir, checkpointMs });
     const outcome = await training.run(evaluation.EvaluationSpec.decode(request.spec), {
+      continued: request.continued,
       observe: (observations) => {
         send({ type: 'observations', observations });
       },

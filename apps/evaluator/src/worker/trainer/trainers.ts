@@ -134,9 +134,9 @@ function kill(trainer: Trainer): void {
 /** Runs one evaluation on a trainer. Whatever ends it early (cancellation, a limit, a crash) ends the process too: training does not listen. */
 function runOn(
   trainer: Trainer,
-  { spec, evaluation: name }: Job,
+  { spec, evaluation: name, continued }: Job,
   { signal, observe, checkpoint }: JobContext,
-  places: Omit<TrainerRequest, 'spec' | 'evaluation'>,
+  places: Omit<TrainerRequest, 'spec' | 'evaluation' | 'continued'>,
 ): Promise<evaluation.Outcome> {
   const { process: child, lastWords } = trainer;
   return new Promise((resolve, reject) => {
@@ -220,7 +220,7 @@ function runOn(
       };
       timers.push(setInterval(watch, MEMORY_POLL_MS));
     }
-    const request: TrainerRequest = { spec: evaluation.EvaluationSpec.encode(spec).finish(), evaluation: name, ...places };
+    const request: TrainerRequest = { spec: evaluation.EvaluationSpec.encode(spec).finish(), evaluation: name, continued, ...places };
     child.send(request, (error) => {
       if (error !== null) onError(error);
     });

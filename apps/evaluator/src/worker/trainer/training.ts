@@ -9,6 +9,8 @@ import type { ObservationMessage } from './protocol.ts';
 import { createSupernets, type Supernets } from './supernet.ts';
 
 export interface TrainingHooks {
+  /** Whether `resumeFrom` was written by an earlier attempt, and not named by whoever asked. */
+  readonly continued: boolean;
   readonly observe: (observations: readonly ObservationMessage[]) => void;
   readonly checkpoint: (key: string) => void;
 }
