@@ -1,10 +1,10 @@
 import type { evaluation as wire } from '@nat/contracts';
-import { OFFICIAL_EPOCHS } from '@nat/network';
+import { PRESET_EPOCHS, type RecipePreset } from '@nat/network';
 import { Option } from 'commander';
 import { integer, number } from './options.ts';
 
 export interface RecipeFlags {
-  readonly recipe?: 'short' | 'official';
+  readonly recipe?: 'short' | RecipePreset;
   readonly epochs?: number;
   readonly steps?: number;
   readonly batch?: number;
@@ -31,8 +31,11 @@ const SMALLEST = 1e-12;
 /** How a child is trained. Each of them overrides what the recipe says. */
 export function recipeOptions(): readonly Option[] {
   return [
-    new Option('--recipe <recipe>', 'short: 1 epoch, no regulariser but weight decay; official: the papers on CIFAR-10, see below')
-      .choices(['short', 'official'])
+    new Option(
+      '--recipe <recipe>',
+      'short: 1 epoch, no regulariser but weight decay; official: the papers on CIFAR-10; fine-tune: with --inherit-from; see below',
+    )
+      .choices(['short', 'official', 'fine-tune'])
       .default('short'),
     new Option('--epochs <n>', 'passes over the training images').argParser(integer(1, 100_000)),
     new Option('--steps <n>', 'at most this many steps').argParser(integer(1)),
@@ -58,29 +61,30 @@ export function recipeOptions(): readonly Option[] {
 /** The recipes in words, for help. */
 export const RECIPE_HELP = `
 Recipes, in each of which single options override:
-                    short   official
-  --epochs              1   ${OFFICIAL_EPOCHS}, unless --steps is given
-  --batch              64   96
-  --drop-path           0   0.2
-  --auxiliary           0   0.4, where the network has such a head
-  --cutout              0   16
-  both: learning rate 0.025 with a cosine schedule, momentum 0.9, weight decay 0.0003, gradients clipped to norm 5, no label smoothing;
+                    short   fine-tune   official
+  --epochs              1   ${PRESET_EPOCHS['fine-tune']}          ${PRESET_EPOCHS.official}, both unless --steps is given
+  --batch              64   96          96
+  --learning-rate   0.025   0.0025      0.025
+  --drop-path           0   0           0.2
+  --auxiliary           0   0           0.4, where the network has such a head
+  --cutout              0   0           16
+  all: a cosine schedule, momentum 0.9, weight decay 0.0003, gradients clipped to norm 5, no label smoothing;
   random crops after padding by 4 pixels, and mirroring where it keeps the label. Of the official recipe's 50,000 training images a tenth is held
   out here for validation. Its network is --channels 36 --layers 20, which is the default for cells.`;
 
 /** A number of steps is another end: the schedule is then as long as they are. */
-function officialEpochs({ steps }: RecipeFlags): number {
-  return steps === undefined ? OFFICIAL_EPOCHS : 0;
+function presetEpochs(preset: RecipePreset, { steps }: RecipeFlags): number {
+  return steps === undefined ? PRESET_EPOCHS[preset] : 0;
 }
 
 export function readRecipe(flags: RecipeFlags): wire.TrainingRecipe {
-  const official = flags.recipe === 'official';
+  const preset = flags.recipe === undefined || flags.recipe === 'short' ? undefined : flags.recipe;
   return {
-    preset: official ? 'official' : '',
-    epochs: flags.epochs ?? (official ? officialEpochs(flags) : SHORT.epochs),
+    preset: preset ?? '',
+    epochs: flags.epochs ?? (preset === undefined ? SHORT.epochs : presetEpochs(preset, flags)),
     maxSteps: flags.steps ?? 0,
     maxTime: undefined,
-    batch: flags.batch ?? (official ? 0 : SHORT.batch),
+    batch: flags.batch ?? (preset === undefined ? SHORT.batch : 0),
     learningRate: flags.learningRate ?? 0,
     momentum: flags.momentum ?? 0,
     weightDecay: flags.weightDecay ?? 0,

@@ -116,6 +116,32 @@ describe('trainFromScratch', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('starts from the weights of its source, as good as that was, and goes on the same after a pause', async () => {
+    const recipe = { epochs: 8, batchSize: 24, learningRate: 0.2 };
+    const source = await trainFromScratch(options({ recipe, keepWeights: true }));
+    const weights = source.weights!.tensors;
+    const same = await trainFromScratch(
+      options({ seed: 99, recipe: { preset: 'fine-tune', epochs: 2, batchSize: 24 }, inherit: { source: architecture, weights } }),
+    );
+    expect(same.inherited).toEqual({ params: source.params, validationAccuracy: source.validationAccuracy });
+
+    const [cell] = architecture.cells;
+    const edited: Architecture = {
+      ...architecture,
+      cells: [{ ...cell!, edges: cell!.edges.map((edge, i) => (i === 1 ? { ...edge, operation: primitive('conv_1x1') } : edge)) }],
+    };
+    const child = options({ architecture: edited, recipe: { epochs: 3, batchSize: 24 }, inherit: { source: architecture, weights }, keepWeights: true });
+    const whole = await trainFromScratch(child);
+    // A 1x1 convolution and its normalisation are new.
+    expect(whole.params - whole.inherited!.params).toBe(8 * 8 + 2 * 8);
+    const paused = await trainFromScratch({ ...child, recipe: { ...child.recipe, stopAfterEpochs: 1 }, keepState: true });
+    const resumed = await trainFromScratch({ ...child, resumeFrom: paused.state! });
+    expect([resumed.weights, resumed.inherited]).toEqual([whole.weights, whole.inherited]);
+    const fresh = await trainFromScratch(options({ architecture: edited, recipe: { epochs: 3, batchSize: 24 } }));
+    expect(whole.epochs[0]!.trainLoss).toBeLessThan(fresh.epochs[0]!.trainLoss);
+    await expect(trainFromScratch({ ...child, inherit: { source: edited, weights } })).rejects.toMatchObject({ reason: 'OTHER_WEIGHTS' });
+  });
+
   it('gives the same numbers for the same seed and others for another', async () => {
     const first = await trainFromScratch(options());
     expect(await trainFromScratch(options())).toEqual(first);

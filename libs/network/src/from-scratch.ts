@@ -1,10 +1,11 @@
-/** Trains the child of an architecture from fresh weights and judges it on images that it never saw. */
+/** Trains the child of an architecture, from fresh weights or from those of its source, and judges it on images that it never saw. */
 import { networkCost, placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/architecture';
 import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type TensorFile, type Tensorflow } from '@nat/nn';
+import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type HostTensor, type TensorFile, type Tensorflow } from '@nat/nn';
 import { RandomStream } from '@nat/random';
 import { exportChild, exportWeights, freshProgress, restoreChild, type ChildProgress, type EpochReport } from './child-progress.ts';
+import { classesOfWeights, inheritWeights } from './inherit.ts';
 import type { DropPath } from './layer.ts';
 import { buildNetwork, type NetworkLayer } from './network.ts';
 import { planSchedule, resolveRecipe, type ResolvedRecipe, type Schedule, type TrainingRecipe } from './recipe.ts';
@@ -20,6 +21,8 @@ export interface FromScratchOptions {
   readonly recipe: TrainingRecipe;
   /** Initial weights, order of images, augmentation and dropped edges. */
   readonly seed: number;
+  /** The network that this one was made from, with its weights by official name: the child starts from them where operations survived. */
+  readonly inherit?: { readonly source: Architecture; readonly weights: ReadonlyMap<string, HostTensor> };
   /** The state of the same child after an earlier epoch, to go on from. */
   readonly resumeFrom?: TensorFile;
   /** Give the weights, or the state, of the child at the end. @default false */
@@ -46,6 +49,8 @@ export interface FromScratchReport {
   readonly judgedEpoch: number;
   readonly params: number;
   readonly macs: number;
+  /** Where it started from a source's weights: how many of its parameters it took over, and its accuracy before any step. */
+  readonly inherited?: { readonly params: number; readonly validationAccuracy: number };
   readonly steps: number;
   /** Of everything, earlier attempts included. */
   readonly seconds: number;
@@ -66,8 +71,8 @@ const EVALUATION_BATCH = 200;
 /**
  * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it, and also when it goes on
  * from a state in between. Gives the event loop a turn between steps.
- * @throws DomainError INVALID_ARGUMENT for a recipe that is none, a network for other images or the state of another child; UNIMPLEMENTED for
- * operations known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
+ * @throws DomainError INVALID_ARGUMENT for a recipe that is none, a network for other images, the state of another child or weights of another source;
+ * UNIMPLEMENTED for operations known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
  */
 export async function trainFromScratch(options: FromScratchOptions): Promise<FromScratchReport> {
   const { tf, splits, seed, now, reportTest = true } = options;
@@ -82,6 +87,7 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
   };
   const start = now();
   try {
+    const inherited = await startFromSource(trainee, network, options);
     const progress = options.resumeFrom === undefined ? freshProgress() : restoreChild(trainee, options.resumeFrom, seed);
     const before = progress.epochs.at(-1)?.seconds ?? 0;
     const elapsed = (): number => before + (now() - start) / 1000;
@@ -108,6 +114,7 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
       judgedEpoch: judged?.epoch ?? 0,
       params,
       macs,
+      ...(inherited === undefined ? {} : { inherited }),
       steps: progress.steps,
       seconds: elapsed(),
       imagesPerSecond: progress.trainingSeconds > 0 ? progress.images / progress.trainingSeconds : 0,
@@ -120,6 +127,19 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
     trainee.weights.dispose();
     trainee.sgd.dispose();
   }
+}
+
+/** Gives a child its source's weights where operations survived. Undefined without a source. */
+async function startFromSource(
+  trainee: Trainee,
+  network: Network,
+  { inherit, placement, splits }: FromScratchOptions,
+): Promise<FromScratchReport['inherited'] | undefined> {
+  if (inherit === undefined) return undefined;
+  const source = placeNetwork(inherit.source, { ...placement, imageSize: network.imageSize, classes: classesOfWeights(inherit.weights) });
+  const { tensors, inherited } = inheritWeights(source, network, inherit.weights);
+  trainee.weights.restore(tensors);
+  return { params: inherited, validationAccuracy: await accuracyOf(trainee, splits.validation) };
 }
 
 /** Why training ends here, if it does. Time is looked at step by step. */

@@ -4,7 +4,7 @@ export type { EpochReport } from './child-progress.ts';
 export { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
 export { forwardLatency, type LatencyOptions } from './latency.ts';
 export type { DropPath, Layer, Pass } from './layer.ts';
-export { OFFICIAL_EPOCHS, type TrainingRecipe } from './recipe.ts';
+export { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from './recipe.ts';
 export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './network.ts';
 export { operationLayer, type OperationPlace } from './operations.ts';
 export {

@@ -27,6 +27,14 @@ describe('resolveRecipe', () => {
     });
   });
 
+  it('fine-tunes with a tenth of the learning rate, and nothing else that is new', () => {
+    const { epochs, ...numbers } = resolveRecipe({ preset: 'fine-tune' }, cells);
+    const { maxSteps, ...base } = resolveRecipe({ maxSteps: 1 }, cells);
+    expect([epochs, maxSteps]).toEqual([40, 1]);
+    expect(numbers).toEqual({ ...base, learningRate: base.learningRate / 10 });
+    expect(resolveRecipe({ preset: 'fine-tune', epochs: 3, learningRate: 0.1 }, cells)).toMatchObject({ epochs: 3, learningRate: 0.1 });
+  });
+
   it('has no regulariser but weight decay without a preset', () => {
     expect(resolveRecipe({ maxSteps: 5 }, cells)).toMatchObject({ dropPath: 0, auxiliaryWeight: 0, cutout: 0, labelSmoothing: 0, weightDecay: 3e-4 });
   });

@@ -4,9 +4,9 @@ import { DomainError, type FieldViolation } from '@nat/errors';
 
 /** What is left out is as `preset` says, and else the base recipe's: the official one without its regularisers and without an end. */
 export interface TrainingRecipe {
-  /** `official`: how both papers judge networks on CIFAR-10. */
-  readonly preset?: 'official';
-  /** Training ends at the first of `epochs`, `maxSteps` and `maxSeconds`; without a preset, one of them is needed. @default official: 600, if no other end is given */
+  /** `official`: how both papers judge networks on CIFAR-10. `fine-tune`: for a network that starts from its source's weights. */
+  readonly preset?: RecipePreset;
+  /** Training ends at the first of `epochs`, `maxSteps` and `maxSeconds`; without a preset, one of them is needed. @default official: 600, fine-tune: 40, if no other end is given */
   readonly epochs?: number;
   readonly maxSteps?: number;
   /** Seconds of training, validation after each epoch included. A run that this ends is not repeatable. */
@@ -17,7 +17,7 @@ export interface TrainingRecipe {
   readonly patience?: number;
   /** @default 96 */
   readonly batchSize?: number;
-  /** First learning rate; it follows half a cosine down to 0 over the epochs and steps, or else over the seconds. @default 0.025 */
+  /** First learning rate; it follows half a cosine down to 0 over the epochs and steps, or else over the seconds. @default 0.025; fine-tune: 0.0025 */
   readonly learningRate?: number;
   /** @default 0.9 */
   readonly momentum?: number;
@@ -52,7 +52,15 @@ const BASE = {
 };
 /** The training script of the official code for CIFAR-10, which is that of DARTS (Liu et al. 2019). */
 const OFFICIAL = { ...BASE, dropPath: 0.2, auxiliaryWeight: 0.4, cutout: 16 };
-export const OFFICIAL_EPOCHS = 600;
+/**
+ * A tenth of the learning rate, as for students that start from their teacher's weights (Net2Net, Chen et al. 2016), for as many epochs as pruned networks
+ * are retrained on CIFAR-10 (Li et al. 2017); no warm-up and no regulariser that training from nothing needs.
+ */
+const FINE_TUNE = { ...BASE, learningRate: BASE.learningRate / 10 };
+const PRESETS = { official: OFFICIAL, 'fine-tune': FINE_TUNE } as const;
+export type RecipePreset = keyof typeof PRESETS;
+/** Epochs of each preset, where no other end is given. */
+export const PRESET_EPOCHS: Readonly<Record<RecipePreset, number>> = { official: 600, 'fine-tune': 40 };
 
 /**
  * Decides what a recipe leaves open for a network.
@@ -65,9 +73,9 @@ export function resolveRecipe({ preset, ...given }: TrainingRecipe, network: Net
     preset === undefined
       ? { ...BASE, ...stated }
       : {
-          ...OFFICIAL,
+          ...PRESETS[preset],
           ...(network.auxiliary === undefined ? { auxiliaryWeight: 0 } : {}),
-          ...(endless ? { epochs: OFFICIAL_EPOCHS } : {}),
+          ...(endless ? { epochs: PRESET_EPOCHS[preset] } : {}),
           ...stated,
         };
   const violations = violationsOf(recipe);

@@ -35,6 +35,26 @@ describe('tensor files', () => {
     expect(read.data[0]).toBe(7);
   });
 
+  it("leave PyTorch's counters of batches out, and refuse other types", () => {
+    const file = (name: string, dtype: string): Uint8Array => {
+      const header = JSON.stringify({
+        'bn.weight': { dtype: 'F32', shape: [2], data_offsets: [0, 8] },
+        [name]: { dtype, shape: [], data_offsets: [8, 16] },
+        'fc.bias': { dtype: 'F32', shape: [1], data_offsets: [16, 20] },
+      });
+      const bytes = new Uint8Array(8 + header.length + 20);
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+      bytes.set(new TextEncoder().encode(header), 8);
+      new DataView(bytes.buffer).setFloat32(8 + header.length + 16, 5, true);
+      return bytes;
+    };
+    const read = decodeTensors(file('bn.num_batches_tracked', 'I64')).tensors;
+    expect([...read.keys()]).toEqual(['bn.weight', 'fc.bias']);
+    expect(read.get('fc.bias')!.data[0]).toBe(5);
+    expect(() => decodeTensors(file('bn.count', 'I64'))).toThrow(/"bn.count" has the type I64, only F32 is read/);
+    expect(() => decodeTensors(file('bn.num_batches_tracked', 'F64'))).toThrow(/has the type F64/);
+  });
+
   it('lay the data out as safetensors does', () => {
     const bytes = encodeTensors({ tensors: tensors(), metadata: {} });
     const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));

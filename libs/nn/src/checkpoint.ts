@@ -99,7 +99,7 @@ function parseHeader(bytes: Uint8Array): { entries: Record<string, unknown>; sta
 }
 
 /**
- * Reads what `encodeTensors` or another safetensors writer wrote. The numbers are copied.
+ * Reads what `encodeTensors` or another safetensors writer wrote. The numbers are copied. PyTorch's counters of batches, which no network reads, are left out.
  * @throws DomainError DATA_LOSS: TENSOR_FILE_TRUNCATED, TENSOR_FILE_HEADER, TENSOR_FILE_LAYOUT, TENSOR_FILE_DIGEST
  */
 export function decodeTensors(bytes: Uint8Array): TensorFile {
@@ -114,7 +114,7 @@ export function decodeTensors(bytes: Uint8Array): TensorFile {
   const tensors = new Map<string, HostTensor>();
   const ordered = Object.entries(named).map(([name, entry]) => {
     if (!isEntry(entry)) throw corrupt(`"${name}" has no valid entry`, 'TENSOR_FILE_HEADER');
-    if (entry.dtype !== 'F32') throw corrupt(`"${name}" has the type ${entry.dtype}, only F32 is read`, 'TENSOR_FILE_LAYOUT');
+    if (entry.dtype !== 'F32' && !isCounter(name, entry.dtype)) throw corrupt(`"${name}" has the type ${entry.dtype}, only F32 is read`, 'TENSOR_FILE_LAYOUT');
     return { name, entry };
   });
   ordered.sort((a, b) => a.entry.data_offsets[0] - b.entry.data_offsets[0] || a.entry.data_offsets[1] - b.entry.data_offsets[1]);
@@ -122,14 +122,22 @@ export function decodeTensors(bytes: Uint8Array): TensorFile {
   for (const { name, entry } of ordered) {
     const [begin, end] = entry.data_offsets;
     const size = sizeOfShape(entry.shape);
-    if (begin !== expected || end - begin !== 4 * size) throw corrupt(`"${name}" lies at ${begin}..${end}, not where its shape puts it`, 'TENSOR_FILE_LAYOUT');
+    const counter = isCounter(name, entry.dtype);
+    if (begin !== expected || end - begin !== (counter ? 8 : 4) * size)
+      throw corrupt(`"${name}" lies at ${begin}..${end}, not where its shape puts it`, 'TENSOR_FILE_LAYOUT');
     if (end > payload.length) throw corrupt(`"${name}" is cut off`, 'TENSOR_FILE_TRUNCATED');
+    expected = end;
+    if (counter) continue;
     const data = new Float32Array(size);
     for (let i = 0; i < size; i++) data[i] = view.getFloat32(begin + 4 * i, true);
     tensors.set(name, { shape: entry.shape, data });
-    expected = end;
   }
   if (expected !== payload.length) throw corrupt(`${payload.length - expected} bytes follow the last tensor`, 'TENSOR_FILE_LAYOUT');
   if (digest !== undefined && digest !== sha256(payload)) throw corrupt('the data do not have the digest in the header', 'TENSOR_FILE_DIGEST');
   return { tensors, metadata };
+}
+
+/** `num_batches_tracked` of a batch normalisation, as PyTorch writes it. */
+function isCounter(name: string, dtype: string): boolean {
+  return dtype === 'I64' && name.endsWith('.num_batches_tracked');
 }

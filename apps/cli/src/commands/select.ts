@@ -1,7 +1,7 @@
 import type { evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
-import { OFFICIAL_EPOCHS } from '@nat/network';
+import { PRESET_EPOCHS } from '@nat/network';
 import { planRungs, survivors, type Rung } from '@nat/search';
 import { placementToWire } from '@nat/wire';
 import { Command } from 'commander';
@@ -57,7 +57,7 @@ export function selectCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       `
---epochs is the length of a whole training: ${SHORT_EPOCHS} when left out, ${OFFICIAL_EPOCHS} with --recipe official. Each rung goes on where the one before it
+--epochs is the length of a whole training: ${SHORT_EPOCHS} when left out, ${PRESET_EPOCHS.official} with --recipe official. Each rung goes on where the one before it
 stopped, on that training's learning rates, so the winner is what it would be if it had been trained alone. Test images are scored once, for the winner.
 
 Examples:
@@ -67,7 +67,7 @@ Examples:
   for (const option of recipeOptions()) if (!LEFT_OUT.includes(option.attributeName())) command.addOption(option);
   for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
   return command.action(async (names: readonly string[], flags: SelectFlags) => {
-    const epochs = flags.epochs ?? (flags.recipe === 'official' ? OFFICIAL_EPOCHS : SHORT_EPOCHS);
+    const epochs = flags.epochs ?? (flags.recipe === undefined || flags.recipe === 'short' ? SHORT_EPOCHS : PRESET_EPOCHS[flags.recipe]);
     const plan = planRungs({ candidates: names.length, epochs, reduction: flags.reduction, ...(flags.rungs === undefined ? {} : { rungs: flags.rungs }) });
     if (flags.save !== undefined) await requireWritable(flags.save);
     const sources = [];

@@ -4,7 +4,7 @@ import { evaluation } from '@nat/contracts';
 import { splitDataset } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/network';
-import { encodeTensors } from '@nat/nn';
+import { decodeTensors, encodeTensors } from '@nat/nn';
 import { architectureFromSubject, placementFromWire } from '@nat/wire';
 import { pairFault } from '../failure.ts';
 import { fingerprintOf, readCheckpoint, writeCheckpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
@@ -29,7 +29,7 @@ export async function trainPairs(
   const keys = new Set(pairs.flatMap(({ children }) => children.map(({ key }) => key)));
   const fingerprint = fingerprintOf(spec);
   const { finished, running } = await startFrom(context, { resumeFrom: spec.resumeFrom, continued: hooks.continued, fingerprint, keys });
-  const shared = childOptions(context, spec, work);
+  const shared = { ...childOptions(context, spec, work), ...(await sourceOf(context, work)) };
 
   const train = async ({ key, role, architecture }: PlannedChild, pairId: string): Promise<FinishedChild> => {
     let storedAt = context.now();
@@ -99,9 +99,13 @@ interface PlannedPair {
   readonly errorMessage: string;
 }
 
-function planPairs({ budget }: evaluation.EvaluationSpec, { pairs, dataset, placement, recipe }: evaluation.FromScratchEvaluation): readonly PlannedPair[] {
+function planPairs(
+  { budget }: evaluation.EvaluationSpec,
+  { pairs, dataset, placement, recipe, inherit }: evaluation.FromScratchEvaluation,
+): readonly PlannedPair[] {
   const training = evaluation.FromScratchEvaluation.encode({
     ...evaluation.FromScratchEvaluation.create({ dataset, placement }),
+    inherit,
     recipe: recipe && { ...recipe, stopAfterEpochs: 0 },
   }).finish();
   const limits = JSON.stringify([budget?.epochs ?? 0, budget?.steps ?? 0]);
@@ -181,9 +185,16 @@ function childOptions(
   };
 }
 
+/** Where all children of an evaluation start from, unless from nothing. @throws DomainError NOT_FOUND, DATA_LOSS */
+async function sourceOf({ blobs }: TrainingContext, { inherit }: evaluation.FromScratchEvaluation): Promise<Pick<FromScratchOptions, 'inherit'>> {
+  if (inherit?.source === undefined) return {};
+  const source = architectureFromSubject(inherit.source, 'inherit.source');
+  return { inherit: { source, weights: decodeTensors(await blobs.get(inherit.weights)).tensors } };
+}
+
 /** A report, its blobs stored before it names them. */
 async function toWire({ blobs }: TrainingContext, key: string, report: FromScratchReport): Promise<evaluation.ChildReport> {
-  const { validationAccuracy, testAccuracy, judgedEpoch, params, macs, seconds, imagesPerSecond, epochs, steps, stopped, weights, state } = report;
+  const { validationAccuracy, testAccuracy, judgedEpoch, params, macs, inherited, seconds, imagesPerSecond, epochs, steps, stopped, weights, state } = report;
   return {
     validationAccuracy,
     testAccuracy,
@@ -195,6 +206,8 @@ async function toWire({ blobs }: TrainingContext, key: string, report: FromScrat
     steps,
     judgedEpoch,
     end: ENDS[stopped],
+    inheritedParams: inherited?.params,
+    initialValidationAccuracy: inherited?.validationAccuracy,
     weights: weights && (await blobs.put(encodeTensors({ ...weights, metadata: { format: 'pt' } }))),
     checkpoint: state && (await writeCheckpoint(blobs, { fingerprint: '', finished: new Map(), running: { key, state } })),
   };

@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import type { TrainingRecipe } from '@nat/network';
+import { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from '@nat/network';
 import { fromDuration } from '../../wire-duration.ts';
 
 /** Zero values of the contract leave the decision to the preset; the budget of the evaluation binds too. */
@@ -8,10 +8,11 @@ export function recipeFromWire(recipe: evaluation.TrainingRecipe | undefined, bu
     const given = limits.filter((limit) => limit !== undefined && limit > 0);
     return given.length === 0 ? undefined : Math.min(...given.map(Number));
   };
+  const preset = recipe?.preset;
   const { clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout } = recipe ?? {};
   const stated = Object.entries({ clipNorm, labelSmoothing, dropPath, auxiliaryWeight, cutout }).filter(([, value]) => value !== undefined);
   return {
-    ...(recipe?.preset === 'official' ? { preset: 'official' } : {}),
+    ...(isPreset(preset) ? { preset } : {}),
     ...positive('epochs', least(recipe?.epochs, budget?.epochs)),
     ...positive('maxSteps', least(recipe?.maxSteps, budget?.steps)),
     ...positive('maxSeconds', fromDuration(recipe?.maxTime) / 1000),
@@ -23,6 +24,10 @@ export function recipeFromWire(recipe: evaluation.TrainingRecipe | undefined, bu
     ...positive('weightDecay', recipe?.weightDecay),
     ...Object.fromEntries(stated),
   };
+}
+
+function isPreset(name: string | undefined): name is RecipePreset {
+  return name !== undefined && Object.hasOwn(PRESET_EPOCHS, name);
 }
 
 /** `{ [key]: value }`, or nothing for a zero value. */

@@ -437,7 +437,7 @@ export interface SharedWeightsEvaluation {
   imageCount: number;
 }
 
-/** Trains children from fresh weights. */
+/** Trains children, from fresh weights unless they inherit. */
 export interface FromScratchEvaluation {
   dataset: string;
   placement: Placement | undefined;
@@ -450,7 +450,19 @@ export interface FromScratchEvaluation {
     | boolean
     | undefined;
   /** Store what every child's training goes on from, and say where in its report. */
-  keepCheckpoints?: boolean | undefined;
+  keepCheckpoints?:
+    | boolean
+    | undefined;
+  /** Every child starts from these weights where its operations survived. Absent: all weights are drawn from the seed. */
+  inherit?: Inheritance | undefined;
+}
+
+/** A trained network that others were made from. */
+export interface Inheritance {
+  /** Blob of its weights, in the safetensors format: parameters and running statistics by their official names, in PyTorch's layout. */
+  weights: string;
+  /** The network, placed like the children; its classes are those of the weights. Weights of another one fail with OTHER_WEIGHTS. */
+  source: Subject | undefined;
 }
 
 /** A shard of one round of local SGD on the supernet. Unique by (search, round, shard). */
@@ -514,6 +526,7 @@ export interface TrainingRecipe {
    * Empty: 96 images a step, a learning rate of 0.025, momentum 0.9, weight decay 0.0003, gradients clipped to 5, no other regulariser and no end.
    * "official": the papers' recipe for CIFAR-10, which adds 600 epochs (if no other end is given), cutout 16, drop path 0.2 and, for networks that
    * have one, an auxiliary head of weight 0.4.
+   * "fine-tune": for children that inherit; a learning rate of 0.0025 and 40 epochs, if no other end is given.
    */
   preset: string;
   /** Global norm that gradients are clipped to. */
@@ -595,7 +608,12 @@ export interface ChildReport {
     | string
     | undefined;
   /** Blob that EvaluationSpec.resume_from takes, of the last epoch. */
-  checkpoint?: string | undefined;
+  checkpoint?:
+    | string
+    | undefined;
+  /** With `inherit`: how many of params came from the source, and the accuracy before any step. */
+  inheritedParams?: number | undefined;
+  initialValidationAccuracy?: number | undefined;
 }
 
 export interface Failed {
@@ -1856,6 +1874,7 @@ function createBaseFromScratchEvaluation(): FromScratchEvaluation {
     reportTest: false,
     keepWeights: undefined,
     keepCheckpoints: undefined,
+    inherit: undefined,
   };
 }
 
@@ -1883,6 +1902,9 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     }
     if (message.keepCheckpoints !== undefined) {
       writer.uint32(56).bool(message.keepCheckpoints);
+    }
+    if (message.inherit !== undefined) {
+      Inheritance.encode(message.inherit, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1956,6 +1978,14 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
             message.keepCheckpoints = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.inherit = Inheritance.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1989,6 +2019,7 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
         : isSet(object.keep_checkpoints)
         ? globalThis.Boolean(object.keep_checkpoints)
         : undefined,
+      inherit: isSet(object.inherit) ? Inheritance.fromJSON(object.inherit) : undefined,
     };
   },
 
@@ -2015,6 +2046,9 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     if (message.keepCheckpoints !== undefined) {
       obj.keepCheckpoints = message.keepCheckpoints;
     }
+    if (message.inherit !== undefined) {
+      obj.inherit = Inheritance.toJSON(message.inherit);
+    }
     return obj;
   },
 
@@ -2034,6 +2068,98 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     message.reportTest = object.reportTest ?? false;
     message.keepWeights = object.keepWeights ?? undefined;
     message.keepCheckpoints = object.keepCheckpoints ?? undefined;
+    message.inherit = (object.inherit !== undefined && object.inherit !== null)
+      ? Inheritance.fromPartial(object.inherit)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInheritance(): Inheritance {
+  return { weights: "", source: undefined };
+}
+
+export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance"> = {
+  $type: "nat.evaluation.v1.Inheritance" as const,
+
+  encode(message: Inheritance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.weights !== "") {
+      writer.uint32(10).string(message.weights);
+    }
+    if (message.source !== undefined) {
+      Subject.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Inheritance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInheritance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.weights = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = Subject.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Inheritance {
+    return {
+      weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
+      source: isSet(object.source) ? Subject.fromJSON(object.source) : undefined,
+    };
+  },
+
+  toJSON(message: Inheritance): unknown {
+    const obj: any = {};
+    if (message.weights !== "") {
+      obj.weights = message.weights;
+    }
+    if (message.source !== undefined) {
+      obj.source = Subject.toJSON(message.source);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Inheritance>): Inheritance {
+    return Inheritance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Inheritance>): Inheritance {
+    const message = createBaseInheritance();
+    message.weights = object.weights ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? Subject.fromPartial(object.source)
+      : undefined;
     return message;
   },
 };
@@ -3573,6 +3699,8 @@ function createBaseChildReport(): ChildReport {
     end: TrainingEnd.TRAINING_END_UNSPECIFIED,
     weights: undefined,
     checkpoint: undefined,
+    inheritedParams: undefined,
+    initialValidationAccuracy: undefined,
   };
 }
 
@@ -3615,6 +3743,12 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     }
     if (message.checkpoint !== undefined) {
       writer.uint32(98).string(message.checkpoint);
+    }
+    if (message.inheritedParams !== undefined) {
+      writer.uint32(104).int64(message.inheritedParams);
+    }
+    if (message.initialValidationAccuracy !== undefined) {
+      writer.uint32(113).double(message.initialValidationAccuracy);
     }
     return writer;
   },
@@ -3728,6 +3862,22 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
             message.checkpoint = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.inheritedParams = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.initialValidationAccuracy = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3770,6 +3920,16 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
       end: isSet(object.end) ? trainingEndFromJSON(object.end) : TrainingEnd.TRAINING_END_UNSPECIFIED,
       weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
       checkpoint: isSet(object.checkpoint) ? globalThis.String(object.checkpoint) : undefined,
+      inheritedParams: isSet(object.inheritedParams)
+        ? globalThis.Number(object.inheritedParams)
+        : isSet(object.inherited_params)
+        ? globalThis.Number(object.inherited_params)
+        : undefined,
+      initialValidationAccuracy: isSet(object.initialValidationAccuracy)
+        ? globalThis.Number(object.initialValidationAccuracy)
+        : isSet(object.initial_validation_accuracy)
+        ? globalThis.Number(object.initial_validation_accuracy)
+        : undefined,
     };
   },
 
@@ -3811,6 +3971,12 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     if (message.checkpoint !== undefined) {
       obj.checkpoint = message.checkpoint;
     }
+    if (message.inheritedParams !== undefined) {
+      obj.inheritedParams = Math.round(message.inheritedParams);
+    }
+    if (message.initialValidationAccuracy !== undefined) {
+      obj.initialValidationAccuracy = floatToJson(message.initialValidationAccuracy);
+    }
     return obj;
   },
 
@@ -3831,6 +3997,8 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     message.end = object.end ?? TrainingEnd.TRAINING_END_UNSPECIFIED;
     message.weights = object.weights ?? undefined;
     message.checkpoint = object.checkpoint ?? undefined;
+    message.inheritedParams = object.inheritedParams ?? undefined;
+    message.initialValidationAccuracy = object.initialValidationAccuracy ?? undefined;
     return message;
   },
 };

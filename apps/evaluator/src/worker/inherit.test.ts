@@ -1,0 +1,75 @@
+/** Children that start from their source's weights, by real workers: trained, stored, downloaded, uploaded and inherited. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { evaluation } from '@nat/contracts';
+import { openFolderBlobStore } from '@nat/storage';
+import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
+import { eventually } from '../testing/eventually.ts';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+
+const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
+
+describe('weight inheritance', () => {
+  let databases: TestDatabase;
+  let harness: CoordinatorHarness;
+  let blobDirectory: string;
+  let worker: WorkerProcess;
+  const client = () => harness.channel.client(evaluation.EvaluationServiceDefinition);
+
+  beforeAll(async () => {
+    databases = await embeddedDatabase();
+    blobDirectory = await mkdtemp(join(tmpdir(), 'nat-blobs-'));
+    const blobs = await openFolderBlobStore(blobDirectory);
+    harness = await startCoordinatorHarness({ database: databases.database, config: { pollMs: 200, noCapableWorkerMs: 0 }, blobs });
+    const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' };
+    worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobDirectory, environment, stderr: 'ignore' });
+  });
+  afterAll(async () => {
+    await worker.stop(5_000);
+    await harness.stop();
+    await databases.dispose();
+    await rm(blobDirectory, { recursive: true, force: true });
+  });
+
+  const valuesOf = async (id: string, work: Partial<evaluation.FromScratchEvaluation>): Promise<readonly evaluation.PairValue[]> => {
+    const recipe = evaluation.TrainingRecipe.create({ epochs: 1, batch: 8, trainImages: 32, validationImages: 40, seed: 3, threads: 1 });
+    const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+    const value = evaluation.FromScratchEvaluation.create({ dataset: 'mnist', placement, recipe, ...work });
+    const spec = evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value }, maxAttempts: 1 });
+    const { names } = await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] });
+    const { outcome } = await eventually(
+      () => client().getEvaluation({ name: names[0]! }),
+      (one) => one.outcome !== undefined,
+      50_000,
+    );
+    if (outcome?.result?.$case !== 'succeeded') throw new Error(JSON.stringify(outcome));
+    return outcome.result.value.values;
+  };
+
+  test('starts source and result from the weights of the source', async () => {
+    const [trained] = await valuesOf('trained', { pairs: [{ id: 'a', source: zoo('DARTS'), result: undefined }], keepWeights: true });
+    const before = trained!.sourceReport!;
+    const pieces = (async function* (): AsyncGenerator<{ data: Uint8Array }> {
+      for await (const { data } of client().downloadWeights({ weights: before.weights! })) yield { data };
+    })();
+    const { weights } = await client().uploadWeights(pieces);
+    expect(weights).toBe(before.weights);
+
+    const recipe = evaluation.TrainingRecipe.create({ preset: 'fine-tune', epochs: 1, batch: 8, trainImages: 32, validationImages: 40, seed: 4, threads: 1 });
+    const pairs = [{ id: 'a', source: zoo('DARTS'), result: zoo('NAT_DARTS') }];
+    const [pair] = await valuesOf('inherited', { pairs, recipe, inherit: { weights, source: zoo('DARTS') } });
+    const { sourceReport, resultReport } = pair!;
+    expect(sourceReport).toMatchObject({ inheritedParams: before.params, initialValidationAccuracy: before.validationAccuracy });
+    expect(resultReport!.inheritedParams).toBeGreaterThan(resultReport!.params / 2);
+    expect(resultReport!.inheritedParams).toBeLessThanOrEqual(resultReport!.params);
+    // The same child trained from nothing is another one.
+    const [fresh] = await valuesOf('fresh', { pairs, recipe });
+    expect(fresh!.resultReport).toMatchObject({ inheritedParams: undefined, initialValidationAccuracy: undefined });
+
+    const [other] = await valuesOf('other', { pairs, recipe, inherit: { weights, source: zoo('NAT_DARTS') } });
+    expect(other!.errorMessage).toMatch(/^OTHER_WEIGHTS: inherit\.weights: have /);
+  });
+});
