@@ -1,0 +1,230 @@
+/** What each part of a search is worth: one of its choices replaced at a time, on NAS-Bench-201. */
+import { CompiledPolicy, EDGE_POLICY, LSTM_POLICY, parseCheckpoint, type Hyperparameters } from '@nat/policy';
+import {
+  actionTableCodes,
+  greedyCodes,
+  sampledCodes,
+  searchHyperparameters,
+  searchTabular,
+  uniformCodes,
+  type NasBench201Task,
+  type SessionSpec,
+} from '@nat/search';
+import {
+  absolute,
+  decimals,
+  differenceColumn,
+  exact,
+  meanColumn,
+  percent,
+  plainColumn,
+  type Column,
+  type ResultRow,
+  type ResultTable,
+  type RowContext,
+  type Section,
+  type Values,
+} from '../result-table.ts';
+import { taskOf, taskUnavailable } from './nasbench201-task.ts';
+
+const SEEDS = [0, 1, 2];
+/** Fewer and smaller steps than the NAS-Bench-201 table's 500 of 512. */
+const STEPS = 150;
+const BATCH = 256;
+
+/** What a row changes of the reference. */
+type Change = Partial<Pick<SessionSpec, 'scheme' | 'mode' | 'config' | 'batch'>> & { readonly hyperparameters?: Partial<Hyperparameters> };
+
+interface Learned {
+  readonly policy: CompiledPolicy;
+  /** Pairs evaluated while learning, those that came again included. */
+  readonly pairs: number;
+}
+
+/** Preset `tabular`, edge encoder, scheme nat, cost-masked. */
+function specOf(seed: number, { threads }: RowContext, { hyperparameters = {}, ...change }: Change): SessionSpec {
+  const tuned = searchHyperparameters({ preset: 'tabular', steps: STEPS, baseline: 'self-critical' });
+  return {
+    space: 'nasbench201',
+    scheme: 'nat',
+    mode: 'cost-masked',
+    placement: {},
+    config: EDGE_POLICY,
+    seed,
+    batch: BATCH,
+    threads,
+    ...change,
+    hyperparameters: { ...tuned, ...hyperparameters },
+  };
+}
+
+/** As bytes: the pairs before the checkpoint. */
+async function learn(seed: number, context: RowContext, change: Change): Promise<Uint8Array> {
+  const spec = specOf(seed, context, change);
+  context.note(`learning a policy: ${STEPS} steps of ${spec.batch}`);
+  const { pairs, checkpoint } = await searchTabular({ task: taskOf(context), spec, steps: STEPS });
+  return new Uint8Array([...new Uint8Array(Uint32Array.of(pairs).buffer), ...checkpoint]);
+}
+
+function learnedOf(bytes: Uint8Array): Learned {
+  return { policy: new CompiledPolicy(parseCheckpoint(bytes.subarray(4))), pairs: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) };
+}
+
+/** The policy that every other row is compared with. */
+async function reference(seed: number, context: RowContext): Promise<Learned> {
+  return learnedOf(await context.artifact(`reference-${seed}`, () => learn(seed, context, {})));
+}
+
+async function referenceGain(task: NasBench201Task, seed: number, context: RowContext): Promise<number> {
+  const { policy } = await reference(seed, context);
+  return task.gainOf(greedyCodes(policy, task.heldOut)).gain;
+}
+
+/** What a way to transform the held-out cells comes to, beside the reference. `lookUps`: evaluations of held-out cells' results that chose among them. */
+async function compared(
+  seed: number,
+  context: RowContext,
+  codes: readonly number[],
+  counts: { readonly pairs: number; readonly lookUps?: number },
+): Promise<Values> {
+  const task = taskOf(context);
+  return { ...task.gainOf(codes), reference: await referenceGain(task, seed, context), lookUps: 0, ...counts };
+}
+
+/** A policy that is learned with one change, and transforms every held-out cell greedily, under the same rules. */
+function changedRow(name: string, title: string, change: Change): ResultRow {
+  const compute = async (seed: number, context: RowContext): Promise<Values> => {
+    const task = taskOf(context);
+    const { policy, pairs } = learnedOf(await learn(seed, context, change));
+    const { scheme, mode } = specOf(seed, context, change);
+    const cells = task.heldOutUnder({ scheme, mode });
+    const codes = greedyCodes(policy, cells);
+    return { ...(await compared(seed, context, codes, { pairs })), accuracy: task.meanScore(codes), attainable: task.attainable(cells) };
+  };
+  return { name, title, seeds: SEEDS, compute };
+}
+
+function row(name: string, title: string, compute: (task: NasBench201Task, seed: number, context: RowContext) => Promise<Values>): ResultRow {
+  return { name, title, seeds: SEEDS, compute: (seed, context) => compute(taskOf(context), seed, context) };
+}
+
+const referenceRow = row('reference', 'the reference', async (task, seed, context) => {
+  const { policy, pairs } = await reference(seed, context);
+  const codes = greedyCodes(policy, task.heldOut);
+  return { ...(await compared(seed, context, codes, { pairs })), accuracy: task.meanScore(codes), attainable: task.attainable(task.heldOut) };
+});
+
+/** The best of so many samples of the reference policy. */
+function sampledRow(draws: number, by: 'reward' | 'likelihood', title: string): ResultRow {
+  return row(`samples/${by}-${draws}`, title, async (task, seed, context) => {
+    const { policy, pairs } = await reference(seed, context);
+    const { codes, lookUps } = sampledCodes(task, policy, { draws, seed, by });
+    return compared(seed, context, codes, { pairs, lookUps });
+  });
+}
+
+function randomRow(draws: number): ResultRow {
+  const title = draws === 1 ? 'a random result' : `best of ${draws} random results`;
+  return row(`random/${draws}`, title, (task, seed, context) =>
+    compared(seed, context, uniformCodes(task, { draws, seed }), { pairs: 0, lookUps: draws === 1 ? 0 : draws * task.heldOut.length }),
+  );
+}
+
+const columns: readonly Column[] = [
+  plainColumn('pairs evaluated', 'pairs', decimals(0)),
+  meanColumn('gain', 'gain', percent(1)),
+  differenceColumn('against the reference', { before: 'reference', after: 'gain' }, percent(1)),
+  meanColumn('sources above 90 % change by', 'changeAbove90', decimals(3)),
+];
+const withLookUps: readonly Column[] = [columns[0]!, plainColumn('look-ups to choose', 'lookUps', decimals(0)), ...columns.slice(1)];
+const withRules: readonly Column[] = [
+  ...columns,
+  meanColumn('results', 'accuracy', decimals(2)),
+  plainColumn('attainable', 'attainable', decimals(2)),
+  plainColumn('dearer results', 'dearer', decimals(0)),
+];
+
+const sections: readonly Section[] = [
+  { title: 'Reference', text: '', rows: [referenceRow], columns: withRules },
+  {
+    title: 'Entropy',
+    text: 'Coefficient of the entropy in the loss. The reference starts at 0.2 and falls linearly to 0.',
+    rows: [
+      changedRow('entropy/none', '0', { hyperparameters: { entropy: 0 } }),
+      changedRow('entropy/paper', '0.003, constant (the papers)', { hyperparameters: { entropy: 0.003, entropyDecaySteps: Infinity } }),
+      changedRow('entropy/weak', '0.05, falling', { hyperparameters: { entropy: 0.05 } }),
+      changedRow('entropy/constant', '0.2, constant', { hyperparameters: { entropyDecaySteps: Infinity } }),
+      changedRow('entropy/strong', '0.8, falling', { hyperparameters: { entropy: 0.8 } }),
+    ],
+    columns,
+  },
+  {
+    title: 'Baseline',
+    text: `The reference is self-critical: every trial is compared with the greedy result of its source, which is one more pair to evaluate unless another trial has it. So
+one row has twice the trials.`,
+    rows: [
+      changedRow('baseline/none', 'none', { hyperparameters: { baseline: { kind: 'moving-average-official', decay: 1 } } }),
+      changedRow('baseline/official', 'moving average as in the official code', { hyperparameters: { baseline: { kind: 'moving-average-official', decay: 0.99 } } }), // prettier-ignore
+      changedRow('baseline/moving-average', 'moving average', { hyperparameters: { baseline: { kind: 'moving-average', decay: 0.99 } } }),
+      changedRow('baseline/moving-average-double', 'moving average, twice the trials', { batch: 2 * BATCH, hyperparameters: { baseline: { kind: 'moving-average', decay: 0.99 } } }), // prettier-ignore
+    ],
+    columns,
+  },
+  {
+    title: 'Encoder',
+    text: `The reference passes messages between edges twice (41,616 parameters). The LSTM reads the edges one after another, once from each end (40,802). The \`pair\` encoder
+does not apply: it reads cells of two inputs whose nodes have two edges each, and these cells have one input and nodes of one, two and three.`,
+    rows: [
+      changedRow('encoder/edge-1', 'edge, one round of messages', { config: { ...EDGE_POLICY, layers: 1 } }),
+      changedRow('encoder/lstm', 'LSTM, both directions', { config: LSTM_POLICY }),
+      changedRow('encoder/lstm-1', 'LSTM, forwards only', { config: { ...LSTM_POLICY, layers: 1 } }),
+      row('encoder/action-table', 'none: an action table without context', (task, seed, context) =>
+        compared(seed, context, actionTableCodes(task, { steps: STEPS, batch: BATCH, seed }), { pairs: 2 * STEPS * BATCH }),
+      ),
+    ],
+    columns,
+  },
+  {
+    title: 'Transitions and masks',
+    text: `The reference keeps, cuts or skips (\`nat\`), and may not make anything dearer (cost-masked). \`nat++\` may also exchange types and kernels, as far as the table has
+the operation: 3x3 convolutions become 1x1 convolutions and average pools; separable and dilated convolutions and max pools are left out. Gains are counted on the
+scale of \`nat\`, so they can exceed 100 %; attainable is the mean of the best results that the rules allow and that have no more params and MACs.`,
+    rows: [changedRow('rules/nat++', 'nat++', { scheme: 'nat++' }), changedRow('rules/parity', 'nat, masks of the official code', { mode: 'parity' })],
+    columns: withRules,
+  },
+  {
+    title: 'Greedy and sampled results',
+    text: `Results of the reference policy. Look-ups are evaluations of distinct results of the held-out cells, on which the choice among samples then rests; random results
+are drawn uniformly from what costs no more, and looked up likewise. The last row spends about as many look-ups as the policy spent pairs.`,
+    rows: [
+      sampledRow(1, 'reward', 'one sample'),
+      sampledRow(50, 'likelihood', 'the likeliest of 50 samples'),
+      ...[5, 10, 50].map((draws) => sampledRow(draws, 'reward', `best of ${draws} samples`)),
+      ...[1, 5, 10, 50].map(randomRow),
+    ],
+    columns: withLookUps,
+  },
+];
+
+const accuracy = absolute(0.3);
+
+export const ablations: ResultTable = {
+  name: 'ablations',
+  title: 'Ablations',
+  text: `One choice of a search replaced at a time, on NAS-Bench-201. Cells, held-out cells and gains are those of the NAS-Bench-201 table; searches are smaller (${STEPS} steps
+of ${BATCH} trials). The reference: preset \`tabular\`, edge encoder, scheme \`nat\`, cost-masked, one greedy result a held-out cell. Differences are paired by seed.
+All settings were tuned for the reference, none for its replacements.`,
+  revision: 1,
+  measures: {
+    gain: absolute(0.02),
+    reference: absolute(0.02),
+    changeAbove90: absolute(0.2),
+    dearer: exact,
+    pairs: absolute(2000),
+    lookUps: absolute(500),
+    accuracy,
+    attainable: absolute(1e-6),
+  },
+  sections,
+  unavailable: taskUnavailable,
+};
