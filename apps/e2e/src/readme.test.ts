@@ -1,5 +1,5 @@
 /** Every `npx nat` command that README shows is run as it stands there, or stands in the table below with the reason why not. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
@@ -16,6 +16,7 @@ interface Plan {
   readonly prints?: RegExp;
 }
 
+const FEW_IMAGES = '--steps 2 --batch 8 --train-images 64 --validation-images 64';
 const SECONDS_NOT_MINUTES = 'as documented it takes minutes';
 /** By command. They run in this order, beside a platform that `npx nat up` started. */
 const PLANS: Readonly<Record<string, Plan>> = {
@@ -29,7 +30,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat policy list': { prints: /bundled/ },
   'npx nat data list': { prints: /^mnist +yes /m },
   'npx nat evaluate NAT_ResBlock --channels 4 --layers 3 --steps 100': {
-    with: '--steps 2 --batch 8 --train-images 64 --validation-images 64',
+    with: FEW_IMAGES,
     because: SECONDS_NOT_MINUTES,
     prints: /validation \d/,
   },
@@ -42,6 +43,17 @@ const PLANS: Readonly<Record<string, Plan>> = {
     with: '--channels 2 --layers 3 --batch 8 --train-images 32 --validation-images 64',
     because: SECONDS_NOT_MINUTES,
     prints: /^winner \w+ /m,
+  },
+  'npx nat evaluate DARTS --channels 8 --layers 6 --steps 100 --save tmp/darts.safetensors': {
+    with: `--channels 4 --layers 3 ${FEW_IMAGES}`,
+    because: SECONDS_NOT_MINUTES,
+    prints: /weights tmp\/darts.safetensors/,
+  },
+  'npx nat transform DARTS --save tmp/thin.json': { prints: /certificate holds/ },
+  'npx nat evaluate tmp/thin.json --channels 8 --layers 6 --steps 100 --recipe fine-tune --inherit-from tmp/darts.safetensors --inherit-source DARTS': {
+    with: `--channels 4 --layers 3 ${FEW_IMAGES}`,
+    because: SECONDS_NOT_MINUTES,
+    prints: /[1-9]\d+ params inherited, validation \d/,
   },
   'npx nat search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 500 --batch 512 --seed 0': {
     with: '--steps 3 --batch 32 --id from-readme',
@@ -105,10 +117,14 @@ describe("README's commands", { timeout: PATIENCE_MS }, () => {
 
   beforeAll(async () => {
     nat = await NatCommand.create();
+    mkdirSync(join(ROOT, 'tmp'), { recursive: true });
     platform = shell(`exec npx nat up ${SERVERS['npx nat up']!.with}`);
     address = (await platform.line((line) => line.startsWith('gRPC'))).split(/\s+/)[1]!;
   }, PATIENCE_MS);
-  afterAll(() => nat.close());
+  afterAll(async () => {
+    await nat.close();
+    for (const file of ['darts.safetensors', 'thin.json']) rmSync(join(ROOT, 'tmp', file), { force: true });
+  });
 
   it('are all known to this test', () => {
     expect([...documentedCommands()].sort()).toEqual([...Object.keys(PLANS), ...Object.keys(SERVERS)].sort());

@@ -1,17 +1,21 @@
+import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { writeJson } from '@nat/architecture';
 import { transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { placementToWire } from '@nat/wire';
+import { architectureFromSpec, placementToWire } from '@nat/wire';
 import { Command, Option } from 'commander';
 import { number, integer } from '../options.ts';
 import { placementOptions, type PlacementFlags, readPlacement } from '../placement-flags.ts';
 import type { CommandContext } from '../program.ts';
 import { describeTransform } from '../render-transform.ts';
+import { requireWritable } from '../save-weights.ts';
 import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
 import { readSource } from '../source.ts';
 
 interface TransformFlags extends ConnectionFlags, PlacementFlags {
   readonly json?: true;
+  readonly save?: string;
   readonly space?: 'nasbench201';
   readonly policy?: string;
   readonly scheme?: 'nat' | 'nat++';
@@ -39,6 +43,7 @@ export function transformCommand(context: CommandContext): Command {
     .option('--max-params <n>', 'at most this many parameters', integer(0))
     .option('--max-macs <n>', 'at most this many multiply-accumulates', number(0, Number.MAX_SAFE_INTEGER))
     .option('--seed <n>', 'of the sampling', integer(0), 0)
+    .option('--save <file>', 'write the result as JSON, the first of several; other commands read it back')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -53,16 +58,19 @@ Examples:
   return command.action(async (source: string, flags: TransformFlags) => {
     if (flags.greedy === true && (flags.samples ?? 1) > 1) throw DomainError.invalid('--greedy', 'gives one result: leave --samples out');
     if (flags.space !== undefined) {
+      if (flags.save !== undefined) throw DomainError.invalid('--save', 'with --space every result is a line of standard output');
       if (source !== '-') throw DomainError.invalid('source', 'with --space the cells come from standard input: give -');
       await using session = await openSession(context, flags);
       await transformLines(context, session, flags);
       return;
     }
     const requested = await readSource(source, context.terminal);
+    if (flags.save !== undefined) await requireWritable(flags.save);
     await using session = await openSession(context, flags);
     const response = await session.clients.transforms.transformArchitecture({ parent: session.parent, source: requested, options: options(flags) });
     if (flags.json === true) context.terminal.out(JSON.stringify(transformToJson(response)));
     else for (const line of describeTransform(response, context.terminal)) context.terminal.out(line);
+    if (flags.save !== undefined) await writeFile(flags.save, `${writeJson(architectureFromSpec(response.results[0]!.spec!, 'result.spec'))}\n`);
   });
 }
 
