@@ -7,6 +7,8 @@ import type { Terminal } from './terminal.ts';
 
 /** How often running evaluations are asked for, milliseconds. */
 const POLL_MS = 250;
+/** Leases before one is given up: training goes on from its last checkpoint, so workers may be lost now and then. */
+const MAX_ATTEMPTS = 20;
 
 /** Children to train, and the checkpoint that they go on from. */
 export interface Training {
@@ -24,7 +26,7 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
   const { evaluations } = session.clients;
   const entries = trainings.map(({ work, resumeFrom = '' }) => ({
     evaluationId: `cli-${crypto.randomUUID()}`,
-    spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: 2 }),
+    spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: MAX_ATTEMPTS }),
   }));
   const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true });
   const cancel = (): void => {
