@@ -83,6 +83,11 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: 'ID stands for one',
     prints: /^test images: source 0\.\d{4}, result 0\.\d{4}/m,
   },
+  'npx nat bench rank-correlation --search ID': {
+    with: '--search weights-from-readme --architectures 5 --steps 1 --batch 8 --train-images 16 --validation-images 64',
+    because: 'ID stands for one, and as documented it takes minutes',
+    prints: /^Kendall's tau/m,
+  },
   'npx nat bench step --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
   'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },
 };

@@ -43,6 +43,6 @@ export { officialCellsSpace, type OfficialSpaceName } from './spaces/official-sp
 export { isSpaceName, openSpace, type OpenSpaceOptions } from './spaces/open-space.ts';
 export type { SearchSpace, Source } from './spaces/space.ts';
 export { zooSpace } from './spaces/zoo-space.ts';
-export { differsFromZero, meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
+export { differsFromZero, kendallTau, meanInterval, pairedDifference, type MeanInterval, type RankCorrelation } from './statistics.ts';
 export { planRungs, survivors, type Rung } from './successive-halving.ts';
 export { SubjectCache } from './subject-cache.ts';

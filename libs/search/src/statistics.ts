@@ -31,3 +31,34 @@ export function pairedDifference(before: readonly number[], after: readonly numb
 export function differsFromZero({ mean, half }: MeanInterval): boolean {
   return Math.abs(mean) > half;
 }
+
+export interface RankCorrelation {
+  readonly n: number;
+  /** Kendall's tau-b: 1 where both rank alike, -1 where one is the other's reverse, 0 for no relation. NaN where either has only one value. */
+  readonly tau: number;
+  /** Its 95 % interval; NaN with fewer than five values. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * Kendall's tau-b (ties counted for neither) of paired values, with the interval of Fieller, Hartley and Pearson (1957):
+ * atanh(tau) is nearly normal with variance 0.437 / (n - 4).
+ * @throws RangeError unless they pair up
+ */
+export function kendallTau(a: readonly number[], b: readonly number[]): RankCorrelation {
+  const n = a.length;
+  if (b.length !== n) throw new RangeError(`${n} values do not pair with ${b.length}`);
+  let [order, inA, inB] = [0, 0, 0]; // concordant - discordant; pairs that a, and that b, tells apart
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      const [signA, signB] = [Math.sign(a[i]! - a[j]!), Math.sign(b[i]! - b[j]!)];
+      order += signA * signB;
+      inA += Math.abs(signA);
+      inB += Math.abs(signB);
+    }
+  }
+  const tau = order / Math.sqrt(inA * inB);
+  const half = n < 5 ? NaN : jstat.normal.inv(1 - (1 - CONFIDENCE) / 2, 0, 1) * Math.sqrt(0.437 / (n - 4));
+  return { n, tau, low: Math.tanh(Math.atanh(tau) - half), high: Math.tanh(Math.atanh(tau) + half) };
+}

@@ -1,13 +1,17 @@
 import { Command, Option } from 'commander';
 import { benchmarkPolicyInference, benchmarkUnaryTransforms } from '../bench/policy.ts';
 import { benchmarkNasBench201 } from '../bench/nasbench201.ts';
+import { benchmarkRankCorrelation, type RankCorrelationFlags } from '../bench/rank-correlation.ts';
 import { compareSteps } from '../bench/step/step.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
+import { recipeOptions } from '../recipe-flags.ts';
 import { connectionOptions, openSession, type ConnectionFlags } from '../session.ts';
 
 export function benchCommand(context: CommandContext): Command {
-  const command = new Command('bench').description('Measure: policy inference, gains on NAS-Bench-201, and a training step beside PyTorch.');
+  const command = new Command('bench').description(
+    'Measure: policy inference, gains on NAS-Bench-201, what shared weights say about training from scratch, and a training step beside PyTorch.',
+  );
 
   const policy = new Command('policy')
     .description('Transforms a second in one process at the official size (100/1024/100), and the latency of one call over gRPC.')
@@ -38,8 +42,20 @@ export function benchCommand(context: CommandContext): Command {
     await benchmarkNasBench201(context, session, flags);
   });
 
+  const rankCorrelation = new Command('rank-correlation')
+    .description("Kendall's tau between accuracy on shared weights and accuracy from scratch, over transforms that a search drew.")
+    .requiredOption('--search <id>', 'a finished search on shared weights')
+    .option('--architectures <n>', 'results sampled from its trials', integer(5, 1000), 12)
+    .option('--workers <n>', 'worker processes of the embedded platform', integer(1, 64), 1)
+    .option('--json', 'print {"n","tau","low","high","architectures"}');
+  for (const option of recipeOptions()) rankCorrelation.addOption(option);
+  rankCorrelation.action(async (flags: ConnectionFlags & RankCorrelationFlags & { workers: number }) => {
+    await using session = await openSession(context, flags, flags.workers);
+    await benchmarkRankCorrelation(context, session, flags);
+  });
+
   command.addCommand(stepCommand(context));
-  for (const child of [policy, nasbench201]) {
+  for (const child of [policy, nasbench201, rankCorrelation]) {
     for (const option of connectionOptions()) child.addOption(option);
     command.addCommand(child);
   }

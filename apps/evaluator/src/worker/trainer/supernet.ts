@@ -1,22 +1,26 @@
 import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zooArchitecture, type Architecture, type OfficialSpace } from '@nat/architecture';
 import { evaluation } from '@nat/contracts';
 import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/errors';
 import { SharedWeights } from '@nat/network';
-import { decodeTensors, encodeTensors } from '@nat/nn';
+import { decodeTensors, encodeTensors, type TensorFile } from '@nat/nn';
 import { RandomStream } from '@nat/random';
 import { architectureFromSubject } from '@nat/wire';
 import { pairFault } from '../failure.ts';
+import { fingerprintOf } from './child-checkpoint.ts';
+import { readShardCheckpoint, writeShardCheckpoint, type ShardCheckpoint, type ShardProgress } from './shard-checkpoint.ts';
 import type { TrainingContext, TrainingHooks } from './training.ts';
 
 /** Steps that one observation sums up. */
 const OBSERVED_STEPS = 50;
+/** Most time between two checkpoints of a shard: its state is small, and a round waits for its last shard. */
+const CHECKPOINT_MS = 5_000;
 
 export interface Supernets {
   /** Accuracies of pairs on the same held-out images with the same weights. */
   readonly score: (work: evaluation.SharedWeightsEvaluation) => Promise<Partial<evaluation.Succeeded>>;
-  /** Steps of local SGD; gives the key of the new weights. The same work gives the same key. */
-  readonly trainShard: (work: evaluation.TrainShardEvaluation, hooks: TrainingHooks) => Promise<Partial<evaluation.Succeeded>>;
+  /** Steps of local SGD; gives the key of the new weights. The same work gives the same key, however often it was cut off. */
+  readonly trainShard: (spec: evaluation.EvaluationSpec, work: evaluation.TrainShardEvaluation, hooks: TrainingHooks) => Promise<Partial<evaluation.Succeeded>>;
 }
 
 /** Supernets in this process. The one that was used last is kept for scoring: a search trains, then scores with what came out. */
@@ -30,8 +34,9 @@ export function createSupernets(context: TrainingContext): Supernets {
   const splitsOf = ({ dataset, split }: evaluation.Supernet): SearchSplits =>
     splitForSearch(context.dataset(dataset), split === evaluation.SearchSplit.SEARCH_SPLIT_PARITY ? 'parity' : 'set-aside');
 
-  const load = async (supernet: evaluation.Supernet, weights: string): Promise<SharedWeights> => {
-    const file = weights === '' ? undefined : decodeTensors(await context.blobs.get(weights));
+  const stored = async (weights: string): Promise<TensorFile | undefined> => (weights === '' ? undefined : decodeTensors(await context.blobs.get(weights)));
+
+  const open = (supernet: evaluation.Supernet, file: TensorFile | undefined): SharedWeights => {
     const { classes, imageSize } = context.dataset(supernet.dataset);
     const shared = new SharedWeights({
       tf: context.tensorflow(),
@@ -54,16 +59,19 @@ export function createSupernets(context: TrainingContext): Supernets {
     score: async (work) => {
       const supernet = required(work.supernet);
       const identity = identityOf(supernet, work.weights);
-      if (kept?.identity !== identity) keep(identity, await load(supernet, work.weights));
+      if (kept?.identity !== identity) keep(identity, open(supernet, await stored(work.weights)));
       const { shared } = kept!;
       return { values: await scorePairs(shared, work.pairs, await scoredBatches(splitsOf(supernet), supernet, work)) };
     },
 
-    trainShard: async (work, hooks) => {
+    trainShard: async (spec, work, hooks) => {
       const supernet = required(work.supernet);
-      const shared = await load(supernet, work.weights);
+      const fingerprint = fingerprintOf(spec);
+      const checkpoint = await checkpointOf(context, spec, fingerprint, hooks);
+      const shared = open(supernet, checkpoint?.state ?? (await stored(work.weights)));
       try {
-        const metrics = await trainSteps(context, shared, { ...work, supernet, split: splitsOf(supernet) }, hooks);
+        const shard = { ...work, supernet, split: splitsOf(supernet), fingerprint, begun: checkpoint?.progress };
+        const metrics = await trainSteps(context, shared, shard, hooks);
         // Averaging needs all parameters, brought to the same step. A single shard goes on as if there were no rounds.
         if (work.shards > 1) shared.settle();
         const weights = await context.blobs.put(encodeTensors(shared.exportState()));
@@ -75,6 +83,25 @@ export function createSupernets(context: TrainingContext): Supernets {
       }
     },
   };
+}
+
+/**
+ * What an earlier attempt of the same work has got done. It only saves time: when it is lost, everything is done again, to the same bits.
+ * @throws DomainError INVALID_ARGUMENT OTHER_SHARD for a checkpoint that was asked for and is of other work
+ */
+async function checkpointOf(
+  { blobs }: TrainingContext,
+  { resumeFrom }: evaluation.EvaluationSpec,
+  fingerprint: string,
+  { continued }: TrainingHooks,
+): Promise<ShardCheckpoint | undefined> {
+  if (resumeFrom === '') return undefined;
+  const checkpoint = await readShardCheckpoint(blobs, resumeFrom, fingerprint).catch((error: unknown) => {
+    if (continued && isDomainError(error)) return undefined;
+    throw error;
+  });
+  if (checkpoint === undefined && !continued) throw DomainError.invalid('resume_from', `${resumeFrom} is no checkpoint of this shard`, 'OTHER_SHARD');
+  return checkpoint;
 }
 
 /** Random batches of the policy's images; of the others the first ones in their order, so that every candidate meets the same. */
@@ -117,6 +144,9 @@ interface ShardWork {
   readonly steps: number;
   readonly seed: number;
   readonly split: SearchSplits;
+  readonly fingerprint: string;
+  /** What earlier attempts have made of it. */
+  readonly begun: ShardProgress | undefined;
 }
 
 /**
@@ -126,22 +156,29 @@ interface ShardWork {
 async function trainSteps(context: TrainingContext, shared: SharedWeights, work: ShardWork, hooks: TrainingHooks): Promise<Record<string, number>> {
   const drawPath = pathsOf(work.supernet);
   const start = context.now();
+  let storedAt = start;
   let [loss, accuracy, since] = [0, 0, 0];
-  let [totalLoss, totalAccuracy] = [0, 0];
-  for (let made = 1; made <= work.steps; made++) {
+  let { made, loss: totalLoss, accuracy: totalAccuracy } = work.begun ?? { made: 0, loss: 0, accuracy: 0 };
+  while (made < work.steps) {
     const random = RandomStream.of(work.seed, 'supernet', shared.steps, ...(work.shards > 1 ? ['shard', work.shard] : []));
     const path = drawPath(random);
     const report = shared.trainStep(path, await drawBatch(work.split.weights, { batchSize: work.supernet.imageBatch, random, augment: true }));
+    made++;
     loss += report.loss;
     accuracy += report.accuracy;
+    totalLoss += report.loss;
+    totalAccuracy += report.accuracy;
     since++;
     if (since === OBSERVED_STEPS || made === work.steps) {
       const time = context.wallClock();
       const numbers = { trainLoss: loss / since, trainAccuracy: accuracy / since };
       hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric, value, step: report.step, time, pairId: '' })));
-      totalLoss += loss;
-      totalAccuracy += accuracy;
       [loss, accuracy, since] = [0, 0, 0];
+    }
+    if (made < work.steps && context.now() - storedAt >= Math.min(CHECKPOINT_MS, context.checkpointMs)) {
+      const progress = { made, loss: totalLoss, accuracy: totalAccuracy };
+      hooks.checkpoint(await writeShardCheckpoint(context.blobs, work.fingerprint, { state: shared.exportState(), progress }));
+      storedAt = context.now();
     }
     await turn();
   }

@@ -65,7 +65,7 @@ export async function createTraining({ threads, blobDirectory, dataDir, checkpoi
         case 'sharedWeights':
           return succeeded(await supernets.score(kind.value));
         case 'trainShard':
-          return succeeded(await supernets.trainShard(kind.value, hooks));
+          return succeeded(await supernets.trainShard(spec, kind.value, hooks));
         case 'average':
           return succeeded(await averageWeights(context, kind.value));
         case 'tabular':
