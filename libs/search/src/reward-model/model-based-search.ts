@@ -17,9 +17,9 @@ export interface ModelBasedSearchOptions {
   readonly spec: SessionSpec;
   /** Distinct architectures evaluated, the source included. */
   readonly evaluations: number;
-  /** Rounds of evaluations: the first draws edits at random, the later ones ask the policy. */
+  /** Rounds of evaluations: the first draws edits at random, the later ones ask a model of all before. */
   readonly rounds: number;
-  /** Policy updates after each round. */
+  /** Policy updates, after the last round. */
   readonly imaginedSteps: number;
   /** Value of an architecture. The same architecture gives the same value. */
   readonly evaluate: (architecture: Architecture, done: number) => Promise<number>;
@@ -42,8 +42,8 @@ const TOUCHED = [1 / 8, 1 / 4, 1 / 2];
 const RANDOM_SHARE = 0.5;
 /** What later rounds still draw at random. */
 const EXPLORED = 0.25;
-/** Of its updates, after which a policy is asked for proposals: at the end of its schedule it would always make the same one. */
-const UNDECIDED = 0.5;
+/** Random results that a proposal is the best of, in the eyes of the model. */
+const CONSIDERED = 64;
 const MOST_DRAWS = 2_000;
 const CANDIDATES = 8;
 
@@ -65,15 +65,19 @@ export async function searchWithRewardModel(options: ModelBasedSearchOptions): P
   const explore = RandomStream.of(seed, 'explore');
   for (let draws = 0; observed.size < random && draws < MOST_DRAWS; draws++) await observe(randomTransform(subject, explore));
   for (let round = 2; round <= rounds; round++) {
-    const { policy } = await imagine(options, [...observed.values()], round - 1, UNDECIDED);
+    const { model } = fitModel([...observed.values()], RandomStream.of(seed, 'folds', round - 1));
     const goal = random + Math.round(((evaluations - random) * (round - 1)) / (rounds - 1));
     const stream = RandomStream.of(seed, 'propose', round);
     for (let draws = 0; observed.size < goal && draws < MOST_DRAWS; draws++) {
-      await observe(stream.uniform() < EXPLORED ? randomTransform(subject, stream) : policy.draw(subject, { mode: 'sample', stream }).result);
+      const considered = Array.from({ length: stream.uniform() < EXPLORED ? 1 : CONSIDERED }, () => randomTransform(subject, stream));
+      const fresh = considered.filter((result) => !observed.has(formatArchitecture(result).text));
+      if (fresh.length > 0) await observe(argmax(fresh, (result) => model.predict(result)));
     }
   }
   const observations = [...observed.values()];
-  const { checkpoint, chosen, model, policy } = await imagine(options, observations, rounds, 1);
+  const { model, chosen } = fitModel(observations, RandomStream.of(seed, 'folds', rounds));
+  const checkpoint = await imagine(options, model);
+  const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
   return { checkpoint, chosen, observations, candidates: favourites(policy, model, subject, observations) };
 }
 
@@ -90,17 +94,13 @@ function randomTransform(subject: Subject, stream: RandomStream): Architecture {
   return applyOperations(subject.architecture, sequence.operations);
 }
 
-interface Learned {
-  readonly checkpoint: Uint8Array;
-  readonly policy: CompiledPolicy;
-  readonly model: RewardModel;
-  readonly chosen: ChosenModel;
+function fitModel(observations: readonly Observation[], stream: RandomStream): { readonly model: RewardModel; readonly chosen: ChosenModel } {
+  const chosen = chooseRewardModel(observations, stream);
+  return { model: new RewardModel(observations, chosen.options), chosen };
 }
 
-/** A fresh policy, taught by a model of all that was observed, for a part of its schedule. */
-async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, observations: readonly Observation[], round: number, part: number): Promise<Learned> {
-  const chosen = chooseRewardModel(observations, RandomStream.of(spec.seed, 'folds', round));
-  const model = new RewardModel(observations, chosen.options);
+/** A fresh policy, taught by a model: its checkpoint. */
+async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, model: RewardModel): Promise<Uint8Array> {
   const space = zooSpace(spec.space);
   const source = space.drawSource(RandomStream.of(spec.seed));
   const session = new SearchSession(spec, {
@@ -114,7 +114,7 @@ async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, observa
     if (value === undefined) predicted.set(text, (value = model.predict(architecture())));
     return value;
   };
-  for (let step = 1; step <= part * imaginedSteps; step++) {
+  for (let step = 1; step <= imaginedSteps; step++) {
     const trials = session.draw(step);
     const round = pairsOfRound(trials);
     const outcomes = round.pairs.map(({ result }) => ({
@@ -123,8 +123,7 @@ async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, observa
     }));
     await session.learn(collateRound(trials, round, outcomes).counted);
   }
-  const checkpoint = session.serialize();
-  return { checkpoint, policy: new CompiledPolicy(parseCheckpoint(checkpoint)), model, chosen };
+  return session.serialize();
 }
 
 /** The greedy result first, whatever the model says of it; then what was evaluated, by the model, which sees through the noise of evaluations. */
@@ -136,4 +135,9 @@ function favourites(policy: CompiledPolicy, model: RewardModel, subject: Subject
     .map(({ architecture }) => ({ architecture, value: model.predict(architecture) }))
     .sort((a, b) => b.value - a.value);
   return [greedy, ...ranked.slice(0, CANDIDATES - 1).map(({ architecture }) => architecture)];
+}
+
+function argmax<T>(items: readonly T[], valueOf: (item: T) => number): T {
+  const values = items.map(valueOf);
+  return items[values.indexOf(Math.max(...values))]!;
 }

@@ -59,9 +59,9 @@ function table({ name, source, published, seeds }: TableOptions): ResultTable {
 64, learning rate 0.025 with a cosine, crop and mirroring) and judged on the 10,000 test images; 5,000 training images are set aside. Rows of the same seed
 share initial weights' seed, images and their order.
 
-Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), a reward model learns from their validation accuracies, a policy learns from the model's
-predictions in between and at the end, and of the source and the ${FINALISTS} results that the policy likes most the best after ${FINAL_STEPS} steps is taken. All of that sees training and
-validation images only. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
+Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), half of them random, half chosen by a reward model of those before; a policy learns
+from the model of all; and of the source, the policy's result and the ${FINALISTS - 1} results that the model likes most, the best after ${FINAL_STEPS} steps is taken. All of that
+sees training and validation images only. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
 this architecture, found at full size.`,
     threads: 1,
     revision: 1,

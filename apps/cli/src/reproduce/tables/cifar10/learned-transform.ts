@@ -24,8 +24,8 @@ export interface LearnedTransform {
 }
 
 /**
- * 48 short trainings, a policy that learns from their reward model, and a final among what it likes most and the source, decided on validation images
- * after longer training. No test image is looked at.
+ * Short trainings, a policy that learns from their reward model, and a final between its result, others that the model likes and the source, decided on
+ * validation images after longer training. No test image is looked at.
  */
 export async function learnedTransform(source: string, scheme: SchemeName, context: RowContext): Promise<LearnedTransform> {
   const bytes = await context.artifact(`transform-${scheme}.json`, async () => {
