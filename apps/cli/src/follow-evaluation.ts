@@ -12,27 +12,37 @@ const MAX_ATTEMPTS = 20;
 
 /** Children to train, and the checkpoint that they go on from. */
 export interface Training {
+  /** The evaluation's name. One that is known already is followed instead of trained again, and goes on without this command when it is interrupted. @default a new one */
+  readonly id?: string | undefined;
   readonly work: wire.FromScratchEvaluation;
   readonly resumeFrom?: string;
 }
 
 /**
- * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels them. A pair that could not be
+ * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels those without an id. A pair that could not be
  * evaluated says so itself.
  * @returns the pairs of each, in order
  * @throws DomainError with the worker's reason
  */
 export async function runEvaluations(terminal: Terminal, session: Session, trainings: readonly Training[]): Promise<readonly (readonly wire.PairValue[])[]> {
   const { evaluations } = session.clients;
-  const entries = trainings.map(({ work, resumeFrom = '' }) => ({
-    evaluationId: `cli-${crypto.randomUUID()}`,
+  const entries = trainings.map(({ id = `cli-${crypto.randomUUID()}`, work, resumeFrom = '' }) => ({
+    evaluationId: id,
     spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: MAX_ATTEMPTS }),
   }));
   const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true });
+  for (const { id } of trainings) if (id !== undefined) terminal.err(`evaluation ${id}`);
   const cancel = (): void => {
-    for (const name of names) void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
+    for (const [i, name] of names.entries()) {
+      if (trainings[i]?.id === undefined) void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
+    }
   };
-  process.once('SIGINT', cancel);
+  const interrupted = new AbortController();
+  const onInterrupt = (): void => {
+    cancel();
+    interrupted.abort();
+  };
+  process.once('SIGINT', onInterrupt);
   const progress = startProgress(
     terminal,
     'epochs',
@@ -50,6 +60,7 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
       }
       const values = results.flatMap((result) => (result?.$case === 'succeeded' ? [result.value.values] : []));
       if (values.length === names.length) return values;
+      if (interrupted.signal.aborted && trainings.some(({ id }) => id !== undefined)) throw interruption();
       const seen = await Promise.all(followed.map((look) => look()));
       const latest = seen.findLast(({ accuracy }) => accuracy !== undefined)?.accuracy;
       if (latest !== undefined)
@@ -60,17 +71,24 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
       await sleep(POLL_MS);
     }
   } finally {
-    process.removeListener('SIGINT', cancel);
+    process.removeListener('SIGINT', onInterrupt);
     progress.stop();
   }
 }
 
 /** As `runEvaluations`, for one whose pairs must all succeed. */
-export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation): Promise<readonly wire.PairValue[]> {
-  const [values = []] = await runEvaluations(terminal, session, [{ work }]);
+export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation, id?: string): Promise<readonly wire.PairValue[]> {
+  const [values = []] = await runEvaluations(terminal, session, [{ id, work }]);
   const failed = values.find(({ errorMessage }) => errorMessage !== '');
   if (failed !== undefined) throw new DomainError('FAILED_PRECONDITION', failed.errorMessage, { reason: 'PAIR_FAILED' });
   return values;
+}
+
+function interruption(): DomainError {
+  return new DomainError('CANCELLED', 'interrupted', {
+    reason: 'INTERRUPTED',
+    metadata: { hint: 'The same command, with the same --id, goes on with it. A platform that serves trains on meanwhile.' },
+  });
 }
 
 /** Of all children together, as far as they are known before. */

@@ -12,6 +12,12 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (te
   };
 }
 
+/** A parser for commander: the name of an evaluation. */
+export function evaluationId(text: string): string {
+  if (!/^[a-zA-Z0-9._-]{1,150}$/.test(text)) throw new InvalidArgumentError('Give 1 to 150 of A-Z a-z 0-9 . _ -');
+  return text;
+}
+
 /** A parser for commander: a finite number in [min, max]. */
 export function number(min: number, max: number): (text: string) => number {
   return (text) => {

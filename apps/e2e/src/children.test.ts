@@ -1,10 +1,11 @@
 /** Training children from the command line: early stopping, weights in a file, successive halving. */
 import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { architectureCost, zooArchitecture } from '@nat/architecture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NatCommand, succeeded } from './testing/nat.ts';
-import { PATIENCE_MS } from './testing/processes.ts';
+import { PATIENCE_MS, until } from './testing/processes.ts';
 
 const SMALL = ['--channels', '2', '--layers', '3', '--batch', '8', '--train-images', '32', '--validation-images', '64', '--threads', '1'];
 
@@ -72,6 +73,27 @@ describe('children', { timeout: PATIENCE_MS }, () => {
     const counted = Object.entries(header).filter(([name]) => !/^auxiliary_head\.|running_(mean|var)$|^__/.test(name));
     const numbers = counted.map(([, { shape = [] }]) => shape.reduce((product, size) => product * size, 1)).reduce((a, b) => a + b, 0);
     expect(numbers).toBe(architectureCost(zooArchitecture(winner.candidate), { network: 'evaluation', channels: 2, layers: 3 }).params);
+  });
+
+  it('go on after an interruption, to the same numbers', async () => {
+    const training = ['evaluate', 'NAT_DARTS', ...SMALL, '--epochs', '30', '--recipe', 'official', '--auxiliary', '0', '--json', '--id', 'mine'];
+    const alone = { ...nat.environment(), NAT_HOME: nat.freshHome('interrupted'), NAT_WORKER_CHECKPOINT_MS: '0' };
+    // Its platform ends with it.
+    const first = nat.start(training, { env: alone });
+    await first.logLine((line) => line === 'evaluation mine');
+    await until('there is a checkpoint', async () => (await readdir(join(alone.NAT_HOME, 'blobs'), { recursive: true })).length > 1);
+    first.interrupt();
+    const { code, stdout, stderr } = await first.ended;
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toMatch(/the same --id, goes on with it/);
+    const second = JSON.parse(succeeded(await nat.run(training, { env: alone }))) as Child;
+
+    const undisturbed = succeeded(await nat.run(training));
+    const { validationAccuracy, testAccuracy } = JSON.parse(undisturbed) as Child;
+    expect(second).toMatchObject({ validationAccuracy, testAccuracy });
+    // Known already: nothing is trained, and nothing else is called by its name.
+    expect(succeeded(await nat.run(training))).toBe(undisturbed);
+    expect(await nat.run([...training, '--seed', '9'])).toMatchObject({ code: 2, stdout: '' });
   });
 
   it('end when they no longer get better', async () => {

@@ -4,7 +4,7 @@ import { DomainError } from '@nat/errors';
 import { placementToWire } from '@nat/wire';
 import { Command } from 'commander';
 import { runEvaluation } from '../follow-evaluation.ts';
-import { datasetName } from '../options.ts';
+import { datasetName, evaluationId } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
 import type { CommandContext } from '../program.ts';
 import { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from '../recipe-flags.ts';
@@ -17,6 +17,7 @@ import { uploadWeights } from '../upload-weights.ts';
 interface EvaluateFlags extends ConnectionFlags, PlacementFlags, RecipeFlags {
   readonly json?: true;
   readonly save?: string;
+  readonly id?: string;
   readonly inheritFrom?: string;
   readonly inheritSource?: string;
   readonly dataset: DatasetName;
@@ -30,6 +31,7 @@ export function evaluateCommand(context: CommandContext): Command {
     .option('--save <file>', "write the trained weights (safetensors, PyTorch's names and layout)")
     .option('--inherit-from <file>', 'start from these weights (safetensors) where operations survived')
     .option('--inherit-source <source>', 'the network that they are of')
+    .option('--id <id>', 'a name for the evaluation: after an interruption the same command goes on with it', evaluationId)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -38,7 +40,7 @@ export function evaluateCommand(context: CommandContext): Command {
 Examples:
   nat evaluate NAT_ResBlock --dataset cifar10 --epochs 1 --channels 16 --layers 6 --seed 1 --json
   nat evaluate resnet20 --steps 100
-  nat evaluate DARTS --dataset cifar10 --recipe official --threads 2 --save darts.safetensors
+  nat evaluate DARTS --dataset cifar10 --recipe official --threads 2 --id darts --save darts.safetensors
   nat evaluate NAT_DARTS --dataset cifar10 --recipe fine-tune --inherit-from darts.safetensors --inherit-source DARTS`,
     );
   for (const option of [...recipeOptions(), ...placementOptions(), ...connectionOptions()]) command.addOption(option);
@@ -51,7 +53,7 @@ Examples:
     const subject = await subjectFromSource(session, source);
     const work = fromScratch(flags, [{ id: 'source', source: subject, result: undefined }], true);
     const inherit = await inheritanceOf(context, session, flags);
-    const [value] = await runEvaluation(terminal, session, { ...work, keepWeights: flags.save !== undefined, inherit });
+    const [value] = await runEvaluation(terminal, session, { ...work, keepWeights: flags.save !== undefined, inherit }, flags.id);
     const report = value?.sourceReport;
     if (report === undefined) throw new DomainError('INTERNAL', 'the worker answered without a report', { reason: 'NO_REPORT' });
     if (flags.save !== undefined) await saveWeights(session, report.weights!, flags.save);

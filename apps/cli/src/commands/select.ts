@@ -6,7 +6,7 @@ import { planRungs, survivors, type Rung } from '@nat/search';
 import { placementToWire } from '@nat/wire';
 import { Command } from 'commander';
 import { runEvaluations } from '../follow-evaluation.ts';
-import { datasetName, integer } from '../options.ts';
+import { datasetName, evaluationId, integer } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
 import type { CommandContext } from '../program.ts';
 import { recipeOptions, type RecipeFlags } from '../recipe-flags.ts';
@@ -24,6 +24,7 @@ interface SelectFlags extends ConnectionFlags, PlacementFlags, RecipeFlags {
   readonly reduction: number;
   readonly workers: number;
   readonly save?: string;
+  readonly id?: string;
 }
 
 interface Candidate {
@@ -52,6 +53,7 @@ export function selectCommand(context: CommandContext): Command {
     .option('--rungs <n>', 'how often they are compared; as often as their number and the epochs allow when left out', integer(1, 30))
     .option('--reduction <n>', 'from rung to rung so many times fewer train for so many times more epochs', integer(2, 100), 3)
     .option('--save <file>', "write the winner's weights (safetensors, PyTorch's names and layout)")
+    .option('--id <id>', 'a name for the selection: after an interruption the same command goes on with it', evaluationId)
     .option('--workers <n>', 'worker processes of the embedded platform', integer(1, 64), 1)
     .option('--json', 'print JSON')
     .addHelpText(
@@ -62,7 +64,7 @@ stopped, on that training's learning rates, so the winner is what it would be if
 
 Examples:
   nat select DARTS NAT_DARTS ENAS NAT_ENAS --channels 8 --layers 4 --epochs 4 --reduction 2
-  nat select candidates/*.json --dataset cifar10 --recipe official --workers 4 --save winner.safetensors`,
+  nat select candidates/*.json --dataset cifar10 --recipe official --workers 4 --id cells --save winner.safetensors`,
     );
   for (const option of recipeOptions()) if (!LEFT_OUT.includes(option.attributeName())) command.addOption(option);
   for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
@@ -95,11 +97,16 @@ async function climb(
   session: Session,
   { flags, candidates, plan }: { readonly flags: SelectFlags; readonly candidates: readonly Candidate[]; readonly plan: readonly Rung[] },
 ): Promise<Ladder> {
-  const train = async (contenders: readonly Placed[], epochs: number, final: boolean): Promise<readonly Placed[]> => {
+  const train = async (
+    contenders: readonly Placed[],
+    { epochs, rung }: { readonly epochs: number; readonly rung: number | 'winner' },
+  ): Promise<readonly Placed[]> => {
+    const final = rung === 'winner';
     const trainings = contenders.map(({ candidate, report: before }) => {
       const work = fromScratch(flags, [{ id: candidate.name, source: candidate.subject, result: undefined }], final);
       const recipe = { ...work.recipe!, stopAfterEpochs: epochs };
-      return { work: { ...work, recipe, keepCheckpoints: !final, keepWeights: final && flags.save !== undefined }, resumeFrom: before?.checkpoint ?? '' };
+      const id = flags.id === undefined ? undefined : `${flags.id}.${rung}.${candidates.indexOf(candidate)}`;
+      return { id, work: { ...work, recipe, keepCheckpoints: !final, keepWeights: final && flags.save !== undefined }, resumeFrom: before?.checkpoint ?? '' };
     });
     const values = await runEvaluations(context.terminal, session, trainings);
     return contenders.map(({ candidate }, i) => {
@@ -111,7 +118,7 @@ async function climb(
   const rungs: Ladder['rungs'][number][] = [];
   let contenders: readonly Placed[] = candidates.map((candidate) => ({ candidate, errorMessage: '' }));
   for (const [i, { epochs }] of plan.entries()) {
-    const placed = await train(contenders, epochs, false);
+    const placed = await train(contenders, { epochs, rung: i });
     const judgements = placed.map(({ report }) => report && { accuracy: report.validationAccuracy, cost: report.macs });
     contenders = survivors(judgements, plan[i + 1]?.candidates ?? 1).map((position) => placed[position]!);
     rungs.push({ epochs, placed, kept: contenders.map(({ candidate }) => candidate) });
@@ -120,7 +127,7 @@ async function climb(
       throw new DomainError('FAILED_PRECONDITION', `no candidate could be trained: ${failed?.errorMessage ?? ''}`, { reason: 'NO_CANDIDATE' });
   }
   // There is nothing left to train: this scores the test images, once, when nothing is selected any more.
-  const [winner] = await train(contenders, plan.at(-1)!.epochs, true);
+  const [winner] = await train(contenders, { epochs: plan.at(-1)!.epochs, rung: 'winner' });
   if (winner?.report === undefined) throw new DomainError('INTERNAL', winner?.errorMessage ?? 'no winner', { reason: 'NO_REPORT' });
   return { rungs, winner: { candidate: winner.candidate, report: winner.report } };
 }
