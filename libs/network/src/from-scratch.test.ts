@@ -200,19 +200,15 @@ describe('trainFromScratch', () => {
       expect(tf.memory().numTensors).toBe(before);
     });
 
-    it('with operations whose output reaches nothing, which lag behind', async () => {
-      const dead: Architecture = {
-        ...architecture,
-        cells: [
-          {
-            ...architecture.cells[0]!,
-            nodes: 4,
-            edges: [...architecture.cells[0]!.edges, { from: 0, to: 3, operation: primitive('null') }, { from: 2, to: 3, operation: primitive('conv_3x3') }],
-          },
-        ],
-      };
+    it('with an operation whose output reaches nothing, which has no gradient and is a step behind', async () => {
+      const [cell] = architecture.cells;
+      const edges = [...cell!.edges, { from: 0, to: 3, operation: primitive('conv_3x3') }];
+      const dead: Architecture = { ...architecture, cells: [{ ...cell!, nodes: 4, edges, output: { kind: 'concat', nodes: [2] } }] };
       const { report, states } = await statesOf({ architecture: dead });
-      expect(numbersOf(await train({ architecture: dead, resumeFrom: decodeTensors(states[1]!) }))).toEqual(numbersOf(report));
+      const [early, late] = [decodeTensors(states[0]!), decodeTensors(states[4]!)].map(({ tensors }) => tensors.get('cells.0._ops.3.op.1.weight')!);
+      expect(late!.data[0]! / early!.data[0]!).toBeLessThan(1); // it decays
+      expect(late!.data[0]! / early!.data[0]!).toBeGreaterThan(0.9);
+      for (const bytes of states) expect(numbersOf(await train({ architecture: dead, resumeFrom: decodeTensors(bytes) }))).toEqual(numbersOf(report));
     });
 
     it('after a pause, on the schedule of the whole', async () => {
@@ -231,6 +227,18 @@ describe('trainFromScratch', () => {
       const patient = { ...recipe, epochs: 12, patience: 2, learningRate: 0.4 };
       const { report, states } = await statesOf({ recipe: patient });
       for (const bytes of states) expect(numbersOf(await train({ recipe: patient, resumeFrom: decodeTensors(bytes) }))).toEqual(numbersOf(report));
+    });
+
+    it('with the time that is left', async () => {
+      const timed = { batchSize: 24, maxSeconds: 0.8 };
+      const { report, states } = await statesOf({ recipe: timed });
+      expect(report.stopped).toBe('time');
+      const rest = await train({ recipe: timed, resumeFrom: decodeTensors(states[0]!) });
+      expect([rest.stopped, rest.epochs[0]]).toEqual(['time', report.epochs[0]]);
+      // What was trained before counts: it is not trained for as long again.
+      expect(rest.steps - report.epochs[0]!.steps).toBeLessThan(report.steps);
+      const over = await train({ recipe: timed, resumeFrom: report.state! });
+      expect([over.stopped, over.steps]).toEqual(['time', report.steps]);
     });
 
     it('only of the same child', async () => {
