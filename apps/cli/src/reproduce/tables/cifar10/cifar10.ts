@@ -17,8 +17,8 @@ import {
   type RowContext,
   type Values,
 } from '../../result-table.ts';
-import { childOf, costOf, EPOCHS } from './children.ts';
-import { EVALUATIONS, FINALISTS, FINAL_STEPS, learnedTransform, SEARCH_STEPS } from './learned-transform.ts';
+import { childOf, costOf, STEPS } from './children.ts';
+import { EVALUATIONS, FINALISTS, learnedTransform, SEARCH_STEPS } from './learned-transform.ts';
 
 interface TableOptions {
   /** Of the table, after `cifar10-`. */
@@ -55,12 +55,12 @@ function table({ name, source, published, seeds }: TableOptions): ResultTable {
   return {
     name: `cifar10-${name}`,
     title: `CIFAR-10, ${source}`,
-    text: `${source} and what replaces it, as networks of 8 channels and 3 cells, each trained from scratch for ${EPOCHS * 703} steps of 45,000 images (batches of
-64, learning rate 0.025 with a cosine, crop and mirroring) and judged on the 10,000 test images; 5,000 training images are set aside. Rows of the same seed
+    text: `${source} and what replaces it, as networks of 8 channels and 3 cells, each trained from scratch for ${STEPS} steps (batches of 64 of the
+45,000 training images, learning rate 0.025 with a cosine, crop and mirroring) and judged on the 10,000 test images; 5,000 training images are set aside. Rows of the same seed
 share initial weights' seed, images and their order.
 
 Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), half of them random, half chosen by a reward model of those before; a policy learns
-from the model of all; and of the source, the policy's result and the ${FINALISTS - 1} results that the model likes most, the best after ${FINAL_STEPS} steps is taken. All of that
+from the model of all; and of the source, the policy's result and the ${FINALISTS - 1} results that the model likes most, the best after ${STEPS} steps is taken. All of that
 sees training and validation images only. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
 this architecture, found at full size.`,
     threads: 1,
@@ -104,10 +104,9 @@ this architecture, found at full size.`,
 const accuracy: Measure = absolute(0.03);
 
 async function valuesOf(source: Architecture, result: Architecture, seed: number, context: RowContext): Promise<Values> {
-  const recipe = { epochs: EPOCHS };
-  const before = await childOf({ architecture: source, seed, recipe, test: true }, context);
+  const before = await childOf({ architecture: source, seed, steps: STEPS, test: true }, context);
   const same = formatArchitecture(result).text === formatArchitecture(source).text;
-  const after = same ? before : await childOf({ architecture: result, seed, recipe, test: true }, context);
+  const after = same ? before : await childOf({ architecture: result, seed, steps: STEPS, test: true }, context);
   return { test: after.test!, sourceTest: before.test!, edits: editsBetween(source, result), ...costOf(result, context) };
 }
 

@@ -4,16 +4,15 @@ import { EDGE_POLICY } from '@nat/policy';
 import { searchHyperparameters, searchWithRewardModel } from '@nat/search';
 import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';
-import { childOf, SIZE } from './children.ts';
+import { childOf, SIZE, STEPS } from './children.ts';
 
 /** Of the search and its children; the rows' own children have other seeds. */
 const SEED = 0;
-export const EVALUATIONS = 48;
-const ROUNDS = 4;
+export const EVALUATIONS = 24;
+const ROUNDS = 3;
 const IMAGINED = { steps: 150, batch: 64 };
-export const SEARCH_STEPS = 100;
-export const FINALISTS = 6;
-export const FINAL_STEPS = 300;
+export const SEARCH_STEPS = 200;
+export const FINALISTS = 4;
 
 const transformSchema = z.strictObject({ result: z.string(), agreement: z.number() });
 
@@ -25,7 +24,7 @@ export interface LearnedTransform {
 
 /**
  * Short trainings, a policy that learns from their reward model, and a final between its result, others that the model likes and the source, decided on
- * validation images after longer training. No test image is looked at.
+ * validation images after training of full length. No test image is looked at.
  */
 export async function learnedTransform(source: string, scheme: SchemeName, context: RowContext): Promise<LearnedTransform> {
   const bytes = await context.artifact(`transform-${scheme}.json`, async () => {
@@ -54,14 +53,14 @@ async function search(source: string, scheme: SchemeName, context: RowContext): 
     rounds: ROUNDS,
     imaginedSteps: IMAGINED.steps,
     evaluate: async (architecture, done) => {
-      const { validation } = await childOf({ architecture, seed: SEED, recipe: { maxSteps: SEARCH_STEPS }, test: false }, context);
+      const { validation } = await childOf({ architecture, seed: SEED, steps: SEARCH_STEPS, test: false }, context);
       context.note(`child ${done + 1}/${EVALUATIONS}: ${(100 * validation).toFixed(1)} %`);
       return validation;
     },
   });
   let best: { readonly architecture: Architecture; readonly validation: number } | undefined;
   for (const architecture of [zooArchitecture(source), ...candidates.slice(0, FINALISTS)]) {
-    const { validation } = await childOf({ architecture, seed: SEED, recipe: { maxSteps: FINAL_STEPS }, test: false }, context);
+    const { validation } = await childOf({ architecture, seed: SEED, steps: STEPS, test: false }, context);
     context.note(`finalist: ${(100 * validation).toFixed(1)} %`);
     if (best === undefined || validation > best.validation) best = { architecture, validation };
   }
