@@ -1,6 +1,7 @@
 /**
- * A Python with PyTorch, for benchmarks beside it: one version in a virtual environment of the cache.
- * As a command: `node tools/infra/torch.mjs VERSION` prints its interpreter.
+ * A Python with PyTorch, for benchmarks beside it: one version in a virtual environment of the cache, and torchvision in a folder beside it.
+ * As a command: `node tools/infra/torch.mjs VERSION` prints its interpreter; with `torchvision` behind it, on a second line, the folder that PYTHONPATH has
+ * to name.
  */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,9 +29,31 @@ export async function ensureTorch(version, { cache = cacheDirectory(), report = 
   return path.join(folder, 'bin', 'python');
 }
 
+/** Of PyPI, for torch 2.14 and newer. */
+const TORCHVISION = '0.29.2';
+const PILLOW = '13.0.0';
+
+/**
+ * @param {string} interpreter of a Python with torch
+ * @param {{cache?: string, report?: import('../bootstrap/report.mjs').Report}} [options]
+ * @returns {Promise<string>} the folder with torchvision
+ */
+export async function ensureTorchvision(interpreter, { cache = cacheDirectory(), report = createReport() } = {}) {
+  const folder = path.join(cache, 'torchvision', TORCHVISION);
+  await installOnce(folder, async (target) => {
+    await report.step(`installing torchvision ${TORCHVISION} from PyPI`, async () => {
+      const flags = ['-m', 'pip', 'install', '--quiet', '--no-cache-dir', '--disable-pip-version-check', '--no-deps', '--target', target];
+      await run(interpreter, [...flags, `torchvision==${TORCHVISION}`, `pillow==${PILLOW}`], { failed: `pip could not install torchvision ${TORCHVISION}` });
+    });
+  });
+  return folder;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    process.stdout.write(`${await ensureTorch(process.argv[2] ?? '')}\n`);
+    const interpreter = await ensureTorch(process.argv[2] ?? '');
+    process.stdout.write(`${interpreter}\n`);
+    if (process.argv[3] === 'torchvision') process.stdout.write(`${await ensureTorchvision(interpreter)}\n`);
   } catch (error) {
     fail(error);
   }

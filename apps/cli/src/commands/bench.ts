@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { benchmarkPolicyInference, benchmarkUnaryTransforms } from '../bench/policy.ts';
 import { benchmarkNasBench201 } from '../bench/nasbench201.ts';
 import { benchmarkRankCorrelation, type RankCorrelationFlags } from '../bench/rank-correlation.ts';
+import { dataCommand, memoryCommand } from '../bench/engine-commands.ts';
 import { compareSteps } from '../bench/step/step.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
@@ -10,7 +11,7 @@ import { connectionOptions, openSession, type ConnectionFlags } from '../session
 
 export function benchCommand(context: CommandContext): Command {
   const command = new Command('bench').description(
-    'Measure: policy inference, gains on NAS-Bench-201, what shared weights say about training from scratch, and a training step beside PyTorch.',
+    'Measure: policy inference, gains on NAS-Bench-201, what shared weights say about training from scratch, memory over many steps, and training steps and batches beside PyTorch.',
   );
 
   const policy = new Command('policy')
@@ -54,7 +55,7 @@ export function benchCommand(context: CommandContext): Command {
     await benchmarkRankCorrelation(context, session, flags);
   });
 
-  command.addCommand(stepCommand(context));
+  for (const child of [stepCommand(context), dataCommand(context), memoryCommand(context)]) command.addCommand(child);
   for (const child of [policy, nasbench201, rankCorrelation]) {
     for (const option of connectionOptions()) child.addOption(option);
     command.addCommand(child);
