@@ -15,7 +15,7 @@ import { RewardModel, type Observation } from './reward-model.ts';
 export interface ModelBasedSearchOptions {
   /** `space` names one architecture of the zoo: the source of every transform. */
   readonly spec: SessionSpec;
-  /** Distinct architectures evaluated, the source included. */
+  /** Distinct architectures evaluated, the source included; 24 at least, so that the first round can be cross-validated. */
   readonly evaluations: number;
   /** Rounds of evaluations: the first draws edits at random, the later ones ask a model of all before. */
   readonly rounds: number;
@@ -39,7 +39,7 @@ export interface ModelBasedSearchResult {
 /** Shares of edges that the random edits of the first round touch: small ones tell what an edit does, large ones what edits do together. */
 const TOUCHED = [1 / 8, 1 / 4, 1 / 2];
 /** The first round's part of the evaluations. */
-const RANDOM_SHARE = 0.5;
+const RANDOM_SHARE = 2 / 3;
 /** What later rounds still draw at random. */
 const EXPLORED = 0.25;
 /** Random results that a proposal is the best of, in the eyes of the model. */

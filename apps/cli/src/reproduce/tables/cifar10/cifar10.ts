@@ -59,7 +59,7 @@ function table({ name, source, published, seeds }: TableOptions): ResultTable {
 45,000 training images, learning rate 0.025 with a cosine, crop and mirroring) and judged on the 10,000 test images; 5,000 training images are set aside. Rows of the same seed
 share initial weights' seed, images and their order.
 
-Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), half of them random, half chosen by a reward model of those before; a policy learns
+Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), two thirds of them random, the others chosen by a reward model of those before; a policy learns
 from the model of all; and of the source, the policy's result and the ${FINALISTS - 1} results that the model likes most, the best after ${STEPS} steps is taken. All of that
 sees training and validation images only. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
 this architecture, found at full size.`,
