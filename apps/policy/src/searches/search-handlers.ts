@@ -171,13 +171,13 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       const start = wrapLearnerState({ search: searchNames.format({ namespace, search: searchId }), epoch: 0, step: 0 }, freshStart(learned));
       const learnerState = await blobs.put(start);
       const completed = completeSpec({ ...spec, steps, epochs: 0, policyStartEpoch: 0, warmupWeightSteps: 0, seed: seed ?? spec.seed });
-      // Another seed is another supernet.
-      const weights = completed.seed === spec.seed ? row.weights : '';
       const response = await database.transaction((tx) =>
         requestOnce(
           { requestId, scope: `ForkSearch:${parent}`, request, requestType: wire.ForkSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
+            // Locked, so that it does not delete its weights before the fork names them. Another seed is another supernet.
+            const weights = completed.seed === spec.seed ? (await lockSearch(tx, namespace, search)).weights : '';
             const fork = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), learnerState, weights, forkedFrom: name };
             return searchToWire(await insertSearch(tx, fork));
           },

@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type longrunning, search as wire } from '@nat/contracts';
+import { evaluation as evaluationWire, type longrunning, search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
+import { sha256 } from '@nat/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
@@ -241,6 +242,15 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     expect(heldOut!.difference!.mean).toBeCloseTo(heldOut!.trainedAccuracy - heldOut!.untrainedAccuracy, 12);
     expect(heldOut!.difference!.low).toBeLessThan(heldOut!.difference!.mean);
 
+    // Of all weights that were written, the last ones stay.
+    const written = [...harness.evaluator.accepted].filter(
+      ([id, { kind }]) => id.startsWith('shared.') && kind !== undefined && kind.$case !== 'sharedWeights',
+    );
+    expect(written).toHaveLength(18);
+    const kept = await Promise.all(written.map(async ([, spec]) => harness.blobs.has(sha256(evaluationWire.EvaluationSpec.encode(spec).finish()))));
+    expect(kept.filter((there) => there)).toHaveLength(1);
+    expect(await harness.blobs.has(final!.weights)).toBe(true);
+
     // The comparison is no step: its transforms are no trials.
     const { trials } = await harness.clients.searches.listTrials({ parent: created.name, pageSize: 1000 });
     expect(Math.max(...trials.map(({ step }) => step))).toBe(4);
@@ -258,6 +268,19 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const metrics = ['epoch', 'evaluations', 'meanReward', 'entropy', 'baseline', 'sourceAccuracy', 'resultAccuracy', 'trainLoss', 'trainAccuracy'];
     const pointsOf = (metric: string): number => harness.points.filter((point) => point.run === created.name && point.metric === metric).length;
     await expect.poll(() => metrics.map(pointsOf), { timeout: 20_000 }).toEqual([4, 4, 4, 4, 4, 4, 4, 2, 2]);
+  });
+
+  it('forks with shared weights, and leaves them to the search that they come from', async () => {
+    const { name, weights } = await harness.clients.searches.getSearch({ name: `${parent}/searches/shared` });
+    const fork = await harness.clients.searches.forkSearch({ name, searchId: 'shared-fork', steps: 1 });
+    expect(fork.weights).toBe(weights);
+    const { final } = await watch(fork.name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', weightRounds: 2 });
+    expect(final!.weights).not.toBe(weights);
+    expect(await harness.blobs.has(weights)).toBe(true);
+    // Another seed is another supernet.
+    expect((await harness.clients.searches.forkSearch({ name, searchId: 'shared-other', steps: 1, seed: 5 })).weights).toBe('');
+    await harness.clients.searches.cancelSearch({ name: `${parent}/searches/shared-other` });
   });
 
   it('derives on shared weights: chooses by images set aside, then tests once', async () => {

@@ -1,10 +1,15 @@
 import type { evaluation } from '@nat/contracts';
 import { averageSharedWeights } from '@nat/network';
-import { decodeTensors, encodeTensors } from '@nat/nn';
+import { decodeTensors } from '@nat/nn';
+import { putSearchWeights } from './search-weights.ts';
 import type { TrainingContext } from './training.ts';
 
 /** Averages the shards of a round, in their order. One shard is its own average: the same blob. */
-export async function averageWeights({ blobs, now }: TrainingContext, { weights }: evaluation.AverageEvaluation): Promise<Partial<evaluation.Succeeded>> {
+export async function averageWeights(
+  { blobs, now }: TrainingContext,
+  spec: evaluation.EvaluationSpec,
+  { weights }: evaluation.AverageEvaluation,
+): Promise<Partial<evaluation.Succeeded>> {
   const start = now();
   const [only, ...others] = weights;
   if (only !== undefined && others.length === 0) {
@@ -13,6 +18,6 @@ export async function averageWeights({ blobs, now }: TrainingContext, { weights 
   }
   const files = [];
   for (const key of weights) files.push(decodeTensors(await blobs.get(key)));
-  const average = await blobs.put(encodeTensors(averageSharedWeights(files)));
+  const average = await putSearchWeights(blobs, spec, averageSharedWeights(files));
   return { weights: average, metrics: { shards: weights.length, seconds: (now() - start) / 1000 } };
 }

@@ -3,11 +3,12 @@ import { evaluation } from '@nat/contracts';
 import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
 import { SharedWeights } from '@nat/network';
-import { decodeTensors, encodeTensors, type TensorFile } from '@nat/nn';
+import { decodeTensors, type TensorFile } from '@nat/nn';
 import { RandomStream } from '@nat/random';
 import { architectureFromSubject } from '@nat/wire';
 import { pairFault } from '../failure.ts';
 import { fingerprintOf } from './child-checkpoint.ts';
+import { putSearchWeights } from './search-weights.ts';
 import { readShardCheckpoint, writeShardCheckpoint, type ShardCheckpoint, type ShardProgress } from './shard-checkpoint.ts';
 import type { TrainingContext, TrainingHooks } from './training.ts';
 
@@ -74,7 +75,7 @@ export function createSupernets(context: TrainingContext): Supernets {
         const metrics = await trainSteps(context, shared, shard, hooks);
         // Averaging needs all parameters, brought to the same step. A single shard goes on as if there were no rounds.
         if (work.shards > 1) shared.settle();
-        const weights = await context.blobs.put(encodeTensors(shared.exportState()));
+        const weights = await putSearchWeights(context.blobs, spec, shared.exportState());
         keep(identityOf(supernet, weights), shared);
         return { weights, metrics };
       } catch (error) {

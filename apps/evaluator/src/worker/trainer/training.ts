@@ -67,7 +67,7 @@ export async function createTraining({ threads, blobDirectory, dataDir, checkpoi
         case 'trainShard':
           return succeeded(await supernets.trainShard(spec, kind.value, hooks));
         case 'average':
-          return succeeded(await averageWeights(context, kind.value));
+          return succeeded(await averageWeights(context, spec, kind.value));
         case 'tabular':
         case undefined:
           throw new DomainError('UNIMPLEMENTED', 'this is nothing to train', { reason: 'UNKNOWN_KIND' });

@@ -145,10 +145,21 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
       .execute();
   });
   const superseded = run.learnerState;
+  const supersededWeights = [...trained.superseded, ...(run.weights === weights ? [] : [run.weights])];
   Object.assign(run, { step, learnerState, weights, checkpoint });
   database.signal(SEARCH_CHANNEL);
   // Nobody else can name this blob (see learner-state.ts). One that a crash leaves behind is for the collection of unreferenced blobs.
   if (superseded !== '' && superseded !== learnerState) await blobs.delete(superseded);
+  await deleteWeights(run, supersededWeights);
+}
+
+/** Weights are a search's own too, but forks begin with those of their parent. */
+async function deleteWeights({ database, blobs }: Run, keys: readonly string[]): Promise<void> {
+  const own = keys.filter((key) => key !== '');
+  if (own.length === 0) return;
+  const named = await database.kysely.selectFrom('policy.search').select('weights').where('weights', 'in', own).execute();
+  const kept = new Set(named.map(({ weights }) => weights));
+  for (const key of own) if (!kept.has(key)) await blobs.delete(key);
 }
 
 /** Registers the policy and ends the search, in one transaction. */

@@ -11,6 +11,8 @@ export interface TrainedWeights {
   /** Rounds that this took; 0: the weights are those from before. */
   readonly rounds: number;
   readonly evaluations: number;
+  /** Blobs that were written on the way there. */
+  readonly superseded: readonly string[];
   /** Means over all steps of all shards. */
   readonly loss: number | null;
   readonly accuracy: number | null;
@@ -25,6 +27,7 @@ export async function trainWeights(run: Run, round: Round): Promise<TrainedWeigh
   const rounds = weightRoundsOf(run.spec, step);
   let weights = run.weights;
   let evaluations = 0;
+  const written: string[] = [];
   const trained: { readonly steps: number; readonly metrics: Readonly<Record<string, number>> }[] = [];
   for (const { round: number, steps } of rounds) {
     const of =
@@ -46,9 +49,17 @@ export async function trainWeights(run: Run, round: Round): Promise<TrainedWeigh
             ),
           )[0]!;
     weights = last.weights;
+    written.push(...shards.map((shard) => shard.weights), weights);
     evaluations += shards.length === 1 ? 1 : shards.length + 1;
   }
-  return { weights, rounds: rounds.length, evaluations, loss: meanOf(trained, 'trainLoss'), accuracy: meanOf(trained, 'trainAccuracy') };
+  return {
+    weights,
+    rounds: rounds.length,
+    evaluations,
+    superseded: written.filter((key) => key !== weights),
+    loss: meanOf(trained, 'trainLoss'),
+    accuracy: meanOf(trained, 'trainAccuracy'),
+  };
 }
 
 function succeeded(evaluations: readonly StoredEvaluation[]): readonly StoredEvaluation[] {

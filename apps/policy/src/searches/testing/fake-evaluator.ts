@@ -6,10 +6,12 @@ import { createHash } from 'node:crypto';
 import { evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import type { ServiceContext } from '@nat/service';
-import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase } from '@nat/storage';
+import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase, type BlobStore } from '@nat/storage';
 
 export interface FakeEvaluatorOptions {
   readonly database: AnyDatabase;
+  /** Where weights are stored. */
+  readonly blobs: BlobStore;
   /** Called before an evaluation is accepted, and after it was, before its outcome is published. */
   readonly onSubmit?: (id: string) => void;
   readonly onAccepted?: (id: string) => void;
@@ -39,6 +41,7 @@ export function valueOf(cell: string): number {
 
 export function createFakeEvaluator({
   database,
+  blobs,
   onSubmit = () => undefined,
   onAccepted = () => undefined,
   outcomeOf = () => undefined,
@@ -100,7 +103,7 @@ export function createFakeEvaluator({
           }
           accepted.set(id, spec!);
           onAccepted(id);
-          const outcome = outcomeOf(id, spec!) ?? byFormula(spec!);
+          const outcome = outcomeOf(id, spec!) ?? (await byFormula(blobs, spec!));
           if (outcome === 'silent') continue;
           outcomes.set(id, outcome);
           if (publishes(id)) await publish(nameOf(parent, id), spec!.search, outcome);
@@ -141,8 +144,8 @@ function textOf(subject: wire.Subject | undefined): string {
   return given === undefined || given.$case === 'spec' ? '' : given.value;
 }
 
-function byFormula(spec: wire.EvaluationSpec): wire.Outcome {
-  if (spec.kind?.$case === 'trainShard' || spec.kind?.$case === 'average') return trained(spec);
+async function byFormula(blobs: BlobStore, spec: wire.EvaluationSpec): Promise<wire.Outcome> {
+  if (spec.kind?.$case === 'trainShard' || spec.kind?.$case === 'average') return trained(blobs, spec);
   if (spec.kind?.$case === 'sharedWeights') return scored(spec.kind.value);
   const values = pairsOf(spec).map(({ id, source, result }) =>
     wire.PairValue.create({ pairId: id, sourceValue: valueOf(textOf(source)), resultValue: result === undefined ? 0 : valueOf(textOf(result)) }),
@@ -151,10 +154,23 @@ function byFormula(spec: wire.EvaluationSpec): wire.Outcome {
 }
 
 /** Weights that stand for what they were asked to be: another specification gives other weights. */
-function trained(spec: wire.EvaluationSpec): wire.Outcome {
-  const weights = createHash('sha256').update(wire.EvaluationSpec.encode(spec).finish()).digest('hex');
+async function trained(blobs: BlobStore, spec: wire.EvaluationSpec): Promise<wire.Outcome> {
+  for (const start of startsOf(spec)) if (!(await blobs.has(start))) throw new DomainError('NOT_FOUND', `there is no blob ${start}`);
+  const weights = await blobs.put(wire.EvaluationSpec.encode(spec).finish());
   const metrics = spec.kind?.$case === 'trainShard' ? { trainLoss: 2 - spec.kind.value.shard / 8, trainAccuracy: 0.25 } : {};
   return { result: { $case: 'succeeded', value: { values: [], weights, metrics } } };
+}
+
+/** Weights that an evaluation begins with. */
+function startsOf({ kind }: wire.EvaluationSpec): readonly string[] {
+  switch (kind?.$case) {
+    case 'average':
+      return kind.value.weights;
+    case 'trainShard':
+      return kind.value.weights === '' ? [] : [kind.value.weights];
+    default:
+      return [];
+  }
 }
 
 /** Accuracy by formula: it depends on the weights and the batches, and is higher for whatever keeps its operations. */

@@ -16,7 +16,7 @@ export interface SearchHarnessOptions {
   readonly home: string;
   readonly database?: Database;
   readonly dataDirectory: string;
-  readonly evaluator?: Omit<FakeEvaluatorOptions, 'database'>;
+  readonly evaluator?: Omit<FakeEvaluatorOptions, 'database' | 'blobs'>;
   readonly runner?: Partial<RunnerConfig>;
   /** Looks at what is put before it is stored. */
   readonly onPut?: (bytes: Uint8Array) => void;
@@ -54,7 +54,7 @@ export async function startSearchHarness(options: SearchHarnessOptions): Promise
           },
         };
   const stream = await openOutboxStream(database, { topics: PLATFORM_TOPICS });
-  const evaluator = createFakeEvaluator({ database, ...options.evaluator });
+  const evaluator = createFakeEvaluator({ database, blobs: folder, ...options.evaluator });
   const points: metricsWire.Point[] = [];
   const others = createServer({
     services: [
