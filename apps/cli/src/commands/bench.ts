@@ -1,9 +1,9 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { benchmarkPolicyInference, benchmarkUnaryTransforms } from '../bench/policy.ts';
 import { benchmarkNasBench201 } from '../bench/nasbench201.ts';
 import { benchmarkRankCorrelation, type RankCorrelationFlags } from '../bench/rank-correlation.ts';
 import { dataCommand, memoryCommand } from '../bench/engine-commands.ts';
-import { compareSteps } from '../bench/step/step.ts';
+import { stepCommand, scoreCommand, updateCommand } from '../bench/torch-commands.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
 import { recipeOptions } from '../recipe-flags.ts';
@@ -11,7 +11,7 @@ import { connectionOptions, openSession, type ConnectionFlags } from '../session
 
 export function benchCommand(context: CommandContext): Command {
   const command = new Command('bench').description(
-    'Measure: policy inference, gains on NAS-Bench-201, what shared weights say about training from scratch, memory over many steps, and training steps and batches beside PyTorch.',
+    'Measure: policy inference, gains on NAS-Bench-201, what shared weights say about training from scratch, memory over many steps; and training steps, scoring, policy updates and batches beside PyTorch.',
   );
 
   const policy = new Command('policy')
@@ -55,37 +55,11 @@ export function benchCommand(context: CommandContext): Command {
     await benchmarkRankCorrelation(context, session, flags);
   });
 
-  for (const child of [stepCommand(context), dataCommand(context), memoryCommand(context)]) command.addCommand(child);
+  for (const child of [stepCommand(context), scoreCommand(context), updateCommand(context), dataCommand(context), memoryCommand(context)])
+    command.addCommand(child);
   for (const child of [policy, nasbench201, rankCorrelation]) {
     for (const option of connectionOptions()) child.addOption(option);
     command.addCommand(child);
   }
   return command;
-}
-
-function stepCommand({ terminal }: CommandContext): Command {
-  return new Command('step')
-    .description("A training step of the supernet (DARTS) beside PyTorch's, step by step in turns.")
-    .addOption(new Option('--peer <name>', 'what it is compared with').choices(['torch']).default('torch'))
-    .option('--channels <n>', 'first channels', integer(1, 1024), 20)
-    .option('--layers <n>', 'cells', integer(1, 100), 8)
-    .option('--batch <n>', 'images a step', integer(1, 4096), 64)
-    .option('--threads <n>', 'threads of each', integer(1, 256), 2)
-    .option('--steps <n>', 'steps measured', integer(1, 10_000), 15)
-    .option('--json', 'print {"ours","peer","ratio"}')
-    .action(async (flags: { channels: number; layers: number; batch: number; threads: number; steps: number; json?: true }) => {
-      const { json, ...settings } = flags;
-      const { ours, peers } = await compareSteps({ network: 'DARTS', ...settings });
-      const peer = peers.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
-      const ratio = ours.medianMs / peer.medianMs;
-      if (json === true) {
-        const { medianMs, peakRssMb } = ours;
-        terminal.out(JSON.stringify({ ours: { medianMs, peakRssMb }, peer: { name: 'torch', ...peer }, ratio }));
-        return;
-      }
-      for (const { name, version, medianMs, peakRssMb } of [{ name: 'ours', ...ours }, ...peers.map((other) => ({ name: 'torch', ...other }))]) {
-        terminal.out(`${name.padEnd(6)} ${version.padEnd(16)} ${medianMs.toFixed(0).padStart(6)} ms a step  ${peakRssMb.toFixed(0).padStart(6)} MB`);
-      }
-      terminal.out(`ratio ${ratio.toFixed(2)} (ours over the faster peer)`);
-    });
 }

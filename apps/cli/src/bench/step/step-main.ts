@@ -1,4 +1,7 @@
-/** One supernet training step of ours at a time: step-main.ts THREADS SETTINGS, a line on standard input for each step. As torch_step.py beside it. */
+/**
+ * Work on a supernet of ours, a piece at a time: step-main.ts THREADS SETTINGS, a line on standard input for each piece, which is a training step or the
+ * scoring of one batch. As torch_step.py beside it.
+ */
 import { createInterface } from 'node:readline';
 import { officialSpace, zooArchitecture } from '@nat/architecture';
 import { SharedWeights } from '@nat/network';
@@ -7,7 +10,7 @@ import { RandomStream } from '@nat/random';
 import type { StepSettings } from './step.ts';
 
 const [threads, settings] = process.argv.slice(2);
-const { channels, layers, batch, network } = JSON.parse(settings!) as StepSettings;
+const { channels, layers, batch, network, work } = JSON.parse(settings!) as StepSettings;
 const tf = loadTensorflow({ threads: Number(threads) });
 const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
 const shared = new SharedWeights({ tf, space, channels, layers, imageSize: 32, classes: 10, seed: 0 });
@@ -20,6 +23,7 @@ process.stdout.write(`${JSON.stringify({ version: tf.version_core })}\n`);
 const asked = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 while ((await asked.next()).done !== true) {
   const start = performance.now();
-  const { loss } = shared.trainStep(architecture, { size: batch, imageSize: 32, images, labels });
-  process.stdout.write(`${JSON.stringify({ ms: performance.now() - start, loss, rssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
+  const seen = { size: batch, imageSize: 32, images, labels };
+  const value = work === 'train' ? shared.trainStep(architecture, seen).loss : shared.accuracy(architecture, [seen]);
+  process.stdout.write(`${JSON.stringify({ ms: performance.now() - start, value, rssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
 }

@@ -1,10 +1,12 @@
-/** Training steps of the supernet, ours and PyTorch's in turns, each in a process of its own. */
+/** Training steps of the supernet, or scoring on it, ours and PyTorch's in turns, each in a process of its own. */
 import { fileURLToPath } from 'node:url';
 import { zooArchitecture } from '@nat/architecture';
 import { inTurns, type Measured } from '../turns.ts';
 import { ensureTorch, TORCH_VERSIONS } from '../torch.ts';
 
 export interface StepSettings {
+  /** `score`: forward only, normalised by the batch, as rewards are measured. */
+  readonly work: 'train' | 'score';
   readonly network: string;
   readonly channels: number;
   readonly layers: number;

@@ -1,6 +1,6 @@
-"""One supernet training step of PyTorch at a time: torch_step.py THREADS SETTINGS, a line on standard input for each step.
+"""Work on a supernet of PyTorch, a piece at a time: torch_step.py THREADS SETTINGS, a line on standard input for each piece.
 
-SETTINGS is JSON: channels, layers, batch, and the edges [operation, from, to] of the normal and the reduction cell. The network is the one
+SETTINGS is JSON: work ("train": a training step, "score": the accuracy on one batch, normalised by it), channels, layers, batch, and the edges [operation, from, to] of the normal and the reduction cell. The network is the one
 that @nat/network builds for the same path: batch normalisation without weight and bias, equal edges sharing weights.
 """
 import json
@@ -103,16 +103,24 @@ def main():
     labels = torch.arange(settings["batch"]) % 10
     sgd = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=3e-4)
     print(json.dumps({"version": torch.__version__, "params": sum(p.numel() for p in network.parameters())}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
+    def train():
         sgd.zero_grad()
         loss = F.cross_entropy(network(images), labels)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5)
         sgd.step()
-        value = loss.item()
+        return loss.item()
+
+    def score():
+        with torch.no_grad():
+            return (network(images).argmax(1) == labels).float().mean().item()
+
+    work = {"train": train, "score": score}[settings["work"]]
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        value = work()
         ms = (time.perf_counter() - start) * 1000
-        print(json.dumps({"ms": ms, "loss": value, "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)
+        print(json.dumps({"ms": ms, "value": value, "rssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)
 
 
 main()

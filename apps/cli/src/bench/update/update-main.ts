@@ -1,0 +1,26 @@
+/** One policy update of ours at a time: update-main.ts THREADS SETTINGS, a line on standard input for each update. As torch_update.py beside it. */
+import { createInterface } from 'node:readline';
+import { officialSpace, readGenotype } from '@nat/architecture';
+import { createCheckpoint, Learner, officialPairPolicy, prepareSubject, presets } from '@nat/policy';
+import { RandomStream } from '@nat/random';
+import type { UpdateSettings } from './update.ts';
+
+const [threads, settings] = process.argv.slice(2);
+const { genotypes, actions } = JSON.parse(settings!) as UpdateSettings;
+const { primitives } = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
+const checkpoint = createCheckpoint(officialPairPolicy('nat', primitives), RandomStream.of(0));
+const learner = await Learner.restore(checkpoint, presets.nat, { threads: Number(threads) });
+const random = RandomStream.of(0, 'rewards');
+const trials = genotypes.map((genotype, i) => ({
+  subject: prepareSubject(readGenotype(genotype), { scheme: 'nat', mode: 'parity' }),
+  actions: actions[i]!,
+  reward: random.normal(),
+}));
+
+process.stdout.write(`${JSON.stringify({ version: process.versions.node })}\n`);
+const asked = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+while ((await asked.next()).done !== true) {
+  const start = performance.now();
+  const { loss } = learner.step(trials);
+  process.stdout.write(`${JSON.stringify({ ms: performance.now() - start, value: loss, rssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
+}
