@@ -91,6 +91,8 @@ const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat bench memory': { with: '--steps 20', because: SECONDS_NOT_MINUTES, prints: /MB more every 1,000 steps/ },
   'npx nat bench data --peer torchvision': { with: '--help', because: 'as documented it installs PyTorch', prints: /"ours"/ },
   'npx nat bench step --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
+  'npx nat bench score --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
+  'npx nat bench update --peer torch': { with: '--help', because: 'as documented it installs PyTorch, 9 GB', prints: /ours over|"ours"/ },
   'npx nat bench policy': { with: '--seconds 1', because: 'as documented it measures for 10 s', prints: /transforms\/s/ },
 };
 
