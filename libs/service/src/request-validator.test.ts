@@ -1,4 +1,4 @@
-import { architecture, evaluation, health, transform } from '@nat/contracts';
+import { architecture, health, search, transform } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { createRequestValidator } from './request-validator.ts';
 import { registry } from './test-support.ts';
@@ -17,7 +17,7 @@ describe('the rules of the contracts', () => {
 
   it('are looked for below a message too, also where it contains itself', () => {
     expect(validator.hasRules(architecture.ComputeCostRequest.$type)).toBe(true);
-    expect(validator.hasRules(evaluation.Outcome.$type)).toBe(false);
+    expect(validator.hasRules(search.StepSummary.$type)).toBe(false);
     expect(validator.hasRules(health.HealthCheckRequest.$type)).toBe(false);
     // One of {spec, genotype, ...} is required: a rule of a oneof alone.
     expect(validator.check(architecture.ArchitectureSource.$type, new Uint8Array()).map(({ field }) => field)).toEqual(['source']);
