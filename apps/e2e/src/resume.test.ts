@@ -64,7 +64,10 @@ describe.skipIf(dataDirectory === undefined)('a search that is killed (needs NAT
     expect(await killAfter(12, home, second)).toBeLessThan(STEPS);
 
     const lines = jsonLines(succeeded(await nat.run(['search', '--resume', searchId, '--json'], { env }))) as SearchJson[];
-    expect(lines).toEqual([{ searchId }, { searchId, policyId: searchId, policySha256, pairs: STEPS * BATCH, failedPairs: 0, steps: STEPS }]);
+    expect(lines).toEqual([
+      { searchId },
+      { searchId, policyId: searchId, policySha256, pairs: STEPS * BATCH, failedPairs: 0, steps: STEPS, rounds: STEPS, rewards: STEPS * BATCH },
+    ]);
     // One that has ended is told as it ended.
     const again = jsonLines(succeeded(await nat.run(['search', '--resume', searchId, '--json'], { env }))) as SearchJson[];
     expect(again).toEqual(lines);

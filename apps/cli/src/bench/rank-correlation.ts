@@ -90,7 +90,8 @@ async function scoreOnSharedWeights(session: Session, search: searchWire.Search,
     filter: `search="${search.name}" AND kind="shared-weights"`,
     pageSize: 1,
   });
-  const kind = own[0]?.spec?.kind;
+  // A listing leaves specifications out.
+  const kind = own[0] === undefined ? undefined : (await evaluations.getEvaluation({ name: own[0].name })).spec?.kind;
   if (kind?.$case !== 'sharedWeights') throw new DomainError('FAILED_PRECONDITION', `search ${search.searchId} has no evaluations`, { reason: 'NO_WEIGHTS' });
   const value = evaluationWire.SharedWeightsEvaluation.create({
     supernet: kind.value.supernet,
