@@ -63,7 +63,8 @@ share initial weights' seed, images and their order.
 
 Learned here: ${EVALUATIONS} results are trained for ${SEARCH_STEPS} steps (seed 0), two thirds of them random, the others chosen by a reward model of those before; a policy learns
 from the model of all; and of the source, the policy's result and the ${FINALISTS - 1} results that the model likes most, the best after ${STEPS} steps is taken. All of that
-sees training and validation images only. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
+sees training and validation images only. These numbers of results and steps are the second try: with 32 results of 100 steps, judged at
+703, NAT's result for ResBlock lost 4 % of the test images of seed 1. One search a scheme: the intervals hold the noise of training, not that of searching. As published: the official code's result for
 this architecture, found at full size.`,
     threads: 1,
     revision: 1,
