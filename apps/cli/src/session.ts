@@ -39,6 +39,11 @@ export interface Session extends AsyncDisposable {
   readonly embedded: boolean;
 }
 
+/** The resource name of a search, of its id or of the name itself. */
+export function searchName({ parent }: Session, search: string): string {
+  return search.includes('/') ? search : `${parent}/searches/${search}`;
+}
+
 /** How long a running platform may take to answer, milliseconds. */
 const CONNECT_MS = 10_000;
 /** How long one that has just taken the directory may take to serve, on a machine that is busy, milliseconds. */

@@ -8,7 +8,7 @@ import { placementToWire } from '@nat/wire';
 import { runEvaluations } from '../follow-evaluation.ts';
 import type { CommandContext } from '../program.ts';
 import { readRecipe, type RecipeFlags } from '../recipe-flags.ts';
-import type { Session } from '../session.ts';
+import { searchName, type Session } from '../session.ts';
 import { sourceFromText } from '../source.ts';
 import { subjectFromSource } from '../subject.ts';
 import { table } from '../table.ts';
@@ -62,7 +62,7 @@ export async function benchmarkRankCorrelation({ terminal }: CommandContext, ses
 
 /** @throws DomainError FAILED_PRECONDITION NO_WEIGHTS */
 async function finishedSearch(session: Session, id: string): Promise<searchWire.Search> {
-  const search = await session.clients.searches.getSearch({ name: id.includes('/') ? id : `${session.parent}/searches/${id}` });
+  const search = await session.clients.searches.getSearch({ name: searchName(session, id) });
   if (search.state === searchWire.SearchState.SEARCH_STATE_SUCCEEDED && search.weights !== '') return search;
   throw new DomainError('FAILED_PRECONDITION', `search ${search.searchId} has no finished shared weights`, { reason: 'NO_WEIGHTS' });
 }

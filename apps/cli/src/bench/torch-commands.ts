@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
 import { compareSteps, type StepSettings } from './step/step.ts';
-import type { Measured } from './turns.ts';
+import type { BesideTorch } from './torch.ts';
 import { compareUpdates } from './update/update.ts';
 
 interface NetworkFlags {
@@ -50,7 +50,7 @@ function comparison(name: string, description: string): Command {
     .option('--json', 'print {"ours","peer","ratio"}');
 }
 
-function report(terminal: CommandContext['terminal'], { ours, peers }: { readonly ours: Measured; readonly peers: readonly Measured[] }, json: boolean): void {
+function report(terminal: CommandContext['terminal'], { ours, peers }: BesideTorch, json: boolean): void {
   const peer = peers.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
   const ratio = ours.medianMs / peer.medianMs;
   if (json) {

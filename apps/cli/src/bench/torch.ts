@@ -2,17 +2,47 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { DomainError } from '@nat/errors';
+import { inTurns, type Contestant, type Measured } from './turns.ts';
 
 /** The official code's version, and the newest. The faster one is the peer. */
-export const TORCH_VERSIONS = ['1.13.1', '2.15.0'] as const;
+const TORCH_VERSIONS = ['1.13.1', '2.15.0'] as const;
 
 const INSTALLER = fileURLToPath(new URL('../../../../tools/infra/torch.mjs', import.meta.url));
+
+export interface BesideTorchOptions {
+  /** Our program and PyTorch's, each of which takes THREADS SETTINGS. */
+  readonly ours: { readonly program: URL; readonly settings: unknown };
+  readonly torch: { readonly program: URL; readonly settings: unknown };
+  readonly threads: number;
+  /** Pieces of work measured, after two that warm up. */
+  readonly steps: number;
+}
+
+export interface BesideTorch {
+  readonly ours: Measured;
+  /** One a version. */
+  readonly peers: readonly Measured[];
+}
+
+const WARM_UP = 2;
+
+/** Measures a program of ours beside PyTorch's, in turns. @throws DomainError FAILED_PRECONDITION TORCH_NOT_INSTALLED */
+export async function besideTorch({ ours, torch, threads, steps }: BesideTorchOptions): Promise<BesideTorch> {
+  const contestant = (command: string, { program, settings }: BesideTorchOptions['ours']): Contestant => ({
+    command,
+    args: [fileURLToPath(program), String(threads), JSON.stringify(settings)],
+  });
+  const peers: Contestant[] = [];
+  for (const version of TORCH_VERSIONS) peers.push(contestant(await ensureTorch(version), torch));
+  const [mine, ...theirs] = await inTurns([contestant(process.execPath, ours), ...peers], { warmUp: WARM_UP, pieces: steps });
+  return { ours: mine!, peers: theirs };
+}
 
 /**
  * The interpreter of a Python with this torch, installed in the cache the first time; says so on standard error.
  * @throws DomainError FAILED_PRECONDITION TORCH_NOT_INSTALLED
  */
-export async function ensureTorch(version: string): Promise<string> {
+async function ensureTorch(version: string): Promise<string> {
   const [interpreter = ''] = await install(version);
   if (interpreter === '') throw notInstalled(`torch ${version}`);
   return interpreter;

@@ -9,7 +9,7 @@ import { placementOptions, readPlacement, type PlacementFlags } from '../placeme
 import { startProgress } from '../progress.ts';
 import type { CommandContext } from '../program.ts';
 import { describeTransform } from '../render-transform.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
+import { connectionOptions, openSession, searchName, type ConnectionFlags, type Session } from '../session.ts';
 import { readSource } from '../source.ts';
 
 interface DeriveFlags extends ConnectionFlags, PlacementFlags {
@@ -59,7 +59,7 @@ export function deriveCommand(context: CommandContext): Command {
       parent: session.parent,
       source,
       evaluator: flags.evaluator,
-      search: search === undefined ? '' : search.includes('/') ? search : `${session.parent}/searches/${search}`,
+      search: search === undefined ? '' : searchName(session, search),
       policy: flags.policy ?? '',
       samples: flags.samples,
       seed: flags.seed,

@@ -5,7 +5,7 @@ import { followSearch } from '../follow-search.ts';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';
 import { searchSpecOf, searchSpecOptions, SPLITS, type SearchSpecFlags } from '../search-flags.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
+import { connectionOptions, openSession, searchName, type ConnectionFlags, type Session } from '../session.ts';
 
 interface SearchFlags extends ConnectionFlags, SearchSpecFlags {
   readonly json?: true;
@@ -50,7 +50,7 @@ async function startOrResume(session: Session, flags: SearchFlags): Promise<wire
       requestId: crypto.randomUUID(),
     });
   }
-  const name = flags.resume.includes('/') ? flags.resume : `${session.parent}/searches/${flags.resume}`;
+  const name = searchName(session, flags.resume);
   const search = await session.clients.searches.getSearch({ name });
   // A search that was running when its platform died goes on by itself as soon as a platform has its database.
   return search.state === wire.SearchState.SEARCH_STATE_PAUSED ? session.clients.searches.resumeSearch({ name, etag: search.etag }) : search;

@@ -4,7 +4,7 @@
  * A table has sections, a section has rows, a row is computed once a seed. What a row computes are plain numbers by name (its measures). The page shows
  * them through columns, each of which sees the numbers of all seeds of a row, so that it can state a mean with its interval or a paired difference.
  */
-import type { DomainError } from '@nat/errors';
+import { isDomainError, type DomainError } from '@nat/errors';
 import { meanInterval, pairedDifference, type MeanInterval } from '@nat/search';
 
 /** The numbers of one row and seed, by measure. All are finite. */
@@ -70,6 +70,19 @@ export interface ResultTable {
   readonly sections: readonly Section[];
   /** Why the table cannot be computed here, before the first row is. @default it can */
   readonly unavailable?: (context: Pick<RowContext, 'dataDirectory'>) => DomainError | undefined;
+}
+
+/** `ResultTable.unavailable` of a table that needs what `load` gives: the DomainError that it throws. */
+export function unavailableWithout(load: (context: Pick<RowContext, 'dataDirectory'>) => unknown): NonNullable<ResultTable['unavailable']> {
+  return (context) => {
+    try {
+      load(context);
+      return undefined;
+    } catch (error) {
+      if (isDomainError(error)) return error;
+      throw error;
+    }
+  };
 }
 
 /** Rows of a table in the order of the page. */

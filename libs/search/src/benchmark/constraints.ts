@@ -1,6 +1,7 @@
 /** The best result of every held-out cell under a cost that its source must shrink to. */
 import { columnOf } from '@nat/datasets';
 import type { CompiledPolicy } from '@nat/policy';
+import { argmax } from '../argmax.ts';
 import { codeOf, codeOfNames, codeOfText, type CellResults } from './cell-results.ts';
 import type { NasBench201Task } from './held-out-gain.ts';
 
@@ -46,12 +47,11 @@ export function scoreUnderConstraint(
     if (within.length === 0) continue;
     feasible++;
     const likelihood = likelihoodOf(policy, cell);
-    const argmax = (by: (code: number) => number): number => within.reduce((best, code) => (by(code) > by(best) ? code : best));
     totals.source += value(source);
-    totals.policy += value(argmax(likelihood));
-    totals.model += value(argmax(predict));
+    totals.policy += value(argmax(within, likelihood));
+    totals.model += value(argmax(within, predict));
     totals.random += within.reduce((sum, code) => sum + value(code), 0) / within.length;
-    totals.best += value(argmax(value));
+    totals.best += value(argmax(within, value));
   }
   const mean = (total: number): number => total / feasible;
   return {

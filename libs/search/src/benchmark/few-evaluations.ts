@@ -1,6 +1,7 @@
 /** Ways to spend a small budget of evaluations on NAS-Bench-201. An evaluation is the look-up of one distinct cell, source or result. */
 import { readNasBench201 } from '@nat/architecture';
 import { RandomStream } from '@nat/random';
+import { argmax } from '../argmax.ts';
 import { RewardModel, REWARD_MODEL, type RewardModelOptions } from '../reward-model/reward-model.ts';
 import { codeOf, textOfCode, type CellResults } from './cell-results.ts';
 import type { NasBench201Task } from './held-out-gain.ts';
@@ -95,8 +96,4 @@ export function bestEvaluated(task: NasBench201Task, cells: readonly CellResults
     const known = task.rewards.affordable(cell).filter((code) => evaluated.has(code));
     return known.length === 0 ? codeOf(cell.digits) : argmax(known, (code) => evaluated.get(code)!);
   });
-}
-
-function argmax(codes: readonly number[], value: (code: number) => number): number {
-  return codes.reduce((best, code) => (value(code) > value(best) ? code : best));
 }

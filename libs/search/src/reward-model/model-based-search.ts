@@ -5,6 +5,7 @@
 import { ActionSequence, applyOperations, formatArchitecture, readArchitecture, type Architecture } from '@nat/architecture';
 import { CompiledPolicy, parseCheckpoint, type Subject } from '@nat/policy';
 import { RandomStream } from '@nat/random';
+import { argmax } from '../argmax.ts';
 import { collateRound, pairsOfRound } from '../round.ts';
 import { SearchSession, type SessionSpec } from '../session.ts';
 import { zooSpace } from '../spaces/zoo-space.ts';
@@ -135,9 +136,4 @@ function favourites(policy: CompiledPolicy, model: RewardModel, subject: Subject
     .map(({ architecture }) => ({ architecture, value: model.predict(architecture) }))
     .sort((a, b) => b.value - a.value);
   return [greedy, ...ranked.slice(0, CANDIDATES - 1).map(({ architecture }) => architecture)];
-}
-
-function argmax<T>(items: readonly T[], valueOf: (item: T) => number): T {
-  const values = items.map(valueOf);
-  return items[values.indexOf(Math.max(...values))]!;
 }

@@ -1,8 +1,6 @@
 /** Training steps of the supernet, or scoring on it, ours and PyTorch's in turns, each in a process of its own. */
-import { fileURLToPath } from 'node:url';
 import { zooArchitecture } from '@nat/architecture';
-import { inTurns, type Measured } from '../turns.ts';
-import { ensureTorch, TORCH_VERSIONS } from '../torch.ts';
+import { besideTorch, type BesideTorch } from '../torch.ts';
 
 export interface StepSettings {
   /** `score`: forward only, normalised by the batch, as rewards are measured. */
@@ -20,21 +18,12 @@ export interface StepOptions extends StepSettings {
   readonly steps: number;
 }
 
-const WARM_UP = 2;
-
-export async function compareSteps({ threads, steps, ...settings }: StepOptions): Promise<{ ours: Measured; peers: Measured[] }> {
-  const interpreters: string[] = [];
-  for (const version of TORCH_VERSIONS) interpreters.push(await ensureTorch(version));
-  const edges = zooArchitecture(settings.network).cells.map((cell) => cell.edges.map(({ from, to, operation }) => [operation.name, from, to]));
-  const torch = JSON.stringify({ ...settings, normal: edges[0], reduce: edges[1] });
-  const script = fileURLToPath(new URL('torch_step.py', import.meta.url));
-  const main = fileURLToPath(new URL('step-main.ts', import.meta.url));
-  const [ours, ...peers] = await inTurns(
-    [
-      { command: process.execPath, args: [main, String(threads), JSON.stringify(settings)] },
-      ...interpreters.map((command) => ({ command, args: [script, String(threads), torch] })),
-    ],
-    { warmUp: WARM_UP, pieces: steps },
-  );
-  return { ours: ours!, peers };
+export function compareSteps({ threads, steps, ...settings }: StepOptions): Promise<BesideTorch> {
+  const [normal, reduce] = zooArchitecture(settings.network).cells.map((cell) => cell.edges.map(({ from, to, operation }) => [operation.name, from, to]));
+  return besideTorch({
+    ours: { program: new URL('step-main.ts', import.meta.url), settings },
+    torch: { program: new URL('torch_step.py', import.meta.url), settings: { ...settings, normal, reduce } },
+    threads,
+    steps,
+  });
 }

@@ -1,6 +1,7 @@
 """Work on a supernet of PyTorch, a piece at a time: torch_step.py THREADS SETTINGS, a line on standard input for each piece.
 
-SETTINGS is JSON: work ("train": a training step, "score": the accuracy on one batch, normalised by it), channels, layers, batch, and the edges [operation, from, to] of the normal and the reduction cell. The network is the one
+SETTINGS is JSON: work ("train": a training step, "score": the accuracy on one batch, normalised by it), channels, layers, batch, and the edges
+[operation, from, to] of the normal and the reduction cell. The network is the one
 that @nat/network builds for the same path: batch normalisation without weight and bias, equal edges sharing weights.
 """
 import json
@@ -103,6 +104,7 @@ def main():
     labels = torch.arange(settings["batch"]) % 10
     sgd = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=3e-4)
     print(json.dumps({"version": torch.__version__, "params": sum(p.numel() for p in network.parameters())}), flush=True)
+
     def train():
         sgd.zero_grad()
         loss = F.cross_entropy(network(images), labels)

@@ -1,8 +1,8 @@
 /** One policy update of ours at a time: update-main.ts THREADS SETTINGS, a line on standard input for each update. As torch_update.py beside it. */
-import { createInterface } from 'node:readline';
 import { officialSpace, readGenotype } from '@nat/architecture';
 import { createCheckpoint, Learner, officialPairPolicy, prepareSubject, presets } from '@nat/policy';
 import { RandomStream } from '@nat/random';
+import { takeTurns } from '../take-turns.ts';
 import type { UpdateSettings } from './update.ts';
 
 const [threads, settings] = process.argv.slice(2);
@@ -17,10 +17,4 @@ const trials = genotypes.map((genotype, i) => ({
   reward: random.normal(),
 }));
 
-process.stdout.write(`${JSON.stringify({ version: process.versions.node })}\n`);
-const asked = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-while ((await asked.next()).done !== true) {
-  const start = performance.now();
-  const { loss } = learner.step(trials);
-  process.stdout.write(`${JSON.stringify({ ms: performance.now() - start, value: loss, rssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
-}
+await takeTurns(process.versions.node, () => learner.step(trials).loss);

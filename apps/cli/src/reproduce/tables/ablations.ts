@@ -24,8 +24,9 @@ import {
   type RowContext,
   type Section,
   type Values,
+  unavailableWithout,
 } from '../result-table.ts';
-import { taskOf, taskUnavailable } from './nasbench201-task.ts';
+import { taskOf } from './nasbench201-task.ts';
 
 const SEEDS = [0, 1, 2];
 /** Fewer and smaller steps than the NAS-Bench-201 table's 500 of 512. */
@@ -245,5 +246,5 @@ Settings were tuned for the reference; a replacement has its own only where its 
     attainable: absolute(1e-6),
   },
   sections,
-  unavailable: taskUnavailable,
+  unavailable: unavailableWithout(taskOf),
 };

@@ -34,8 +34,9 @@ import {
   type RowContext,
   type Section,
   type Values,
+  unavailableWithout,
 } from '../result-table.ts';
-import { taskOf, taskUnavailable } from './nasbench201-task.ts';
+import { taskOf } from './nasbench201-task.ts';
 
 const SEEDS = [0, 1, 2];
 const FULL = { steps: 500, batch: 512 };
@@ -226,5 +227,5 @@ model of all before thinks the best results of random training cells; such a res
     model: accuracy,
   },
   sections: [oneShot, ...BUDGETS.map(fewEvaluations), constraints],
-  unavailable: taskUnavailable,
+  unavailable: unavailableWithout(taskOf),
 };

@@ -1,7 +1,7 @@
 /** How the reward model of the NAS-Bench-201 table was chosen. */
 import { InnerValidation, type NasBench201Task, type RewardModelOptions } from '@nat/search';
-import { absolute, meanColumn, percent, type ResultRow, type ResultTable, type Values } from '../result-table.ts';
-import { taskOf, taskUnavailable } from './nasbench201-task.ts';
+import { absolute, meanColumn, percent, type ResultRow, type ResultTable, type Values, unavailableWithout } from '../result-table.ts';
+import { taskOf } from './nasbench201-task.ts';
 
 const SEEDS = [0, 1, 2, 3, 4];
 const EVALUATIONS = 500;
@@ -68,5 +68,5 @@ the strongest penalty.`,
       columns: LAMBDAS.map((lambda) => meanColumn(`lambda ${lambda}`, `lambda-${lambda}`, percent(1))),
     },
   ],
-  unavailable: taskUnavailable,
+  unavailable: unavailableWithout(taskOf),
 };

@@ -17,7 +17,8 @@ const VALIDATION_IMAGES = 3_000;
 
 let loaded: { readonly directory: string | undefined; readonly dataset: ImageDataset } | undefined;
 
-function cifar10({ dataDirectory }: Pick<RowContext, 'dataDirectory'>): ImageDataset {
+/** The data set of a data directory; kept, because every child needs it. @throws DomainError where it is not there */
+export function cifar10({ dataDirectory }: Pick<RowContext, 'dataDirectory'>): ImageDataset {
   if (loaded?.directory !== dataDirectory || loaded === undefined) loaded = { directory: dataDirectory, dataset: loadDataset('cifar10', dataDirectory) };
   return loaded.dataset;
 }

@@ -1,7 +1,5 @@
 /** What the transform of a published architecture is worth on CIFAR-10, when both are trained from scratch alike: one table an architecture. */
 import { findZooEntry, formatArchitecture, zooArchitecture, type Architecture, type SchemeName } from '@nat/architecture';
-import { loadDataset } from '@nat/datasets';
-import { isDomainError } from '@nat/errors';
 import {
   absolute,
   decimals,
@@ -11,13 +9,14 @@ import {
   percent,
   plainColumn,
   timed,
+  unavailableWithout,
   type Measure,
   type ResultRow,
   type ResultTable,
   type RowContext,
   type Values,
 } from '../../result-table.ts';
-import { childOf, costOf, STEPS } from './children.ts';
+import { childOf, cifar10, costOf, STEPS } from './children.ts';
 import { EVALUATIONS, FINALISTS, learnedTransform, SEARCH_STEPS } from './learned-transform.ts';
 
 interface TableOptions {
@@ -91,15 +90,7 @@ this architecture, found at full size.`,
         ],
       },
     ],
-    unavailable: ({ dataDirectory }) => {
-      try {
-        loadDataset('cifar10', dataDirectory);
-        return undefined;
-      } catch (error) {
-        if (isDomainError(error)) return error;
-        throw error;
-      }
-    },
+    unavailable: unavailableWithout(cifar10),
   };
 }
 
