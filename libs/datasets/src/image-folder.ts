@@ -1,5 +1,6 @@
 /** Images in a tree of folders, as ImageNet is unpacked: `<dataDir>/NAME/train/CLASS/*` and `<dataDir>/NAME/val/CLASS/*`. */
 import { existsSync, readdirSync, type Dirent } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DomainError } from '@nat/errors';
 import type { RandomStream } from '@nat/random';
@@ -142,8 +143,12 @@ async function loadDecoder(): Promise<Decoder> {
  */
 async function readImage(path: string, imageSize: number, augmentation: RandomStream | undefined): Promise<Uint8Array> {
   const sharp = await (decoder ??= loadDecoder());
+  // Read here: the decoder tells a file that is not there from one that is no image by errno, which is stale at times.
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw invalidData(path, `cannot be read: ${reasonOf(error)}`);
+  });
   try {
-    const image = sharp(path, { failOn: 'error' });
+    const image = sharp(bytes, { failOn: 'error' });
     const { width, height } = await image.metadata();
     if (augmentation === undefined) {
       const { scaled, crop } = centralCrop(width, height, imageSize);
