@@ -1,5 +1,4 @@
-import { DomainError } from '@nat/errors';
-import { loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
+import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
 import { z } from 'zod';
 
 /** The variables of a policy process. */
@@ -19,11 +18,7 @@ const schema = z.object({
   NAT_REGISTRY: z.string(),
   NAT_EVALUATOR: z.string(),
   NAT_METRICS: z.string(),
-  /** How this one shows itself to them. */
-  NAT_CLIENT_TOKEN: z.string().optional(),
-  NAT_CLIENT_TLS_CA_FILE: z.string().optional(),
-  NAT_CLIENT_TLS_CERT_FILE: z.string().optional(),
-  NAT_CLIENT_TLS_KEY_FILE: z.string().optional(),
+  ...clientEnvironment,
 });
 
 export interface PolicyEnvironment {
@@ -35,16 +30,5 @@ export interface PolicyEnvironment {
 /** Reads the settings of a policy process. @throws DomainError FAILED_PRECONDITION BAD_CONFIGURATION naming every bad variable */
 export function readPolicyEnvironment(env: Readonly<Record<string, string | undefined>>): PolicyEnvironment {
   const settings = loadConfig(schema, env);
-  const { NAT_CLIENT_TOKEN: token, NAT_CLIENT_TLS_CA_FILE: caFile, NAT_CLIENT_TLS_CERT_FILE: certFile, NAT_CLIENT_TLS_KEY_FILE: keyFile } = settings;
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new DomainError('FAILED_PRECONDITION', 'NAT_CLIENT_TLS_CERT_FILE and NAT_CLIENT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
-  }
-  const tls = {
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile }),
-  };
-  return {
-    settings,
-    connection: { ...(Object.keys(tls).length === 0 ? {} : { tls }), ...(token === undefined ? {} : { token }) },
-  };
+  return { settings, connection: clientConnection(settings) };
 }

@@ -108,6 +108,40 @@ describe('retries', () => {
 });
 
 describe('a channel', () => {
+  it('takes turns over a list of replicas, and does without one that is gone', async () => {
+    const calls = [0, 0];
+    const servers = await Promise.all(
+      calls.map((_, i) =>
+        startTestServer({
+          services: [
+            transforms({
+              transformArchitecture: async () => {
+                calls[i]! += 1;
+                return Promise.resolve({ policyVersion: String(i) });
+              },
+            }),
+          ],
+        }),
+      ),
+    );
+    const channel = createChannelTo(servers.map(({ address }) => address).join(','), { baseDelayMs: 20 });
+    const client = channel.client(transform.TransformServiceDefinition);
+    try {
+      while (calls.includes(0)) await client.transformArchitecture(good);
+      await servers[0]!.close();
+      const before = calls[1]!;
+      for (let i = 0; i < 10; i++) await client.transformArchitecture(good);
+      expect(calls[1]).toBe(before + 10);
+    } finally {
+      channel.close();
+      await servers[1]!.close();
+    }
+  });
+
+  it('refuses a list that holds names', () => {
+    expect(() => createChannelTo('127.0.0.1:1,evaluator:2')).toThrow(/not evaluator:2; a name that has several: dns/);
+  });
+
   it('says when nobody answers', async () => {
     const channel = createChannelTo('127.0.0.1:1', { maxAttempts: 1 });
     expect(await thrownBy(async () => channel.waitUntilReady(200))).toMatchObject({ kind: 'UNAVAILABLE' });

@@ -127,18 +127,44 @@ function bearer(token: string): ClientMiddleware {
 /** The host of `host:port`, `[v6]:port` or `unix:...`. */
 const hostOf = (address: string): string => (address.startsWith('unix:') ? address : address.replace(/:\d+$/, ''));
 
-/** A channel to `host:port`. It connects by itself when it is used, and again after it was cut. */
+/** An IPv4 address and its port. */
+const IPV4 = /^\d{1,3}(\.\d{1,3}){3}:\d+$/;
+
+/** What grpc-js calls it. A list has its own scheme, which takes IPv4 addresses only. */
+function targetOf(address: string): string {
+  const replicas = address.split(',');
+  if (replicas.length === 1) return address;
+  const wrong = replicas.filter((replica) => !IPV4.test(replica));
+  if (wrong.length === 0) return `ipv4:${address}`;
+  throw new DomainError(
+    'FAILED_PRECONDITION',
+    `a list of replicas holds IPv4 addresses with a port each, not ${wrong.join(', ')}; a name that has several: dns:///NAME:PORT`,
+    {
+      reason: 'BAD_ADDRESS',
+    },
+  );
+}
+
+/** Calls take turns over the replicas that are connected. */
+const ROUND_ROBIN = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
+
+/**
+ * A channel to `host:port`, to `dns:///name:port` with all its addresses, or to a comma-separated list of replicas. It connects by itself when it is
+ * used, and again after it was cut.
+ */
 export function createChannelTo(address: string, options: ClientChannelOptions = {}): ClientChannel {
   const { tls, token, maxMessageBytes = 64 * 1024 * 1024 } = options;
-  const loopback = isLoopback(hostOf(address));
+  const loopback = address.split(',').every((replica) => isLoopback(hostOf(replica)));
   if (token !== undefined && tls === undefined && !loopback) {
     throw new DomainError('FAILED_PRECONDITION', `refusing to send a token to ${address} in plain text: configure TLS`, { reason: 'UNPROTECTED_ADDRESS' });
   }
-  const channel = createChannel(address, clientCredentials(tls), {
+  const channel = createChannel(targetOf(address), clientCredentials(tls), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.service_config': ROUND_ROBIN,
+    // A peer that stands still, or a network that drops, is noticed within 15 s.
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
     'grpc.enable_channelz': 0,

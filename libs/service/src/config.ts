@@ -1,6 +1,7 @@
 import { DomainError } from '@nat/errors';
 import { z } from 'zod';
 import { bearerTokens, readTokensFile, type Authenticate } from './authentication.ts';
+import type { ClientChannelOptions } from './client.ts';
 import { LOG_LEVELS } from './logger.ts';
 import type { ServerTlsFiles } from './tls.ts';
 
@@ -53,4 +54,25 @@ export function serverProtection(
     ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) } }),
     ...(tokensFile === undefined ? {} : { authenticate: bearerTokens(readTokensFile(tokensFile)) }),
   };
+}
+
+/** The variables of every process that calls other services: how it shows itself to them. */
+export const clientEnvironment = {
+  NAT_CLIENT_TOKEN: z.string().optional(),
+  NAT_CLIENT_TLS_CA_FILE: z.string().optional(),
+  NAT_CLIENT_TLS_CERT_FILE: z.string().optional(),
+  NAT_CLIENT_TLS_KEY_FILE: z.string().optional(),
+};
+
+/** TLS and token of `createChannelTo`, from the common variables. */
+export function clientConnection(config: z.output<z.ZodObject<typeof clientEnvironment>>): Pick<ClientChannelOptions, 'tls' | 'token'> {
+  const { NAT_CLIENT_TOKEN: token, NAT_CLIENT_TLS_CA_FILE: caFile, NAT_CLIENT_TLS_CERT_FILE: certFile, NAT_CLIENT_TLS_KEY_FILE: keyFile } = config;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new DomainError('FAILED_PRECONDITION', 'NAT_CLIENT_TLS_CERT_FILE and NAT_CLIENT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
+  }
+  const tls = {
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile }),
+  };
+  return { ...(Object.keys(tls).length === 0 ? {} : { tls }), ...(token === undefined ? {} : { token }) };
 }

@@ -2,7 +2,7 @@ export { bearerTokens, readTokensFile, type Authenticate } from './authenticatio
 export { continueCall, type ServiceCallContext, type ServiceContext, type Trace } from './call-context.ts';
 export { createChannelTo, type CallSettings, type ClientChannel, type ClientChannelOptions } from './client.ts';
 export { openClients, type PlatformClients } from './clients.ts';
-export { loadConfig, serverEnvironment, serverProtection } from './config.ts';
+export { clientConnection, clientEnvironment, loadConfig, serverEnvironment, serverProtection } from './config.ts';
 export { computeEtag, requireEtag } from './etag.ts';
 export { applyReadMask, updatedFields } from './field-mask.ts';
 export { parseFilter, type FilterTerm } from './filter.ts';
