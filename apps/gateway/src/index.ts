@@ -1,0 +1,2 @@
+export { forwardService } from './forward.ts';
+export { ROUTES, type Backend } from './routes.ts';

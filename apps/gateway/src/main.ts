@@ -1,0 +1,58 @@
+/** The gateway as a process: one address that serves every contract, and forwards each call to a replica of the service that has it. */
+import {
+  clientConnection,
+  clientEnvironment,
+  createChannelTo,
+  createLogger,
+  createServer,
+  loadConfig,
+  runMain,
+  runUntilSignal,
+  serverEnvironment,
+  serverProtection,
+  startApp,
+} from '@nat/service';
+import { z } from 'zod';
+import { forwardService } from './forward.ts';
+import { ROUTES } from './routes.ts';
+
+/** The largest message of any service: weights. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+
+await runMain(async () => {
+  const settings = loadConfig(
+    z.object({
+      ...serverEnvironment,
+      ...clientEnvironment,
+      /** Each `host:port`, a comma-separated list of replicas, or `dns:///name:port`. */
+      NAT_REGISTRY: z.string(),
+      NAT_POLICY: z.string(),
+      NAT_EVALUATOR: z.string(),
+      NAT_METRICS: z.string(),
+    }),
+    process.env,
+  );
+  const logger = createLogger({ name: 'gateway', level: settings.NAT_LOG_LEVEL });
+  const open = (address: string) => createChannelTo(address, { ...clientConnection(settings), logger });
+  const channels = {
+    registry: open(settings.NAT_REGISTRY),
+    policy: open(settings.NAT_POLICY),
+    evaluator: open(settings.NAT_EVALUATOR),
+    metrics: open(settings.NAT_METRICS),
+  };
+  const services = (Object.keys(ROUTES) as (keyof typeof ROUTES)[]).flatMap((backend) =>
+    ROUTES[backend].map((definition) => forwardService(definition, channels[backend])),
+  );
+  const app = await startApp({
+    server: createServer({ services, logger, ...serverProtection(settings), limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
+    listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
+    logger,
+    drainMs: settings.NAT_DRAIN_MS,
+    lameDuckMs: settings.NAT_LAME_DUCK_MS,
+    release: () => {
+      for (const channel of Object.values(channels)) channel.close();
+      return Promise.resolve();
+    },
+  });
+  await runUntilSignal(app, logger);
+});
