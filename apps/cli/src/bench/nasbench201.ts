@@ -38,7 +38,7 @@ export async function benchmarkNasBench201(context: CommandContext, session: Ses
 /** What the search that a policy comes from has counted; null for one that was imported or comes with the platform. */
 async function pairsOf({ clients }: Session, name: string): Promise<number | null> {
   const { search } = await clients.policies.getPolicy({ name });
-  return search === '' ? null : (await clients.searches.getSearch({ name: search })).pairs;
+  return search === '' ? null : (await clients.searches.getSearch({ name: search })).rewards;
 }
 
 async function searchPolicy(
@@ -56,7 +56,7 @@ async function searchPolicy(
   if (search.state !== searchWire.SearchState.SEARCH_STATE_SUCCEEDED) {
     throw new DomainError('FAILED_PRECONDITION', `the search ended as ${search.state}: ${search.errorMessage}`, { reason: 'SEARCH_FAILED' });
   }
-  return { policyId: search.policy.split('/').at(-1)!, pairs: search.pairs };
+  return { policyId: search.policy.split('/').at(-1)!, pairs: search.rewards };
 }
 
 function describeReport({ column, heldOutCells, methods }: NasBench201Report): readonly string[] {

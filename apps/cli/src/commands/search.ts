@@ -63,7 +63,7 @@ function report(context: CommandContext, search: wire.Search, flags: SearchFlags
       if (flags.json === true) {
         context.terminal.out(JSON.stringify(resultOf(search, policyId)));
       } else {
-        context.terminal.out(`policy ${policyId}  sha256 ${search.policySha256}  ${search.pairs} pairs in ${search.step} steps`);
+        context.terminal.out(`policy ${policyId}  sha256 ${search.policySha256}  ${search.rewards} rewards in ${search.step} steps`);
         for (const line of describeSharedWeights(search)) context.terminal.out(line);
         context.terminal.out(`use it: nat transform <source> --policy ${policyId}`);
       }
@@ -82,8 +82,8 @@ function report(context: CommandContext, search: wire.Search, flags: SearchFlags
 
 /** What `--json` prints at the end: rounds and rewards are those that count, of policy steps; the rest is about shared weights. */
 function resultOf(search: wire.Search, policyId: string): Readonly<Record<string, unknown>> {
-  const { searchId, policySha256, pairs, failedPairs, step, weightRounds, heldOut } = search;
-  const result = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards: pairs };
+  const { searchId, policySha256, pairs, failedPairs, rewards, step, weightRounds, heldOut } = search;
+  const result = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards };
   return search.spec?.evaluator === 'shared-weights' ? { ...result, weightRounds, split: splitOf(search.spec), heldOut } : result;
 }
 

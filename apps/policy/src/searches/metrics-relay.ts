@@ -91,6 +91,7 @@ function pointsOf(run: string, step: StepRow): wire.Point[] {
     loss: step.loss,
     gradientNorm: step.gradient_norm,
     pairs: step.pairs,
+    rewards: step.rewards,
     failedPairs: step.failed_pairs,
     evaluations: step.evaluations,
     epoch: step.epoch === 0 ? null : step.epoch,

@@ -135,4 +135,14 @@ export const searchMigrations: readonly Migration[] = [
           ADD COLUMN evaluations integer NOT NULL DEFAULT 0`.execute(tx);
     },
   },
+  {
+    id: '0004-rewards',
+    up: async (tx) => {
+      await sql`ALTER TABLE policy.search ADD COLUMN rewards bigint NOT NULL DEFAULT 0`.execute(tx);
+      await sql`ALTER TABLE policy.step ADD COLUMN rewards integer NOT NULL DEFAULT 0`.execute(tx);
+      // Until now pairs were the trials.
+      await sql`UPDATE policy.search SET rewards = pairs`.execute(tx);
+      await sql`UPDATE policy.step SET rewards = pairs`.execute(tx);
+    },
+  },
 ];

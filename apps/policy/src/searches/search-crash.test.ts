@@ -51,7 +51,7 @@ describe('a search whose process is killed', () => {
 
   it('learns the same policy, to the bit, and counts every pair once, wherever it is killed', { timeout: 300_000 }, async () => {
     const undisturbed = await search(tabular, 'undisturbed');
-    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, pairs: 84, failedPairs: 0 });
+    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedPairs: 0 });
 
     // One kill after the other, in the same data directory.
     const points: readonly CrashPoint[] = ['before-submit', 'after-submit', 'before-learn', 'after-learn', 'before-commit', 'before-draw'];
@@ -59,14 +59,14 @@ describe('a search whose process is killed', () => {
       expect({ point, end: await search(tabular, 'killed', { point, step: i + 1 }) }).toEqual({ point, end: 'killed' });
     const resumed = await search(tabular, 'killed');
 
-    expect(resumed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, pairs: 84, failedPairs: 0 });
+    expect(resumed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedPairs: 0 });
     expect((resumed as wire.Search).policySha256).toMatch(/^[0-9a-f]{64}$/);
     expect((resumed as wire.Search).policySha256).toBe((undisturbed as wire.Search).policySha256);
   });
 
   it('trains the same shared weights in shards, and compares the same policies, wherever it is killed', { timeout: 300_000 }, async () => {
     const undisturbed = await search(sharedWeights, 'weights');
-    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 6, pairs: 24, failedPairs: 0, weightRounds: 7 });
+    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 6, rewards: 24, failedPairs: 0, weightRounds: 7 });
     expect(undisturbed).toMatchObject({ heldOut: { sources: 6, images: 2_000 } });
 
     const crashes: readonly (readonly [CrashPoint, number])[] = [
@@ -83,7 +83,14 @@ describe('a search whose process is killed', () => {
       expect({ point, end: await search(sharedWeights, 'weights-killed', { point, step }) }).toEqual({ point, end: 'killed' });
     const resumed = await search(sharedWeights, 'weights-killed');
 
-    const same = ({ policySha256, weights, weightRounds, pairs, heldOut }: wire.Search): unknown => ({ policySha256, weights, weightRounds, pairs, heldOut });
+    const same = ({ policySha256, weights, weightRounds, pairs, rewards, heldOut }: wire.Search): unknown => ({
+      policySha256,
+      weights,
+      weightRounds,
+      pairs,
+      rewards,
+      heldOut,
+    });
     expect(same(resumed as wire.Search)).toEqual(same(undisturbed as wire.Search));
   });
 });

@@ -44,6 +44,7 @@ export function searchToWire(row: SearchRow): wire.Search {
     weightRounds: row.weight_rounds,
     weights: row.weights,
     heldOut: row.held_out === null ? undefined : wire.HeldOutReport.fromJSON(row.held_out),
+    rewards: row.rewards,
   };
 }
 
@@ -66,5 +67,6 @@ export function stepToWire(row: StepRow): wire.StepSummary {
     epoch: row.epoch,
     weightRounds: row.weight_rounds,
     evaluations: row.evaluations,
+    rewards: row.rewards,
   };
 }

@@ -73,8 +73,8 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     expect(created.spec).toMatchObject({ reward: 'c10_valid_200', encoder: 'edge', preset: 'tabular', baseline: 'BASELINE_SELF_CRITICAL', threads: 1 });
 
     const { steps, final } = await watch(created.name);
-    expect(steps.map(({ step, pairs }) => [step, pairs])).toEqual([[1, 8], [2, 8], [3, 8]]); // prettier-ignore
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 3, pairs: 24, failedPairs: 0 });
+    expect(steps.map(({ step, rewards }) => [step, rewards])).toEqual([[1, 8], [2, 8], [3, 8]]); // prettier-ignore
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 3, rewards: 24, failedPairs: 0 });
 
     const { version, checkpoint } = await harness.clients.policies.exportPolicyVersion({ name: `${parent}/policies/first` });
     expect(version).toMatchObject({ step: 3, sha256: final!.policySha256, sizeBytes: checkpoint.length });
@@ -147,17 +147,17 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     unpublished.add('lossy.2.0');
     const created = await create(tabular, { searchId: 'lossy' });
     const { final } = await watch(created.name);
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 24 });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 24 });
     await harness.evaluator.publishAgain('lossy.1.0');
     const again = await create({ ...tabular, steps: 1 }, { searchId: 'after' });
     await watch(again.name);
-    expect(await harness.clients.searches.getSearch({ name: created.name })).toMatchObject({ pairs: 24, failedPairs: 0 });
+    expect(await harness.clients.searches.getSearch({ name: created.name })).toMatchObject({ rewards: 24, failedPairs: 0 });
   });
 
   it('leaves failed trials out with their reason, and fails where nothing is left', async () => {
     failing.set('part.1.4', 'NO_LUCK');
     const part = await create({ ...tabular, pairsPerEvaluation: 4, baseline: wire.Baseline.BASELINE_MOVING_AVERAGE }, { searchId: 'part' });
-    expect((await watch(part.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 20, failedPairs: 4 });
+    expect((await watch(part.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 20, rewards: 20, failedPairs: 4 });
     const { trials } = await harness.clients.searches.listTrials({ parent: part.name, filter: 'step=1' });
     expect(trials.map(({ state }) => state === 'TRIAL_STATE_COUNTED')).toEqual([true, true, true, true, false, false, false, false]);
     expect(trials[4]!.errorMessage).toBe('NO_LUCK: NO_LUCK happened');
@@ -186,7 +186,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const fork = await harness.clients.searches.forkSearch({ name: `${parent}/searches/first`, searchId: 'fork', steps: 2, seed: 7, requestId: 'f' });
     expect(fork).toMatchObject({ forkedFrom: `${parent}/searches/first`, step: 0, spec: { steps: 2, seed: 7 } });
     const { final } = await watch(fork.name);
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 16 });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 16 });
     expect(final!.policySha256).not.toBe((await harness.clients.searches.getSearch({ name: `${parent}/searches/first` })).policySha256);
     // The policy of a search can also be named.
     const from = await create({ ...tabular, steps: 1, initialPolicy: 'first' });
@@ -236,7 +236,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
       expect(resultAccuracy).toBeGreaterThan(0.1);
       expect(evaluations).toBeGreaterThan(0);
     }
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, pairs: 16, weightRounds: 6, spec: { split: 'SEARCH_SPLIT_SET_ASIDE' } });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, weightRounds: 6, spec: { split: 'SEARCH_SPLIT_SET_ASIDE' } });
     const { heldOut } = final!;
     expect(heldOut).toMatchObject({ sources: 8, images: 2_000 });
     expect(heldOut!.difference!.mean).toBeCloseTo(heldOut!.trainedAccuracy - heldOut!.untrainedAccuracy, 12);

@@ -17,9 +17,11 @@ export interface SearchTable {
   state: Generated<SearchStateName>;
   /** Steps learned. */
   step: Generated<number>;
-  /** Pairs counted, and trials left out. */
+  /** Distinct pairs that have values, and those that failed for good. */
   pairs: Generated<number>;
   failed_pairs: Generated<number>;
+  /** Trials counted. */
+  rewards: Generated<number>;
   /** Blob with the learner's state after `step`; empty before the first round. */
   learner_state: Generated<string>;
   /** Blob with the supernet's weights after `step`. */
@@ -102,6 +104,7 @@ export interface StepTable {
   step: number;
   pairs: number;
   failed_pairs: number;
+  rewards: number;
   mean_reward: number;
   mean_greedy_reward: number;
   baseline: number;

@@ -1,26 +1,34 @@
 /** The last thing that a search on shared weights does: it compares what it learned with what it began as, on images set aside for that. */
 import type { search as wire } from '@nat/contracts';
-import { compareHeldOut, type MeanInterval } from '@nat/search';
+import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/search';
 import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf } from '../search-spec.ts';
 import { evaluate, roundOf, type Run } from './run.ts';
 
+/** `report` is undefined where the spec wants no comparison, or too little could be evaluated for one. */
+export interface PolicyComparison {
+  readonly report?: wire.HeldOutReport;
+  /** Of every pair that was evaluated for it. */
+  readonly outcomes: readonly PairOutcome[];
+}
+
 /**
- * A round after the last step: it is drawn, committed and evaluated as the others are, and nothing is learned from it. Undefined where the spec wants no
- * comparison, or too little could be evaluated for one.
+ * A round after the last step: it is drawn, committed and evaluated as the others are, and nothing is learned from it.
  */
-export async function comparePolicies(run: Run): Promise<wire.HeldOutReport | undefined> {
+export async function comparePolicies(run: Run): Promise<PolicyComparison> {
   const { spec, learner, logger } = run;
   const sources = spec.heldOutSources ?? 0;
-  if (evaluatorOf(spec) !== 'shared-weights' || sources === 0) return undefined;
+  if (evaluatorOf(spec) !== 'shared-weights' || sources === 0) return { outcomes: [] };
   const round = await roundOf(run, spec.steps + 1, async () => learner.drawHeldOut(sources, await run.start()));
   const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights]);
-  const comparison = compareHeldOut(await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations));
+  const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);
+  const comparison = compareHeldOut(outcomes);
   if (comparison === undefined) {
     logger.warn({ sources }, 'too few results could be evaluated to compare policies');
-    return undefined;
+    return { outcomes };
   }
-  return { ...comparison, images: spec.heldOutImages, difference: toWire(comparison.difference), gain: toWire(comparison.gain) };
+  const report = { ...comparison, images: spec.heldOutImages, difference: toWire(comparison.difference), gain: toWire(comparison.gain) };
+  return { report, outcomes };
 }
 
 function toWire({ mean, half }: MeanInterval): wire.MeanInterval {

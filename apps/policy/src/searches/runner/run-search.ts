@@ -12,7 +12,7 @@ import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf, schemeOf, sessionSpecOf } from '../search-spec.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../search-store.ts';
 import { epochOf } from '../shared-weights-spec.ts';
-import { comparePolicies } from './compare-policies.ts';
+import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
 import { evaluate, requireOwnership, roundOf, type OwnedSearch, type Run, type RunContext } from './run.ts';
 import { trainWeights, type TrainedWeights } from './train-weights.ts';
 
@@ -79,6 +79,10 @@ async function runStep(run: Run): Promise<void> {
   await commitStep(run, step, { collated, learned, trained, outcomes, evaluations: trained.evaluations + evaluations.length });
 }
 
+function failedAmong(outcomes: readonly PairOutcome[]): number {
+  return outcomes.filter((outcome) => 'failure' in outcome).length;
+}
+
 interface StepResult {
   readonly collated: CollatedRound;
   readonly learned: Learned;
@@ -100,7 +104,8 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
   const { database, blobs, owned, signal, spec } = run;
   const { weights } = trained;
   const accuracies = accuraciesOf(run, outcomes);
-  const { counted, leftOut } = collated;
+  const { counted } = collated;
+  const failed = failedAmong(outcomes);
   const { stats, checkpoint } = learned;
   // Durable before the row that names it.
   const learnerState = await blobs.put(wrapLearnerState({ search: run.name, epoch: owned.epoch, step }, checkpoint));
@@ -111,8 +116,9 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
       .updateTable('policy.search')
       .set({
         step,
-        pairs: sql<number>`pairs + ${counted.length}`,
-        failed_pairs: sql<number>`failed_pairs + ${leftOut.length}`,
+        pairs: sql<number>`pairs + ${outcomes.length - failed}`,
+        failed_pairs: sql<number>`failed_pairs + ${failed}`,
+        rewards: sql<number>`rewards + ${counted.length}`,
         learner_state: learnerState,
         weights,
         weight_rounds: sql<number>`weight_rounds + ${trained.rounds}`,
@@ -126,8 +132,9 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
       .values({
         search: owned.row.ordinal,
         step,
-        pairs: counted.length,
-        failed_pairs: leftOut.length,
+        pairs: outcomes.length - failed,
+        failed_pairs: failed,
+        rewards: counted.length,
         mean_reward: stats.meanReward,
         mean_greedy_reward: counted.reduce((sum, { greedyReward = 0 }) => sum + greedyReward, 0) / counted.length,
         baseline: stats.baseline,
@@ -163,7 +170,7 @@ async function deleteWeights({ database, blobs }: Run, keys: readonly string[]):
 }
 
 /** Registers the policy and ends the search, in one transaction. */
-async function finish(run: Run, heldOut: wire.HeldOutReport | undefined): Promise<void> {
+async function finish(run: Run, { report: heldOut, outcomes }: PolicyComparison): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);
@@ -183,6 +190,12 @@ async function finish(run: Run, heldOut: wire.HeldOutReport | undefined): Promis
       sha256: policySha256,
       sizeBytes: checkpoint.length,
     });
+    const failed = failedAmong(outcomes);
+    await tx
+      .updateTable('policy.search')
+      .set({ pairs: sql<number>`pairs + ${outcomes.length - failed}`, failed_pairs: sql<number>`failed_pairs + ${failed}` })
+      .where('ordinal', '=', row.ordinal)
+      .execute();
     await changeState(tx, row.ordinal, { state: 'SUCCEEDED', policySha256, ...(heldOut === undefined ? {} : { heldOut: wire.HeldOutReport.toJSON(heldOut) }) });
   });
   database.signal(SEARCH_CHANNEL);

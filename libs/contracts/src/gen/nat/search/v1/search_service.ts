@@ -403,7 +403,7 @@ export interface Search {
   state: SearchState;
   /** Steps learned. */
   step: number;
-  /** Distinct pairs that the learner has counted. */
+  /** Distinct pairs whose values came in: of trials, of the greedy partners that the baseline needs, and of the comparison at the end. */
   pairs: number;
   /** Pairs left out because their evaluation failed for good. */
   failedPairs: number;
@@ -424,7 +424,11 @@ export interface Search {
   /** shared-weights: blob of the weights after `step`. */
   weights: string;
   /** shared-weights, once it has succeeded, unless it was told not to compare. */
-  heldOut: HeldOutReport | undefined;
+  heldOut:
+    | HeldOutReport
+    | undefined;
+  /** Trials that the learner was rewarded for: steps * batch, less those left out. */
+  rewards: number;
 }
 
 export interface CreateSearchRequest {
@@ -467,6 +471,7 @@ export interface WatchSearchResponse {
 /** What one learner step saw. */
 export interface StepSummary {
   step: number;
+  /** As in Search. */
   pairs: number;
   failedPairs: number;
   meanReward: number;
@@ -495,6 +500,8 @@ export interface StepSummary {
   weightRounds: number;
   /** Evaluations asked for. */
   evaluations: number;
+  /** As in Search. */
+  rewards: number;
 }
 
 export interface PauseSearchRequest {
@@ -1986,6 +1993,7 @@ function createBaseSearch(): Search {
     weightRounds: 0,
     weights: "",
     heldOut: undefined,
+    rewards: 0,
   };
 }
 
@@ -2046,6 +2054,9 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     }
     if (message.heldOut !== undefined) {
       HeldOutReport.encode(message.heldOut, writer.uint32(146).fork()).join();
+    }
+    if (message.rewards !== 0) {
+      writer.uint32(152).int64(message.rewards);
     }
     return writer;
   },
@@ -2207,6 +2218,14 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.heldOut = HeldOutReport.decode(reader, reader.uint32());
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.rewards = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2279,6 +2298,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         : isSet(object.held_out)
         ? HeldOutReport.fromJSON(object.held_out)
         : undefined,
+      rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
     };
   },
 
@@ -2338,6 +2358,9 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.heldOut !== undefined) {
       obj.heldOut = HeldOutReport.toJSON(message.heldOut);
     }
+    if (message.rewards !== 0) {
+      obj.rewards = Math.round(message.rewards);
+    }
     return obj;
   },
 
@@ -2368,6 +2391,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     message.heldOut = (object.heldOut !== undefined && object.heldOut !== null)
       ? HeldOutReport.fromPartial(object.heldOut)
       : undefined;
+    message.rewards = object.rewards ?? 0;
     return message;
   },
 };
@@ -3021,6 +3045,7 @@ function createBaseStepSummary(): StepSummary {
     epoch: 0,
     weightRounds: 0,
     evaluations: 0,
+    rewards: 0,
   };
 }
 
@@ -3078,6 +3103,9 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     }
     if (message.evaluations !== 0) {
       writer.uint32(136).uint32(message.evaluations);
+    }
+    if (message.rewards !== 0) {
+      writer.uint32(144).uint32(message.rewards);
     }
     return writer;
   },
@@ -3231,6 +3259,14 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
             message.evaluations = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.rewards = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3298,6 +3334,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
         ? globalThis.Number(object.weight_rounds)
         : 0,
       evaluations: isSet(object.evaluations) ? globalThis.Number(object.evaluations) : 0,
+      rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
     };
   },
 
@@ -3354,6 +3391,9 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.evaluations !== 0) {
       obj.evaluations = Math.round(message.evaluations);
     }
+    if (message.rewards !== 0) {
+      obj.rewards = Math.round(message.rewards);
+    }
     return obj;
   },
 
@@ -3379,6 +3419,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     message.epoch = object.epoch ?? 0;
     message.weightRounds = object.weightRounds ?? 0;
     message.evaluations = object.evaluations ?? 0;
+    message.rewards = object.rewards ?? 0;
     return message;
   },
 };

@@ -1,0 +1,204 @@
+/**
+ * A whole cluster on one machine: Kafka, PostgreSQL, replicas of every service, a gateway and workers, each a process that is started again
+ * when it ends, as Kubernetes would.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { writeAtomically } from '../bootstrap/cache.mjs';
+import { root } from '../bootstrap/index.mjs';
+import { SetupError } from '../bootstrap/report.mjs';
+import { endProcess, freePort, isRunning } from '../infra/daemon.mjs';
+import { kafkaAvailability, startKafka } from '../infra/kafka.mjs';
+import { postgresAvailability, startPostgres } from '../infra/postgres.mjs';
+import { supervise, superviseServer } from './supervisor.mjs';
+
+/**
+ * @typedef {import('./supervisor.mjs').Program} Program
+ * @typedef {'kafka' | 'postgres' | 'registry' | 'metrics' | 'evaluator' | 'policy' | 'gateway' | 'worker'} Kind
+ *
+ * @typedef {object} Member
+ * @property {string} name such as `policy-2`
+ * @property {Kind} kind
+ * @property {number | undefined} port of 127.0.0.1; workers serve nothing
+ * @property {Program} program
+ *
+ * @typedef {object} ClusterOptions
+ * @property {string} dir where its data and logs are: a cluster started there again goes on
+ * @property {number} [replicas] of registry, metrics, evaluator and policy
+ * @property {number} [workers]
+ * @property {number} [port] of the gateway; 0: any
+ * @property {Partial<Record<Kind, Record<string, string>>>} [environment] variables of some of the processes, over those set here
+ * @property {Partial<Record<Kind, (port: number) => Promise<number>>>} [reach] the port under which others reach a process that serves on `port`, for whoever
+ *   stands in between
+ * @property {import('../bootstrap/report.mjs').Report} report
+ *
+ * @typedef {object} Cluster
+ * @property {string} address HOST:PORT of the gateway
+ * @property {string} dir
+ * @property {() => string} kafka HOST:PORT of the broker
+ * @property {() => string} postgres its URL
+ * @property {readonly Member[]} members
+ * @property {(name: string) => Member} member
+ * @property {() => Promise<void>} stop in order, and everything
+ */
+
+/** Services with replicas, and the variables that only they have. */
+const SERVICES = /** @type {const} */ (['registry', 'metrics', 'evaluator', 'policy']);
+const SERVING = '"msg":"serving"';
+const REGISTERED = '"msg":"registered"';
+/** How long each process may take to end in order. */
+const GRACE_MS = 15_000;
+
+/**
+ * Starts a cluster and waits until all of it serves.
+ * @param {ClusterOptions} options
+ * @returns {Promise<Cluster>}
+ */
+export async function startCluster({ dir, replicas = 2, workers = 2, port = 7070, environment = {}, reach = {}, report }) {
+  const unavailable = (await kafkaAvailability()) ?? postgresAvailability();
+  if (unavailable !== undefined) throw new SetupError(`the cluster needs Kafka and PostgreSQL: ${unavailable}`);
+  const folder = path.resolve(dir);
+  const logs = path.join(folder, 'logs');
+  const blobs = path.join(folder, 'blobs');
+  for (const one of [folder, logs, blobs]) fs.mkdirSync(one, { recursive: true });
+  fs.chmodSync(folder, 0o755); // PostgreSQL may run as another user
+  await endLeftovers(folder);
+
+  /** @type {Member[]} */
+  const members = [];
+  const stop = async () => {
+    // Whoever asks goes before whom it asks.
+    for (const kinds of [['worker', 'gateway'], ['policy'], ['evaluator', 'registry', 'metrics'], ['kafka', 'postgres']]) {
+      await Promise.all(members.filter(({ kind }) => kinds.includes(kind)).map(({ program }) => program.stop(GRACE_MS)));
+    }
+    fs.rmSync(path.join(folder, STATE), { force: true });
+  };
+  try {
+    const [kafka, postgres] = await report.step('starting Kafka and PostgreSQL', () =>
+      Promise.all([startKafka({ dir: path.join(folder, 'kafka'), report }), startPostgres({ dir: path.join(folder, 'postgres') })]),
+    );
+    const onError = (/** @type {unknown} */ error) => report.line(error instanceof Error ? error.message : String(error));
+    const runs = (/** @type {{pid: number, dir: string}} */ server) => isRunning(server.pid, server.dir);
+    const broker = superviseServer({ name: 'kafka', server: kafka, runs, onError });
+    const database = superviseServer({ name: 'postgres', server: postgres, runs, onError });
+    members.push({ name: 'kafka', kind: 'kafka', port: kafka.port, program: broker });
+    members.push({ name: 'postgres', kind: 'postgres', port: postgres.port, program: database });
+
+    const ports = await choosePorts(folder, replicas);
+    /** Where the replicas of a service are reached. @param {(typeof SERVICES)[number]} kind */
+    const addresses = async (kind) => {
+      const reached = await Promise.all(ports[kind].map((one) => reach[kind]?.(one) ?? one));
+      return reached.map((one) => `127.0.0.1:${one}`).join(',');
+    };
+    const brokers = `127.0.0.1:${(await reach.kafka?.(kafka.port)) ?? kafka.port}`;
+    const url = new URL(postgres.url);
+    url.port = String((await reach.postgres?.(postgres.port)) ?? postgres.port);
+    const targets = {
+      NAT_REGISTRY: await addresses('registry'),
+      NAT_METRICS: await addresses('metrics'),
+      NAT_EVALUATOR: await addresses('evaluator'),
+      NAT_POLICY: await addresses('policy'),
+    };
+    const shared = { NAT_DATABASE_URL: url.href, NAT_KAFKA_BROKERS: brokers, NAT_BLOB_DIR: blobs };
+
+    /** @param {Kind} kind @param {string} name @param {string} script @param {Record<string, string>} env @param {string} readyText @param {number} [serves] */
+    const add = (kind, name, script, env, readyText, serves) => {
+      const program = supervise({
+        name,
+        command: process.execPath,
+        args: [path.join(root, 'apps', script)],
+        env: { ...inherited(), NAT_LOG_LEVEL: 'info', ...env, ...environment[kind] },
+        log: path.join(logs, `${name}.log`),
+        isReady: (line) => line.includes(readyText),
+      });
+      members.push({ name, kind, port: serves, program });
+      return program;
+    };
+    const service = (/** @type {(typeof SERVICES)[number]} */ kind) =>
+      ports[kind].map((serves, i) =>
+        add(kind, `${kind}-${i + 1}`, `${kind}/src/main.ts`, { ...shared, ...targets, NAT_PORT: String(serves) }, SERVING, serves).ready(),
+      );
+    await report.step('starting registry, metrics and evaluator', () => Promise.all([...service('registry'), ...service('metrics'), ...service('evaluator')]));
+    await report.step('starting policy, gateway and workers', () =>
+      Promise.all([
+        ...service('policy'),
+        add('gateway', 'gateway', 'gateway/src/main.ts', { ...targets, NAT_PORT: String(port) }, SERVING, port).ready(),
+        ...Array.from({ length: workers }, (_, i) => {
+          const env = { NAT_SERVER: targets.NAT_EVALUATOR, NAT_WORKER_ID: `worker-${i + 1}`, NAT_BLOB_DIR: blobs };
+          return add('worker', `worker-${i + 1}`, 'evaluator/src/worker/worker-main.ts', env, REGISTERED).ready();
+        }),
+      ]),
+    );
+    noteProcesses(folder, members);
+    return {
+      address: `127.0.0.1:${port}`,
+      dir: folder,
+      kafka: () => broker.server().address,
+      postgres: () => database.server().url,
+      members,
+      member: (name) => {
+        const found = members.find((member) => member.name === name);
+        if (found === undefined) throw new Error(`${name} is not in the cluster`);
+        return found;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** This process's variables without those that name another platform. */
+function inherited() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NAT_') || KEPT.has(name)));
+}
+const KEPT = new Set(['NAT_DATA_DIR', 'NAT_CACHE_DIR']);
+
+const STATE = 'cluster.json';
+const PORTS = 'ports.json';
+
+/**
+ * Ports that stay over restarts, so that whoever knew a replica finds it again.
+ * @param {string} folder @param {number} replicas
+ * @returns {Promise<Record<(typeof SERVICES)[number], number[]>>}
+ */
+async function choosePorts(folder, replicas) {
+  const file = path.join(folder, PORTS);
+  /** @type {Record<string, number[]>} */
+  const known = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+  const chosen = /** @type {Record<(typeof SERVICES)[number], number[]>} */ ({});
+  for (const kind of SERVICES) {
+    chosen[kind] = (known[kind] ?? []).slice(0, replicas);
+    while (chosen[kind].length < replicas) chosen[kind].push(await freePort());
+  }
+  writeAtomically(file, JSON.stringify(chosen));
+  return chosen;
+}
+
+/** Whose processes these are, for the next start: this one may be killed without a chance to end them. @param {string} folder @param {Member[]} members */
+function noteProcesses(folder, members) {
+  const note = () =>
+    writeAtomically(path.join(folder, STATE), JSON.stringify({ supervisor: process.pid, pids: members.map(({ program }) => program.pid()).filter(Boolean) }));
+  note();
+  setInterval(note, 2_000).unref();
+}
+
+/** Ends what a killed supervisor left; refuses while one still runs. @param {string} folder */
+async function endLeftovers(folder) {
+  const file = path.join(folder, STATE);
+  if (fs.existsSync(file)) {
+    const { supervisor, pids } = JSON.parse(fs.readFileSync(file, 'utf8'));
+    if (isRunning(supervisor, 'node')) throw new SetupError(`a cluster runs in ${folder} already, under process ${supervisor}`);
+    await Promise.all(pids.map((/** @type {number} */ pid) => endProcess(pid, path.join(root, 'apps'), 'SIGTERM', GRACE_MS)));
+    fs.rmSync(file);
+  }
+  for (const [name, state] of [
+    ['kafka', 'broker.json'],
+    ['postgres', 'server.json'],
+  ]) {
+    const where = path.join(folder, name ?? '');
+    const noted = path.join(where, state ?? '');
+    if (fs.existsSync(noted)) await endProcess(JSON.parse(fs.readFileSync(noted, 'utf8')).pid, where, name === 'kafka' ? 'SIGTERM' : 'SIGINT', GRACE_MS);
+  }
+}
