@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/errors';
 import type { Platform } from '@nat/platform';
-import { createChannelTo, createLogger, openClients, type ClientTlsFiles, type PlatformClients } from '@nat/service';
+import { createChannelTo, createLogger, openClients, readTokenFile, type ClientChannelOptions, type ClientTlsFiles, type PlatformClients } from '@nat/service';
 import { countVisitors, readLockHolder, visitDirectory, type Visit } from '@nat/storage';
 import { Option } from 'commander';
 import type { CommandContext } from './program.ts';
@@ -14,6 +14,7 @@ export interface ConnectionFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly token?: string;
+  readonly tokenFile?: string;
 }
 
 /** Where a command talks to. */
@@ -25,6 +26,7 @@ export function connectionOptions(): readonly Option[] {
     new Option('--tls-cert <file>', 'client certificate'),
     new Option('--tls-key <file>', 'key of the client certificate'),
     new Option('--token <token>', 'bearer token').env('NAT_TOKEN'),
+    new Option('--token-file <file>', 'a file that holds it; read again when it changes').env('NAT_TOKEN_FILE').conflicts('token'),
   ];
 }
 
@@ -162,10 +164,8 @@ export async function runningPlatform(home: string): Promise<string | undefined>
 
 export async function connect(address: string, flags: ConnectionFlags): Promise<Session> {
   const tls = tlsFiles(flags);
-  const channel = createChannelTo(address, {
-    ...(tls === undefined ? {} : { tls }),
-    ...(flags.token === undefined ? {} : { token: flags.token }),
-  });
+  const token = bearerToken(flags);
+  const channel = createChannelTo(address, { ...(tls === undefined ? {} : { tls }), ...(token === undefined ? {} : { token }) });
   try {
     await channel.waitUntilReady(CONNECT_MS);
   } catch (error) {
@@ -182,6 +182,11 @@ export async function connect(address: string, flags: ConnectionFlags): Promise<
       return Promise.resolve();
     },
   };
+}
+
+/** The token that the options name. */
+export function bearerToken({ token, tokenFile }: ConnectionFlags): ClientChannelOptions['token'] {
+  return tokenFile === undefined ? token : readTokenFile(tokenFile);
 }
 
 /** The TLS files named by the options; undefined for plain text. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { KINDS, defaultWorkerId, findCapabilities, startWorker } from '@nat/evaluator-service';
-import { createChannelTo, runUntilSignal, type ClientTlsFiles, type Logger } from '@nat/service';
+import { createChannelTo, runUntilSignal, type ClientChannelOptions, type ClientTlsFiles, type Logger } from '@nat/service';
 
 export interface RunWorkerOptions {
   /** HOST:PORT of a platform, or of an evaluator. */
   readonly server: string;
   readonly tls: ClientTlsFiles | undefined;
-  readonly token: string | undefined;
+  readonly token: ClientChannelOptions['token'];
   /** Made from the host's name when left out. */
   readonly workerId: string | undefined;
   readonly blobDirectory: string;

@@ -26,8 +26,8 @@ export interface CallSettings {
 export interface ClientChannelOptions {
   /** TLS. @default plain text, for loopback */
   readonly tls?: ClientTlsFiles;
-  /** Sent as `authorization: Bearer`; refused in plain text beyond loopback. */
-  readonly token?: string;
+  /** Sent as `authorization: Bearer` with calls that carry no credentials of their own; refused in plain text beyond loopback. A function is asked each time. */
+  readonly token?: string | ((logger?: Logger) => string);
   /** Bytes of one message, either way. @default 64 MiB */
   readonly maxMessageBytes?: number;
   /** Attempts in all. @default 5 */
@@ -117,12 +117,24 @@ const deadlines: ClientMiddleware<CallSettings> = async function* deadlines(call
   }
 };
 
-function bearer(token: string): ClientMiddleware {
+function bearer(token: NonNullable<ClientChannelOptions['token']>, logger: Logger | undefined): ClientMiddleware {
   return async function* withToken(call, options) {
-    const metadata = Metadata(options.metadata).set('authorization', `Bearer ${token}`);
+    const metadata = Metadata(options.metadata);
+    if (!metadata.has('authorization')) metadata.set('authorization', `Bearer ${typeof token === 'string' ? token : token(logger)}`);
     return yield* call.next(call.request, { ...options, metadata });
   };
 }
+
+/** Nobody's token crosses a network in plain text: neither the channel's own nor one that a call brings along. */
+function requireProtected(address: string): ClientMiddleware {
+  return async function* withoutToken(call, options) {
+    if (Metadata(options.metadata).has('authorization')) throw unprotected(address);
+    return yield* call.next(call.request, options);
+  };
+}
+
+const unprotected = (address: string): DomainError =>
+  new DomainError('FAILED_PRECONDITION', `refusing to send a token to ${address} in plain text: configure TLS`, { reason: 'UNPROTECTED_ADDRESS' });
 
 /** The host of `host:port`, `[v6]:port` or `unix:...`. */
 const hostOf = (address: string): string => (address.startsWith('unix:') ? address : address.replace(/:\d+$/, ''));
@@ -155,9 +167,8 @@ const ROUND_ROBIN = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] 
 export function createChannelTo(address: string, options: ClientChannelOptions = {}): ClientChannel {
   const { tls, token, maxMessageBytes = 64 * 1024 * 1024 } = options;
   const loopback = address.split(',').every((replica) => isLoopback(hostOf(replica)));
-  if (token !== undefined && tls === undefined && !loopback) {
-    throw new DomainError('FAILED_PRECONDITION', `refusing to send a token to ${address} in plain text: configure TLS`, { reason: 'UNPROTECTED_ADDRESS' });
-  }
+  const exposed = tls === undefined && !loopback;
+  if (token !== undefined && exposed) throw unprotected(address);
   const channel = createChannel(targetOf(address), clientCredentials(tls), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
@@ -174,7 +185,8 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
     ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
   });
   let factory = createClientFactory().use(domainErrors);
-  if (token !== undefined) factory = factory.use(bearer(token));
+  if (exposed) factory = factory.use(requireProtected(address));
+  if (token !== undefined) factory = factory.use(bearer(token, options.logger));
   const withRetries = factory.use(retries(options)).use(deadlines);
   return {
     address,

@@ -1,9 +1,11 @@
 import { DomainError } from '@nat/errors';
 import { z } from 'zod';
-import { bearerTokens, readTokensFile, type Authenticate } from './authentication.ts';
 import type { ClientChannelOptions } from './client.ts';
 import { LOG_LEVELS } from './logger.ts';
+import { createAuthentication, type Authenticate } from './security/authentication.ts';
+import type { JwtOptions } from './security/jwt.ts';
 import type { ServerTlsFiles } from './tls.ts';
+import { readTokenFile } from './token-file.ts';
 
 /**
  * The settings of a process from its environment, typed and frozen. An empty variable counts as absent. Throws
@@ -28,7 +30,15 @@ export const serverEnvironment = {
   NAT_TLS_CERT_FILE: z.string().optional(),
   NAT_TLS_KEY_FILE: z.string().optional(),
   NAT_TLS_CLIENT_CA_FILE: z.string().optional(),
+  /** One bearer token a line, with its namespaces and its role. */
   NAT_AUTH_TOKENS_FILE: z.string().optional(),
+  /** Who issues JSON Web Tokens, for whom, and where its public keys are. */
+  NAT_AUTH_JWT_ISSUER: z.string().optional(),
+  NAT_AUTH_JWT_AUDIENCE: z.string().optional(),
+  NAT_AUTH_JWKS_URL: z.string().optional(),
+  NAT_AUTH_JWKS_FILE: z.string().optional(),
+  /** One name of a client certificate a line, with its namespaces and its role; without it each one is a service. */
+  NAT_AUTH_CERTIFICATES_FILE: z.string().optional(),
   NAT_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   NAT_DRAIN_MS: z.coerce.number().int().min(0).default(10_000),
   NAT_LAME_DUCK_MS: z.coerce.number().int().min(0).default(0),
@@ -36,29 +46,53 @@ export const serverEnvironment = {
 
 type ServerEnvironment = z.output<z.ZodObject<typeof serverEnvironment>>;
 
-/** TLS and authentication of `createServer`, from the common variables; reads the tokens file. */
-export function serverProtection(
-  config: Pick<ServerEnvironment, 'NAT_TLS_CERT_FILE' | 'NAT_TLS_KEY_FILE' | 'NAT_TLS_CLIENT_CA_FILE' | 'NAT_AUTH_TOKENS_FILE'>,
-): {
-  readonly tls?: ServerTlsFiles;
-  readonly authenticate?: Authenticate;
-} {
-  const { NAT_TLS_CERT_FILE: certFile, NAT_TLS_KEY_FILE: keyFile, NAT_TLS_CLIENT_CA_FILE: clientCaFile, NAT_AUTH_TOKENS_FILE: tokensFile } = config;
-  if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new DomainError('FAILED_PRECONDITION', 'NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
+type ProtectionSettings = {
+  readonly [Key in keyof ServerEnvironment as Key extends `NAT_TLS_${string}` | `NAT_AUTH_${string}` ? Key : never]: ServerEnvironment[Key];
+};
+
+const badConfiguration = (why: string): DomainError => new DomainError('FAILED_PRECONDITION', why, { reason: 'BAD_CONFIGURATION' });
+
+function jwtOptions(config: ProtectionSettings): JwtOptions | undefined {
+  const { NAT_AUTH_JWT_ISSUER: issuer, NAT_AUTH_JWT_AUDIENCE: audience, NAT_AUTH_JWKS_URL: url, NAT_AUTH_JWKS_FILE: file } = config;
+  if (issuer === undefined && audience === undefined && url === undefined && file === undefined) return undefined;
+  if (issuer === undefined || audience === undefined || (url === undefined) === (file === undefined)) {
+    throw badConfiguration('NAT_AUTH_JWT_ISSUER, NAT_AUTH_JWT_AUDIENCE and one of NAT_AUTH_JWKS_URL and NAT_AUTH_JWKS_FILE belong together');
   }
-  if (clientCaFile !== undefined && certFile === undefined) {
-    throw new DomainError('FAILED_PRECONDITION', 'NAT_TLS_CLIENT_CA_FILE needs NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE', { reason: 'BAD_CONFIGURATION' });
-  }
+  return { issuer, audience, keys: url === undefined ? { file: file! } : { url } };
+}
+
+/**
+ * TLS and authentication of `createServer`, from the common variables; reads the files that they name.
+ * @throws DomainError FAILED_PRECONDITION for variables that belong together, and for files that make no sense
+ */
+export function serverProtection(config: ProtectionSettings): { readonly tls?: ServerTlsFiles; readonly authenticate?: Authenticate } {
+  const { NAT_TLS_CERT_FILE: certFile, NAT_TLS_KEY_FILE: keyFile, NAT_TLS_CLIENT_CA_FILE: clientCaFile } = config;
+  const { NAT_AUTH_TOKENS_FILE: tokensFile, NAT_AUTH_CERTIFICATES_FILE: certificatesFile } = config;
+  if ((certFile === undefined) !== (keyFile === undefined)) throw badConfiguration('NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE belong together');
+  if (clientCaFile !== undefined && certFile === undefined) throw badConfiguration('NAT_TLS_CLIENT_CA_FILE needs NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE');
+  if (certificatesFile !== undefined && clientCaFile === undefined) throw badConfiguration('NAT_AUTH_CERTIFICATES_FILE needs NAT_TLS_CLIENT_CA_FILE');
+  const jwt = jwtOptions(config);
+  const authenticated = tokensFile !== undefined || jwt !== undefined || clientCaFile !== undefined;
   return {
     ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) } }),
-    ...(tokensFile === undefined ? {} : { authenticate: bearerTokens(readTokensFile(tokensFile)) }),
+    ...(authenticated
+      ? {
+          authenticate: createAuthentication({
+            certificates: clientCaFile !== undefined,
+            ...(tokensFile === undefined ? {} : { tokensFile }),
+            ...(jwt === undefined ? {} : { jwt }),
+            ...(certificatesFile === undefined ? {} : { certificatesFile }),
+          }),
+        }
+      : {}),
   };
 }
 
 /** The variables of every process that calls other services: how it shows itself to them. */
 export const clientEnvironment = {
   NAT_CLIENT_TOKEN: z.string().optional(),
+  /** A file that holds the token; read again when it changes. */
+  NAT_CLIENT_TOKEN_FILE: z.string().optional(),
   NAT_CLIENT_TLS_CA_FILE: z.string().optional(),
   NAT_CLIENT_TLS_CERT_FILE: z.string().optional(),
   NAT_CLIENT_TLS_KEY_FILE: z.string().optional(),
@@ -68,11 +102,14 @@ export const clientEnvironment = {
 export function clientConnection(config: z.output<z.ZodObject<typeof clientEnvironment>>): Pick<ClientChannelOptions, 'tls' | 'token'> {
   const { NAT_CLIENT_TOKEN: token, NAT_CLIENT_TLS_CA_FILE: caFile, NAT_CLIENT_TLS_CERT_FILE: certFile, NAT_CLIENT_TLS_KEY_FILE: keyFile } = config;
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new DomainError('FAILED_PRECONDITION', 'NAT_CLIENT_TLS_CERT_FILE and NAT_CLIENT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
+    throw badConfiguration('NAT_CLIENT_TLS_CERT_FILE and NAT_CLIENT_TLS_KEY_FILE belong together');
   }
   const tls = {
     ...(caFile === undefined ? {} : { caFile }),
     ...(certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile }),
   };
-  return { ...(Object.keys(tls).length === 0 ? {} : { tls }), ...(token === undefined ? {} : { token }) };
+  const { NAT_CLIENT_TOKEN_FILE: tokenFile } = config;
+  if (token !== undefined && tokenFile !== undefined) throw badConfiguration('NAT_CLIENT_TOKEN and NAT_CLIENT_TOKEN_FILE exclude each other');
+  const shown = tokenFile === undefined ? token : readTokenFile(tokenFile);
+  return { ...(Object.keys(tls).length === 0 ? {} : { tls }), ...(shown === undefined ? {} : { token: shown }) };
 }

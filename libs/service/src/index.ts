@@ -1,4 +1,3 @@
-export { bearerTokens, readTokensFile, type Authenticate } from './authentication.ts';
 export { continueCall, type ServiceCallContext, type ServiceContext, type Trace } from './call-context.ts';
 export { createChannelTo, type CallSettings, type ClientChannel, type ClientChannelOptions } from './client.ts';
 export { openClients, type PlatformClients } from './clients.ts';
@@ -15,8 +14,10 @@ export { createContractRegistry, type ContractRegistry } from './registry.ts';
 export { requestOnce, type RequestOnceOptions, type RequestStore, type StoredRequest } from './request-once.ts';
 export { createRequestValidator, type RequestValidator } from './request-validator.ts';
 export { namespaceNames, resourceNames, type ResourceNames } from './resource-name.ts';
+export type { Authenticate } from './security/authentication.ts';
 export { bindService, createServer, type BoundService, type ListenAddress, type MessageLimits, type Server, type ServerOptions } from './server.ts';
 export { shortHash, stableJson } from './stable-json.ts';
 export { kindOfStatus, STATUS_OF_KIND, statusName } from './status.ts';
+export { readTokenFile } from './token-file.ts';
 export { isLoopback, type ClientTlsFiles, type ServerTlsFiles } from './tls.ts';
 export { decodeClientError, encodeDomainError, ERROR_DOMAIN, STATUS_DETAILS_KEY, type WireError } from './wire-errors.ts';

@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { health, transform } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
+import { Metadata } from 'nice-grpc-common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bearerTokens } from './authentication.ts';
 import { createChannelTo } from './client.ts';
 import { runUntilSignal, startApp } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
 import { createServer } from './server.ts';
-import { registry, startTestServer, thrownBy, transforms } from './test-support.ts';
+import { authenticationOf, registry, startTestServer, thrownBy, transforms } from './test-support.ts';
 
 const good = { parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } } as const;
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -183,7 +183,7 @@ describe('listening beyond loopback', () => {
   it.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '127.example.org'])('is refused on %s without TLS and authentication', async (host) => {
     await expect(make({}).listen({ host, port: 0 })).rejects.toThrow(/refusing to listen on .*TLS.* and authentication/);
     await expect(make({ tls }).listen({ host, port: 0 })).rejects.toThrow(/authentication/);
-    await expect(make({ authenticate: bearerTokens(['t']) }).listen({ host, port: 0 })).rejects.toThrow(/TLS/);
+    await expect(make({ authenticate: authenticationOf('t') }).listen({ host, port: 0 })).rejects.toThrow(/TLS/);
   });
 
   it('works with client certificates', async () => {
@@ -205,7 +205,7 @@ describe('listening beyond loopback', () => {
   });
 
   it('works with bearer tokens, which health needs not', async () => {
-    const server = make({ tls, authenticate: bearerTokens(['old', 'new']) });
+    const server = make({ tls, authenticate: authenticationOf('old\nnew') });
     const port = await server.listen({ host: '0.0.0.0', port: 0 });
     const open = (token?: string) => createChannelTo(`localhost:${port}`, { tls: { caFile: files('ca.pem') }, ...(token === undefined ? {} : { token }) });
     const channels = [open('new'), open('wrong'), open()] as const;
@@ -223,5 +223,13 @@ describe('listening beyond loopback', () => {
   it('sends no token in plain text', () => {
     expect(() => createChannelTo('example.org:50051', { token: 't' })).toThrow(/plain text/);
     createChannelTo('127.0.0.1:50051', { token: 't' }).close();
+  });
+
+  it("sends nobody else's token in plain text either", async () => {
+    const channel = createChannelTo('example.org:50051');
+    const metadata = Metadata({ authorization: 'Bearer mine' });
+    const call = async () => channel.client(transform.TransformServiceDefinition).transformArchitecture(good, { metadata });
+    expect(await thrownBy(call)).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'UNPROTECTED_ADDRESS' });
+    channel.close();
   });
 });

@@ -3,15 +3,17 @@ import type { FileRegistry } from '@bufbuild/protobuf';
 import { health as healthContract, reflection as reflectionContract } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
-import { accessLog } from './access-log.ts';
-import type { Authenticate } from './authentication.ts';
 import type { ServiceContext } from './call-context.ts';
+import { callInterceptor } from './call-interceptor.ts';
+import { createCallLog } from './call-log.ts';
+import { OpenCalls } from './calls.ts';
 import { createHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { MessageCodec } from './message-codec.ts';
 import { createReflection, REFLECTION_DEFINITIONS } from './reflection.ts';
 import { createContractRegistry } from './registry.ts';
 import { createRequestValidator, type RequestValidator } from './request-validator.ts';
+import type { Authenticate } from './security/authentication.ts';
 import { serviceMiddleware, type DecodeFindings } from './service-middleware.ts';
 import { isLoopback, serverCredentials, type ServerTlsFiles } from './tls.ts';
 
@@ -45,7 +47,7 @@ export interface ServerOptions {
   /** @default one made from the registry */
   readonly validator?: RequestValidator;
   readonly tls?: ServerTlsFiles;
-  /** Checks each call's credentials, beside TLS. @default none */
+  /** Says who calls; what they may do then follows from it. @default nobody is asked, and everything is allowed */
   readonly authenticate?: Authenticate;
   readonly limits?: MessageLimits;
 }
@@ -111,6 +113,7 @@ export function createServer(options: ServerOptions): Server {
   const registry = options.registry ?? createContractRegistry();
   const validator = options.validator ?? createRequestValidator(registry);
   const findings: DecodeFindings = new WeakMap();
+  const calls = new OpenCalls();
   const drainController = new AbortController();
   const names = services.map(({ name }) => name);
   const health = createHealth(names);
@@ -122,8 +125,8 @@ export function createServer(options: ServerOptions): Server {
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
     // Channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and `forceShutdown` cuts nothing.
-    interceptors: [accessLog(logger)],
-  }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, ...(authenticate === undefined ? {} : { authenticate }) }));
+    interceptors: [callInterceptor({ calls, log: createCallLog(logger), logger, authenticate })],
+  }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, calls }));
 
   for (const { definition, implementation } of services) {
     server.add(checkedDefinition(definition, validator, findings), implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>);

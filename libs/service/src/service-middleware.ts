@@ -1,10 +1,11 @@
-/** What stands between the wire and a handler: ids, credentials, validation, draining, and errors on the way back. */
+/** What stands between the wire and a handler: ids, validation, authorization, draining, and errors on the way back. */
 import { isDomainError, DomainError } from '@nat/errors';
 import { isAbortError } from 'abort-controller-x';
 import { ServerError, type CallContext, type ServerMiddleware, type ServerMiddlewareCall } from 'nice-grpc-common';
-import type { Authenticate } from './authentication.ts';
-import { acceptRequestId, continueTrace, parseTraceparent, REQUEST_ID_KEY, TRACEPARENT_KEY, type ServiceContext } from './call-context.ts';
+import { REQUEST_ID_KEY, type ServiceContext } from './call-context.ts';
+import { CALL_KEY, type CallRecord, type OpenCalls } from './calls.ts';
 import type { Logger } from './logger.ts';
+import { authorizeRequest, resourceNamesIn } from './security/authorization.ts';
 import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
 
 /** What decoding found wrong, by the message it gave; see `checkedDefinition`. */
@@ -12,7 +13,7 @@ export type DecodeFindings = WeakMap<object, DomainError>;
 
 export interface MiddlewareOptions {
   readonly logger: Logger;
-  readonly authenticate?: Authenticate;
+  readonly calls: OpenCalls;
   readonly findings: DecodeFindings;
   readonly draining: AbortSignal;
 }
@@ -42,14 +43,22 @@ function toServerError(error: unknown, context: CallContext & ServiceContext): u
   return new ServerError(code, message);
 }
 
-function refuse(findings: DecodeFindings, message: unknown): void {
+/** How many values of a request are looked at for the names that the audit log tells. */
+const NAMES_LOOKED_AT = 256;
+
+/** Throws for a message that breaks the contract, or is about what its caller may not touch. */
+function admit(findings: DecodeFindings, record: CallRecord, message: unknown, first: boolean): void {
   const finding = typeof message === 'object' && message !== null ? findings.get(message) : undefined;
   if (finding !== undefined) throw finding;
+  if (first) record.resources = resourceNamesIn(message, NAMES_LOOKED_AT);
+  if (record.caller !== undefined && record.access !== undefined) authorizeRequest(message, record.access, record.caller, first);
 }
 
-async function* refuseEach<Message>(findings: DecodeFindings, messages: AsyncIterable<Message>): AsyncIterable<Message> {
+async function* admitEach<Message>(findings: DecodeFindings, record: CallRecord, messages: AsyncIterable<Message>): AsyncIterable<Message> {
+  let first = true;
   for await (const message of messages) {
-    refuse(findings, message);
+    admit(findings, record, message, first);
+    first = false;
     yield message;
   }
 }
@@ -81,35 +90,36 @@ async function* handle<Request, Response>(
   call: ServerMiddlewareCall<Request, Response, ServiceContext>,
   context: CallContext & ServiceContext,
   findings: DecodeFindings,
+  record: CallRecord,
 ): Responses<Response> {
   if (!call.responseStream) {
     if (!call.requestStream) {
-      refuse(findings, call.request);
+      admit(findings, record, call.request, true);
       return yield* call.next(call.request, context);
     }
-    return yield* call.next(refuseEach(findings, call.request), context);
+    return yield* call.next(admitEach(findings, record, call.request), context);
   }
   const streaming = { ...context, signal: AbortSignal.any([context.signal, context.draining]) };
   if (!call.requestStream) {
-    refuse(findings, call.request);
+    admit(findings, record, call.request, true);
     return yield* until(context.draining, call.next(call.request, streaming));
   }
-  return yield* until(context.draining, call.next(refuseEach(findings, call.request), streaming));
+  return yield* until(context.draining, call.next(admitEach(findings, record, call.request), streaming));
 }
 
 /** The one middleware of every service. */
-export function serviceMiddleware({ logger, authenticate, findings, draining }: MiddlewareOptions): ServerMiddleware<ServiceContext> {
+export function serviceMiddleware({ logger, calls, findings, draining }: MiddlewareOptions): ServerMiddleware<ServiceContext> {
   return async function* middleware<Request, Response>(call: ServerMiddlewareCall<Request, Response, ServiceContext>, context: CallContext) {
-    const requestId = acceptRequestId(context.metadata.get(REQUEST_ID_KEY));
-    const traceparent = context.metadata.get(TRACEPARENT_KEY);
-    const trace = parseTraceparent(traceparent) ?? continueTrace(undefined);
+    const record = calls.find(context.metadata.get(CALL_KEY));
+    context.metadata.delete(CALL_KEY);
+    const { requestId, trace } = record;
     const callLogger = logger.child({ requestId, traceId: trace.traceId, spanId: trace.spanId });
     const extended = { ...context, requestId, trace, draining, logger: callLogger };
     context.header.set(REQUEST_ID_KEY, requestId);
     try {
-      authenticate?.(call.method.path, context.metadata);
-      return yield* handle(call, extended, findings);
+      return yield* handle(call, extended, findings, record);
     } catch (error) {
+      if (isDomainError(error)) record.reason = error.reason;
       throw toServerError(error, extended);
     }
   };

@@ -1,4 +1,7 @@
 /** What the kit's own tests share: a service with scripted handlers on a real server. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { evaluation, transform } from '@nat/contracts';
 import type { ServiceImplementation } from 'nice-grpc';
@@ -6,6 +9,7 @@ import { createChannelTo, type ClientChannel, type ClientChannelOptions } from '
 import type { ServiceContext } from './call-context.ts';
 import { createLogger } from './logger.ts';
 import { createContractRegistry } from './registry.ts';
+import { createAuthentication, type Authenticate } from './security/authentication.ts';
 import { bindService, createServer, type BoundService, type Server, type ServerOptions } from './server.ts';
 
 type Transforms = ServiceImplementation<typeof transform.TransformServiceDefinition, ServiceContext>;
@@ -77,6 +81,31 @@ export async function startTestServer(options: Partial<ServerOptions> & Pick<Ser
       await server.drain(500);
     },
   };
+}
+
+/** A folder for one test file; the caller removes it. */
+export function temporaryFolder(): { readonly path: (name: string, content?: string) => string; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'nat-service-'));
+  return {
+    path: (name, content) => {
+      const path = join(folder, name);
+      if (content !== undefined) writeFileSync(path, content);
+      return path;
+    },
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Authentication by a file of tokens with this content. */
+export function authenticationOf(tokens: string): Authenticate {
+  const folder = temporaryFolder();
+  try {
+    return createAuthentication({ tokensFile: folder.path('tokens', tokens) });
+  } finally {
+    folder.remove();
+  }
 }
 
 /** What `action` throws. */

@@ -3,7 +3,7 @@ import { DomainError } from '@nat/errors';
 import { createLogger } from '@nat/service';
 import { Command } from 'commander';
 import type { CommandContext } from '../program.ts';
-import { connectionOptions, runningPlatform, tlsFiles, type ConnectionFlags } from '../session.ts';
+import { bearerToken, connectionOptions, runningPlatform, tlsFiles, type ConnectionFlags } from '../session.ts';
 
 interface WorkerFlags extends ConnectionFlags {
   readonly id?: string;
@@ -33,7 +33,7 @@ export function workerCommand(context: CommandContext): Command {
     await runWorkerUntilSignal({
       server,
       tls: tlsFiles(flags),
-      token: flags.token,
+      token: bearerToken(flags),
       workerId: flags.id,
       blobDirectory: flags.blobs ?? join(environment.home, 'blobs'),
       dataDirectory: environment.dataDirectory,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { DomainError } from '@nat/errors';
-import { loadConfig, LOG_LEVELS, type ClientChannelOptions } from '@nat/service';
+import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions } from '@nat/service';
 import { z } from 'zod';
 import { findCapabilities } from './capabilities.ts';
 import type { WorkerConfig } from './compose.ts';
@@ -18,6 +18,8 @@ const list = z.string().transform((text) =>
 const schema = z.object({
   NAT_SERVER: z.string(),
   NAT_TOKEN: z.string().optional(),
+  /** A file that holds the token; read again when it changes. */
+  NAT_TOKEN_FILE: z.string().optional(),
   NAT_TLS_CA_FILE: z.string().optional(),
   NAT_TLS_CERT_FILE: z.string().optional(),
   NAT_TLS_KEY_FILE: z.string().optional(),
@@ -51,10 +53,15 @@ export function readWorkerEnvironment(env: Readonly<Record<string, string | unde
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new DomainError('FAILED_PRECONDITION', 'NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE belong together', { reason: 'BAD_CONFIGURATION' });
   }
+  const { NAT_TOKEN: given, NAT_TOKEN_FILE: tokenFile } = settings;
+  if (given !== undefined && tokenFile !== undefined) {
+    throw new DomainError('FAILED_PRECONDITION', 'NAT_TOKEN and NAT_TOKEN_FILE exclude each other', { reason: 'BAD_CONFIGURATION' });
+  }
+  const token = tokenFile === undefined ? given : readTokenFile(tokenFile);
   const tls = caFile === undefined && certFile === undefined ? {} : { tls: { ...defined({ caFile, certFile, keyFile }) } };
   return {
     server: settings.NAT_SERVER,
-    connection: { ...tls, ...defined({ token: settings.NAT_TOKEN }) },
+    connection: { ...tls, ...(token === undefined ? {} : { token }) },
     config: {
       workerId: settings.NAT_WORKER_ID ?? defaultWorkerId(),
       instance: randomUUID(),
