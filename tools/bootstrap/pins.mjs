@@ -72,10 +72,33 @@ export const java = {
   tags: ['--implementation', 'py', '--python-version', '3.11', '--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64'],
 };
 
+/** What copies jars out of Maven's own cache. */
+export const mavenPlugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+
 /** Kafka's broker from Maven Central, for tests. `sha256` is over `sha256sum`'s lines of all jars, in the order of their names. */
 export const kafka = {
   version: '4.3.1',
   slf4j: '1.7.36',
-  plugin: 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
   sha256: '9b241538730d32e890117f2362eee3ff6ed60f753d73e6a46652b547a64df32f',
+};
+
+/** S3Proxy, an S3 server over a folder, from Maven Central, for tests: without the clients of the clouds that it can stand before. `sha256` as for Kafka. */
+export const s3proxy = {
+  version: '3.3.0',
+  /** Newer than the one that Maven takes of the two that are asked for: Jackson 3 needs it. */
+  jacksonAnnotations: '2.22',
+  without: [
+    'com.azure:*',
+    'com.google.cloud:*',
+    'com.github.openstack4j.core:*',
+    'com.github.openstack4j.core.connectors:*',
+    'com.squareup.okhttp3:*',
+    'io.netty:*',
+    'org.apache.sshd:*',
+    'software.amazon.awssdk:s3',
+    'software.amazon.awssdk:sts',
+    'software.amazon.awssdk:apache5-client',
+    'software.amazon.awssdk:netty-nio-client',
+  ],
+  sha256: '70a6f50b063d6b5a69084ab2fcc4519376b65e64b238011ae37443d9c4cf3db2',
 };

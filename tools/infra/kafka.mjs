@@ -7,13 +7,14 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDirectory, installOnce, requireFreeDisk, writeAtomically } from '../bootstrap/cache.mjs';
+import { cacheDirectory, writeAtomically } from '../bootstrap/cache.mjs';
 import { fail } from '../bootstrap/index.mjs';
 import * as pins from '../bootstrap/pins.mjs';
 import { run } from '../bootstrap/process.mjs';
 import { createReport, SetupError } from '../bootstrap/report.mjs';
 import { endProcess, freePort, isRunning, startDaemon } from './daemon.mjs';
-import { digestOfFolder, ensureJava } from './java.mjs';
+import { ensureJars, jarsAvailability, JVM } from './jars.mjs';
+import { ensureJava } from './java.mjs';
 import { parseCommand } from './command.mjs';
 
 /** @typedef {import('../bootstrap/report.mjs').Report} Report */
@@ -21,19 +22,8 @@ import { parseCommand } from './command.mjs';
 
 const jarsFolder = (/** @type {string} */ cache) => path.join(cache, 'kafka', `${pins.kafka.version}-${pins.kafka.sha256.slice(0, 12)}`);
 
-/**
- * Why no broker can be had here: nothing when one can. Jars that are in the cache need no mvn.
- * @returns {Promise<string | undefined>}
- */
-export async function kafkaAvailability(cache = cacheDirectory()) {
-  if (fs.existsSync(jarsFolder(cache))) return undefined;
-  try {
-    await run('mvn', ['--version']);
-    return undefined;
-  } catch {
-    return 'mvn is not installed, and Kafka comes from Maven Central';
-  }
-}
+/** Why no broker can be had here: nothing when one can. */
+export const kafkaAvailability = (cache = cacheDirectory()) => jarsAvailability(jarsFolder(cache), 'Kafka');
 
 /**
  * Kafka's jars and a Java to run them.
@@ -42,29 +32,18 @@ export async function kafkaAvailability(cache = cacheDirectory()) {
 export async function fetchKafka({ cache = cacheDirectory(), report = createReport() } = {}) {
   const { java, home } = await ensureJava({ cache, report });
   const jars = jarsFolder(cache);
-  if (!fs.existsSync(jars)) requireFreeDisk(cache, 3e8, 'Kafka');
-  await installOnce(jars, (target) =>
-    report.step(`taking Kafka ${pins.kafka.version} from Maven Central (44 MB)`, async () => {
-      const pom = path.join(target, 'pom.xml');
-      const dependency = (/** @type {string[]} */ [group, artifact, version]) =>
-        `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
-      fs.writeFileSync(
-        pom,
-        `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>nat</groupId><artifactId>kafka-broker</artifactId>
-<version>1</version><packaging>pom</packaging><dependencies>${dependency(['org.apache.kafka', 'kafka_2.13', pins.kafka.version])}
-${dependency(['org.slf4j', 'slf4j-simple', pins.kafka.slf4j])}</dependencies></project>\n`,
-      );
-      await run('mvn', ['-q', '-B', '-C', '-f', pom, pins.kafka.plugin, '-DincludeScope=runtime', `-DoutputDirectory=${target}`], {
-        cwd: target,
-        env: home === undefined ? process.env : { ...process.env, JAVA_HOME: home },
-        missing: 'mvn is needed to take Kafka from Maven Central: install Maven',
-        failed: 'mvn could not fetch Kafka',
-      });
-      fs.rmSync(pom);
-      const digest = digestOfFolder(target);
-      if (digest !== pins.kafka.sha256) throw new SetupError(`Kafka's jars are not what was pinned: their digest is ${digest}`);
-    }),
-  );
+  await ensureJars({
+    folder: jars,
+    name: `Kafka ${pins.kafka.version}`,
+    size: '44 MB',
+    sha256: pins.kafka.sha256,
+    artifacts: [
+      { group: 'org.apache.kafka', artifact: 'kafka_2.13', version: pins.kafka.version },
+      { group: 'org.slf4j', artifact: 'slf4j-simple', version: pins.kafka.slf4j },
+    ],
+    home,
+    report,
+  });
   return { java, jars };
 }
 
@@ -102,16 +81,6 @@ log.index.size.max.bytes=1048576
 auto.create.topics.enable=true
 `;
 
-const JVM = [
-  '-Xms128m',
-  '-Xmx384m',
-  '-XX:+UseSerialGC',
-  '-XX:TieredStopAtLevel=1',
-  '-Xshare:auto',
-  '-Djava.awt.headless=true',
-  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  '-Dlog4j2.disable.jmx=true',
-];
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qk';
 
 /**

@@ -7,12 +7,15 @@ import { root } from '../bootstrap/index.mjs';
 import { isRunning } from './daemon.mjs';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
+import { S3_CREDENTIALS, s3Availability, startS3 } from './s3.mjs';
 
 const storage = createRequire(path.join(root, 'libs', 'storage', 'package.json')); // whose clients these are
 const { Client } = storage('pg');
 const { Kafka, logLevel } = storage('kafkajs');
 const noKafka = await kafkaAvailability();
+const { GetObjectCommand, PutObjectCommand, S3Client } = storage('@aws-sdk/client-s3');
 const noPostgres = postgresAvailability();
+const noS3 = await s3Availability();
 
 /** @type {string} */
 let folder;
@@ -82,4 +85,29 @@ describe.skipIf(noKafka !== undefined)(`Kafka (${noKafka ?? 'as needed'})`, () =
     await second.stop();
     expect(isRunning(second.pid, folder)).toBe(false);
   }, 180_000);
+});
+
+describe.skipIf(noS3 !== undefined)(`the S3 server (${noS3 ?? 'as needed'})`, () => {
+  it('keeps what it acknowledged over a kill, starts again on its port, and takes no other secret', async () => {
+    const first = await startS3({ dir: path.join(folder, 's3') });
+    started.push(first);
+    const clientOf = (/** @type {string} */ secretAccessKey) =>
+      new S3Client({
+        endpoint: `http://127.0.0.1:${first.port}`,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        credentials: { accessKeyId: S3_CREDENTIALS.AWS_ACCESS_KEY_ID, secretAccessKey },
+      });
+    const client = clientOf(S3_CREDENTIALS.AWS_SECRET_ACCESS_KEY);
+    const place = { Bucket: new URL(first.url).host, Key: 'kept' };
+    await client.send(new PutObjectCommand({ ...place, Body: 'kept' }));
+    await first.kill();
+    const second = await first.restart();
+    started.push(second);
+    expect(second.url).toBe(first.url);
+    expect(await (await client.send(new GetObjectCommand(place))).Body.transformToString()).toBe('kept');
+    await expect(clientOf('another').send(new GetObjectCommand(place))).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' });
+    await second.stop();
+    expect(isRunning(second.pid, folder)).toBe(false);
+  });
 });

@@ -4,10 +4,12 @@ import path from 'node:path';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
 import { ensurePython, pythonAvailability } from './python.mjs';
+import { S3_CREDENTIALS, s3Availability, startS3 } from './s3.mjs';
 
 /**
- * One Kafka, one PostgreSQL and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
- * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_POSTGRES` (a URL) and `NAT_TEST_PYTHON` (an interpreter), and skip without them; the reasons are here.
+ * One Kafka, one PostgreSQL, one S3 server and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
+ * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) and `NAT_TEST_PYTHON` (an
+ * interpreter), and skip without them; the reasons are here.
  * @param {{report: import('../bootstrap/report.mjs').Report}} options
  * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
  */
@@ -61,13 +63,24 @@ export async function startTestServers({ report }) {
     servers.push(server);
     env['NAT_TEST_POSTGRES'] = server.url;
   };
+  const s3 = async () => {
+    if (process.env['NAT_TEST_S3']) return;
+    const unavailable = await s3Availability();
+    if (unavailable !== undefined) {
+      reasons.push(`tests that need S3 are skipped: ${unavailable}`);
+      return;
+    }
+    const server = await startS3({ dir: path.join(folder, 's3'), report });
+    servers.push(server);
+    Object.assign(env, S3_CREDENTIALS, { NAT_TEST_S3: server.url });
+  };
   const python = async () => {
     if (process.env['NAT_TEST_PYTHON']) return;
     const unavailable = await pythonAvailability();
     if (unavailable === undefined) env['NAT_TEST_PYTHON'] = await ensurePython({ report });
     else reasons.push(`tests of a Python client are skipped: ${unavailable}`);
   };
-  const outcomes = await Promise.allSettled([kafka(), postgres(), python()]);
+  const outcomes = await Promise.allSettled([kafka(), postgres(), s3(), python()]);
   for (const signal of signals) process.off(signal, interrupt);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {

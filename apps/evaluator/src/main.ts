@@ -1,6 +1,6 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
 import { createLogger, createServer, runMain, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
-import { openFolderBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
+import { blobUrlOf, openBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
 import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { composeEvaluator } from './coordinator/compose.ts';
@@ -13,6 +13,7 @@ await runMain(async () => {
   collectDefaultMetrics({ register: registry });
 
   const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const blobUrl = blobUrlOf(settings);
   const evaluator = await composeEvaluator({
     database,
     logger,
@@ -23,7 +24,7 @@ await runMain(async () => {
       noCapableWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
       noWorkerMs: settings.NAT_NO_CAPABLE_WORKER_MS,
     },
-    ...(settings.NAT_BLOB_DIR === undefined ? {} : { blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR) }),
+    ...(blobUrl === undefined ? {} : { blobs: await openBlobStore(blobUrl) }),
   });
   const stream =
     settings.NAT_KAFKA_BROKERS === undefined

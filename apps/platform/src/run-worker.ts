@@ -9,7 +9,7 @@ export interface RunWorkerOptions {
   readonly token: ClientChannelOptions['token'];
   /** Made from the host's name when left out. */
   readonly workerId: string | undefined;
-  readonly blobDirectory: string;
+  readonly blobUrl: string;
   readonly dataDirectory: string | undefined;
   readonly logger: Logger;
 }
@@ -18,7 +18,7 @@ export interface RunWorkerOptions {
 const FINISH_MS = 10_000;
 
 /** Works for a platform until SIGINT or SIGTERM. A server that goes away is waited for. */
-export async function runWorkerUntilSignal({ server, tls, token, workerId, blobDirectory, dataDirectory, logger }: RunWorkerOptions): Promise<void> {
+export async function runWorkerUntilSignal({ server, tls, token, workerId, blobUrl, dataDirectory, logger }: RunWorkerOptions): Promise<void> {
   const channel = createChannelTo(server, { logger, ...(tls === undefined ? {} : { tls }), ...(token === undefined ? {} : { token }) });
   const worker = startWorker({
     channel,
@@ -28,7 +28,7 @@ export async function runWorkerUntilSignal({ server, tls, token, workerId, blobD
       instance: randomUUID(),
       kinds: KINDS,
       capabilities: findCapabilities({ dataDir: dataDirectory }),
-      blobDirectory,
+      blobUrl,
       ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
     },
   });

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { composeEvaluator } from '@nat/evaluator-service';
 import { composeMetrics } from '@nat/metrics-service';
 import { composePolicy } from '@nat/policy-service';
@@ -51,7 +51,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const blobDirectory = join(home, 'blobs');
+    const blobDirectory = resolve(home, 'blobs');
     const blobs = await openFolderBlobStore(blobDirectory);
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
@@ -81,7 +81,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const outer = await serve([...own, ...policy.services], listen, logger);
     closers.push(outer.stop);
     const address = `${listen.host}:${outer.port}`;
-    const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobDirectory, dataDirectory, logger });
+    const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobUrl: blobDirectory, dataDirectory, logger });
     closers.push(processes.close);
     const setListed = (listed: boolean): Promise<void> => publishAddress(listed ? address : undefined);
     await setListed(true);

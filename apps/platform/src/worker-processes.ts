@@ -6,7 +6,7 @@ export interface WorkerProcessesOptions {
   readonly count: number;
   /** HOST:PORT of WorkerService. */
   readonly server: string;
-  readonly blobDirectory: string;
+  readonly blobUrl: string;
   readonly dataDirectory: string | undefined;
   readonly logger: Logger;
 }
@@ -18,7 +18,7 @@ const SETTLED_MS = 10_000;
 const DRAIN_MS = 5_000;
 
 /** Keeps `count` workers running beside this process. They end with it, however it ends. */
-export function startWorkerProcesses({ count, server, blobDirectory, dataDirectory, logger }: WorkerProcessesOptions): { readonly close: () => Promise<void> } {
+export function startWorkerProcesses({ count, server, blobUrl, dataDirectory, logger }: WorkerProcessesOptions): { readonly close: () => Promise<void> } {
   const closing = new AbortController();
   const running = new Set<WorkerProcess>();
   const stopped = (): boolean => closing.signal.aborted;
@@ -29,7 +29,7 @@ export function startWorkerProcesses({ count, server, blobDirectory, dataDirecto
       const worker = startWorkerProcess({
         server,
         workerId: `local-${index}`,
-        blobDirectory,
+        blobUrl,
         dataDir: dataDirectory,
         environment: { NAT_LOG_LEVEL: logger.level },
       });

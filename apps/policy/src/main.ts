@@ -1,6 +1,6 @@
 /** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. */
 import { createChannelTo, createLogger, createServer, openClients, runMain, runUntilSignal, serverProtection, startApp } from '@nat/service';
-import { openFolderBlobStore, openKafkaStream, openOutboxStream, openPostgres, PLATFORM_TOPICS } from '@nat/storage';
+import { openBlobStore, openKafkaStream, openOutboxStream, openPostgres, PLATFORM_TOPICS, requireBlobUrl } from '@nat/storage';
 import { composePolicy } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
@@ -26,7 +26,7 @@ await runMain(async () => {
   const policy = await composePolicy({
     database,
     stream,
-    blobs: await openFolderBlobStore(settings.NAT_BLOB_DIR),
+    blobs: await openBlobStore(requireBlobUrl(settings)),
     logger,
     clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
     dataDirectory: settings.NAT_DATA_DIR,

@@ -1,4 +1,5 @@
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
+import { blobEnvironment } from '@nat/storage';
 import { z } from 'zod';
 
 /** The variables of a policy process. */
@@ -12,7 +13,7 @@ const schema = z.object({
   /** Stands before the names of topics and groups; the same in every process of a platform. */
   NAT_KAFKA_PREFIX: z.string().default(''),
   /** Learner states, policies and weights, shared with evaluator and workers. */
-  NAT_BLOB_DIR: z.string(),
+  ...blobEnvironment,
   NAT_DATA_DIR: z.string().optional(),
   /** `host:port` of the services that this one calls. */
   NAT_REGISTRY: z.string(),

@@ -25,5 +25,7 @@ export {
   type Subscription,
   type TopicDeclaration,
 } from './stream/stream.ts';
-export type { BlobKey, BlobStore, CollectOptions } from './blobs/blob-store.ts';
-export { openFolderBlobStore, type FolderBlobStoreOptions } from './blobs/folder-blob-store.ts';
+export type { BlobKey, BlobStore, CollectOptions, ReferenceList } from './blobs/blob-store.ts';
+export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
+export { openBlobStore } from './blobs/open-blob-store.ts';
+export { blobEnvironment, blobUrlOf, requireBlobUrl } from './environment.ts';

@@ -1,7 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DomainError } from '@nat/errors';
 import { createLogger } from '@nat/service';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CommandContext } from '../program.ts';
 import { bearerToken, connectionOptions, runningPlatform, tlsFiles, type ConnectionFlags } from '../session.ts';
 
@@ -14,7 +14,11 @@ export function workerCommand(context: CommandContext): Command {
   const command = new Command('worker')
     .description('Add an evaluator to a running platform: lease evaluations, train children, report.')
     .option('--id <id>', 'stable over restarts; made from the host name when left out')
-    .option('--blobs <directory>', "the platform's blob directory, for kinds that read or write weights; NAT_HOME/blobs when left out")
+    .addOption(
+      new Option('--blobs <place>', "the platform's blobs (a folder or s3://...), for kinds that read or write weights; NAT_HOME/blobs when left out").env(
+        'NAT_BLOB_URL',
+      ),
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  nat worker --server 127.0.0.1:7070\n  CUDA_VISIBLE_DEVICES=1 nat worker --server nat.example.org:7070 --tls-ca ca.pem',
@@ -35,7 +39,7 @@ export function workerCommand(context: CommandContext): Command {
       tls: tlsFiles(flags),
       token: bearerToken(flags),
       workerId: flags.id,
-      blobDirectory: flags.blobs ?? join(environment.home, 'blobs'),
+      blobUrl: flags.blobs?.includes('://') === true ? flags.blobs : resolve(flags.blobs ?? join(environment.home, 'blobs')),
       dataDirectory: environment.dataDirectory,
       logger: createLogger({ name: 'worker', level: environment.logLevel === 'warn' ? 'info' : environment.logLevel }),
     });

@@ -1,4 +1,5 @@
 import { loadConfig, serverEnvironment } from '@nat/service';
+import { blobEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
 
@@ -19,7 +20,7 @@ const schema = z
     /** Stands before the names of topics and groups; the same in every process of a platform. */
     NAT_KAFKA_PREFIX: z.string().default(''),
     /** Weights; with it, outcomes that name missing weights are refused. */
-    NAT_BLOB_DIR: z.string().optional(),
+    ...blobEnvironment,
     NAT_LEASE_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.leaseMs),
     NAT_RENEW_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.renewMs),
     /** 0: an evaluation that no worker can run waits for ever. */

@@ -39,7 +39,7 @@ describe('checkpoints and weights', () => {
 
   const startWorker = (): WorkerProcess => {
     const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0', NAT_WORKER_CHECKPOINT_MS: '0' };
-    const worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobDirectory, environment, stderr: 'ignore' });
+    const worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobUrl: blobDirectory, environment, stderr: 'ignore' });
     workers.push(worker);
     return worker;
   };

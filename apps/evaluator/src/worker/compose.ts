@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
+import { failpoint } from '@nat/failpoints';
 import type { ClientChannel, Logger } from '@nat/service';
-import { openFolderBlobStore, type BlobStore } from '@nat/storage';
+import { openBlobStore, type BlobStore } from '@nat/storage';
 import { blobsOf } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import { createBackoff, type Backoff } from './backoff.ts';
@@ -26,8 +27,8 @@ export interface WorkerConfig {
   readonly capabilities: readonly string[];
   /** NAT_DATA_DIR: data sets and tables. */
   readonly dataDir?: string;
-  /** The folder of weights, shared with the other workers. */
-  readonly blobDirectory: string;
+  /** Where weights are, shared with the other workers; for `openBlobStore`. */
+  readonly blobUrl: string;
   /** Evaluations of milliseconds leased at once. @default 16 */
   readonly quickLeases?: number;
   /** Processes that train at once. @default 1 */
@@ -78,7 +79,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
 
   const quick = createTabular({ dataDir: config.dataDir });
   const trainers = createTrainers({
-    blobDirectory: config.blobDirectory,
+    blobUrl: config.blobUrl,
     dataDir: config.dataDir,
     checkpointMs: config.checkpointMs ?? 30_000,
     idleMs: config.trainerIdleMs ?? 5 * 60_000,
@@ -126,6 +127,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
 
   const runLease = async (execute: Execute, lease: evaluation.Lease): Promise<void> => {
     const held = keeper.hold(lease);
+    await failpoint('worker.leased');
     const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
     const startedAt = performance.now();
     const checkpoints = createCheckpointReporter({
@@ -134,7 +136,7 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
         await client.reportCheckpoint({ lease: held.reference, resumeFrom }, { retry: true, deadlineMs: 10_000 });
       },
       remove: async (key) => {
-        blobs ??= openFolderBlobStore(config.blobDirectory);
+        blobs ??= openBlobStore(config.blobUrl);
         await (await blobs).delete(key);
       },
       onError: (error) => {

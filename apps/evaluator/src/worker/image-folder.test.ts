@@ -28,7 +28,7 @@ describe('a worker with a folder tree of images', () => {
     worker = startWorkerProcess({
       server: harness.address,
       workerId: 'w',
-      blobDirectory: join(directory, '.blobs'),
+      blobUrl: join(directory, '.blobs'),
       dataDir: directory,
       environment: { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' },
       stderr: 'ignore',

@@ -25,7 +25,7 @@ describe('weight inheritance', () => {
     const blobs = await openFolderBlobStore(blobDirectory);
     harness = await startCoordinatorHarness({ database: databases.database, config: { pollMs: 200, noCapableWorkerMs: 0 }, blobs });
     const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' };
-    worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobDirectory, environment, stderr: 'ignore' });
+    worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobUrl: blobDirectory, environment, stderr: 'ignore' });
   });
   afterAll(async () => {
     await worker.stop(5_000);

@@ -72,7 +72,7 @@ describe('a worker process', () => {
     startWorkerProcess({
       server: harness.address,
       workerId: 'w',
-      blobDirectory,
+      blobUrl: blobDirectory,
       environment: { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' },
       stderr: 'ignore',
     });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { DomainError } from '@nat/errors';
 import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions } from '@nat/service';
+import { blobEnvironment, requireBlobUrl } from '@nat/storage';
 import { z } from 'zod';
 import { findCapabilities } from './capabilities.ts';
 import type { WorkerConfig } from './compose.ts';
@@ -33,7 +34,7 @@ const schema = z.object({
   NAT_WORKER_NICE: z.coerce.number().int().min(0).max(19).default(10),
   NAT_WORKER_CHECKPOINT_MS: z.coerce.number().int().min(0).default(30_000),
   NAT_DATA_DIR: z.string().optional(),
-  NAT_BLOB_DIR: z.string(),
+  ...blobEnvironment,
   NAT_DRAIN_MS: z.coerce.number().int().min(0).default(10_000),
   NAT_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
@@ -68,7 +69,7 @@ export function readWorkerEnvironment(env: Readonly<Record<string, string | unde
       kinds: settings.NAT_WORKER_KINDS,
       capabilities: findCapabilities({ dataDir, extra: settings.NAT_WORKER_CAPABILITIES }),
       ...defined({ dataDir }),
-      blobDirectory: settings.NAT_BLOB_DIR,
+      blobUrl: requireBlobUrl(settings),
       trainers: settings.NAT_WORKER_TRAINERS,
       trainerNice: settings.NAT_WORKER_NICE,
       checkpointMs: settings.NAT_WORKER_CHECKPOINT_MS,

@@ -8,7 +8,8 @@ export interface WorkerProcessOptions {
   readonly server: string;
   /** Stable over restarts. */
   readonly workerId: string;
-  readonly blobDirectory: string;
+  /** For `openBlobStore`. */
+  readonly blobUrl: string;
   readonly dataDir?: string | undefined;
   /** Other variables of `worker-main.ts`, such as NAT_LOG_LEVEL or NAT_WORKER_KINDS. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -27,7 +28,7 @@ export interface WorkerProcess {
 }
 
 /** Starts a worker beside this process. */
-export function startWorkerProcess({ server, workerId, blobDirectory, dataDir, environment = {}, stderr = 'inherit' }: WorkerProcessOptions): WorkerProcess {
+export function startWorkerProcess({ server, workerId, blobUrl, dataDir, environment = {}, stderr = 'inherit' }: WorkerProcessOptions): WorkerProcess {
   const child: ChildProcess = fork(ENTRY, [], {
     execArgv: [],
     stdio: ['ignore', 'ignore', stderr, 'ipc'],
@@ -35,7 +36,8 @@ export function startWorkerProcess({ server, workerId, blobDirectory, dataDir, e
       ...process.env,
       NAT_SERVER: server,
       NAT_WORKER_ID: workerId,
-      NAT_BLOB_DIR: blobDirectory,
+      NAT_BLOB_URL: blobUrl,
+      NAT_BLOB_DIR: undefined,
       ...(dataDir === undefined ? {} : { NAT_DATA_DIR: dataDir }),
       ...environment,
     },

@@ -53,7 +53,7 @@ describe('a worker', () => {
         kinds: ['tabular'],
         capabilities: findCapabilities({ dataDir }),
         dataDir,
-        blobDirectory,
+        blobUrl: blobDirectory,
         leaseWaitMs: 1_000,
         ...overrides,
       },
@@ -131,7 +131,7 @@ describe('a worker', () => {
     const lonely = startWorker({
       channel: early,
       logger: createLogger({ name: 'worker-test', level: 'silent' }),
-      config: { workerId: 'lonely', instance: '', kinds: ['tabular'], capabilities: [], blobDirectory },
+      config: { workerId: 'lonely', instance: '', kinds: ['tabular'], capabilities: [], blobUrl: blobDirectory },
     });
     await sleep(100);
     const before = performance.now();

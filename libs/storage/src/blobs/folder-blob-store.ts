@@ -1,29 +1,24 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DomainError } from '@nat/errors';
-import type { BlobKey, BlobStore, CollectOptions } from './blob-store.ts';
+import { blobCorrupt, blobNotFound, isBlobKey, keyOf, requireBlobKey, type BlobKey, type BlobStore } from './blob-store.ts';
+import { isOwner, readReferenceList, referencedKeys, writeReferenceList } from './reference-lists.ts';
 
-export interface FolderBlobStoreOptions {
-  /** Milliseconds since the epoch, for the age of blobs. */
-  readonly now: () => number;
-}
-
-const KEY = /^[0-9a-f]{64}$/;
 const UNFINISHED = 'unfinished';
+const REFERENCES = 'references';
 
 /** Blobs as files `<first two digits>/<key>` of a folder, which is made if it is missing. */
-export async function openFolderBlobStore(directory: string, { now }: FolderBlobStoreOptions = { now: Date.now }): Promise<BlobStore> {
-  await mkdir(join(directory, UNFINISHED), { recursive: true, mode: 0o700 });
+export async function openFolderBlobStore(directory: string): Promise<BlobStore> {
+  for (const folder of [UNFINISHED, REFERENCES]) await mkdir(join(directory, folder), { recursive: true, mode: 0o700 });
   const pathOf = (key: BlobKey): string => {
-    if (!KEY.test(key)) throw DomainError.invalid('key', 'is not a lower-case hexadecimal SHA-256', 'INVALID_BLOB_KEY');
+    requireBlobKey(key);
     return join(directory, key.slice(0, 2), key);
   };
 
   /** Renews the age of a blob; false if there is none (`collect` may have just removed it). */
   async function touch(path: string): Promise<boolean> {
-    const seconds = now() / 1000;
-    return await unlessMissing(() => utimes(path, seconds, seconds).then(() => true), false);
+    const now = new Date();
+    return await unlessMissing(() => utimes(path, now, now).then(() => true), false);
   }
 
   async function write(path: string, bytes: Uint8Array): Promise<void> {
@@ -32,8 +27,6 @@ export async function openFolderBlobStore(directory: string, { now }: FolderBlob
       const file = await open(temporary, 'wx', 0o600);
       try {
         await file.writeFile(bytes);
-        const seconds = now() / 1000;
-        await file.utimes(seconds, seconds);
         await file.sync();
       } finally {
         await file.close();
@@ -67,16 +60,16 @@ export async function openFolderBlobStore(directory: string, { now }: FolderBlob
   async function* keys(): AsyncGenerator<BlobKey> {
     for (const folder of await readdir(directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
-      for (const name of await readdir(join(directory, folder))) if (KEY.test(name)) yield name;
+      for (const name of await readdir(join(directory, folder))) if (isBlobKey(name)) yield name;
     }
   }
 
   // A collection that was killed may have taken a blob away that it had to put back.
-  for (const name of await readdir(join(directory, UNFINISHED))) if (KEY.test(name)) await putBack(name);
+  for (const name of await readdir(join(directory, UNFINISHED))) if (isBlobKey(name)) await putBack(name);
 
   return {
     async put(bytes) {
-      const key = sha256(bytes);
+      const key = keyOf(bytes);
       const path = pathOf(key);
       // The size catches a file that was cut short; `get` checks every byte.
       const size = await unlessMissing(() => stat(path).then((found) => found.size), -1);
@@ -87,8 +80,8 @@ export async function openFolderBlobStore(directory: string, { now }: FolderBlob
     async get(key) {
       const path = pathOf(key);
       const bytes = await unlessMissing<Uint8Array | undefined>(() => readFile(path), undefined);
-      if (bytes === undefined) throw new DomainError('NOT_FOUND', `there is no blob ${key}`, { reason: 'BLOB_NOT_FOUND', metadata: { key } });
-      if (sha256(bytes) !== key) throw new DomainError('DATA_LOSS', `blob ${key} no longer has its bytes`, { reason: 'BLOB_CORRUPT', metadata: { key } });
+      if (bytes === undefined) throw blobNotFound(key);
+      if (keyOf(bytes) !== key) throw blobCorrupt(key);
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },
 
@@ -102,11 +95,17 @@ export async function openFolderBlobStore(directory: string, { now }: FolderBlob
       return await unlessMissing(() => unlink(path).then(() => true), false);
     },
 
-    async collect({ referenced, youngerThanMs }: CollectOptions) {
-      const oldest = now() - youngerThanMs;
+    async publishReferences(list) {
+      const text = writeReferenceList(list);
+      await write(join(directory, REFERENCES, list.owner), Buffer.from(text));
+    },
+
+    async collect(options) {
+      const names = (await readdir(join(directory, REFERENCES))).filter(isOwner);
+      const lists = await Promise.all(names.map(async (owner) => readReferenceList(owner, await readFile(join(directory, REFERENCES, owner), 'utf8'))));
+      const keep = referencedKeys(lists, options);
+      const oldest = options.before.getTime();
       const isOld = (path: string): Promise<boolean> => unlessMissing(() => stat(path).then(({ mtimeMs }) => mtimeMs < oldest), false);
-      const keep = new Set<BlobKey>();
-      for await (const key of referenced) keep.add(key);
       const removed: BlobKey[] = [];
       for await (const key of keys()) {
         const path = pathOf(key);
@@ -120,10 +119,6 @@ export async function openFolderBlobStore(directory: string, { now }: FolderBlob
       return removed;
     },
   };
-}
-
-function sha256(bytes: Uint8Array): BlobKey {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 async function unlessMissing<T>(work: () => Promise<T>, otherwise: T): Promise<T> {

@@ -1,4 +1,5 @@
 import { DomainError } from '@nat/errors';
+import { failpoint } from '@nat/failpoints';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
 import type { AnyDatabase } from '../database/database.ts';
 import { Backoff, parseBatch, type RawMessage, type StreamEvents } from './delivery.ts';
@@ -148,7 +149,10 @@ async function startRelay(database: AnyDatabase, options: KafkaStreamOptions, pr
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   for (const { name: topic } of options.topics) {
-    await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, (batch) => producer.send(onBroker(options, topic), batch.map(toKafka)));
+    await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, async (batch) => {
+      await failpoint('outbox.stored');
+      await producer.send(onBroker(options, topic), batch.map(toKafka));
+    });
   }
   return outbox;
 }

@@ -7,7 +7,7 @@ export interface TrainerRequest {
   readonly evaluation: string;
   /** Whether what the specification starts from was written by an earlier attempt. */
   readonly continued: boolean;
-  readonly blobDirectory: string;
+  readonly blobUrl: string;
   readonly dataDir: string | undefined;
   /** Least time between two checkpoints of a child in training. */
   readonly checkpointMs: number;

@@ -41,14 +41,14 @@ const shard = (resumeFrom = '', seed = 9): evaluation.EvaluationSpec =>
   });
 
 describe('a shard that is cut off', () => {
-  let blobDirectory: string;
+  let blobUrl: string;
   let training: Training;
 
   beforeAll(async () => {
-    blobDirectory = await mkdtemp(join(tmpdir(), 'nat-shard-'));
-    training = await createTraining({ threads: 1, blobDirectory, dataDir: undefined, checkpointMs: 0 });
+    blobUrl = await mkdtemp(join(tmpdir(), 'nat-shard-'));
+    training = await createTraining({ threads: 1, blobUrl, dataDir: undefined, checkpointMs: 0 });
   });
-  afterAll(() => rm(blobDirectory, { recursive: true, force: true }));
+  afterAll(() => rm(blobUrl, { recursive: true, force: true }));
 
   const run = async (spec: evaluation.EvaluationSpec, continued: boolean): Promise<{ readonly keys: readonly string[]; readonly result: unknown }> => {
     const keys: string[] = [];

@@ -13,8 +13,8 @@ const send = (message: TrainerMessage): void => {
 
 async function answer(request: TrainerRequest): Promise<TrainerMessage> {
   try {
-    const { blobDirectory, dataDir, checkpointMs } = request;
-    training ??= await createTraining({ threads, blobDirectory, dataDir, checkpointMs });
+    const { blobUrl, dataDir, checkpointMs } = request;
+    training ??= await createTraining({ threads, blobUrl, dataDir, checkpointMs });
     const outcome = await training.run(evaluation.EvaluationSpec.decode(request.spec), {
       continued: request.continued,
       observe: (observations) => {

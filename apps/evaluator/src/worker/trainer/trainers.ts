@@ -17,7 +17,7 @@ const MEMORY_POLL_MS = 500;
 const PAGE_BYTES = 4_096;
 
 export interface TrainersOptions {
-  readonly blobDirectory: string;
+  readonly blobUrl: string;
   readonly dataDir: string | undefined;
   readonly checkpointMs: number;
   readonly idleMs: number;
@@ -43,7 +43,7 @@ interface Trainer {
   idleTimer?: NodeJS.Timeout;
 }
 
-export function createTrainers({ blobDirectory, dataDir, checkpointMs, idleMs, nice, logger }: TrainersOptions): Trainers {
+export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, logger }: TrainersOptions): Trainers {
   const all = new Set<Trainer>();
   const idle = new Set<Trainer>();
 
@@ -101,7 +101,7 @@ export function createTrainers({ blobDirectory, dataDir, checkpointMs, idleMs, n
   const execute: Execute = async (job, context) => {
     const trainer = take(threadsOf(job.spec));
     try {
-      return await runOn(trainer, job, context, { blobDirectory, dataDir, checkpointMs });
+      return await runOn(trainer, job, context, { blobUrl, dataDir, checkpointMs });
     } finally {
       giveBack(trainer);
     }

@@ -2,7 +2,7 @@ import type { evaluation } from '@nat/contracts';
 import { loadDataset, type ImageDataset } from '@nat/datasets';
 import { DomainError } from '@nat/errors';
 import { loadTensorflow, type Tensorflow } from '@nat/nn';
-import { openFolderBlobStore, type BlobStore } from '@nat/storage';
+import { openBlobStore, type BlobStore } from '@nat/storage';
 import { averageWeights } from './average.ts';
 import { trainPairs } from './from-scratch.ts';
 import type { ObservationMessage } from './protocol.ts';
@@ -35,13 +35,13 @@ export interface Training {
 export interface TrainingOptions {
   /** Of TensorFlow, for as long as this process lives. */
   readonly threads: number;
-  readonly blobDirectory: string;
+  readonly blobUrl: string;
   readonly dataDir: string | undefined;
   readonly checkpointMs: number;
 }
 
 /** Everything that needs TensorFlow, which is loaded at the first use; data sets are kept. */
-export async function createTraining({ threads, blobDirectory, dataDir, checkpointMs }: TrainingOptions): Promise<Training> {
+export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }: TrainingOptions): Promise<Training> {
   const datasets = new Map<string, ImageDataset>();
   const context: TrainingContext = {
     tensorflow: () => loadTensorflow({ threads }),
@@ -50,7 +50,7 @@ export async function createTraining({ threads, blobDirectory, dataDir, checkpoi
       datasets.set(name, dataset);
       return dataset;
     },
-    blobs: await openFolderBlobStore(blobDirectory),
+    blobs: await openBlobStore(blobUrl),
     now: () => performance.now(),
     wallClock: () => Date.now(),
     checkpointMs,
