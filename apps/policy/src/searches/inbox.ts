@@ -3,6 +3,7 @@
  * again, or after the evaluation was given up, changes nothing.
  */
 import { evaluation as wire } from '@nat/contracts';
+import { failpoint } from '@nat/failpoints';
 import { insertRows, OUTCOME_TOPIC, type Database, type Stream, type Subscription } from '@nat/storage';
 import { sql } from 'kysely';
 import type { EvaluationStateName, SearchTables } from './tables.ts';
@@ -118,6 +119,7 @@ export async function subscribeOutcomes(database: Database<SearchTables>, stream
         database,
         batch.map(({ value: { evaluation: name, state, outcome } }) => ({ name, state, outcome })),
       );
+      await failpoint('policy.inbox');
     },
   );
 }

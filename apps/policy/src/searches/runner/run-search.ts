@@ -1,6 +1,7 @@
 /** One search, step after step, by the process that owns it. Everything it may lose is in memory; everything that counts is committed first. */
 import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
+import { failpoint } from '@nat/failpoints';
 import { sha256 } from '@nat/nn';
 import { collateRound, freshStart, type CollatedRound, type PairOutcome } from '@nat/search';
 import { sql } from 'kysely';
@@ -109,6 +110,7 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
   const { stats, checkpoint } = learned;
   // Durable before the row that names it.
   const learnerState = await blobs.put(wrapLearnerState({ search: run.name, epoch: owned.epoch, step }, checkpoint));
+  await failpoint('policy.learned');
   signal.throwIfAborted();
   await database.transaction(async (tx) => {
     await requireOwnership(tx, owned, run.step);

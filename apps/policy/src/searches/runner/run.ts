@@ -1,6 +1,7 @@
 /** What the parts of a running search share: what it may write, its rounds, and how their evaluations get done. */
 import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
+import { failpoint } from '@nat/failpoints';
 import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/search';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
@@ -77,6 +78,7 @@ export async function roundOf(run: Run, step: number, draw: () => Promise<readon
     await requireOwnership(tx, owned, run.step);
     return insertRound(tx, { search, step, trials, pairs, evaluations });
   });
+  await failpoint('policy.drawn');
   return { key, ordinal, trials, pairs };
 }
 
