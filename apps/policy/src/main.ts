@@ -5,7 +5,7 @@ import { composePolicy } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
 await runMain(async () => {
-  const { settings, connection } = readPolicyEnvironment(process.env);
+  const { settings, connection, runner } = readPolicyEnvironment(process.env);
   const logger = createLogger({ name: 'policy', level: settings.NAT_LOG_LEVEL });
   const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
   const onError = (error: unknown, place: { readonly topic: string; readonly group: string }): void => {
@@ -30,6 +30,7 @@ await runMain(async () => {
     logger,
     clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
     dataDirectory: settings.NAT_DATA_DIR,
+    runner,
   });
   const app = await startApp({
     server: createServer({ services: policy.services, logger, ...serverProtection(settings) }),
