@@ -27,6 +27,7 @@ const gates = {
     ['npm', 'run', '--silent', 'proto:breaking'],
   ],
   'foreign-text': [script('tools/workspace/foreign-text.mjs')],
+  deploy: [script('tools/kubernetes/check-chart.mjs'), script('tools/kubernetes/check-images.mjs')],
 };
 
 await onRuntime(import.meta.url, async (runtime, report) => {
