@@ -9,6 +9,7 @@ import { readCoordinatorEnvironment } from './coordinator/coordinator-environmen
 await runMain(async () => {
   const settings = readCoordinatorEnvironment(process.env);
   const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
+  const protection = serverProtection(settings);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
@@ -51,10 +52,11 @@ await runMain(async () => {
               () => false,
             ),
           logger,
+          ...protection,
         });
 
   const app = await startApp({
-    server: createServer({ services: evaluator.services, logger, ...serverProtection(settings), limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
+    server: createServer({ services: evaluator.services, logger, ...protection, limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

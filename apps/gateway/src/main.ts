@@ -32,6 +32,7 @@ await runMain(async () => {
     }),
     process.env,
   );
+  const protection = serverProtection(settings);
   const logger = createLogger({ name: 'gateway', level: settings.NAT_LOG_LEVEL });
   const open = (address: string) => createChannelTo(address, { ...clientConnection(settings), logger });
   const channels = {
@@ -44,7 +45,7 @@ await runMain(async () => {
     ROUTES[backend].map((definition) => forwardService(definition, channels[backend])),
   );
   const app = await startApp({
-    server: createServer({ services, logger, ...serverProtection(settings), limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
+    server: createServer({ services, logger, ...protection, limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

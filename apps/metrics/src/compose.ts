@@ -1,5 +1,5 @@
 import { metrics } from '@nat/contracts';
-import { bindService, startHttpEndpoint, type BoundService, type ListenAddress, type Logger } from '@nat/service';
+import { bindService, startHttpEndpoint, type BoundService, type ListenAddress, type Logger, type Protection } from '@nat/service';
 import { migrate, type AnyDatabase, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import type { Registry } from 'prom-client';
@@ -16,7 +16,7 @@ export interface MetricsOptions {
   /** What /metrics shows: runs are added to whatever is registered already. */
   readonly registry: Registry;
   /** Where /metrics and /healthz are served; absent: nowhere. */
-  readonly http?: ListenAddress;
+  readonly http?: ListenAddress & Protection;
   /** Open watches ask the database this often without a wake-up. @default 1 s */
   readonly pollMs?: number;
   /** Stamps points that come without a time. @default the wall clock */
@@ -46,7 +46,9 @@ export async function composeMetrics({ database, logger, registry, http, pollMs 
       return false;
     }
   };
-  const endpoint = http === undefined ? undefined : await startHttpEndpoint({ registry, listen: http, healthy, logger });
+  const { host, port, ...protection } = http ?? {};
+  const endpoint =
+    host === undefined || port === undefined ? undefined : await startHttpEndpoint({ registry, listen: { host, port }, healthy, logger, ...protection });
   return {
     services: [bindService(metrics.MetricsServiceDefinition, createMetricsHandlers({ database: tables, watcher, clock }))],
     httpPort: endpoint?.port,

@@ -19,15 +19,16 @@ await runMain(async () => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
+  const protection = serverProtection(settings);
   const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
   const metrics = await composeMetrics({
     database,
     logger,
     registry,
-    ...(settings.NAT_METRICS_PORT === undefined ? {} : { http: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT } }),
+    ...(settings.NAT_METRICS_PORT === undefined ? {} : { http: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT, ...protection } }),
   });
   const app = await startApp({
-    server: createServer({ services: metrics.services, logger, ...serverProtection(settings) }),
+    server: createServer({ services: metrics.services, logger, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

@@ -6,6 +6,7 @@ import { readPolicyEnvironment } from './policy-environment.ts';
 
 await runMain(async () => {
   const { settings, connection, runner } = readPolicyEnvironment(process.env);
+  const protection = serverProtection(settings);
   const logger = createLogger({ name: 'policy', level: settings.NAT_LOG_LEVEL });
   const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
   const onError = (error: unknown, place: { readonly topic: string; readonly group: string }): void => {
@@ -33,7 +34,7 @@ await runMain(async () => {
     runner,
   });
   const app = await startApp({
-    server: createServer({ services: policy.services, logger, ...serverProtection(settings) }),
+    server: createServer({ services: policy.services, logger, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

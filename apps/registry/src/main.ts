@@ -9,10 +9,11 @@ await runMain(async () => {
     z.object({ ...serverEnvironment, NAT_DATABASE_URL: z.url(), NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10) }),
     process.env,
   );
+  const protection = serverProtection(config);
   const logger = createLogger({ name: 'registry', level: config.NAT_LOG_LEVEL });
   const database = await openPostgres({ url: config.NAT_DATABASE_URL, maxConnections: config.NAT_DATABASE_CONNECTIONS });
   const registry = await composeRegistry({ database, logger });
-  const server = createServer({ services: registry.services, logger, ...serverProtection(config) });
+  const server = createServer({ services: registry.services, logger, ...protection });
   const app = await startApp({
     server,
     listen: { host: config.NAT_HOST, port: config.NAT_PORT },

@@ -2,7 +2,7 @@
  * Where every call begins and ends. Stands in grpc-js itself: calls that end before a handler sees them (unauthenticated, too large, past their
  * deadline) pass here too, and a caller that may not call is refused before its message is read.
  */
-import { Metadata, ServerInterceptingCall, ServerListenerBuilder, type ServerInterceptor, type status } from '@grpc/grpc-js';
+import { Metadata, ServerInterceptingCall, ServerListenerBuilder, type ServerInterceptor } from '@grpc/grpc-js';
 import { DomainError, isDomainError } from '@nat/errors';
 import { Status } from 'nice-grpc-common';
 import { acceptRequestId, continueTrace, REQUEST_ID_KEY, TRACEPARENT_KEY } from './call-context.ts';
@@ -61,8 +61,8 @@ export function callInterceptor({ calls, log, logger, authenticate }: CallInterc
       metadata.set(STATUS_DETAILS_KEY, Buffer.from(details));
       if (record !== undefined) record.reason = known.reason;
       end(code);
-      // Two enums of the same numbers.
-      call.sendStatus({ code: code, details: message, metadata });
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- two enums of the same numbers
+      call.sendStatus({ code, details: message, metadata });
     };
 
     return new ServerInterceptingCall(call, {

@@ -169,7 +169,7 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
   const loopback = address.split(',').every((replica) => isLoopback(hostOf(replica)));
   const exposed = tls === undefined && !loopback;
   if (token !== undefined && exposed) throw unprotected(address);
-  const channel = createChannel(targetOf(address), clientCredentials(tls), {
+  const channel = createChannel(targetOf(address), clientCredentials(tls, options.logger), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.service_config': ROUND_ROBIN,

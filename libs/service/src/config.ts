@@ -2,9 +2,9 @@ import { DomainError } from '@nat/errors';
 import { z } from 'zod';
 import type { ClientChannelOptions } from './client.ts';
 import { LOG_LEVELS } from './logger.ts';
-import { createAuthentication, type Authenticate } from './security/authentication.ts';
+import { requireProtection, type Protection } from './protection.ts';
+import { createAuthentication } from './security/authentication.ts';
 import type { JwtOptions } from './security/jwt.ts';
-import type { ServerTlsFiles } from './tls.ts';
 import { readTokenFile } from './token-file.ts';
 
 /**
@@ -47,7 +47,7 @@ export const serverEnvironment = {
 type ServerEnvironment = z.output<z.ZodObject<typeof serverEnvironment>>;
 
 type ProtectionSettings = {
-  readonly [Key in keyof ServerEnvironment as Key extends `NAT_TLS_${string}` | `NAT_AUTH_${string}` ? Key : never]: ServerEnvironment[Key];
+  readonly [Key in keyof ServerEnvironment as Key extends 'NAT_HOST' | `NAT_TLS_${string}` | `NAT_AUTH_${string}` ? Key : never]: ServerEnvironment[Key];
 };
 
 const badConfiguration = (why: string): DomainError => new DomainError('FAILED_PRECONDITION', why, { reason: 'BAD_CONFIGURATION' });
@@ -63,9 +63,10 @@ function jwtOptions(config: ProtectionSettings): JwtOptions | undefined {
 
 /**
  * TLS and authentication of `createServer`, from the common variables; reads the files that they name.
- * @throws DomainError FAILED_PRECONDITION for variables that belong together, and for files that make no sense
+ * @throws DomainError FAILED_PRECONDITION for variables that belong together, for files that make no sense, and where protection is
+ * missing beyond loopback
  */
-export function serverProtection(config: ProtectionSettings): { readonly tls?: ServerTlsFiles; readonly authenticate?: Authenticate } {
+export function serverProtection(config: ProtectionSettings): Protection {
   const { NAT_TLS_CERT_FILE: certFile, NAT_TLS_KEY_FILE: keyFile, NAT_TLS_CLIENT_CA_FILE: clientCaFile } = config;
   const { NAT_AUTH_TOKENS_FILE: tokensFile, NAT_AUTH_CERTIFICATES_FILE: certificatesFile } = config;
   if ((certFile === undefined) !== (keyFile === undefined)) throw badConfiguration('NAT_TLS_CERT_FILE and NAT_TLS_KEY_FILE belong together');
@@ -73,7 +74,7 @@ export function serverProtection(config: ProtectionSettings): { readonly tls?: S
   if (certificatesFile !== undefined && clientCaFile === undefined) throw badConfiguration('NAT_AUTH_CERTIFICATES_FILE needs NAT_TLS_CLIENT_CA_FILE');
   const jwt = jwtOptions(config);
   const authenticated = tokensFile !== undefined || jwt !== undefined || clientCaFile !== undefined;
-  return {
+  const protection: Protection = {
     ...(certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) } }),
     ...(authenticated
       ? {
@@ -86,6 +87,9 @@ export function serverProtection(config: ProtectionSettings): { readonly tls?: S
         }
       : {}),
   };
+  // Listening would refuse too, but only after databases were opened and migrated.
+  requireProtection(config.NAT_HOST, protection);
+  return protection;
 }
 
 /** The variables of every process that calls other services: how it shows itself to them. */

@@ -14,7 +14,7 @@ export { createContractRegistry, type ContractRegistry } from './registry.ts';
 export { requestOnce, type RequestOnceOptions, type RequestStore, type StoredRequest } from './request-once.ts';
 export { createRequestValidator, type RequestValidator } from './request-validator.ts';
 export { namespaceNames, resourceNames, type ResourceNames } from './resource-name.ts';
-export type { Authenticate } from './security/authentication.ts';
+export type { Protection } from './protection.ts';
 export { bindService, createServer, type BoundService, type ListenAddress, type MessageLimits, type Server, type ServerOptions } from './server.ts';
 export { shortHash, stableJson } from './stable-json.ts';
 export { kindOfStatus, STATUS_OF_KIND, statusName } from './status.ts';

@@ -10,12 +10,12 @@ import { OpenCalls } from './calls.ts';
 import { createHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { MessageCodec } from './message-codec.ts';
+import { requireProtection, type Protection } from './protection.ts';
 import { createReflection, REFLECTION_DEFINITIONS } from './reflection.ts';
 import { createContractRegistry } from './registry.ts';
 import { createRequestValidator, type RequestValidator } from './request-validator.ts';
-import type { Authenticate } from './security/authentication.ts';
 import { serviceMiddleware, type DecodeFindings } from './service-middleware.ts';
-import { isLoopback, serverCredentials, type ServerTlsFiles } from './tls.ts';
+import { serverCredentials } from './tls.ts';
 
 /** A service definition with its handlers, as `bindService` makes it. */
 export interface BoundService {
@@ -39,16 +39,13 @@ export interface MessageLimits {
   readonly maxResponseBytes?: number;
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends Protection {
   readonly services: readonly BoundService[];
   readonly logger: Logger;
   /** Descriptors of the contracts. @default those of @nat/contracts */
   readonly registry?: FileRegistry;
   /** @default one made from the registry */
   readonly validator?: RequestValidator;
-  readonly tls?: ServerTlsFiles;
-  /** Says who calls; what they may do then follows from it. @default nobody is asked, and everything is allowed */
-  readonly authenticate?: Authenticate;
   readonly limits?: MessageLimits;
 }
 
@@ -95,18 +92,6 @@ function checkedDefinition(definition: TsProtoServiceDefinition, validator: Requ
   return { ...definition, methods: Object.fromEntries(Object.entries(definition.methods).map(([key, method]) => [key, check(method)])) };
 }
 
-function requireProtection(host: string, tls: ServerTlsFiles | undefined, authenticate: Authenticate | undefined): void {
-  if (isLoopback(host)) return;
-  const missing = [
-    ...(tls === undefined ? ['TLS (a certificate and its key)'] : []),
-    ...(authenticate === undefined && tls?.clientCaFile === undefined ? ['authentication (client certificates or bearer tokens)'] : []),
-  ];
-  if (missing.length === 0) return;
-  throw new DomainError('FAILED_PRECONDITION', `refusing to listen on ${host}: beyond loopback ${missing.join(' and ')} must be configured`, {
-    reason: 'UNPROTECTED_ADDRESS',
-  });
-}
-
 /** Makes a server; nothing is bound before `listen`. */
 export function createServer(options: ServerOptions): Server {
   const { services, logger, tls, authenticate, limits = {} } = options;
@@ -138,9 +123,9 @@ export function createServer(options: ServerOptions): Server {
 
   return {
     listen: async ({ host, port }) => {
-      requireProtection(host, tls, authenticate);
+      requireProtection(host, options);
       const address = host.startsWith('unix:') ? host : `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${String(port)}`;
-      return await server.listen(address, serverCredentials(tls));
+      return await server.listen(address, serverCredentials(tls, logger));
     },
     setServing: health.setServing,
     announceShutdown: health.shutDown,

@@ -10,7 +10,7 @@ import type { ServiceContext } from './call-context.ts';
 import { createLogger } from './logger.ts';
 import { createContractRegistry } from './registry.ts';
 import { createAuthentication, type Authenticate } from './security/authentication.ts';
-import { bindService, createServer, type BoundService, type Server, type ServerOptions } from './server.ts';
+import { bindService, createServer, type BoundService, type ListenAddress, type Server, type ServerOptions } from './server.ts';
 
 type Transforms = ServiceImplementation<typeof transform.TransformServiceDefinition, ServiceContext>;
 type Evaluations = ServiceImplementation<typeof evaluation.EvaluationServiceDefinition, ServiceContext>;
@@ -54,7 +54,10 @@ export function evaluations(handlers: Partial<Evaluations>): BoundService {
   return bindService(evaluation.EvaluationServiceDefinition, { ...rest, ...handlers });
 }
 
-export async function startTestServer(options: Partial<ServerOptions> & Pick<ServerOptions, 'services'>): Promise<TestServer> {
+export async function startTestServer({
+  listen = { host: '127.0.0.1', port: 0 },
+  ...options
+}: Partial<ServerOptions> & Pick<ServerOptions, 'services'> & { readonly listen?: ListenAddress }): Promise<TestServer> {
   const logs: LogLine[] = [];
   const destination = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -63,7 +66,7 @@ export async function startTestServer(options: Partial<ServerOptions> & Pick<Ser
     },
   });
   const server = createServer({ logger: createLogger({ name: 'test', level: 'debug', destination }), registry, ...options });
-  const port = await server.listen({ host: '127.0.0.1', port: 0 });
+  const port = await server.listen(listen);
   const channels: ClientChannel[] = [];
   const address = `127.0.0.1:${port}`;
   return {

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import { ChannelCredentials, experimental, ServerCredentials } from '@grpc/grpc-js';
+import { CertificateFiles } from './certificate-files.ts';
+import type { Logger } from './logger.ts';
 
-/** PEM files of a server. */
+/** PEM files of a server. They are read again when they change. */
 export interface ServerTlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
@@ -9,7 +10,7 @@ export interface ServerTlsFiles {
   readonly clientCaFile?: string;
 }
 
-/** PEM files of a client. */
+/** PEM files of a client. They are read again when they change. */
 export interface ClientTlsFiles {
   /** Authorities of the server's certificate. @default those of the system */
   readonly caFile?: string;
@@ -20,19 +21,21 @@ export interface ClientTlsFiles {
   readonly serverName?: string;
 }
 
-const read = (path: string | undefined): Buffer | null => (path === undefined ? null : readFileSync(path));
-
-/** Reads the files now; throws what reading throws. */
-export function serverCredentials(files: ServerTlsFiles | undefined): ServerCredentials {
+/** TLS 1.2 and newer: Node's own lower bound. Reads the files now; throws what reading throws. */
+export function serverCredentials(files: ServerTlsFiles | undefined, logger?: Logger): ServerCredentials {
   if (files === undefined) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: readFileSync(files.certFile), private_key: readFileSync(files.keyFile) };
-  return ServerCredentials.createSsl(read(files.clientCaFile), [pair], files.clientCaFile !== undefined);
+  const { certFile, keyFile, clientCaFile } = files;
+  const certificates = new CertificateFiles({ certFile, keyFile, caFile: clientCaFile }, logger);
+  const mutual = clientCaFile !== undefined;
+  // The identity first: grpc-js names its parameters the other way round.
+  return experimental.createCertificateProviderServerCredentials(certificates, mutual ? certificates : null, mutual);
 }
 
 /** Reads the files now; throws what reading throws. */
-export function clientCredentials(files: ClientTlsFiles | undefined): ChannelCredentials {
+export function clientCredentials(files: ClientTlsFiles | undefined, logger?: Logger): ChannelCredentials {
   if (files === undefined) return ChannelCredentials.createInsecure();
-  return ChannelCredentials.createSsl(read(files.caFile), read(files.keyFile), read(files.certFile));
+  const certificates = new CertificateFiles(files, logger);
+  return experimental.createCertificateProviderChannelCredentials(certificates, files.certFile === undefined ? null : certificates);
 }
 
 /** True for addresses that only this machine reaches: 127.0.0.0/8, ::1, localhost and Unix sockets. */

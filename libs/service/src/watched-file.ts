@@ -40,7 +40,7 @@ export function watchFile<Value>(path: string, { parse, checkMs = 1_000 }: Watch
 }
 
 /** Tells two states of a file apart, also where a link was turned to another file. */
-function versionOf(path: string): string {
+export function versionOf(path: string): string {
   const { mtimeMs, size, ino } = statSync(path);
   return `${String(mtimeMs)}:${String(size)}:${String(ino)}`;
 }

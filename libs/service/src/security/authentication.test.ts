@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { isDomainError } from '@nat/errors';
-import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTPayload } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../logger.ts';
 import { temporaryFolder, thrownBy } from '../test-support.ts';
@@ -93,9 +93,7 @@ describe('JSON Web Tokens', () => {
 
   const url = () => `http://127.0.0.1:${(http.address() as AddressInfo).port}/keys`;
   const sign = async (payload: Readonly<Record<string, unknown>>, key: CryptoKey = first.privateKey, header = { alg: 'ES256', kid: 'one' }) =>
-    new SignJWT({ sub: 'ada', iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1000) + 600, ...payload })
-      .setProtectedHeader(header)
-      .sign(key);
+    new SignJWT({ sub: 'ada', iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1000) + 600, ...payload }).setProtectedHeader(header).sign(key);
 
   it('say who calls, in which namespaces and in which role', async () => {
     const verify = createJwtVerifier({ issuer, audience, keys: { url: url() } });

@@ -58,8 +58,7 @@ const unimplemented = (definition: TsProtoServiceDefinition): BoundService => ({
     Object.entries(definition.methods).map(([name, { responseStream }]) => [
       name,
       responseStream
-        ?  
-          async function* none(requests: AsyncIterable<unknown>) {
+        ? async function* none(requests: AsyncIterable<unknown>) {
             if (Symbol.asyncIterator in requests) for await (const _ of requests);
           }
         : async (requests: unknown) => {
@@ -92,7 +91,7 @@ describe('authorization, over every method of the contracts', () => {
     const raw = { ...definition, methods: { [key]: { ...declared, requestType: { ...declared.requestType, encode: () => ({ finish: () => bytes }) } } } };
     const channel = server.channel(token === undefined ? {} : { token });
     const client = channel.client(raw, { retry: false }) as unknown as Record<string, (request: unknown) => unknown>;
-     
+
     async function* one() {
       yield {};
     }
@@ -163,7 +162,7 @@ describe('authorization, over every method of the contracts', () => {
 
   it('holds the later messages of a stream to it too', async () => {
     const client = server.channel({ token: 'team-a-reader' }).client(transform.TransformServiceDefinition);
-     
+
     async function* requests(architecture: string) {
       yield { parent: 'namespaces/team-a' };
       yield { sources: [{ source: { $case: 'zoo', value: 'DARTS' } as const }] };
