@@ -18,7 +18,7 @@ import { ensureJava } from './java.mjs';
 import { parseCommand } from './command.mjs';
 
 /** @typedef {import('../bootstrap/report.mjs').Report} Report */
-/** @typedef {{address: string, port: number, pid: number, dir: string, stop: () => Promise<void>, kill: () => Promise<void>, restart: () => Promise<Broker>}} Broker */
+/** @typedef {{address: string, secureAddress?: string, port: number, pid: number, dir: string, stop: () => Promise<void>, kill: () => Promise<void>, restart: () => Promise<Broker>}} Broker */
 
 const jarsFolder = (/** @type {string} */ cache) => path.join(cache, 'kafka', `${pins.kafka.version}-${pins.kafka.sha256.slice(0, 12)}`);
 
@@ -48,14 +48,16 @@ export async function fetchKafka({ cache = cacheDirectory(), report = createRepo
 }
 
 /** One broker that is its own controller, with few partitions for its own topics and no waiting in group joins. */
-const settings = (/** @type {{data: string, port: number, controllerPort: number}} */ { data, port, controllerPort }) => `process.roles=broker,controller
+const settings = (
+  /** @type {{data: string, port: number, advertised: number, controllerPort: number, secure: string[]}} */ { data, port, advertised, controllerPort, secure },
+) => `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=${[`PLAINTEXT://127.0.0.1:${port}`, `CONTROLLER://127.0.0.1:${controllerPort}`, ...secure.slice(0, 1)].join(',')}
+advertised.listeners=${[`PLAINTEXT://127.0.0.1:${advertised}`, ...secure.slice(0, 1)].join(',')}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
 log.dirs=${data}
 num.network.threads=2
 num.io.threads=4
@@ -79,16 +81,37 @@ log.cleaner.dedupe.buffer.size=4194304
 log.segment.bytes=16777216
 log.index.size.max.bytes=1048576
 auto.create.topics.enable=true
+${secure.slice(1).join('\n')}
 `;
 
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qk';
 
 /**
+ * A second listener with TLS and SASL: where it is, and the settings it takes.
+ * @typedef {{certificateFile: string, keyFile: string, user: string, password: string}} Security
+ * @param {number} port @param {Security} security
+ */
+function secureListener(port, { certificateFile, keyFile, user, password }) {
+  const inline = (/** @type {string} */ file) => fs.readFileSync(file, 'utf8').trim().replaceAll('\n', '\\n');
+  const of = 'listener.name.secure';
+  return [
+    `SECURE://127.0.0.1:${port}`,
+    'sasl.enabled.mechanisms=PLAIN',
+    `${of}.sasl.enabled.mechanisms=PLAIN`,
+    `${of}.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`,
+    `${of}.ssl.keystore.type=PEM`,
+    `${of}.ssl.keystore.certificate.chain=${inline(certificateFile)}`,
+    `${of}.ssl.keystore.key=${inline(keyFile)}`,
+  ];
+}
+
+/**
  * Starts a broker in `dir`, on its old data where there is some, and waits until it answers a request.
- * @param {{dir: string, port?: number | undefined, cache?: string, report?: Report}} options
+ * @param {{dir: string, port?: number | undefined, advertised?: (port: number) => Promise<number>, security?: Security, cache?: string, report?: Report}} options
+ *   `advertised` gives the port that clients are told to use, for whoever stands in between; `security` adds `secureAddress`
  * @returns {Promise<Broker>}
  */
-export async function startKafka({ dir, port, cache = cacheDirectory(), report = createReport() }) {
+export async function startKafka({ dir, port, advertised, security, cache = cacheDirectory(), report = createReport() }) {
   const folder = path.resolve(dir);
   const running = readState(folder);
   if (running !== undefined && isRunning(running.pid, folder)) throw new SetupError(`a broker runs in ${folder} already, as process ${running.pid}`);
@@ -97,7 +120,9 @@ export async function startKafka({ dir, port, cache = cacheDirectory(), report =
   fs.mkdirSync(data, { recursive: true });
   const ports = { port: port ?? running?.port ?? (await freePort()), controllerPort: running?.controllerPort ?? (await freePort()) };
   const config = path.join(folder, 'server.properties');
-  fs.writeFileSync(config, settings({ data, ...ports }));
+  const securePort = security === undefined ? undefined : (running?.securePort ?? (await freePort()));
+  const secure = security === undefined || securePort === undefined ? [] : secureListener(securePort, security);
+  fs.writeFileSync(config, settings({ data, ...ports, secure, advertised: (await advertised?.(ports.port)) ?? ports.port }));
   const classpath = ['-cp', path.join(jars, '*')];
   if (!fs.existsSync(path.join(data, 'meta.properties'))) {
     await run(java, [...JVM, ...classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', config], {
@@ -113,19 +138,21 @@ export async function startKafka({ dir, port, cache = cacheDirectory(), report =
     timeoutMs: 120_000,
     ready: () => answers(ports.port),
   });
-  writeAtomically(path.join(folder, 'broker.json'), JSON.stringify({ pid, ...ports }));
+  writeAtomically(path.join(folder, 'broker.json'), JSON.stringify({ pid, ...ports, securePort }));
   return {
     address: `127.0.0.1:${ports.port}`,
+    ...(securePort === undefined ? {} : { secureAddress: `127.0.0.1:${securePort}` }),
     port: ports.port,
     pid,
     dir: folder,
     stop: () => endProcess(pid, folder, 'SIGTERM', 15_000),
     kill: () => endProcess(pid, folder, 'SIGKILL', 10_000),
-    restart: () => startKafka({ dir: folder, cache, report }),
+    restart: () =>
+      startKafka({ dir: folder, ...(advertised === undefined ? {} : { advertised }), ...(security === undefined ? {} : { security }), cache, report }),
   };
 }
 
-/** @param {string} folder @returns {{pid: number, port: number, controllerPort: number} | undefined} */
+/** @param {string} folder @returns {{pid: number, port: number, controllerPort: number, securePort?: number} | undefined} */
 function readState(folder) {
   try {
     return JSON.parse(fs.readFileSync(path.join(folder, 'broker.json'), 'utf8'));

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { root } from '../bootstrap/index.mjs';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
 import { ensurePython, pythonAvailability } from './python.mjs';
@@ -8,7 +9,7 @@ import { S3_CREDENTIALS, s3Availability, startS3 } from './s3.mjs';
 
 /**
  * One Kafka, one PostgreSQL, one S3 server and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
- * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) and `NAT_TEST_PYTHON` (an
+ * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_KAFKA_SECURE` (the same broker with TLS and SASL: variables, as JSON), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) and `NAT_TEST_PYTHON` (an
  * interpreter), and skip without them; the reasons are here.
  * @param {{report: import('../bootstrap/report.mjs').Report}} options
  * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
@@ -48,9 +49,25 @@ export async function startTestServers({ report }) {
       reasons.push(`tests that need Kafka are skipped: ${unavailable}`);
       return;
     }
-    const broker = await startKafka({ dir: path.join(folder, 'kafka'), report });
+    const certificates = path.join(root, 'libs', 'service', 'src', 'fixtures', 'tls');
+    const security = {
+      certificateFile: path.join(certificates, 'server.pem'),
+      keyFile: path.join(certificates, 'server.key'),
+      user: 'nat',
+      password: 'nat-secret',
+    };
+    const broker = await startKafka({ dir: path.join(folder, 'kafka'), security, report });
     servers.push(broker);
-    env['NAT_TEST_KAFKA'] = broker.address;
+    Object.assign(env, {
+      NAT_TEST_KAFKA: broker.address,
+      NAT_TEST_KAFKA_SECURE: JSON.stringify({
+        NAT_KAFKA_BROKERS: broker.secureAddress,
+        NAT_KAFKA_SSL_CA_FILE: path.join(certificates, 'ca.pem'),
+        NAT_KAFKA_SASL_MECHANISM: 'plain',
+        NAT_KAFKA_SASL_USERNAME: security.user,
+        NAT_KAFKA_SASL_PASSWORD: security.password,
+      }),
+    });
   };
   const postgres = async () => {
     if (process.env['NAT_TEST_POSTGRES']) return;

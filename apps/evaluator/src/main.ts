@@ -1,6 +1,6 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
 import { createLogger, createServer, runMain, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
-import { blobUrlOf, openBlobStore, openKafkaStream, openPostgres } from '@nat/storage';
+import { blobUrlOf, kafkaConnectionOf, openBlobStore, openKafkaStream, openPostgres, PLATFORM_TOPICS } from '@nat/storage';
 import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { composeEvaluator } from './coordinator/compose.ts';
@@ -27,14 +27,14 @@ await runMain(async () => {
     },
     ...(blobUrl === undefined ? {} : { blobs: await openBlobStore(blobUrl) }),
   });
+  const kafka = kafkaConnectionOf(settings);
   const stream =
-    settings.NAT_KAFKA_BROKERS === undefined
+    kafka === undefined
       ? undefined
       : await openKafkaStream({
-          brokers: settings.NAT_KAFKA_BROKERS.split(','),
-          prefix: settings.NAT_KAFKA_PREFIX,
+          ...kafka,
           clientId: 'nat-evaluator',
-          topics: evaluator.topics,
+          topics: PLATFORM_TOPICS,
           relay: database,
           onError: (error, place) => {
             logger.warn({ err: error, ...place }, 'the stream does not get on');

@@ -73,6 +73,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const stream = await openOutboxStream(database, {
       topics: PLATFORM_TOPICS,
       onError: (error, place) => logger.warn({ err: error, ...place }, 'the stream does not get on'),
+      onDeadLetter: ({ topic, group, id, reason }) => logger.error({ topic, group, id, reason }, 'a message is set aside'),
     });
     closers.push(() => stream.close());
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory });

@@ -1,6 +1,15 @@
 /** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. */
 import { createChannelTo, createLogger, createServer, openClients, runMain, runUntilSignal, serverProtection, startApp } from '@nat/service';
-import { openBlobStore, openKafkaStream, openOutboxStream, openPostgres, PLATFORM_TOPICS, requireBlobUrl } from '@nat/storage';
+import {
+  kafkaConnectionOf,
+  openBlobStore,
+  openKafkaStream,
+  openOutboxStream,
+  openPostgres,
+  PLATFORM_TOPICS,
+  requireBlobUrl,
+  type DeadLetter,
+} from '@nat/storage';
 import { composePolicy } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
@@ -12,16 +21,14 @@ await runMain(async () => {
   const onError = (error: unknown, place: { readonly topic: string; readonly group: string }): void => {
     logger.warn({ err: error, ...place }, 'the stream does not get on');
   };
+  const onDeadLetter = ({ topic, group, id, reason }: DeadLetter): void => {
+    logger.error({ topic, group, id, reason }, 'a message is set aside');
+  };
+  const kafka = kafkaConnectionOf(settings);
   const stream =
-    settings.NAT_KAFKA_BROKERS === undefined
-      ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, onError })
-      : await openKafkaStream({
-          brokers: settings.NAT_KAFKA_BROKERS.split(','),
-          prefix: settings.NAT_KAFKA_PREFIX,
-          clientId: 'nat-policy',
-          topics: PLATFORM_TOPICS,
-          onError,
-        });
+    kafka === undefined
+      ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, onError, onDeadLetter })
+      : await openKafkaStream({ ...kafka, clientId: 'nat-policy', topics: PLATFORM_TOPICS, relay: database, onError, onDeadLetter });
   const channels = [settings.NAT_REGISTRY, settings.NAT_EVALUATOR, settings.NAT_METRICS].map((address) => createChannelTo(address, { ...connection, logger }));
   const [registry, evaluator, metrics] = channels.map((channel) => openClients(channel));
   const policy = await composePolicy({

@@ -1,6 +1,6 @@
 import { DomainError } from '@nat/errors';
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
-import { blobEnvironment } from '@nat/storage';
+import { blobEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './searches/runner/config.ts';
 
@@ -12,10 +12,8 @@ const schema = z.object({
   /** PostgreSQL. */
   NAT_DATABASE_URL: z.url(),
   NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
-  /** Comma-separated `host:port`; without it, outcomes are read from the outbox of the database, which is then the evaluator's too. */
-  NAT_KAFKA_BROKERS: z.string().optional(),
-  /** Stands before the names of topics and groups; the same in every process of a platform. */
-  NAT_KAFKA_PREFIX: z.string().default(''),
+  /** Without brokers, outcomes are read from the outbox of the database, which is then the evaluator's too. */
+  ...kafkaEnvironment,
   /** Learner states, policies and weights, shared with evaluator and workers. */
   ...blobEnvironment,
   NAT_DATA_DIR: z.string().optional(),

@@ -1,5 +1,5 @@
 export type { AnyDatabase, AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database/database.ts';
-export { isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
+export { isDataError, isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
 export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
 export { countVisitors, visitDirectory, type Visit } from './database/directory-visitors.ts';
 export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
@@ -9,14 +9,15 @@ export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
 export { pruneInbox, receiveOnce } from './stream/inbox.ts';
-export { deadLetterTopic, openKafkaStream, type KafkaStreamOptions } from './stream/kafka-stream.ts';
+export { migrateKafkaTopics, openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';
 export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
 export { appendOutbox } from './stream/outbox.ts';
-export { OUTCOME_TOPIC, PLATFORM_TOPICS } from './stream/topics.ts';
+export { OBSERVATION_TOPIC, OUTCOME_TOPIC, PLATFORM_TOPICS, SEARCH_EVENT_TOPIC } from './stream/topics.ts';
 export { migrateStorage } from './stream/storage-migrations.ts';
 export {
   MAX_PAYLOAD_BYTES,
+  TerminalMessageError,
   type DeadLetter,
   type OutgoingMessage,
   type ReceivedMessage,
@@ -28,4 +29,4 @@ export {
 export type { BlobKey, BlobStore, CollectOptions, ReferenceList } from './blobs/blob-store.ts';
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
-export { blobEnvironment, blobUrlOf, requireBlobUrl } from './environment.ts';
+export { blobEnvironment, blobUrlOf, kafkaConnectionOf, kafkaEnvironment, requireBlobUrl } from './environment.ts';

@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
 import { bindService, type BoundService, type Logger } from '@nat/service';
-import { migrate, migrateStorage, OUTCOME_TOPIC, type AnyDatabase, type BlobStore, type Database, type TopicDeclaration } from '@nat/storage';
+import { migrate, migrateStorage, type AnyDatabase, type BlobStore, type Database } from '@nat/storage';
 import type { Registry } from 'prom-client';
 import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
@@ -24,15 +24,13 @@ export interface EvaluatorOptions {
 export interface Evaluator {
   /** EvaluationService and WorkerService, for a server. */
   readonly services: readonly BoundService[];
-  /** What it publishes, for the stream of its database: key = the search (or the evaluation's own name), id = the evaluation's name, payload = an OutcomeEvent. */
-  readonly topics: readonly TopicDeclaration[];
   /** Answers waiting workers and ends background work. Call it before the server drains. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * The evaluation coordinator on a database: migrates its tables, starts its reaper, gives its services. Outcomes are published through the outbox on
- * `OUTCOME_TOPIC`; whoever owns the stream relays them.
+ * The evaluation coordinator on a database: migrates its tables, starts its reaper, gives its services. Outcomes and observations
+ * are published through the outbox; whoever owns the stream of the database relays them.
  */
 export async function composeEvaluator({ database, logger, config: overrides = {}, blobs, registry }: EvaluatorOptions): Promise<Evaluator> {
   const config = { ...DEFAULT_COORDINATOR_CONFIG, ...overrides };
@@ -48,7 +46,6 @@ export async function composeEvaluator({ database, logger, config: overrides = {
       ),
       bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
     ],
-    topics: [OUTCOME_TOPIC],
     close: coordinator.close,
   };
 }

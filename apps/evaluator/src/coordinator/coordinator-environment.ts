@@ -1,5 +1,5 @@
 import { loadConfig, serverEnvironment } from '@nat/service';
-import { blobEnvironment } from '@nat/storage';
+import { blobEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
 
@@ -15,10 +15,8 @@ const schema = z
     /** PostgreSQL. */
     NAT_DATABASE_URL: z.url(),
     NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
-    /** Comma-separated `host:port`; without it, consumers read the outbox of the database. */
-    NAT_KAFKA_BROKERS: z.string().optional(),
-    /** Stands before the names of topics and groups; the same in every process of a platform. */
-    NAT_KAFKA_PREFIX: z.string().default(''),
+    /** Without brokers, consumers read the outbox of the database. */
+    ...kafkaEnvironment,
     /** Weights; with it, outcomes that name missing weights are refused. */
     ...blobEnvironment,
     NAT_LEASE_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.leaseMs),

@@ -8,6 +8,7 @@ import {
   failedWith,
   PARENT,
   publishedEvents,
+  publishedObservations,
   SEARCH,
   startCoordinatorHarness,
   succeededWith,
@@ -469,6 +470,12 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     ]);
     const rest = await submitter.listObservations({ parent: name, pageSize: 3, pageToken: page.nextPageToken });
     expect(rest).toMatchObject({ observations: [{ attempt: 2, step: 1, pairId: 'observed-0', metric: 'trainLoss' }], nextPageToken: '' });
+    const published = (await publishedObservations(databases.database)).filter(({ event }) => event.evaluation === name);
+    expect(published.map(({ id, key, event }) => [id, key, event.attempt, event.firstSequence, event.observations.map(({ step }) => step)])).toEqual([
+      [`${name}/1/1`, SEARCH, 1, 0, [1, 2]],
+      [`${name}/1/2`, SEARCH, 1, 1, [2, 3]],
+      [`${name}/2/0`, SEARCH, 2, 0, [1]],
+    ]);
   });
 
   test.skipIf(skip)('lists in pages whose tokens fit their filter only', async () => {

@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
-import { OUTCOME_TOPIC, type BlobStore, type Database } from '@nat/storage';
+import { OBSERVATION_TOPIC, OUTCOME_TOPIC, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { composeEvaluator, type Evaluator } from '../coordinator/compose.ts';
@@ -73,6 +73,15 @@ export function succeededWith(pairs: readonly evaluation.Pair[], value = 0.5): e
 
 export function failedWith(reason: string, terminal: boolean): evaluation.Outcome {
   return { result: { $case: 'failed', value: { reason, message: `${reason} happened`, terminal } } };
+}
+
+/** The observation events that were published, as stored. */
+export async function publishedObservations(
+  database: Database,
+): Promise<{ readonly key: string; readonly id: string; readonly event: evaluation.ObservationEvent }[]> {
+  const { rows } = await sql<{ key: string; id: string; payload: Uint8Array }>`
+    SELECT key, id, payload FROM storage.outbox WHERE topic = ${OBSERVATION_TOPIC.name} ORDER BY position`.execute(database.kysely);
+  return rows.map(({ key, id, payload }) => ({ key, id, event: evaluation.ObservationEvent.decode(payload) }));
 }
 
 /** The outcome events that were published, as stored. */

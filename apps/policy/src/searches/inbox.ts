@@ -4,7 +4,7 @@
  */
 import { evaluation as wire } from '@nat/contracts';
 import { failpoint } from '@nat/failpoints';
-import { insertRows, OUTCOME_TOPIC, type Database, type Stream, type Subscription } from '@nat/storage';
+import { insertRows, isDataError, OUTCOME_TOPIC, TerminalMessageError, type Database, type Stream, type Subscription } from '@nat/storage';
 import { sql } from 'kysely';
 import type { EvaluationStateName, SearchTables } from './tables.ts';
 
@@ -30,8 +30,13 @@ interface Verdict {
 /** Longest text kept of why something failed. */
 const MAX_FAILURE = 1_000;
 
+/** As PostgreSQL can store it: it knows no NUL. */
+function textOf(text: string): string {
+  return text.replaceAll('\0', '').slice(0, MAX_FAILURE);
+}
+
 function verdictOf({ name, state, outcome }: EndedEvaluation): Verdict | undefined {
-  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: failure.slice(0, MAX_FAILURE), weights: '', metrics: {}, values: [] });
+  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: textOf(failure), weights: '', metrics: {}, values: [] });
   const result = outcome?.result;
   switch (state) {
     case 'EVALUATION_STATE_SUCCEEDED':
@@ -93,7 +98,7 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
         verdict.values.flatMap(({ pairId, sourceValue, resultValue, errorMessage }) => {
           const pair = pairNumber(pairId, row.first_pair, row.pairs);
           if (pair === undefined) return [];
-          const failure = errorMessage === '' ? null : errorMessage.slice(0, MAX_FAILURE);
+          const failure = errorMessage === '' ? null : textOf(errorMessage);
           return [{ round: row.round, pair, source_value: sourceValue, result_value: resultValue, failure }];
         }),
       ),
@@ -110,18 +115,29 @@ function pairNumber(id: string, first: number, count: number): number | undefine
   return Number.isInteger(pair) && pair >= first && pair < first + count ? pair : undefined;
 }
 
+/** @throws Error for what is no event of an evaluation that ended */
+function parseOutcome(payload: Uint8Array): EndedEvaluation {
+  const { evaluation: name, state, outcome } = wire.OutcomeEvent.decode(payload);
+  if (name === '') throw new Error('the event names no evaluation');
+  const ended = { name, state, outcome };
+  if (verdictOf(ended) === undefined) throw new Error(`${name} is ${state}, which is no end`);
+  return ended;
+}
+
 /** Reads the outcome stream into the inbox; a batch is acknowledged once its transaction is committed. */
 export async function subscribeOutcomes(database: Database<SearchTables>, stream: Stream): Promise<Subscription> {
-  return stream.subscribe(
-    { topic: OUTCOME_TOPIC.name, group: OUTCOME_TOPIC.groups[0], parse: (payload) => wire.OutcomeEvent.decode(payload), maxBatch: 64 },
-    async (batch) => {
+  return stream.subscribe({ topic: OUTCOME_TOPIC.name, group: OUTCOME_TOPIC.groups[0], parse: parseOutcome, maxBatch: 64 }, async (batch) => {
+    try {
       await receiveOutcomes(
         database,
-        batch.map(({ value: { evaluation: name, state, outcome } }) => ({ name, state, outcome })),
+        batch.map(({ value }) => value),
       );
-      await failpoint('policy.inbox');
-    },
-  );
+    } catch (error) {
+      // What the database cannot store now it cannot store tomorrow; a sweep asks for the evaluation and gives it up when it is overdue.
+      throw isDataError(error) ? new TerminalMessageError(`the outcome cannot be stored: ${(error as Error).message}`, { cause: error }) : error;
+    }
+    await failpoint('policy.inbox');
+  });
 }
 
 /** Gives up on evaluations: their pairs count as failed for the reason given, whatever may still come of them. */

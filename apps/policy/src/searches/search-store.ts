@@ -1,6 +1,7 @@
 import { DomainError } from '@nat/errors';
 import { isUniqueViolation, json } from '@nat/storage';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import { publishState } from './search-events.ts';
 import type { SearchStateName, SearchTable, SearchTables, StepTable } from './tables.ts';
 
 export type Reader = Kysely<SearchTables>;
@@ -44,11 +45,13 @@ export interface NewSearch {
 /** @throws DomainError ALREADY_EXISTS SEARCH_EXISTS */
 export async function insertSearch(tx: Tx, { namespace, searchId, spec, learnerState = '', weights = '', forkedFrom = '' }: NewSearch): Promise<SearchRow> {
   try {
-    return await tx
+    const row = await tx
       .insertInto('policy.search')
       .values({ namespace, search_id: searchId, spec: json(spec), learner_state: learnerState, weights, forked_from: forkedFrom })
       .returningAll()
       .executeTakeFirstOrThrow();
+    await publishState(tx, row);
+    return row;
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     throw new DomainError('ALREADY_EXISTS', `search ${searchId} is there already`, { reason: 'SEARCH_EXISTS', metadata: { search: searchId } });
@@ -81,7 +84,7 @@ export function isFinal(state: SearchStateName): boolean {
 
 /** Moves a locked search to another state; a final one has no owner any more. */
 export async function changeState(tx: Tx, ordinal: number, { state, errorMessage, policySha256, heldOut }: StateChange): Promise<SearchRow> {
-  return tx
+  const row = await tx
     .updateTable('policy.search')
     .set({
       state,
@@ -96,6 +99,8 @@ export async function changeState(tx: Tx, ordinal: number, { state, errorMessage
     .where('ordinal', '=', ordinal)
     .returningAll()
     .executeTakeFirstOrThrow();
+  await publishState(tx, row);
+  return row;
 }
 
 /** Summaries of steps `from` and later, oldest first. */

@@ -5,7 +5,9 @@ import { evaluation as evaluationWire, type longrunning, search as wire } from '
 import { isDomainError } from '@nat/errors';
 import { sha256 } from '@nat/nn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appendOutbox, OUTCOME_TOPIC, readDeadLetters, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
+import { sql } from 'kysely';
 import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
@@ -81,6 +83,13 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     expect(await harness.clients.policies.getPolicy({ name: final!.policy })).toMatchObject({ search: created.name, encoder: 'edge', scheme: 'nat' });
     await expect.poll(() => harness.points.filter(({ run, metric }) => run === created.name && metric === 'meanReward').length, { timeout: 20_000 }).toBe(3);
 
+    const { rows } = await sql<{ key: string; payload: Uint8Array }>`
+      SELECT key, payload FROM storage.outbox WHERE topic = ${SEARCH_EVENT_TOPIC.name} ORDER BY position`.execute(home.database.kysely);
+    const events = rows.filter(({ key }) => key === created.name).map(({ payload }) => wire.SearchEvent.decode(payload));
+    const shown = ({ event }: wire.SearchEvent) => (event?.$case === 'step' ? event.value.step : event?.value.state);
+    expect(events.map(shown)).toEqual(['SEARCH_STATE_RUNNING', 1, 2, 3, 'SEARCH_STATE_SUCCEEDED']);
+    expect(events[2]!.event!.value).toEqual(steps[1]);
+
     // A stream that was lost goes on where it ended.
     expect((await watch(created.name, 3)).steps.map(({ step }) => step)).toEqual([3]);
     // Only the last learner state stays, beside the policy.
@@ -152,6 +161,32 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const again = await create({ ...tabular, steps: 1 }, { searchId: 'after' });
     await watch(again.name);
     expect(await harness.clients.searches.getSearch({ name: created.name })).toMatchObject({ rewards: 24, failedPairs: 0 });
+  });
+
+  it('sets aside messages that are no outcomes, and goes on with those that are', async () => {
+    const encode = (event: Partial<evaluationWire.OutcomeEvent>) => evaluationWire.OutcomeEvent.encode(evaluationWire.OutcomeEvent.create(event)).finish();
+    const messages = {
+      'no-name': encode({ state: 'EVALUATION_STATE_SUCCEEDED' }),
+      'no-end': encode({ evaluation: 'namespaces/default/evaluations/x', state: 'EVALUATION_STATE_LEASED' }),
+      'no-text': encode({ evaluation: 'namespaces/default/evaluations/\0', state: 'EVALUATION_STATE_FAILED' }),
+      'no-message': new Uint8Array([0xff]),
+    };
+    await home.database.transaction(
+      (tx) =>
+      appendOutbox(tx, Object.entries(messages).map(([id, payload]) => ({ topic: OUTCOME_TOPIC.name, key: 'k', id, payload }))), // prettier-ignore
+    );
+    failing.set('nul.1.0', 'NUL_\0');
+    const search = await create({ ...tabular, steps: 2, pairsPerEvaluation: 4, baseline: wire.Baseline.BASELINE_MOVING_AVERAGE }, { searchId: 'nul' });
+    expect((await watch(search.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 12 });
+    const { trials } = await harness.clients.searches.listTrials({ parent: search.name, filter: 'step=1' });
+    expect(trials[0]!.errorMessage).toBe('NUL_: NUL_ happened');
+    const reasons = Object.fromEntries((await readDeadLetters(home.database, OUTCOME_TOPIC.name)).map(({ id, reason }) => [id, reason]));
+    expect(reasons).toEqual({
+      'no-name': 'the event names no evaluation',
+      'no-end': 'namespaces/default/evaluations/x is EVALUATION_STATE_LEASED, which is no end',
+      'no-text': expect.stringContaining('the outcome cannot be stored') as unknown,
+      'no-message': expect.any(String) as unknown,
+    });
   });
 
   it('leaves failed trials out with their reason, and fails where nothing is left', async () => {

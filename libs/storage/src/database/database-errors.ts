@@ -16,6 +16,11 @@ export function isForeignKeyViolation(error: unknown, constraint?: string): bool
   return sqlState(error) === '23503' && (constraint === undefined || (error as { constraint?: unknown }).constraint === constraint);
 }
 
+/** True for values that the database can never take, however often it is tried: SQLSTATE classes 22 (data exception) and 23 (integrity). */
+export function isDataError(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '');
+}
+
 // 40001 serialization_failure, 40P01 deadlock_detected: the transaction had no effect and may run again.
 const RETRYABLE_STATES = new Set(['40001', '40P01']);
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DeadLetter, ReceivedMessage, SubscribeOptions } from './stream.ts';
+import { isTerminalMessageError, type DeadLetter, type MessageSource, type ReceivedMessage, type SubscribeOptions } from './stream.ts';
 
 /** A message before its payload is parsed. */
 export interface RawMessage {
@@ -8,6 +8,7 @@ export interface RawMessage {
   readonly payload: Uint8Array;
   /** Set when the envelope itself is broken. */
   readonly broken?: string;
+  readonly source?: MessageSource;
 }
 
 /** What a stream reports besides messages. */
@@ -18,22 +19,57 @@ export interface StreamEvents {
   readonly onDeadLetter?: (letter: DeadLetter) => void;
 }
 
-/** Splits a batch into messages for the handler and those that cannot be parsed. */
-export function parseBatch<Value>(
-  { topic, group, parse }: SubscribeOptions<Value>,
+/** Longest reason kept of a message that was set aside. */
+const MAX_REASON = 1_000;
+
+type Handler<Value> = (batch: readonly ReceivedMessage<Value>[]) => Promise<void>;
+
+/**
+ * Hands a batch to its handler and returns what is to be set aside: what cannot be parsed, and what the handler calls terminal. Throws what another try
+ * may mend.
+ */
+export async function handleBatch<Value>(
+  options: SubscribeOptions<Value>,
   batch: readonly RawMessage[],
-): { readonly messages: readonly ReceivedMessage<Value>[]; readonly deadLetters: readonly DeadLetter[] } {
-  const messages: ReceivedMessage<Value>[] = [];
+  handler: Handler<Value>,
+): Promise<readonly DeadLetter[]> {
+  const { topic, group, parse } = options;
+  const parsed: Parsed<Value>[] = [];
   const deadLetters: DeadLetter[] = [];
-  for (const { key, id, payload, broken } of batch) {
+  const setAside = (raw: RawMessage, error: unknown): void => {
+    const { key, id, payload, source } = raw;
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
+    deadLetters.push({ topic, group, key, id, payload, reason, ...(source === undefined ? {} : { source }) });
+  };
+  for (const raw of batch) {
+    const { key, id, payload, broken } = raw;
     try {
       if (broken !== undefined) throw new Error(broken);
-      messages.push({ topic, key, id, value: parse(payload) });
+      parsed.push({ raw, message: { topic, key, id, value: parse(payload) } });
     } catch (error) {
-      deadLetters.push({ topic, group, key, id, payload, reason: error instanceof Error ? error.message : String(error) });
+      setAside(raw, error);
     }
   }
-  return { messages, deadLetters };
+  await deliver(parsed, handler, setAside);
+  return deadLetters;
+}
+
+interface Parsed<Value> {
+  readonly raw: RawMessage;
+  readonly message: ReceivedMessage<Value>;
+}
+
+/** All at once; one by one when one of them is terminal. */
+async function deliver<Value>(parsed: readonly Parsed<Value>[], handler: Handler<Value>, setAside: (raw: RawMessage, error: unknown) => void): Promise<void> {
+  const [first] = parsed;
+  if (first === undefined) return;
+  try {
+    await handler(parsed.map(({ message }) => message));
+  } catch (error) {
+    if (!isTerminalMessageError(error)) throw error;
+    if (parsed.length === 1) setAside(first.raw, error);
+    else for (const one of parsed) await deliver([one], handler, setAside);
+  }
 }
 
 const FIRST_PAUSE_MS = 50;

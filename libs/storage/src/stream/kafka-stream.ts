@@ -2,24 +2,29 @@ import { DomainError } from '@nat/errors';
 import { failpoint } from '@nat/failpoints';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
 import type { AnyDatabase } from '../database/database.ts';
-import { Backoff, parseBatch, type RawMessage, type StreamEvents } from './delivery.ts';
-import { DEFAULT_RETENTION_MS, openOutboxStream, requireDeclared } from './outbox-stream.ts';
+import { Backoff, handleBatch, type RawMessage, type StreamEvents } from './delivery.ts';
+import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics.ts';
+import { openOutboxStream, requireDeclared } from './outbox-stream.ts';
 import type { DeadLetter, ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
 
-export interface KafkaStreamOptions extends StreamEvents {
+/** How brokers are reached, and what is theirs to keep. */
+export interface KafkaConnection extends Replication {
   /** `host:port` of one or more brokers. */
   readonly brokers: readonly string[];
+  /** Stands before the names of topics and groups on the brokers, so that platforms can share them. @default none */
+  readonly prefix?: string;
+  readonly ssl?: KafkaConfig['ssl'];
+  readonly sasl?: KafkaConfig['sasl'];
+}
+
+export interface KafkaStreamOptions extends KafkaConnection, StreamEvents {
   /** Names this process in broker logs. */
   readonly clientId: string;
   readonly topics: readonly TopicDeclaration[];
-  /** Stands before the names of topics and groups on the brokers, so that platforms can share them. @default none */
-  readonly prefix?: string;
+  /** Whether topics that are missing are made on opening, or refused (see `migrateTopics`). @default 'migrate' */
+  readonly topicMode?: 'migrate' | 'check';
   /** The database whose outbox this process publishes; without it the stream only subscribes. One process at a time publishes a topic, the others stand by. */
   readonly relay?: AnyDatabase;
-  readonly ssl?: KafkaConfig['ssl'];
-  readonly sasl?: KafkaConfig['sasl'];
-  /** Copies of each partition when a topic is made. @default the broker's own default */
-  readonly replicationFactor?: number;
   /** How long a consumer may be silent until its partitions go to another. @default 10 s */
   readonly sessionTimeoutMs?: number;
 }
@@ -30,18 +35,14 @@ const RELAY_GROUP = 'kafka-relay';
 const ID_HEADER = 'nat-id';
 const REASON_HEADER = 'nat-reason';
 const GROUP_HEADER = 'nat-group';
-const DEFAULT_PARTITIONS = 3;
+/** Where a dead letter was. */
+const SOURCE_HEADERS = { topic: 'nat-topic', partition: 'nat-partition', offset: 'nat-offset' } as const;
 const DEFAULT_BATCH = 500;
-
-/** The topic that holds what could not be parsed of another. */
-export function deadLetterTopic(topic: string): string {
-  return `${topic}.dead-letter`;
-}
 
 /** A stream over Kafka: a relay publishes the outbox of a database, consumers commit ordinary offsets after their handler. Throws UNAVAILABLE without a broker. */
 export async function openKafkaStream(options: KafkaStreamOptions): Promise<Stream> {
   const kafka = createClient(options);
-  await createTopics(kafka, options);
+  await migrateTopics(kafka, { ...options, prefix: options.prefix ?? '', mode: options.topicMode ?? 'migrate' });
   const producer = new RenewedProducer(kafka);
   const subscriptions = new Set<Subscription>();
   const relay = options.relay === undefined ? undefined : await startRelay(options.relay, options, producer);
@@ -69,7 +70,18 @@ export async function openKafkaStream(options: KafkaStreamOptions): Promise<Stre
   };
 }
 
-function createClient(options: KafkaStreamOptions): Kafka {
+/**
+ * Brings the topics of a platform to what their table says; see `migrateTopics`.
+ * @returns what was done, one line each
+ */
+export async function migrateKafkaTopics(
+  connection: KafkaConnection & { readonly clientId: string },
+  topics: readonly TopicDeclaration[],
+): Promise<readonly string[]> {
+  return migrateTopics(createClient(connection), { ...connection, topics, prefix: connection.prefix ?? '', mode: 'migrate' });
+}
+
+function createClient(options: KafkaConnection & { readonly clientId: string }): Kafka {
   return new Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],
@@ -84,26 +96,6 @@ function createClient(options: KafkaStreamOptions): Kafka {
 /** The name that brokers know a topic or group by. */
 function onBroker({ prefix = '' }: KafkaStreamOptions, name: string): string {
   return `${prefix}${name}`;
-}
-
-async function createTopics(kafka: Kafka, options: KafkaStreamOptions): Promise<void> {
-  const { topics, replicationFactor = -1 } = options;
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const existing = new Set(await admin.listTopics());
-    const wanted = topics.flatMap(({ name, partitions = DEFAULT_PARTITIONS, retentionMs = DEFAULT_RETENTION_MS }) => [
-      { topic: onBroker(options, name), numPartitions: partitions, replicationFactor, configEntries: [{ name: 'retention.ms', value: String(retentionMs) }] },
-      { topic: onBroker(options, deadLetterTopic(name)), numPartitions: 1, replicationFactor, configEntries: [{ name: 'retention.ms', value: '-1' }] },
-    ]);
-    const missing = wanted.filter(({ topic }) => !existing.has(topic));
-    // A process that starts beside this one may make them first: that is no error, kafkajs then answers false.
-    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true });
-  } catch (error) {
-    throw new DomainError('UNAVAILABLE', 'Kafka cannot be reached', { reason: 'STREAM_UNAVAILABLE', cause: error });
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-  }
 }
 
 /** An idempotent producer that is replaced after a failure: the broker may have forgotten its sequence, and then it would fail for ever. */
@@ -167,11 +159,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 function fromKafka({ key, value, headers, offset }: KafkaMessage, topic: string, partition: number): RawMessage {
   const id = headers?.[ID_HEADER];
-  const payload = new Uint8Array(value ?? Buffer.alloc(0));
-  const text = key?.toString() ?? '';
-  if (id === undefined || Array.isArray(id))
-    return { key: text, id: `${topic}/${String(partition)}/${offset}`, payload, broken: `the header ${ID_HEADER} is missing` };
-  return { key: text, id: id.toString(), payload };
+  const raw = { key: key?.toString() ?? '', payload: new Uint8Array(value ?? Buffer.alloc(0)), source: { partition, offset } };
+  if (id === undefined || Array.isArray(id)) return { ...raw, id: `${topic}/${String(partition)}/${offset}`, broken: `the header ${ID_HEADER} is missing` };
+  return { ...raw, id: id.toString() };
 }
 
 async function startConsumer<Value>(
@@ -190,10 +180,9 @@ async function startConsumer<Value>(
 
   /** Handles messages until they are handled; true unless the partition went to another consumer or the subscription closes. */
   async function deliver(raw: readonly RawMessage[], payload: EachBatchPayload): Promise<boolean> {
-    const { messages, deadLetters } = parseBatch(options, raw);
     while (payload.isRunning() && !payload.isStale() && !stop.signal.aborted) {
       try {
-        if (messages.length > 0) await handler(messages);
+        const deadLetters = await handleBatch(options, raw, handler);
         if (deadLetters.length > 0) await producer.send(onBroker(streamOptions, deadLetterTopic(topic)), deadLetters.map(deadLetterToKafka));
         for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
         backoff.succeeded();
@@ -255,6 +244,8 @@ async function startConsumer<Value>(
   };
 }
 
-function deadLetterToKafka({ group, key, id, payload, reason }: DeadLetter): { key: string; value: Buffer; headers: IHeaders } {
-  return { key, value: asBuffer(payload), headers: { [ID_HEADER]: id, [GROUP_HEADER]: group, [REASON_HEADER]: reason } };
+function deadLetterToKafka({ topic, group, key, id, payload, reason, source }: DeadLetter): { key: string; value: Buffer; headers: IHeaders } {
+  const from = source === undefined ? {} : { [SOURCE_HEADERS.partition]: String(source.partition), [SOURCE_HEADERS.offset]: source.offset };
+  const headers = { [ID_HEADER]: id, [GROUP_HEADER]: group, [REASON_HEADER]: reason, [SOURCE_HEADERS.topic]: topic, ...from };
+  return { key, value: asBuffer(payload), headers };
 }

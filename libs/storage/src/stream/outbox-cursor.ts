@@ -85,7 +85,7 @@ export async function repairAfterRestore(database: AnyDatabase): Promise<boolean
 }
 
 /**
- * Deletes up to `limit` rows of a topic that every declared group has passed and that are older than `keepMs`, or that are older than the retention.
+ * Deletes up to `limit` rows of a topic that every declared group has passed, if there is any, and that are older than `keepMs`, or that are older than the retention.
  * Returns how many went.
  */
 export async function pruneTopic(database: AnyDatabase, topic: TopicDeclaration, keepMs: number, retentionMs: number, limit: number): Promise<number> {
@@ -96,7 +96,7 @@ export async function pruneTopic(database: AnyDatabase, topic: TopicDeclaration,
     delete from storage.outbox where ctid = any(array(
       select o.ctid from storage.outbox as o left join passed on true
       where o.topic = ${topic.name} and (
-        ((o.xid, o.position) <= (passed.xid, passed.position) and o.created_at < clock_timestamp() - ${keepMs}::float8 * interval '1 millisecond')
+        ((${topic.groups.length === 0}::bool or (o.xid, o.position) <= (passed.xid, passed.position)) and o.created_at < clock_timestamp() - ${keepMs}::float8 * interval '1 millisecond')
         or o.created_at < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond')
       order by o.xid, o.position limit ${limit}::int8))`.execute(database.kysely);
   return Number(numAffectedRows ?? 0n);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/errors';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
-import { Backoff, parseBatch, type StreamEvents } from './delivery.ts';
+import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
 import { migrateStorage } from './storage-migrations.ts';
@@ -84,8 +84,7 @@ async function startSubscription<Value>(
         await bell.wait(ended);
         continue;
       }
-      const { messages, deadLetters } = parseBatch(options, rows);
-      if (messages.length > 0) await handler(messages);
+      const deadLetters = await handleBatch(options, rows, handler);
       await acknowledge(database, topic, group, last, deadLetters);
       for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
       place = { xid: last.xid, position: last.position };

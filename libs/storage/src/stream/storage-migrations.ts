@@ -40,6 +40,14 @@ const storageMigrations: readonly Migration[] = [
         primary key (consumer, id))`.execute(tx);
     },
   },
+  {
+    id: '0002-versioned-topics',
+    async up(tx) {
+      for (const table of ['outbox', 'stream_cursor', 'dead_letter']) {
+        await sql`update storage.${sql.id(table)} set topic = 'evaluation-outcomes.v1' where topic = 'evaluation-outcomes'`.execute(tx);
+      }
+    },
+  },
 ];
 
 /** Creates what is missing of the tables of this package. */

@@ -5,11 +5,12 @@ import type { Database } from '../database/database.ts';
 import { makePgliteDatabase, makePostgresDatabase, testKafkaBroker, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
 import { until } from '../testing/until.ts';
 import { receiveOnce } from './inbox.ts';
-import { deadLetterTopic, openKafkaStream } from './kafka-stream.ts';
+import { openKafkaStream } from './kafka-stream.ts';
+import { deadLetterTopic } from './kafka-topics.ts';
 import { readDeadLetters } from './outbox-cursor.ts';
 import { openOutboxStream } from './outbox-stream.ts';
 import { appendOutbox } from './outbox.ts';
-import { MAX_PAYLOAD_BYTES, type DeadLetter, type ReceivedMessage, type Stream, type TopicDeclaration } from './stream.ts';
+import { MAX_PAYLOAD_BYTES, TerminalMessageError, type DeadLetter, type ReceivedMessage, type Stream, type TopicDeclaration } from './stream.ts';
 
 type Events = { onError?: (error: unknown) => void; onDeadLetter?: (letter: DeadLetter) => void };
 
@@ -220,6 +221,32 @@ function describeStream(name: string, setting: Setting): void {
       expect(letters.map(({ id }) => id).sort()).toEqual(['bad-1', 'bad-2']);
       expect(letters[0]).toMatchObject({ topic: topic.name, group: 'g', reason: 'unreadable' });
       expect([...(await setting.readDeadLetterIds(database, topic.name, 2))].sort()).toEqual(['bad-1', 'bad-2']);
+      await stream.close();
+    });
+
+    it('sets aside what its handler calls terminal, and tries the rest again', async () => {
+      const topic = newTopic('g');
+      const letters: DeadLetter[] = [];
+      const stream = await setting.openStream(database, [topic], { onDeadLetter: (letter) => letters.push(letter) });
+      const handled = new Set<string>();
+      let busy = true;
+      await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, (batch) => {
+        if (batch.some(({ id }) => id.startsWith('poison'))) return Promise.reject(new TerminalMessageError('no such search'));
+        if (busy && batch.some(({ id }) => id === 'later')) {
+          busy = false;
+          return Promise.reject(new Error('busy'));
+        }
+        for (const { id } of batch) handled.add(id);
+        return Promise.resolve();
+      });
+      await publish(topic.name, ['first', 'poison-1', 'later', 'poison-2', 'last']);
+      await until(() => handled.size === 3 && new Set(letters.map(({ id }) => id)).size === 2);
+      expect([...handled].sort()).toEqual(['first', 'last', 'later']);
+      for (const letter of letters)
+        expect(letter).toMatchObject({ topic: topic.name, group: 'g', reason: 'no such search', payload: bytes(`value of ${letter.id}`) });
+      expect([...new Set(await setting.readDeadLetterIds(database, topic.name, 2))].sort()).toEqual(['poison-1', 'poison-2']);
+      await publish(topic.name, ['after']);
+      await until(() => handled.has('after'));
       await stream.close();
     });
 

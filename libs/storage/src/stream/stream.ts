@@ -17,7 +17,25 @@ export interface ReceivedMessage<Value> {
   readonly value: Value;
 }
 
-/** A message that could not be parsed and was set aside. */
+/** Where a message was in Kafka. */
+export interface MessageSource {
+  readonly partition: number;
+  readonly offset: string;
+}
+
+/**
+ * Thrown by a handler for a batch that holds a message which no repetition can help. The stream then hands out its messages one by one and sets aside
+ * those that it is thrown for. Everything else that a handler throws is tried again.
+ */
+export class TerminalMessageError extends Error {
+  override readonly name = 'TerminalMessageError';
+}
+
+export function isTerminalMessageError(error: unknown): error is TerminalMessageError {
+  return error instanceof Error && error.name === 'TerminalMessageError';
+}
+
+/** A message that could not be parsed or processed and was set aside. */
 export interface DeadLetter {
   readonly topic: string;
   readonly group: string;
@@ -25,16 +43,18 @@ export interface DeadLetter {
   readonly id: string;
   readonly payload: Uint8Array;
   readonly reason: string;
+  /** With Kafka. */
+  readonly source?: MessageSource;
 }
 
-/** One topic of the platform: made on start where it is missing. */
+/** One topic of the platform. */
 export interface TopicDeclaration {
   readonly name: string;
   /** Kafka partitions, the most consumers of one group that can share the topic. @default 3 */
   readonly partitions?: number;
   /** Messages older than this may go even if a group never read them. @default 7 days */
   readonly retentionMs?: number;
-  /** Groups that will read the topic: nothing is pruned before each of them has read it, also when one first appears later. */
+  /** Groups that will read the topic: nothing is pruned before each of them has read it, also when one first appears later. None: it is for others to read. */
   readonly groups: readonly string[];
 }
 
@@ -55,7 +75,7 @@ export interface Subscription {
 
 /**
  * Delivers what transactions published with `appendOutbox`: at least once, in any order. A batch is acknowledged after the handler resolved; when it
- * throws, the batch comes again after a pause. Publishing is not here on purpose: a message exists if and only if its transaction committed.
+ * throws, the batch comes again after a pause, unless it throws a `TerminalMessageError`. Publishing is not here on purpose: a message exists if and only if its transaction committed.
  */
 export interface Stream {
   subscribe<Value>(options: SubscribeOptions<Value>, handler: (batch: readonly ReceivedMessage<Value>[]) => Promise<void>): Promise<Subscription>;

@@ -1,11 +1,18 @@
 import type { TopicDeclaration } from './stream.ts';
 
-/** Terminal outcomes of evaluations: key = the search, id = the evaluation. The evaluator publishes them, the searches count them. */
-export const OUTCOME_TOPIC: TopicDeclaration & { readonly groups: readonly ['searches'] } = {
-  name: 'evaluation-outcomes',
-  partitions: 12,
-  groups: ['searches'],
-};
+const DAY_MS = 24 * 3_600_000;
 
-/** Every topic of the platform. Processes that publish and processes that subscribe open their streams with this one table. */
-export const PLATFORM_TOPICS: readonly TopicDeclaration[] = [OUTCOME_TOPIC];
+/**
+ * The topics of the platform, in one table. A name ends with the version of its messages: what old consumers could not read gets a new topic beside the
+ * old one. Values are protobuf messages of `proto/`, keys keep what belongs together in one partition. Partitions and retention may grow here, not shrink.
+ */
+export const PLATFORM_TOPICS = [
+  /** nat.evaluation.v1.OutcomeEvent of every evaluation that ended: key = the search or the evaluation, id = the evaluation. Searches count them. */
+  { name: 'evaluation-outcomes.v1', partitions: 12, retentionMs: 7 * DAY_MS, groups: ['searches'] },
+  /** nat.evaluation.v1.ObservationEvent, what workers report while they train: key = the search or the evaluation, id = one report. For others to read. */
+  { name: 'evaluation-observations.v1', partitions: 12, retentionMs: 3 * DAY_MS, groups: [] },
+  /** nat.search.v1.SearchEvent, steps learned and changes of state: key = the search, id = one change. For others to read. */
+  { name: 'search-events.v1', partitions: 3, retentionMs: 7 * DAY_MS, groups: [] },
+] as const satisfies readonly TopicDeclaration[];
+
+export const [OUTCOME_TOPIC, OBSERVATION_TOPIC, SEARCH_EVENT_TOPIC] = PLATFORM_TOPICS;

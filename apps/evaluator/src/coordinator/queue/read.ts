@@ -1,4 +1,5 @@
-import type { Database } from '@nat/storage';
+import { evaluation } from '@nat/contracts';
+import { appendOutbox, OBSERVATION_TOPIC, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { evaluationNotFound, staleLease } from './conclude.ts';
 import { unpack } from './packing.ts';
@@ -90,7 +91,7 @@ export interface NewObservation {
 }
 
 /**
- * Appends what a lease saw, numbered from `firstSequence`; numbers that are there already stay.
+ * Appends what a lease saw, numbered from `firstSequence`, and publishes it; numbers that are there already stay, and are not published again.
  * @throws DomainError NOT_FOUND; FAILED_PRECONDITION STALE_LEASE when the lease is over
  */
 export async function appendObservations(
@@ -102,9 +103,10 @@ export async function appendObservations(
     observations,
   }: { readonly name: string; readonly token: number; readonly firstSequence: number; readonly observations: readonly NewObservation[] },
 ): Promise<void> {
-  const { rows } = await sql<{ current: number }>`
+  const held = await database.transaction(async (tx) => {
+    const { rows } = await sql<{ search: string; attempt: number; added: number }>`
     WITH held AS (
-      SELECT ordinal, token, attempt FROM evaluator.evaluation
+      SELECT ordinal, token, attempt, search FROM evaluator.evaluation
       WHERE name = ${name} AND token = ${token} AND settled_token < token AND state IN ('LEASED', 'QUEUED')
     ), added AS (
       INSERT INTO evaluator.observation (ordinal, token, sequence, attempt, metric, value, step, time, pair_id)
@@ -118,8 +120,28 @@ export async function appendObservations(
     )
     UPDATE evaluator.evaluation AS e SET observations = e.observations + (SELECT count(*) FROM added)
     FROM held WHERE e.ordinal = held.ordinal
-    RETURNING e.token AS current`.execute(database.kysely);
-  if (rows.length > 0) return;
+    RETURNING e.search, held.attempt, (SELECT count(*) FROM added) AS added`.execute(tx);
+    const [row] = rows;
+    if (row === undefined || row.added === 0) return row;
+    const { search, attempt } = row;
+    const event = evaluation.ObservationEvent.create({
+      evaluation: name,
+      search,
+      attempt,
+      firstSequence,
+      observations: observations.map((one) => ({ ...one, attempt })),
+    });
+    await appendOutbox(tx, [
+      {
+        topic: OBSERVATION_TOPIC.name,
+        key: search === '' ? name : search,
+        id: `${name}/${String(token)}/${String(firstSequence + observations.length - 1)}`,
+        payload: evaluation.ObservationEvent.encode(event).finish(),
+      },
+    ]);
+    return row;
+  });
+  if (held !== undefined) return;
   const row = (await database.kysely.selectFrom('evaluator.evaluation').select(['name', 'token']).where('name', '=', name).execute())[0];
   throw row === undefined ? evaluationNotFound(name) : staleLease(row, token);
 }
@@ -142,11 +164,11 @@ export async function listObservations(
   { name, after, limit }: { readonly name: string; readonly after: ObservationPosition; readonly limit: number },
 ): Promise<StoredObservation[]> {
   const { rows: found } = await sql<{ ordinal: number }>`SELECT ordinal FROM evaluator.evaluation WHERE name = ${name}`.execute(database.kysely);
-  const evaluation = found[0];
-  if (evaluation === undefined) throw evaluationNotFound(name);
+  const [row] = found;
+  if (row === undefined) throw evaluationNotFound(name);
   const { rows } = await sql<Omit<StoredObservation, 'pairId'> & { pair_id: string }>`
     SELECT token, sequence, attempt, metric, value, step, time, pair_id FROM evaluator.observation
-    WHERE ordinal = ${evaluation.ordinal} AND (token, sequence) > (${after.token}::bigint, ${after.sequence}::bigint)
+    WHERE ordinal = ${row.ordinal} AND (token, sequence) > (${after.token}::bigint, ${after.sequence}::bigint)
     ORDER BY token, sequence LIMIT ${limit}`.execute(database.kysely);
   return rows.map(({ pair_id: pairId, ...row }) => ({ ...row, pairId }));
 }

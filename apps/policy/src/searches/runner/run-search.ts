@@ -11,6 +11,7 @@ import type { Learned } from '../learner/protocol.ts';
 import { searchNames } from '../names.ts';
 import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf, schemeOf, sessionSpecOf } from '../search-spec.ts';
+import { publishStep } from '../search-events.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../search-store.ts';
 import { epochOf } from '../shared-weights-spec.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
@@ -129,7 +130,7 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
       })
       .where('ordinal', '=', owned.row.ordinal)
       .execute();
-    await tx
+    const row = await tx
       .insertInto('policy.step')
       .values({
         search: owned.row.ordinal,
@@ -151,7 +152,9 @@ async function commitStep(run: Run, step: number, { collated, learned, trained, 
         epoch: evaluatorOf(spec) === 'shared-weights' ? epochOf(spec, step) + 1 : 0,
         evaluations,
       })
-      .execute();
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await publishStep(tx, owned.row, row);
   });
   const superseded = run.learnerState;
   const supersededWeights = [...trained.superseded, ...(run.weights === weights ? [] : [run.weights])];

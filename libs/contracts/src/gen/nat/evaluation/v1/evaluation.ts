@@ -639,6 +639,17 @@ export interface OutcomeEvent {
   endTime: Date | undefined;
 }
 
+/** What goes to the observation stream: one report of a worker. */
+export interface ObservationEvent {
+  /** namespaces/* /evaluations/* */
+  evaluation: string;
+  search: string;
+  attempt: number;
+  /** Number of the first one among those of the attempt. A report may come again with more of them. */
+  firstSequence: number;
+  observations: Observation[];
+}
+
 /** A number seen while an evaluation runs. */
 export interface Observation {
   metric: string;
@@ -4335,6 +4346,147 @@ export const OutcomeEvent: MessageFns<OutcomeEvent, "nat.evaluation.v1.OutcomeEv
       : undefined;
     message.attempt = object.attempt ?? 0;
     message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseObservationEvent(): ObservationEvent {
+  return { evaluation: "", search: "", attempt: 0, firstSequence: 0, observations: [] };
+}
+
+export const ObservationEvent: MessageFns<ObservationEvent, "nat.evaluation.v1.ObservationEvent"> = {
+  $type: "nat.evaluation.v1.ObservationEvent" as const,
+
+  encode(message: ObservationEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.evaluation !== "") {
+      writer.uint32(10).string(message.evaluation);
+    }
+    if (message.search !== "") {
+      writer.uint32(18).string(message.search);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(24).uint32(message.attempt);
+    }
+    if (message.firstSequence !== 0) {
+      writer.uint32(32).uint64(message.firstSequence);
+    }
+    for (const v of message.observations) {
+      Observation.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObservationEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObservationEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.evaluation = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.firstSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.observations.push(Observation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObservationEvent {
+    return {
+      evaluation: isSet(object.evaluation) ? globalThis.String(object.evaluation) : "",
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      firstSequence: isSet(object.firstSequence)
+        ? globalThis.Number(object.firstSequence)
+        : isSet(object.first_sequence)
+        ? globalThis.Number(object.first_sequence)
+        : 0,
+      observations: globalThis.Array.isArray(object?.observations)
+        ? object.observations.map((e: any) => Observation.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ObservationEvent): unknown {
+    const obj: any = {};
+    if (message.evaluation !== "") {
+      obj.evaluation = message.evaluation;
+    }
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.firstSequence !== 0) {
+      obj.firstSequence = Math.round(message.firstSequence);
+    }
+    if (message.observations?.length) {
+      obj.observations = message.observations.map((e) => Observation.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ObservationEvent>): ObservationEvent {
+    return ObservationEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObservationEvent>): ObservationEvent {
+    const message = createBaseObservationEvent();
+    message.evaluation = object.evaluation ?? "";
+    message.search = object.search ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.firstSequence = object.firstSequence ?? 0;
+    message.observations = object.observations?.map((e) => Observation.fromPartial(e)) || [];
     return message;
   },
 };

@@ -468,6 +468,15 @@ export interface WatchSearchResponse {
   { $case: "search"; value: Search } | undefined;
 }
 
+/** What goes to the stream of search events. */
+export interface SearchEvent {
+  /** namespaces/* /searches/* */
+  search: string;
+  event: { $case: "step"; value: StepSummary } | //
+  /** A new search, or another state of one. */
+  { $case: "state"; value: Search } | undefined;
+}
+
 /** What one learner step saw. */
 export interface StepSummary {
   step: number;
@@ -3018,6 +3027,125 @@ export const WatchSearchResponse: MessageFns<WatchSearchResponse, "nat.search.v1
       case "search": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "search", value: Search.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSearchEvent(): SearchEvent {
+  return { search: "", event: undefined };
+}
+
+export const SearchEvent: MessageFns<SearchEvent, "nat.search.v1.SearchEvent"> = {
+  $type: "nat.search.v1.SearchEvent" as const,
+
+  encode(message: SearchEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.search !== "") {
+      writer.uint32(10).string(message.search);
+    }
+    switch (message.event?.$case) {
+      case "step":
+        StepSummary.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "state":
+        Search.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "step", value: StepSummary.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "state", value: Search.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SearchEvent {
+    return {
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
+      event: isSet(object.step)
+        ? { $case: "step", value: StepSummary.fromJSON(object.step) }
+        : isSet(object.state)
+        ? { $case: "state", value: Search.fromJSON(object.state) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: SearchEvent): unknown {
+    const obj: any = {};
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
+    if (message.event?.$case === "step") {
+      obj.step = StepSummary.toJSON(message.event.value);
+    } else if (message.event?.$case === "state") {
+      obj.state = Search.toJSON(message.event.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SearchEvent>): SearchEvent {
+    return SearchEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchEvent>): SearchEvent {
+    const message = createBaseSearchEvent();
+    message.search = object.search ?? "";
+    switch (object.event?.$case) {
+      case "step": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "step", value: StepSummary.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "state": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "state", value: Search.fromPartial(object.event.value) };
         }
         break;
       }
