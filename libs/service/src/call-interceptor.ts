@@ -16,7 +16,8 @@ import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
 
 export interface CallInterceptorOptions {
   readonly calls: OpenCalls;
-  readonly log: CallLog;
+  /** Told of the end of every call. */
+  readonly logs: readonly CallLog[];
   readonly logger: Logger;
   readonly authenticate: Authenticate | undefined;
 }
@@ -32,7 +33,7 @@ function withoutStatus(deadline: Date | number, received: boolean): { code: numb
 }
 
 /** Gives every call its record, finds out who calls and whether they may, and reports its end. */
-export function callInterceptor({ calls, log, logger, authenticate }: CallInterceptorOptions): ServerInterceptor {
+export function callInterceptor({ calls, logs, logger, authenticate }: CallInterceptorOptions): ServerInterceptor {
   return (method, call) => {
     const startedAt = performance.now();
     let record: CallRecord | undefined;
@@ -44,7 +45,7 @@ export function callInterceptor({ calls, log, logger, authenticate }: CallInterc
       if (ended) return;
       ended = true;
       calls.close(key);
-      log.ended(record ?? { path: method.path, peer: call.getPeer(), startedAt }, code, detail);
+      for (const log of logs) log.ended(record ?? { path: method.path, peer: call.getPeer(), startedAt }, code, detail);
     };
 
     /** Who calls; undefined where nobody is asked. */

@@ -39,6 +39,8 @@ export const serverEnvironment = {
   NAT_AUTH_JWKS_FILE: z.string().optional(),
   /** One name of a client certificate a line, with its namespaces and its role; without it each one is a service. */
   NAT_AUTH_CERTIFICATES_FILE: z.string().optional(),
+  /** Where the audit log is written; without it, into the log, its lines marked `audit: true`. */
+  NAT_AUDIT_FILE: z.string().optional(),
   NAT_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   NAT_DRAIN_MS: z.coerce.number().int().min(0).default(10_000),
   NAT_LAME_DUCK_MS: z.coerce.number().int().min(0).default(0),
@@ -47,7 +49,9 @@ export const serverEnvironment = {
 type ServerEnvironment = z.output<z.ZodObject<typeof serverEnvironment>>;
 
 type ProtectionSettings = {
-  readonly [Key in keyof ServerEnvironment as Key extends 'NAT_HOST' | `NAT_TLS_${string}` | `NAT_AUTH_${string}` ? Key : never]: ServerEnvironment[Key];
+  readonly [
+    Key in keyof ServerEnvironment as Key extends 'NAT_HOST' | 'NAT_AUDIT_FILE' | `NAT_TLS_${string}` | `NAT_AUTH_${string}` ? Key : never
+  ]: ServerEnvironment[Key];
 };
 
 const badConfiguration = (why: string): DomainError => new DomainError('FAILED_PRECONDITION', why, { reason: 'BAD_CONFIGURATION' });
@@ -86,6 +90,7 @@ export function serverProtection(config: ProtectionSettings): Protection {
           }),
         }
       : {}),
+    ...(config.NAT_AUDIT_FILE === undefined ? {} : { auditFile: config.NAT_AUDIT_FILE }),
   };
   // Listening would refuse too, but only after databases were opened and migrated.
   requireProtection(config.NAT_HOST, protection);

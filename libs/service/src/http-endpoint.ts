@@ -78,6 +78,7 @@ export async function startHttpEndpoint({ registry, listen, healthy, logger, ...
       case '/metrics': {
         const refused = authenticate === undefined ? undefined : await refusal(request, authenticate, logger);
         if (refused !== undefined) {
+          logger.warn({ path, status: refused.status, peer: request.socket.remoteAddress, audit: true }, 'refused');
           response.writeHead(refused.status, { 'content-type': 'text/plain', ...(refused.status === 401 ? { 'www-authenticate': 'Bearer' } : {}) });
           response.end(refused.text);
           return;

@@ -13,7 +13,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
+/** Nobody logs these on purpose; errors of libraries may carry what they were configured with. */
+const SECRETS = ['password', 'authorization', 'secretAccessKey', 'sessionToken'].flatMap((key) => [key, `*.${key}`, `*.*.${key}`, `*.*.*.${key}`]);
+
 /** One JSON object a line, times in ISO 8601. */
 export function createLogger({ name, level = 'info', destination = pino.destination({ dest: 2, sync: true }) }: LoggerOptions): Logger {
-  return pino({ name, level, timestamp: stdTimeFunctions.isoTime, base: { name } }, destination);
+  return pino({ name, level, timestamp: stdTimeFunctions.isoTime, base: { name }, redact: { paths: SECRETS, censor: '[secret]' } }, destination);
 }

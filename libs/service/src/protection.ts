@@ -7,6 +7,8 @@ export interface Protection {
   readonly tls?: ServerTlsFiles;
   /** Says who calls; what they may do then follows from it. @default nobody is asked, and everything is allowed */
   readonly authenticate?: Authenticate;
+  /** Where the audit log is written. @default into the log, its lines marked `audit: true` */
+  readonly auditFile?: string;
 }
 
 /** @throws DomainError FAILED_PRECONDITION UNPROTECTED_ADDRESS where TLS or authentication is missing beyond loopback */

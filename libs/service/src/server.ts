@@ -5,7 +5,7 @@ import { DomainError, isDomainError } from '@nat/errors';
 import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
 import type { ServiceContext } from './call-context.ts';
 import { callInterceptor } from './call-interceptor.ts';
-import { createCallLog } from './call-log.ts';
+import { createCallLog, openAuditFile } from './call-log.ts';
 import { OpenCalls } from './calls.ts';
 import { createHealth } from './health.ts';
 import type { Logger } from './logger.ts';
@@ -99,6 +99,8 @@ export function createServer(options: ServerOptions): Server {
   const validator = options.validator ?? createRequestValidator(registry);
   const findings: DecodeFindings = new WeakMap();
   const calls = new OpenCalls();
+  const { auditFile } = options;
+  const logs = [createCallLog(logger, auditFile !== undefined), ...(auditFile === undefined ? [] : [openAuditFile(auditFile, logger)])];
   const drainController = new AbortController();
   const names = services.map(({ name }) => name);
   const health = createHealth(names);
@@ -110,7 +112,7 @@ export function createServer(options: ServerOptions): Server {
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
     // Channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and `forceShutdown` cuts nothing.
-    interceptors: [callInterceptor({ calls, log: createCallLog(logger), logger, authenticate })],
+    interceptors: [callInterceptor({ calls, logs, logger, authenticate })],
   }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, calls }));
 
   for (const { definition, implementation } of services) {

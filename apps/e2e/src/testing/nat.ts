@@ -44,7 +44,7 @@ export class NatCommand {
   }
 
   environment(env: StartOptions['env'] = {}): Record<string, string | undefined> {
-    return { NAT_HOME: this.home, NAT_SERVER: undefined, NAT_TOKEN: undefined, NAT_LOG_LEVEL: undefined, ...env };
+    return { NAT_HOME: this.home, NAT_SERVER: undefined, NAT_TOKEN: undefined, NAT_TOKEN_FILE: undefined, NAT_LOG_LEVEL: undefined, ...env };
   }
 
   async close(): Promise<void> {
