@@ -28,8 +28,8 @@ import { supervise, superviseServer } from './supervisor.mjs';
  * @property {number} [workers]
  * @property {number} [port] of the gateway; 0: any
  * @property {Partial<Record<Kind, Record<string, string>>>} [environment] variables of some of the processes, over those set here
- * @property {Partial<Record<Kind, (port: number) => Promise<number>>>} [reach] the port under which others reach a process that serves on `port`, for whoever
- *   stands in between
+ * @property {(from: Kind | 'all', to: Kind, port: number) => Promise<number>} [reach] the port under which a process of one kind reaches one of another that
+ *   serves on `port`, for whoever stands in between; the broker tells all its clients the same
  * @property {import('../bootstrap/report.mjs').Report} report
  *
  * @typedef {object} Cluster
@@ -54,7 +54,15 @@ const GRACE_MS = 15_000;
  * @param {ClusterOptions} options
  * @returns {Promise<Cluster>}
  */
-export async function startCluster({ dir, replicas = 2, workers = 2, port = 7070, environment = {}, reach = {}, report }) {
+export async function startCluster({
+  dir,
+  replicas = 2,
+  workers = 2,
+  port: wantedPort = 7070,
+  environment = {},
+  reach = (_from, _to, served) => Promise.resolve(served),
+  report,
+}) {
   const unavailable = (await kafkaAvailability()) ?? postgresAvailability();
   if (unavailable !== undefined) throw new SetupError(`the cluster needs Kafka and PostgreSQL: ${unavailable}`);
   const folder = path.resolve(dir);
@@ -75,7 +83,10 @@ export async function startCluster({ dir, replicas = 2, workers = 2, port = 7070
   };
   try {
     const [kafka, postgres] = await report.step('starting Kafka and PostgreSQL', () =>
-      Promise.all([startKafka({ dir: path.join(folder, 'kafka'), report }), startPostgres({ dir: path.join(folder, 'postgres') })]),
+      Promise.all([
+        startKafka({ dir: path.join(folder, 'kafka'), advertised: (served) => reach('all', 'kafka', served), report }),
+        startPostgres({ dir: path.join(folder, 'postgres') }),
+      ]),
     );
     const onError = (/** @type {unknown} */ error) => report.line(error instanceof Error ? error.message : String(error));
     const runs = (/** @type {{pid: number, dir: string}} */ server) => isRunning(server.pid, server.dir);
@@ -85,47 +96,50 @@ export async function startCluster({ dir, replicas = 2, workers = 2, port = 7070
     members.push({ name: 'postgres', kind: 'postgres', port: postgres.port, program: database });
 
     const ports = await choosePorts(folder, replicas);
-    /** Where the replicas of a service are reached. @param {(typeof SERVICES)[number]} kind */
-    const addresses = async (kind) => {
-      const reached = await Promise.all(ports[kind].map((one) => reach[kind]?.(one) ?? one));
-      return reached.map((one) => `127.0.0.1:${one}`).join(',');
+    const port = wantedPort === 0 ? await freePort() : wantedPort;
+    /** What a process of a kind is told of the others. @param {Kind} from */
+    const knownTo = async (from) => {
+      const addresses = async (/** @type {(typeof SERVICES)[number]} */ kind) => {
+        const reached = await Promise.all(ports[kind].map((one) => reach(from, kind, one)));
+        return reached.map((one) => `127.0.0.1:${one}`).join(',');
+      };
+      const url = new URL(postgres.url);
+      url.port = String(await reach(from, 'postgres', postgres.port));
+      return {
+        NAT_DATABASE_URL: url.href,
+        NAT_KAFKA_BROKERS: `127.0.0.1:${await reach('all', 'kafka', kafka.port)}`,
+        NAT_BLOB_DIR: blobs,
+        NAT_REGISTRY: await addresses('registry'),
+        NAT_METRICS: await addresses('metrics'),
+        NAT_EVALUATOR: await addresses('evaluator'),
+        NAT_POLICY: await addresses('policy'),
+      };
     };
-    const brokers = `127.0.0.1:${(await reach.kafka?.(kafka.port)) ?? kafka.port}`;
-    const url = new URL(postgres.url);
-    url.port = String((await reach.postgres?.(postgres.port)) ?? postgres.port);
-    const targets = {
-      NAT_REGISTRY: await addresses('registry'),
-      NAT_METRICS: await addresses('metrics'),
-      NAT_EVALUATOR: await addresses('evaluator'),
-      NAT_POLICY: await addresses('policy'),
-    };
-    const shared = { NAT_DATABASE_URL: url.href, NAT_KAFKA_BROKERS: brokers, NAT_BLOB_DIR: blobs };
 
     /** @param {Kind} kind @param {string} name @param {string} script @param {Record<string, string>} env @param {string} readyText @param {number} [serves] */
-    const add = (kind, name, script, env, readyText, serves) => {
+    const add = async (kind, name, script, env, readyText, serves) => {
+      const known = await knownTo(kind);
       const program = supervise({
         name,
         command: process.execPath,
         args: [path.join(root, 'apps', script)],
-        env: { ...inherited(), NAT_LOG_LEVEL: 'info', ...env, ...environment[kind] },
+        env: { ...inherited(), NAT_LOG_LEVEL: 'info', ...known, ...env, ...environment[kind] },
         log: path.join(logs, `${name}.log`),
         isReady: (line) => line.includes(readyText),
       });
       members.push({ name, kind, port: serves, program });
-      return program;
+      await program.ready();
     };
     const service = (/** @type {(typeof SERVICES)[number]} */ kind) =>
-      ports[kind].map((serves, i) =>
-        add(kind, `${kind}-${i + 1}`, `${kind}/src/main.ts`, { ...shared, ...targets, NAT_PORT: String(serves) }, SERVING, serves).ready(),
-      );
+      ports[kind].map((serves, i) => add(kind, `${kind}-${i + 1}`, `${kind}/src/main.ts`, { NAT_PORT: String(serves) }, SERVING, serves));
     await report.step('starting registry, metrics and evaluator', () => Promise.all([...service('registry'), ...service('metrics'), ...service('evaluator')]));
     await report.step('starting policy, gateway and workers', () =>
       Promise.all([
         ...service('policy'),
-        add('gateway', 'gateway', 'gateway/src/main.ts', { ...targets, NAT_PORT: String(port) }, SERVING, port).ready(),
-        ...Array.from({ length: workers }, (_, i) => {
-          const env = { NAT_SERVER: targets.NAT_EVALUATOR, NAT_WORKER_ID: `worker-${i + 1}`, NAT_BLOB_DIR: blobs };
-          return add('worker', `worker-${i + 1}`, 'evaluator/src/worker/worker-main.ts', env, REGISTERED).ready();
+        add('gateway', 'gateway', 'gateway/src/main.ts', { NAT_PORT: String(port) }, SERVING, port),
+        ...Array.from({ length: workers }, async (_, i) => {
+          const env = { NAT_SERVER: (await knownTo('worker')).NAT_EVALUATOR, NAT_WORKER_ID: `worker-${i + 1}` };
+          await add('worker', `worker-${i + 1}`, 'evaluator/src/worker/worker-main.ts', env, REGISTERED);
         }),
       ]),
     );

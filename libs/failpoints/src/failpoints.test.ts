@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { Failpoint } from './index.ts';
 
 let folder: string;
-let failpoint: (typeof import('./index.ts'))['failpoint'];
+let failpoint: (name: Failpoint) => Promise<void>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nat-failpoints-'));
   vi.stubEnv('NAT_FAILPOINTS', folder); // read when the module is loaded
