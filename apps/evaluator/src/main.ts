@@ -1,24 +1,55 @@
-/** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. */
-import { createLogger, createServer, runMain, runUntilSignal, serverProtection, startApp, startHttpEndpoint } from '@nat/service';
-import { blobUrlOf, kafkaConnectionOf, openBlobStore, openKafkaStream, openPostgres, PLATFORM_TOPICS } from '@nat/storage';
+/** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. `--migrate` runs migrations and ends. */
+import {
+  createLogger,
+  createServer,
+  loadConfig,
+  runMain,
+  runUntilSignal,
+  serverEnvironment,
+  serverProtection,
+  startApp,
+  startHttpEndpoint,
+} from '@nat/service';
+import {
+  blobUrlOf,
+  isMigration,
+  kafkaConnectionOf,
+  migrationEnvironment,
+  openBlobStore,
+  openKafkaStream,
+  openPostgres,
+  PLATFORM_TOPICS,
+  postgresOptionsOf,
+  runMigrations,
+} from '@nat/storage';
 import { sql } from 'kysely';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { composeEvaluator } from './coordinator/compose.ts';
+import { z } from 'zod';
+import { composeEvaluator, EVALUATOR_SCHEMAS } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
 await runMain(async () => {
+  if (isMigration(process.argv)) {
+    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
+      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
+      process.env,
+    );
+    createLogger({ name: 'evaluator', level }).info({ done: await runMigrations(settings, EVALUATOR_SCHEMAS) }, 'migrated');
+    return;
+  }
   const settings = readCoordinatorEnvironment(process.env);
   const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
   const protection = serverProtection(settings);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
-  const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const database = await openPostgres(postgresOptionsOf(settings));
   const blobUrl = blobUrlOf(settings);
   const evaluator = await composeEvaluator({
     database,
     logger,
     registry,
+    migrate: settings.NAT_MIGRATE,
     config: {
       leaseMs: settings.NAT_LEASE_MS,
       renewMs: settings.NAT_RENEW_MS,
@@ -33,6 +64,7 @@ await runMain(async () => {
       ? undefined
       : await openKafkaStream({
           ...kafka,
+          migrate: settings.NAT_MIGRATE,
           clientId: 'nat-evaluator',
           topics: PLATFORM_TOPICS,
           relay: database,

@@ -1,6 +1,6 @@
 import { metrics } from '@nat/contracts';
 import { bindService, startHttpEndpoint, type BoundService, type ListenAddress, type Logger, type Protection } from '@nat/service';
-import { migrate, type AnyDatabase, type Database } from '@nat/storage';
+import { migrateSchemas, type AnyDatabase, type Database, type MigrationMode, type ServiceSchema } from '@nat/storage';
 import { sql } from 'kysely';
 import type { Registry } from 'prom-client';
 import { exposeRuns } from './exposition.ts';
@@ -8,6 +8,9 @@ import { createMetricsHandlers } from './handlers.ts';
 import { metricsMigrations } from './migrations.ts';
 import type { MetricsTables } from './tables.ts';
 import { startWatcher } from './watch.ts';
+
+/** What the metrics service keeps in its database. */
+export const METRICS_SCHEMAS: readonly ServiceSchema[] = [{ service: 'metrics', migrations: metricsMigrations }];
 
 export interface MetricsOptions {
   /** Stays open when the service closes. */
@@ -19,6 +22,8 @@ export interface MetricsOptions {
   readonly http?: ListenAddress & Protection;
   /** Open watches ask the database this often without a wake-up. @default 1 s */
   readonly pollMs?: number;
+  /** Whether tables that are missing are made, or refused. @default 'start' */
+  readonly migrate?: MigrationMode;
   /** Stamps points that come without a time. @default the wall clock */
   readonly clock?: () => Date;
 }
@@ -32,8 +37,16 @@ export interface Metrics {
 }
 
 /** The metrics service on a database: migrates its tables, gives its service, serves HTTP. */
-export async function composeMetrics({ database, logger, registry, http, pollMs = 1_000, clock = () => new Date() }: MetricsOptions): Promise<Metrics> {
-  await migrate(database, 'metrics', metricsMigrations);
+export async function composeMetrics({
+  database,
+  logger,
+  registry,
+  http,
+  pollMs = 1_000,
+  clock = () => new Date(),
+  migrate,
+}: MetricsOptions): Promise<Metrics> {
+  await migrateSchemas(database, METRICS_SCHEMAS, migrate);
   const tables: Database<MetricsTables> = database.as<MetricsTables>();
   const watcher = await startWatcher({ database: tables, pollMs });
   exposeRuns(registry, tables);

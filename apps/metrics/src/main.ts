@@ -1,16 +1,23 @@
-/** The metrics service as a process: settings from the environment, PostgreSQL. */
+/** The metrics service as a process: settings from the environment, PostgreSQL. `--migrate` runs its migrations and ends. */
 import { createLogger, createServer, loadConfig, runMain, runUntilSignal, serverEnvironment, serverProtection, startApp } from '@nat/service';
-import { openPostgres } from '@nat/storage';
+import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
-import { composeMetrics } from './compose.ts';
+import { composeMetrics, METRICS_SCHEMAS } from './compose.ts';
 
 await runMain(async () => {
+  if (isMigration(process.argv)) {
+    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
+      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
+      process.env,
+    );
+    createLogger({ name: 'metrics', level }).info({ done: await runMigrations(settings, METRICS_SCHEMAS) }, 'migrated');
+    return;
+  }
   const settings = loadConfig(
     z.object({
       ...serverEnvironment,
-      NAT_DATABASE_URL: z.url(),
-      NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+      ...databaseEnvironment,
       NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     }),
     process.env,
@@ -20,11 +27,12 @@ await runMain(async () => {
   collectDefaultMetrics({ register: registry });
 
   const protection = serverProtection(settings);
-  const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const database = await openPostgres(postgresOptionsOf(settings));
   const metrics = await composeMetrics({
     database,
     logger,
     registry,
+    migrate: settings.NAT_MIGRATE,
     ...(settings.NAT_METRICS_PORT === undefined ? {} : { http: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT, ...protection } }),
   });
   const app = await startApp({

@@ -1,6 +1,15 @@
 import { policy as policyWire, transform as transformWire } from '@nat/contracts';
 import { bindService, type BoundService, type Logger, type PlatformClients } from '@nat/service';
-import { migrate, type AnyDatabase, type BlobStore, type Database, type Stream } from '@nat/storage';
+import {
+  migrateSchemas,
+  STORAGE_SCHEMA,
+  type AnyDatabase,
+  type BlobStore,
+  type Database,
+  type MigrationMode,
+  type ServiceSchema,
+  type Stream,
+} from '@nat/storage';
 import { architectureFromSpec, type ArchitectureLookup } from '@nat/wire';
 import { loadBundledPolicies } from './policies/bundled.ts';
 import { policyMigrations } from './policies/migrations.ts';
@@ -12,6 +21,9 @@ import { searchMigrations } from './searches/migrations.ts';
 import type { RunnerConfig } from './searches/runner/config.ts';
 import type { SearchTables } from './searches/tables.ts';
 import { createTransformHandlers } from './transforms/transform-handlers.ts';
+
+/** What the policy service keeps in its database. */
+export const POLICY_SCHEMAS: readonly ServiceSchema[] = [STORAGE_SCHEMA, { service: 'policy', migrations: [...policyMigrations, ...searchMigrations] }];
 
 export interface PolicyOptions {
   /** Stays open when the service closes. */
@@ -27,6 +39,8 @@ export interface PolicyOptions {
   /** This process among those of the same database. @default the one process of an embedded database, else a new name */
   readonly owner?: string;
   readonly runner?: Partial<RunnerConfig>;
+  /** Whether tables that are missing are made, or refused. @default 'start' */
+  readonly migrate?: MigrationMode;
   /** Stands between the runner and the processes that learn. @default nothing does */
   readonly wrapLearner?: (start: StartLearner) => StartLearner;
 }
@@ -41,7 +55,7 @@ export interface PolicyApp {
 /** The policy service on a database: migrates its tables, takes up its searches, and gives its services. */
 export async function composePolicy(options: PolicyOptions): Promise<PolicyApp> {
   const { database, stream, blobs, logger, clients, dataDirectory, owner, runner, wrapLearner } = options;
-  await migrate(database, 'policy', [...policyMigrations, ...searchMigrations]);
+  await migrateSchemas(database, POLICY_SCHEMAS, options.migrate);
   const tables: Database<SearchTables> = database.as<SearchTables>();
   const bundled = await loadBundledPolicies();
   const library = new PolicyLibrary({ database: database.as(), blobs, bundled });

@@ -1,23 +1,47 @@
-/** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. */
-import { createChannelTo, createLogger, createServer, openClients, runMain, runUntilSignal, serverProtection, startApp } from '@nat/service';
+/** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. `--migrate` runs migrations and ends. */
 import {
+  createChannelTo,
+  createLogger,
+  createServer,
+  loadConfig,
+  openClients,
+  runMain,
+  runUntilSignal,
+  serverEnvironment,
+  serverProtection,
+  startApp,
+} from '@nat/service';
+import {
+  isMigration,
   kafkaConnectionOf,
+  migrationEnvironment,
   openBlobStore,
   openKafkaStream,
   openOutboxStream,
   openPostgres,
   PLATFORM_TOPICS,
+  postgresOptionsOf,
   requireBlobUrl,
+  runMigrations,
   type DeadLetter,
 } from '@nat/storage';
-import { composePolicy } from './compose.ts';
+import { z } from 'zod';
+import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
 await runMain(async () => {
+  if (isMigration(process.argv)) {
+    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
+      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
+      process.env,
+    );
+    createLogger({ name: 'policy', level }).info({ done: await runMigrations(settings, POLICY_SCHEMAS) }, 'migrated');
+    return;
+  }
   const { settings, connection, runner } = readPolicyEnvironment(process.env);
   const protection = serverProtection(settings);
   const logger = createLogger({ name: 'policy', level: settings.NAT_LOG_LEVEL });
-  const database = await openPostgres({ url: settings.NAT_DATABASE_URL, maxConnections: settings.NAT_DATABASE_CONNECTIONS });
+  const database = await openPostgres(postgresOptionsOf(settings));
   const onError = (error: unknown, place: { readonly topic: string; readonly group: string }): void => {
     logger.warn({ err: error, ...place }, 'the stream does not get on');
   };
@@ -25,10 +49,11 @@ await runMain(async () => {
     logger.error({ topic, group, id, reason }, 'a message is set aside');
   };
   const kafka = kafkaConnectionOf(settings);
+  const migrate = settings.NAT_MIGRATE;
   const stream =
     kafka === undefined
-      ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, onError, onDeadLetter })
-      : await openKafkaStream({ ...kafka, clientId: 'nat-policy', topics: PLATFORM_TOPICS, relay: database, onError, onDeadLetter });
+      ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, migrate, onError, onDeadLetter })
+      : await openKafkaStream({ ...kafka, clientId: 'nat-policy', topics: PLATFORM_TOPICS, relay: database, migrate, onError, onDeadLetter });
   const channels = [settings.NAT_REGISTRY, settings.NAT_EVALUATOR, settings.NAT_METRICS].map((address) => createChannelTo(address, { ...connection, logger }));
   const [registry, evaluator, metrics] = channels.map((channel) => openClients(channel));
   const policy = await composePolicy({
@@ -38,6 +63,7 @@ await runMain(async () => {
     logger,
     clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
     dataDirectory: settings.NAT_DATA_DIR,
+    migrate,
     runner,
   });
   const app = await startApp({

@@ -1,6 +1,6 @@
 import { DomainError } from '@nat/errors';
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
-import { blobEnvironment, kafkaEnvironment } from '@nat/storage';
+import { blobEnvironment, databaseEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './searches/runner/config.ts';
 
@@ -9,9 +9,7 @@ const milliseconds = z.coerce.number().int().min(1);
 /** The variables of a policy process. */
 const schema = z.object({
   ...serverEnvironment,
-  /** PostgreSQL. */
-  NAT_DATABASE_URL: z.url(),
-  NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+  ...databaseEnvironment,
   /** Without brokers, outcomes are read from the outbox of the database, which is then the evaluator's too. */
   ...kafkaEnvironment,
   /** Learner states, policies and weights, shared with evaluator and workers. */

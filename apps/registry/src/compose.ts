@@ -1,6 +1,6 @@
 import { architecture } from '@nat/contracts';
 import { bindService, createContractRegistry, type BoundService, type ContractRegistry, type Logger } from '@nat/service';
-import { migrate, type AnyDatabase, type Database } from '@nat/storage';
+import { migrateSchemas, type AnyDatabase, type Database, type MigrationMode, type ServiceSchema } from '@nat/storage';
 import { createArchitectureHandlers } from './adapters/grpc/architecture-handlers.ts';
 import { createCatalog } from './catalog.ts';
 import { registryMigrations } from './migrations.ts';
@@ -18,11 +18,16 @@ export interface RegistryConfig {
 const DAY_MS = 24 * 60 * 60 * 1000;
 export const DEFAULT_REGISTRY_CONFIG: RegistryConfig = { requestRetentionMs: 7 * DAY_MS, forgetEveryMs: DAY_MS / 24 };
 
+/** What the registry keeps in its database. */
+export const REGISTRY_SCHEMAS: readonly ServiceSchema[] = [{ service: 'registry', migrations: registryMigrations }];
+
 export interface RegistryOptions {
   /** Stays open when the registry closes. */
   readonly database: AnyDatabase;
   readonly logger: Logger;
   readonly config?: Partial<RegistryConfig>;
+  /** Whether tables that are missing are made, or refused. @default 'start' */
+  readonly migrate?: MigrationMode;
   /** @default one of its own; building it takes 0.1 s */
   readonly descriptors?: ContractRegistry;
   /** Ids of architectures whose client chose none: lower-case letters, digits, -. @default random UUIDs */
@@ -39,7 +44,7 @@ export interface Registry {
 export async function composeRegistry(options: RegistryOptions): Promise<Registry> {
   const { logger, newId = () => crypto.randomUUID(), descriptors = createContractRegistry() } = options;
   const config = { ...DEFAULT_REGISTRY_CONFIG, ...options.config };
-  await migrate(options.database, 'registry', registryMigrations);
+  await migrateSchemas(options.database, REGISTRY_SCHEMAS, options.migrate);
   const database: Database<RegistryTables> = options.database.as<RegistryTables>();
   const catalog = createCatalog({ database, zoo: createZooEntries(), newId });
 

@@ -1,18 +1,23 @@
-/** The registry as a process of its own, on a PostgreSQL server. */
+/** The registry as a process of its own, on a PostgreSQL server. `--migrate` runs its migrations and ends. */
 import { createLogger, createServer, loadConfig, runMain, runUntilSignal, serverEnvironment, serverProtection, startApp } from '@nat/service';
-import { openPostgres } from '@nat/storage';
+import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
 import { z } from 'zod';
-import { composeRegistry } from './compose.ts';
+import { composeRegistry, REGISTRY_SCHEMAS } from './compose.ts';
 
 await runMain(async () => {
-  const config = loadConfig(
-    z.object({ ...serverEnvironment, NAT_DATABASE_URL: z.url(), NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10) }),
-    process.env,
-  );
+  if (isMigration(process.argv)) {
+    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
+      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
+      process.env,
+    );
+    createLogger({ name: 'registry', level }).info({ done: await runMigrations(settings, REGISTRY_SCHEMAS) }, 'migrated');
+    return;
+  }
+  const config = loadConfig(z.object({ ...serverEnvironment, ...databaseEnvironment }), process.env);
   const protection = serverProtection(config);
   const logger = createLogger({ name: 'registry', level: config.NAT_LOG_LEVEL });
-  const database = await openPostgres({ url: config.NAT_DATABASE_URL, maxConnections: config.NAT_DATABASE_CONNECTIONS });
-  const registry = await composeRegistry({ database, logger });
+  const database = await openPostgres(postgresOptionsOf(config));
+  const registry = await composeRegistry({ database, logger, migrate: config.NAT_MIGRATE });
   const server = createServer({ services: registry.services, logger, ...protection });
   const app = await startApp({
     server,

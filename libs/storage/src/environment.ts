@@ -4,7 +4,27 @@ import { resolve } from 'node:path';
 import { DomainError } from '@nat/errors';
 import { z } from 'zod';
 import { parseBlobUrl } from './blobs/open-blob-store.ts';
+import type { PostgresOptions } from './database/postgres.ts';
 import type { KafkaConnection } from './stream/kafka-stream.ts';
+
+/** A PostgreSQL server, and what may be changed there. */
+export const databaseEnvironment = {
+  NAT_DATABASE_URL: z.url(),
+  NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+  /** A statement that runs longer is stopped. */
+  NAT_DATABASE_STATEMENT_TIMEOUT_MS: z.coerce.number().int().min(100).default(30_000),
+  /** `start`: the process runs missing migrations. `check`: it refuses to start before somebody ran it with `--migrate`. */
+  NAT_MIGRATE: z.enum(['start', 'check']).default('start'),
+};
+
+/** For `openPostgres`. */
+export function postgresOptionsOf(settings: z.output<z.ZodObject<typeof databaseEnvironment>>): PostgresOptions {
+  return {
+    url: settings.NAT_DATABASE_URL,
+    maxConnections: settings.NAT_DATABASE_CONNECTIONS,
+    statementTimeoutMs: settings.NAT_DATABASE_STATEMENT_TIMEOUT_MS,
+  };
+}
 
 /** Where blobs are. */
 export const blobEnvironment = {

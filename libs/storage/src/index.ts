@@ -4,17 +4,17 @@ export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
 export { countVisitors, visitDirectory, type Visit } from './database/directory-visitors.ts';
 export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
 export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
-export { migrate, type Migration } from './database/migrate.ts';
+export { migrate, migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from './database/migrate.ts';
 export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
 export { pruneInbox, receiveOnce } from './stream/inbox.ts';
-export { migrateKafkaTopics, openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';
+export { openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';
 export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
 export { appendOutbox } from './stream/outbox.ts';
 export { OBSERVATION_TOPIC, OUTCOME_TOPIC, PLATFORM_TOPICS, SEARCH_EVENT_TOPIC } from './stream/topics.ts';
-export { migrateStorage } from './stream/storage-migrations.ts';
+export { migrateStorage, STORAGE_SCHEMA } from './stream/storage-migrations.ts';
 export {
   MAX_PAYLOAD_BYTES,
   TerminalMessageError,
@@ -29,4 +29,5 @@ export {
 export type { BlobKey, BlobStore, CollectOptions, ReferenceList } from './blobs/blob-store.ts';
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
-export { blobEnvironment, blobUrlOf, kafkaConnectionOf, kafkaEnvironment, requireBlobUrl } from './environment.ts';
+export { isMigration, migrationEnvironment, runMigrations } from './run-migrations.ts';
+export { blobEnvironment, blobUrlOf, databaseEnvironment, kafkaConnectionOf, kafkaEnvironment, postgresOptionsOf, requireBlobUrl } from './environment.ts';

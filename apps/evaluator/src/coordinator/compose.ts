@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
 import { bindService, type BoundService, type Logger } from '@nat/service';
-import { migrate, migrateStorage, type AnyDatabase, type BlobStore, type Database } from '@nat/storage';
+import { migrateSchemas, STORAGE_SCHEMA, type AnyDatabase, type BlobStore, type Database, type MigrationMode, type ServiceSchema } from '@nat/storage';
 import type { Registry } from 'prom-client';
 import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
@@ -8,6 +8,9 @@ import { createEvaluationHandlers } from './grpc/evaluation-handlers.ts';
 import { createWorkerHandlers } from './grpc/worker-handlers.ts';
 import { evaluatorMigrations } from './queue/migrations.ts';
 import type { EvaluatorTables } from './queue/tables.ts';
+
+/** What the coordinator keeps in its database. */
+export const EVALUATOR_SCHEMAS: readonly ServiceSchema[] = [STORAGE_SCHEMA, { service: 'evaluator', migrations: evaluatorMigrations }];
 
 export interface EvaluatorOptions {
   /** Stays open when the evaluator closes. */
@@ -17,6 +20,8 @@ export interface EvaluatorOptions {
   readonly config?: Partial<CoordinatorConfig>;
   /** Where workers put weights; with it, outcomes that name missing weights are refused. */
   readonly blobs?: BlobStore;
+  /** Whether tables that are missing are made, or refused. @default 'start' */
+  readonly migrate?: MigrationMode;
   /** Where the coordinator's measures are registered. */
   readonly registry?: Registry;
 }
@@ -32,10 +37,9 @@ export interface Evaluator {
  * The evaluation coordinator on a database: migrates its tables, starts its reaper, gives its services. Outcomes and observations
  * are published through the outbox; whoever owns the stream of the database relays them.
  */
-export async function composeEvaluator({ database, logger, config: overrides = {}, blobs, registry }: EvaluatorOptions): Promise<Evaluator> {
+export async function composeEvaluator({ database, logger, config: overrides = {}, blobs, registry, migrate }: EvaluatorOptions): Promise<Evaluator> {
   const config = { ...DEFAULT_COORDINATOR_CONFIG, ...overrides };
-  await migrateStorage(database);
-  await migrate(database, 'evaluator', evaluatorMigrations);
+  await migrateSchemas(database, EVALUATOR_SCHEMAS, migrate);
   const tables: Database<EvaluatorTables> = database.as<EvaluatorTables>();
   const coordinator = await startCoordinator({ database: tables, config, logger, registry });
   return {

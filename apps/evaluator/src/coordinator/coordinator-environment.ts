@@ -1,5 +1,5 @@
 import { loadConfig, serverEnvironment } from '@nat/service';
-import { blobEnvironment, kafkaEnvironment } from '@nat/storage';
+import { blobEnvironment, databaseEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
 
@@ -12,9 +12,7 @@ const milliseconds = z.coerce.number().int().min(1);
 const schema = z
   .object({
     ...serverEnvironment,
-    /** PostgreSQL. */
-    NAT_DATABASE_URL: z.url(),
-    NAT_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(200).default(10),
+    ...databaseEnvironment,
     /** Without brokers, consumers read the outbox of the database. */
     ...kafkaEnvironment,
     /** Weights; with it, outcomes that name missing weights are refused. */

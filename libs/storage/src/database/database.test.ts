@@ -341,17 +341,32 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       expect(runs.flat().sort()).toEqual(['0001-a', '0002-b']);
       expect(log).toEqual(['0001-a', '0002-b']);
       expect(await migrate(database, 'garage', [...two, step('0003-c')])).toEqual(['0003-c']);
-      await expect(migrate(database, 'garage', two)).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'UNKNOWN_MIGRATION' });
-      await expect(migrate(database, 'garage', [...two, step('0002-c'), step('0003-c')])).rejects.toMatchObject({ reason: 'MIGRATION_ORDER' });
+      // The version before goes on beside what was added, and not beside what was taken away.
+      expect(await migrate(database, 'garage', two)).toEqual([]);
+      const contract: Migration = { ...step('0004-e'), kind: 'contract' };
+      await expect(migrate(database, 'garage', [...two, step('0003-c'), contract], 'check')).rejects.toMatchObject({
+        kind: 'FAILED_PRECONDITION',
+        reason: 'MIGRATIONS_PENDING',
+        metadata: { service: 'garage', migrations: '0004-e' },
+      });
+      expect(await migrate(database, 'garage', [...two, step('0003-c'), contract])).toEqual(['0004-e']);
+      expect(await migrate(database, 'garage', [...two, step('0003-c'), contract], 'check')).toEqual([]);
+      await expect(migrate(database, 'garage', two)).rejects.toMatchObject({
+        kind: 'FAILED_PRECONDITION',
+        reason: 'UNKNOWN_MIGRATION',
+        metadata: { service: 'garage', migrations: '0004-e' },
+      });
+      await expect(migrate(database, 'shed', two, 'check')).rejects.toMatchObject({ reason: 'MIGRATIONS_PENDING' });
+      await expect(migrate(database, 'garage', [...two, step('0002-c'), step('0003-c'), contract])).rejects.toMatchObject({ reason: 'MIGRATION_ORDER' });
       await expect(migrate(database, 'garage', [step('0002-b'), step('0001-a')])).rejects.toMatchObject({ kind: 'INVALID_ARGUMENT' });
       const failing: Migration = {
-        id: '0004-d',
+        id: '0005-d',
         up: async (tx) => {
           await sql`create table garage.half (id int8)`.execute(tx);
           throw new Error('broken step');
         },
       };
-      await expect(migrate(database, 'garage', [...two, step('0003-c'), failing])).rejects.toThrow('broken step');
+      await expect(migrate(database, 'garage', [...two, step('0003-c'), contract, failing])).rejects.toThrow('broken step');
       expect((await sql`select to_regclass('garage.half')::text as found`.execute(database.kysely)).rows).toEqual([{ found: null }]);
     });
 

@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePostgresDatabase, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
 import { until } from '../testing/until.ts';
-import type { Database } from './database.ts';
+import type { AnyTransaction, Database } from './database.ts';
+import { migrate } from './migrate.ts';
 import { openPostgres } from './postgres.ts';
 
 const skipped = testPostgresUrl === undefined ? ' (skipped: NAT_TEST_POSTGRES is not set)' : '';
@@ -74,6 +75,55 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
       }),
     ).rejects.toMatchObject({ kind: 'DEADLINE_EXCEEDED', reason: 'STATEMENT_TIMEOUT' });
     await expect(openPostgres({ url: 'postgres://test@127.0.0.1:1/none' })).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+  });
+
+  it('stops statements after its own time, and holds no more connections than it may', async () => {
+    const strict = await openPostgres({ url: home.url!, maxConnections: 2, statementTimeoutMs: 200, connectTimeoutMs: 10_000 });
+    await expect(sql`select pg_sleep(30)`.execute(strict.kysely)).rejects.toMatchObject({ kind: 'DEADLINE_EXCEEDED', reason: 'STATEMENT_TIMEOUT' });
+    const pids = await Promise.all(
+      Array.from({ length: 12 }, async () => (await sql<{ pid: number }>`select pg_backend_pid() as pid, pg_sleep(0.02)`.execute(strict.kysely)).rows[0]?.pid),
+    );
+    expect(new Set(pids).size).toBeLessThanOrEqual(2);
+    await strict.close();
+  });
+
+  it('runs transactions again that could not be serialized', async () => {
+    await sql`create table tally (id int8 primary key, n int8)`.execute(database.kysely);
+    await sql`insert into tally values (1, 0)`.execute(database.kysely);
+    let attempts = 0;
+    const add = () =>
+      database.transaction(
+        async (tx) => {
+          attempts += 1;
+          const { rows } = await sql<{ n: number }>`select n from tally where id = 1`.execute(tx);
+          await pause(10);
+          await sql`update tally set n = ${(rows[0]?.n ?? 0) + 1} where id = 1`.execute(tx);
+        },
+        { isolation: 'serializable', retries: 100 },
+      );
+    await Promise.all(Array.from({ length: 6 }, add));
+    expect((await sql`select n from tally`.execute(database.kysely)).rows).toEqual([{ n: 6 }]);
+    expect(attempts).toBeGreaterThan(6);
+  });
+
+  it('migrates behind a long transaction without holding up those that come after', async () => {
+    const up = (id: string, statement: string) => ({ id, up: async (tx: AnyTransaction) => void (await sql.raw(statement).execute(tx)) });
+    const first = up('0001-a', 'create table port.ship (id int8)');
+    await migrate(database, 'port', [first]);
+    const reading = Promise.withResolvers<undefined>();
+    const finish = Promise.withResolvers<undefined>();
+    const long = other.transaction(async (tx) => {
+      await sql`select * from port.ship`.execute(tx);
+      reading.resolve(undefined);
+      await finish.promise;
+    });
+    await reading.promise;
+    const migrating = migrate(database, 'port', [first, up('0002-b', 'alter table port.ship add column name text')]);
+    const { rows } = await sql<{ n: number }>`select 1 as n from pg_sleep(0.3), (select count(*) from port.ship) as ships`.execute(other.kysely);
+    expect(rows).toEqual([{ n: 1 }]); // behind the waiting migration, which gives way
+    finish.resolve(undefined);
+    await long;
+    expect(await migrating).toEqual(['0002-b']);
   });
 
   it('runs deadlocked transactions again, and gives up with ABORTED', async () => {

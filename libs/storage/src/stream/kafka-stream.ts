@@ -2,6 +2,7 @@ import { DomainError } from '@nat/errors';
 import { failpoint } from '@nat/failpoints';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
 import type { AnyDatabase } from '../database/database.ts';
+import type { MigrationMode } from '../database/migrate.ts';
 import { Backoff, handleBatch, type RawMessage, type StreamEvents } from './delivery.ts';
 import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics.ts';
 import { openOutboxStream, requireDeclared } from './outbox-stream.ts';
@@ -21,8 +22,8 @@ export interface KafkaStreamOptions extends KafkaConnection, StreamEvents {
   /** Names this process in broker logs. */
   readonly clientId: string;
   readonly topics: readonly TopicDeclaration[];
-  /** Whether topics that are missing are made on opening, or refused (see `migrateTopics`). @default 'migrate' */
-  readonly topicMode?: 'migrate' | 'check';
+  /** Whether topics and tables that are missing are made on opening, or refused (see `migrateTopics`). @default 'start' */
+  readonly migrate?: MigrationMode;
   /** The database whose outbox this process publishes; without it the stream only subscribes. One process at a time publishes a topic, the others stand by. */
   readonly relay?: AnyDatabase;
   /** How long a consumer may be silent until its partitions go to another. @default 10 s */
@@ -42,7 +43,7 @@ const DEFAULT_BATCH = 500;
 /** A stream over Kafka: a relay publishes the outbox of a database, consumers commit ordinary offsets after their handler. Throws UNAVAILABLE without a broker. */
 export async function openKafkaStream(options: KafkaStreamOptions): Promise<Stream> {
   const kafka = createClient(options);
-  await migrateTopics(kafka, { ...options, prefix: options.prefix ?? '', mode: options.topicMode ?? 'migrate' });
+  await migrateTopics(kafka, { ...options, prefix: options.prefix ?? '', mode: options.migrate ?? 'start' });
   const producer = new RenewedProducer(kafka);
   const subscriptions = new Set<Subscription>();
   const relay = options.relay === undefined ? undefined : await startRelay(options.relay, options, producer);
@@ -78,7 +79,7 @@ export async function migrateKafkaTopics(
   connection: KafkaConnection & { readonly clientId: string },
   topics: readonly TopicDeclaration[],
 ): Promise<readonly string[]> {
-  return migrateTopics(createClient(connection), { ...connection, topics, prefix: connection.prefix ?? '', mode: 'migrate' });
+  return migrateTopics(createClient(connection), { ...connection, topics, prefix: connection.prefix ?? '', mode: 'start' });
 }
 
 function createClient(options: KafkaConnection & { readonly clientId: string }): Kafka {
@@ -138,6 +139,7 @@ async function startRelay(database: AnyDatabase, options: KafkaStreamOptions, pr
   const outbox = await openOutboxStream(database, {
     topics: options.topics.map((topic) => ({ ...topic, groups: [RELAY_GROUP] })),
     keepMs: 0,
+    ...(options.migrate === undefined ? {} : { migrate: options.migrate }),
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   for (const { name: topic } of options.topics) {

@@ -51,13 +51,13 @@ describe.skipIf(testKafkaBroker === undefined)(`topics${testKafkaBroker === unde
     await migrateKafkaTopics(connection, table);
     await set(declared.name, { 'retention.ms': String(HOUR_MS), 'segment.bytes': '1048576' });
     const grown = [{ ...declared, partitions: 5, retentionMs: 2 * HOUR_MS }];
-    const check = openKafkaStream({ ...connection, topics: grown, topicMode: 'check' });
+    const check = openKafkaStream({ ...connection, topics: grown, migrate: 'check' });
     await expect(check).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'TOPICS_PENDING' });
     await expect(check).rejects.toThrow(`${declared.name}: 5 partitions; ${declared.name}: retention.ms from ${String(HOUR_MS)} to ${String(2 * HOUR_MS)}`);
     await migrateKafkaTopics(connection, grown);
     await until(async () => (await describeTopic(declared.name)).partitions === 5);
     expect(await describeTopic(declared.name)).toMatchObject({ retention: String(2 * HOUR_MS), segment: '1048576' });
-    await (await openKafkaStream({ ...connection, topics: grown, topicMode: 'check' })).close();
+    await (await openKafkaStream({ ...connection, topics: grown, migrate: 'check' })).close();
     // An operator may keep more than the table asks for.
     await set(declared.name, { 'retention.ms': '-1' });
     expect(await migrateKafkaTopics(connection, table)).toEqual([]);

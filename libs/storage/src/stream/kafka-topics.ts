@@ -1,6 +1,7 @@
 /** Brings the topics on the brokers to what the table says: makes what is missing, raises what is lower, and refuses what it cannot change. */
 import { DomainError, isDomainError } from '@nat/errors';
 import kafkajs, { type Admin, type DescribeConfigResponse, type Kafka } from 'kafkajs';
+import type { MigrationMode } from '../database/migrate.ts';
 import { DEFAULT_RETENTION_MS } from './outbox-stream.ts';
 import type { TopicDeclaration } from './stream.ts';
 
@@ -17,7 +18,7 @@ export interface TopicMigrationOptions extends Replication {
   /** Stands before every name. */
   readonly prefix: string;
   /** `check` changes nothing, and throws FAILED_PRECONDITION `TOPICS_PENDING` where something would change. */
-  readonly mode: 'migrate' | 'check';
+  readonly mode: MigrationMode;
 }
 
 interface WantedTopic {
@@ -79,7 +80,7 @@ async function migrateWith(admin: Admin, { topics, prefix, mode, replicationFact
     ]),
   ];
   if (mode === 'check' && plan.length > 0) {
-    throw new DomainError('FAILED_PRECONDITION', `topics are not as this version needs them: ${plan.join('; ')}; run the migration first`, {
+    throw new DomainError('FAILED_PRECONDITION', `topics are not as this version needs them: ${plan.join('; ')}; run the migrations first (--migrate)`, {
       reason: 'TOPICS_PENDING',
     });
   }

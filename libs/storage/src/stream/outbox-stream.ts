@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/errors';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
+import type { MigrationMode } from '../database/migrate.ts';
 import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
@@ -9,6 +10,8 @@ import type { ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDecl
 
 export interface OutboxStreamOptions extends StreamEvents {
   readonly topics: readonly TopicDeclaration[];
+  /** Whether tables that are missing are made, or refused. @default 'start' */
+  readonly migrate?: MigrationMode;
   /** How long messages stay after every group has read them. @default 60 s */
   readonly keepMs?: number;
   /** How often to delete messages. @default 10 s */
@@ -23,7 +26,7 @@ const PRUNE_ROWS = 5_000;
 
 /** A stream that reads the outbox table of its own database with one durable cursor for each topic and group. */
 export async function openOutboxStream(database: AnyDatabase, options: OutboxStreamOptions): Promise<Stream> {
-  await migrateStorage(database);
+  await migrateStorage(database, options.migrate);
   await repairAfterRestore(database);
   await createCursors(database, options.topics);
   const stop = new AbortController();

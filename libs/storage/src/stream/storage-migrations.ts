@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AnyDatabase } from '../database/database.ts';
-import { migrate, type Migration } from '../database/migrate.ts';
+import { migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from '../database/migrate.ts';
 
 /** The tables of this package, in the PostgreSQL schema `storage` of every database that publishes or counts messages. */
 const storageMigrations: readonly Migration[] = [
@@ -50,7 +50,9 @@ const storageMigrations: readonly Migration[] = [
   },
 ];
 
+export const STORAGE_SCHEMA: ServiceSchema = { service: 'storage', migrations: storageMigrations };
+
 /** Creates what is missing of the tables of this package. */
-export async function migrateStorage(database: AnyDatabase): Promise<void> {
-  await migrate(database, 'storage', storageMigrations);
+export async function migrateStorage(database: AnyDatabase, mode: MigrationMode = 'start'): Promise<void> {
+  await migrateSchemas(database, [STORAGE_SCHEMA], mode);
 }

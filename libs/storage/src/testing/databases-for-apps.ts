@@ -64,3 +64,5 @@ export const testDatabases = [
     open: postgresDatabase,
   },
 ];
+
+export { findDestructive } from './expand-contract.ts';

@@ -1,0 +1,7 @@
+import { findDestructive } from '@nat/storage/testing';
+import { expect, it } from 'vitest';
+import { REGISTRY_SCHEMAS } from './compose.ts';
+
+it.each(REGISTRY_SCHEMAS)('the migrations of $service take nothing away that the version before used', async (schema) => {
+  expect(await findDestructive(schema)).toEqual([]);
+});
