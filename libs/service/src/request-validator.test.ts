@@ -37,6 +37,22 @@ describe('the rules of the contracts', () => {
     expect(check('😀'.repeat(129))).toHaveLength(1);
   });
 
+  it('refuse U+0000 at any depth, which no database row can hold', () => {
+    const { ArchitectureSource } = architecture;
+    const source = ArchitectureSource.create({ source: { $case: 'zoo', value: 'a\0' }, displayName: 'fine' });
+    expect(validator.check(ArchitectureSource.$type, ArchitectureSource.encode(source).finish())).toEqual([
+      { field: 'zoo', description: 'holds the character U+0000' },
+    ]);
+    const request = transform.TransformArchitectureRequest.create({
+      parent: 'namespaces/default',
+      source: { ...source, source: { $case: 'zoo', value: 'b' } },
+    });
+    request.source!.displayName = '\0';
+    expect(validator.check(transform.TransformArchitectureRequest.$type, transform.TransformArchitectureRequest.encode(request).finish())).toEqual([
+      { field: 'source.display_name', description: 'holds the character U+0000' },
+    ]);
+  });
+
   it('cost a small request well under a millisecond', () => {
     const { TransformArchitectureRequest } = transform;
     const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } });

@@ -2,7 +2,7 @@
  * The rules written in the contracts (`buf.validate`), enforced on the bytes of every request before a handler sees it.
  */
 import { fromBinary, type DescField, type DescMessage, type DescOneof, type FileRegistry } from '@bufbuild/protobuf';
-import { pathToString } from '@bufbuild/protobuf/reflect';
+import { isReflectList, isReflectMap, isReflectMessage, pathToString, reflect, type ReflectMessage } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import { DomainError, type FieldViolation } from '@nat/errors';
 
@@ -47,6 +47,22 @@ function createRegexMatcher(): (pattern: string, value: string) => boolean {
   };
 }
 
+/** Where a text holds U+0000, which no database row can. Looked for only in requests with a zero byte. */
+function findNul(message: ReflectMessage, prefix = ''): readonly FieldViolation[] {
+  const inValue = (value: unknown, path: string): readonly FieldViolation[] => {
+    if (typeof value === 'string') return value.includes('\0') ? [{ field: path, description: 'holds the character U+0000' }] : [];
+    return isReflectMessage(value) ? findNul(value, `${path}.`) : [];
+  };
+  return message.fields.flatMap((field) => {
+    if (!message.isSet(field)) return [];
+    const path = `${prefix}${field.name}`;
+    const value: unknown = message.get(field);
+    if (isReflectList(value)) return [...value].flatMap((item, i) => inValue(item, `${path}[${i}]`));
+    if (isReflectMap(value)) return [...value].flatMap(([key, item]) => [...inValue(key, path), ...inValue(item, `${path}[${JSON.stringify(key)}]`)]);
+    return inValue(value, path);
+  });
+}
+
 export function createRequestValidator(registry: FileRegistry): RequestValidator {
   const regexMatch = createRegexMatcher();
   const first = createValidator({ registry, regexMatch, failFast: true });
@@ -72,7 +88,7 @@ export function createRequestValidator(registry: FileRegistry): RequestValidator
       if (result.kind === 'invalid' && bytes.length <= FULL_REPORT_BYTES) result = every.validate(descriptor, message);
       // The contracts are wrong, not the request.
       if (result.kind === 'error') throw new DomainError('INTERNAL', `the rules of ${typeName} cannot be evaluated`, { cause: result.error });
-      if (result.kind === 'valid') return [];
+      if (result.kind === 'valid') return bytes.includes(0) ? findNul(reflect(descriptor, message)) : [];
       return result.violations.map((violation) => ({ field: pathToString(violation.field), description: violation.message }));
     },
   };

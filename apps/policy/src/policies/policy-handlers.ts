@@ -1,6 +1,6 @@
 import { policy as wire } from '@nat/contracts';
-import { parseCheckpoint } from '@nat/policy';
-import { DomainError } from '@nat/errors';
+import { parseCheckpoint, type PolicyCheckpoint } from '@nat/policy';
+import { DomainError, isDomainError } from '@nat/errors';
 import {
   computeEtag,
   decodePageToken,
@@ -80,7 +80,7 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
       const { parent, policyId, checkpoint, displayName, description, requestId } = request;
       const { namespace } = namespaceNames.parse(parent, 'parent');
       refuseBundled(bundled, policyId);
-      const { config, step } = parseCheckpoint(checkpoint);
+      const { config, step } = readCheckpoint(checkpoint);
       if (config.encoder === 'lstm')
         throw DomainError.invalid('checkpoint', 'the lstm encoder is for ablations only: edge and pair are served', 'POLICY_CONFIG');
       const scheme = request.scheme === 'nat++' ? 'nat++' : 'nat';
@@ -193,4 +193,14 @@ function bundledToWire(namespace: string, policy: BundledPolicy): wire.Policy {
 
 function bundledVersion(namespace: string, { id, checkpoint, sha256: sum, bytes, createTime }: BundledPolicy): wire.PolicyVersion {
   return { name: versionNames.format({ namespace, policy: id, version: '1' }), step: checkpoint.step, sha256: sum, sizeBytes: bytes.length, createTime };
+}
+
+/** @throws DomainError INVALID_ARGUMENT for bytes that are no policy: they are the caller's, not ours that went bad */
+function readCheckpoint(bytes: Uint8Array): PolicyCheckpoint {
+  try {
+    return parseCheckpoint(bytes);
+  } catch (error) {
+    if (isDomainError(error) && error.kind === 'DATA_LOSS') throw DomainError.invalid('checkpoint', error.message, error.reason);
+    throw error;
+  }
 }
