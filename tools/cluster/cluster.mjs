@@ -74,7 +74,10 @@ export async function startCluster({
 
   /** @type {Member[]} */
   const members = [];
+  /** @type {NodeJS.Timeout | undefined} */
+  let noting;
   const stop = async () => {
+    clearInterval(noting);
     // Whoever asks goes before whom it asks.
     for (const kinds of [['worker', 'gateway'], ['policy'], ['evaluator', 'registry', 'metrics'], ['kafka', 'postgres']]) {
       await Promise.all(members.filter(({ kind }) => kinds.includes(kind)).map(({ program }) => program.stop(GRACE_MS)));
@@ -143,7 +146,7 @@ export async function startCluster({
         }),
       ]),
     );
-    noteProcesses(folder, members);
+    noting = noteProcesses(folder, members);
     return {
       address: `127.0.0.1:${port}`,
       dir: folder,
@@ -195,7 +198,7 @@ function noteProcesses(folder, members) {
   const note = () =>
     writeAtomically(path.join(folder, STATE), JSON.stringify({ supervisor: process.pid, pids: members.map(({ program }) => program.pid()).filter(Boolean) }));
   note();
-  setInterval(note, 2_000).unref();
+  return setInterval(note, 2_000).unref();
 }
 
 /** Ends what a killed supervisor left; refuses while one still runs. @param {string} folder */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { search as wire } from '@nat/contracts';
 import { ROOT } from '../testing/nat.ts';
-import { verify } from './checks.ts';
+import { verify, within } from './checks.ts';
 import { reliabilityPage, type FaultResult } from './page.ts';
 import { FAULTS } from './rows.ts';
 import { openTestbed, startSearch } from './testbed.ts';
@@ -35,7 +35,7 @@ try {
     let problem: string | undefined;
     if (reason === undefined) {
       try {
-        await verify(bed, await run(bed), reference);
+        await verify(bed, await within(run(bed), 'the row is through'), reference);
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error);
       }

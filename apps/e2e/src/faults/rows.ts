@@ -260,7 +260,7 @@ const twoWorkers: FaultRow = {
       evaluation.Outcome.create({ result: { $case: 'succeeded', value: { values: [{ pairId: `${only}/0`, sourceValue: 1, resultValue }] } } });
     await evaluations.submitEvaluations({ parent, evaluations: [{ evaluationId: only, spec }] }, { retry: true });
     const lease = async (workerId: string) => {
-      await workers.registerWorker({ workerId, capabilities: [only], kinds: ['tabular'], instance: workerId }, { retry: true });
+      await workers.registerWorker({ workerId, capabilities: [only, 'table:nasbench201'], kinds: ['tabular'], instance: workerId }, { retry: true });
       for (;;) {
         const { leases } = await workers.leaseEvaluations({ workerId, maxCount: 1, wait: { seconds: 5, nanos: 0 }, kinds: ['tabular'] }, { retry: true });
         if (leases[0] !== undefined) return { evaluation: leases[0].evaluation, token: leases[0].token };

@@ -1,4 +1,5 @@
 /** A cluster to break: every connection goes over a link that can be cut, every process can be held, and a search tells whether anything was lost. */
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,6 +52,9 @@ export async function openTestbed(folder: string): Promise<Testbed> {
   const failpoints = join(folder, 'failpoints');
   const clocks = join(folder, 'clocks');
   for (const one of [failpoints, clocks]) mkdirSync(one, { recursive: true });
+  const blobs = join(folder, 'cluster', 'blobs');
+  mkdirSync(blobs, { recursive: true });
+  const unmount = mountSmall(blobs);
   const links = new Map<string, { readonly from: Kind | 'all'; readonly to: Kind; readonly link: Link }>();
   const clockOf = (kind: Kind): string => join(clocks, kind);
   const kinds = ['registry', 'metrics', 'evaluator', 'policy', 'gateway', 'worker'] as const;
@@ -87,7 +91,7 @@ export async function openTestbed(folder: string): Promise<Testbed> {
     clients: openClients(channel, { deadlineMs: 120_000 }),
     database,
     topic,
-    blobs: join(folder, 'cluster', 'blobs'),
+    blobs,
     membersOf,
     setLinks: (from, to, mode) => {
       for (const one of links.values()) if (one.from === from && one.to === to) one.link.set(mode);
@@ -113,7 +117,17 @@ export async function openTestbed(folder: string): Promise<Testbed> {
       await database.end();
       await cluster.stop();
       for (const { link } of links.values()) await link.close();
+      unmount();
+      rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** A file system of its own for a folder, small enough to be filled; does nothing where that is not allowed. */
+function mountSmall(folder: string): () => void {
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32m,mode=0755', 'nat-faults', folder], { stdio: 'ignore' }).status === 0;
+  return () => {
+    if (mounted) spawnSync('umount', [folder], { stdio: 'ignore' });
   };
 }
 

@@ -22,6 +22,8 @@ export interface TopicReader {
   readonly close: () => Promise<void>;
 }
 
+const MESSAGES_A_REQUEST = 16;
+
 export async function openTopicReader(broker: string): Promise<TopicReader> {
   const kafka = new Kafka({
     brokers: [broker],
@@ -81,7 +83,11 @@ export async function openTopicReader(broker: string): Promise<TopicReader> {
     send: async (sent) => {
       producer ??= kafka.producer();
       await producer.connect();
-      await producer.send({ topic, messages: sent.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })) });
+      // A few at a time: brokers bound what one request may hold.
+      for (let start = 0; start < sent.length; start += MESSAGES_A_REQUEST) {
+        const part = sent.slice(start, start + MESSAGES_A_REQUEST);
+        await producer.send({ topic, messages: part.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })) });
+      }
     },
     deadLetters: async () => (await endsOf(`${topic}.dead-letter`)).reduce((sum, { high }) => sum + high, 0),
     close: async () => {
