@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { onRuntime, root, setUp } from '../bootstrap/index.mjs';
 import { SetupError } from '../bootstrap/report.mjs';
-import { startCluster } from '../cluster/cluster.mjs';
+import { postgresFolder, startCluster } from '../cluster/cluster.mjs';
 
 /** @param {string} name @param {string} text @param {number} least @param {number} most */
 function wholeNumber(name, text, least, most) {
@@ -39,7 +39,7 @@ await onRuntime(import.meta.url, async (_, report) => {
   };
   await setUp({ report });
   const since = performance.now();
-  if (flags.fresh) fs.rmSync(options.dir, { recursive: true, force: true });
+  if (flags.fresh) for (const folder of [postgresFolder(path.resolve(options.dir)), options.dir]) fs.rmSync(folder, { recursive: true, force: true });
   const cluster = await startCluster({ ...options, report });
   for (const { name, port, program } of cluster.members) {
     console.log(`${name.padEnd(12)} ${port === undefined ? '' : `127.0.0.1:${port}`}`.padEnd(32), `process ${program.pid() ?? ''}`);

@@ -2,6 +2,7 @@
  * A whole cluster on one machine: Kafka, PostgreSQL, replicas of every service, a gateway and workers, each a process that is started again
  * when it ends, as Kubernetes would.
  */
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeAtomically } from '../bootstrap/cache.mjs';
@@ -88,7 +89,7 @@ export async function startCluster({
     const [kafka, postgres] = await report.step('starting Kafka and PostgreSQL', () =>
       Promise.all([
         startKafka({ dir: path.join(folder, 'kafka'), advertised: (served) => reach('all', 'kafka', served), report }),
-        startPostgres({ dir: path.join(folder, 'postgres') }),
+        startPostgres({ dir: postgresFolder(folder) }),
       ]),
     );
     const onError = (/** @type {unknown} */ error) => report.line(error instanceof Error ? error.message : String(error));
@@ -172,6 +173,20 @@ function inherited() {
 }
 const KEPT = new Set(['NAT_DATA_DIR', 'NAT_CACHE_DIR']);
 
+/**
+ * Where PostgreSQL keeps its data. Root starts it as `nobody`, who can not reach into a home of root: then it is a folder of its own outside.
+ * @param {string} folder
+ */
+export function postgresFolder(folder) {
+  if (process.getuid?.() !== 0) return path.join(folder, 'postgres');
+  for (let at = folder; at !== path.dirname(at); at = path.dirname(at)) {
+    if (fs.existsSync(at) && (fs.statSync(at).mode & 0o001) === 0) {
+      return path.join('/var/tmp', `nat-cluster-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
+    }
+  }
+  return path.join(folder, 'postgres');
+}
+
 const STATE = 'cluster.json';
 const PORTS = 'ports.json';
 
@@ -210,12 +225,12 @@ async function endLeftovers(folder) {
     await Promise.all(pids.map((/** @type {number} */ pid) => endProcess(pid, path.join(root, 'apps'), 'SIGTERM', GRACE_MS)));
     fs.rmSync(file);
   }
-  for (const [name, state] of [
-    ['kafka', 'broker.json'],
-    ['postgres', 'server.json'],
-  ]) {
-    const where = path.join(folder, name ?? '');
-    const noted = path.join(where, state ?? '');
-    if (fs.existsSync(noted)) await endProcess(JSON.parse(fs.readFileSync(noted, 'utf8')).pid, where, name === 'kafka' ? 'SIGTERM' : 'SIGINT', GRACE_MS);
+  const servers = /** @type {const} */ ([
+    [path.join(folder, 'kafka'), 'broker.json', 'SIGTERM'],
+    [postgresFolder(folder), 'server.json', 'SIGINT'],
+  ]);
+  for (const [where, state, signal] of servers) {
+    const noted = path.join(where, state);
+    if (fs.existsSync(noted)) await endProcess(JSON.parse(fs.readFileSync(noted, 'utf8')).pid, where, signal, GRACE_MS);
   }
 }

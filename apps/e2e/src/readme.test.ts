@@ -20,6 +20,9 @@ const FEW_IMAGES = '--steps 2 --batch 8 --train-images 64 --validation-images 64
 const SECONDS_NOT_MINUTES = 'as documented it takes minutes';
 /** By command. They run in this order, beside a platform that `npx nat up` started. */
 const PLANS: Readonly<Record<string, Plan>> = {
+  'npx nat search --server 127.0.0.1:7070 --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 100 --batch 512 --seed 0 --json': {
+    because: 'it needs the cluster: cluster-command.test.ts runs it there',
+  },
   'npx nat --help': { prints: /Examples:/ },
   'npx nat arch list': { prints: /^DARTS +3,349,342 /m },
   'npx nat arch show DARTS': { prints: /3,349,342 parameters/ },
