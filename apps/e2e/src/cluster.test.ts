@@ -17,6 +17,8 @@ import { PATIENCE_MS, until, type RunningProcess } from './testing/processes.ts'
 const broker = process.env['NAT_TEST_KAFKA'];
 const postgres = process.env['NAT_TEST_POSTGRES'];
 const dataDirectory = process.env['NAT_DATA_DIR'];
+/** Where there is an S3 server, blobs are in a bucket. */
+const s3 = process.env['NAT_TEST_S3'];
 const missing = Object.entries({ NAT_TEST_KAFKA: broker, NAT_TEST_POSTGRES: postgres, NAT_DATA_DIR: dataDirectory })
   .filter(([, value]) => value === undefined)
   .map(([name]) => name);
@@ -84,14 +86,14 @@ describe.skipIf(missing.length > 0)(
     beforeAll(async () => {
       nat = await NatCommand.create();
       await onServer(`CREATE DATABASE ${database}`);
-      const blobs = nat.freshHome('blobs');
-      const stream = { NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: prefix, NAT_BLOB_DIR: blobs };
+      const blobs = s3 === undefined ? { NAT_BLOB_DIR: nat.freshHome('blobs') } : { NAT_BLOB_URL: s3.replace('?', `/${run}?`) };
+      const stream = { NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: prefix, ...blobs };
       [registry, metrics, evaluator] = await Promise.all([
         startService('registry/src/main.ts', {}),
         startService('metrics/src/main.ts', {}),
         startService('evaluator/src/main.ts', stream),
       ]);
-      worker = startProcess('evaluator/src/worker/worker-main.ts', { NAT_SERVER: evaluator.address, NAT_BLOB_DIR: blobs, NAT_WORKER_KINDS: 'tabular' });
+      worker = startProcess('evaluator/src/worker/worker-main.ts', { NAT_SERVER: evaluator.address, ...blobs, NAT_WORKER_KINDS: 'tabular' });
       const others = { NAT_REGISTRY: registry.address, NAT_EVALUATOR: evaluator.address, NAT_METRICS: metrics.address };
       policy = await startService('policy/src/main.ts', { ...stream, ...others });
     }, 3 * PATIENCE_MS);

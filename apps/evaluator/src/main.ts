@@ -12,6 +12,7 @@ import {
 } from '@nat/service';
 import {
   blobUrlOf,
+  housekeepingOf,
   isMigration,
   kafkaConnectionOf,
   migrationEnvironment,
@@ -50,6 +51,7 @@ await runMain(async () => {
     logger,
     registry,
     migrate: settings.NAT_MIGRATE,
+    housekeeping: housekeepingOf(settings),
     config: {
       leaseMs: settings.NAT_LEASE_MS,
       renewMs: settings.NAT_RENEW_MS,

@@ -2,7 +2,29 @@ import type { evaluation } from '@nat/contracts';
 
 /** Keys of the blobs that an outcome names: they must stay for as long as it does. */
 export function blobsOf({ weights, values }: evaluation.Succeeded): readonly string[] {
-  const reports = values.flatMap(({ sourceReport, resultReport }) => [sourceReport, resultReport]);
-  const named = [weights, ...reports.flatMap((report) => [report?.weights ?? '', report?.checkpoint ?? ''])];
+  const named = [weights, ...values.flatMap(({ sourceReport, resultReport }) => [...blobsOfReport(sourceReport), ...blobsOfReport(resultReport)])];
   return named.filter((key) => key !== '');
+}
+
+export function blobsOfReport(report: evaluation.ChildReport | undefined): readonly string[] {
+  return [report?.weights ?? '', report?.checkpoint ?? ''].filter((key) => key !== '');
+}
+
+/** Keys of the blobs that a specification starts from. */
+export function blobsOfSpec({ kind, resumeFrom }: evaluation.EvaluationSpec): readonly string[] {
+  const named = (): readonly string[] => {
+    switch (kind?.$case) {
+      case 'sharedWeights':
+      case 'trainShard':
+        return [kind.value.weights];
+      case 'average':
+        return kind.value.weights;
+      case 'fromScratch':
+        return [kind.value.inherit?.weights ?? ''];
+      case 'tabular':
+      case undefined:
+        return [];
+    }
+  };
+  return [resumeFrom, ...named()].filter((key) => key !== '');
 }

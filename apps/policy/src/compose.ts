@@ -9,8 +9,12 @@ import {
   type MigrationMode,
   type ServiceSchema,
   type Stream,
+  DEFAULT_HOUSEKEEPING,
+  startHousekeeping,
+  type HousekeepingConfig,
 } from '@nat/storage';
 import { architectureFromSpec, type ArchitectureLookup } from '@nat/wire';
+import { keepPolicyHouse } from './housekeeping.ts';
 import { loadBundledPolicies } from './policies/bundled.ts';
 import { policyMigrations } from './policies/migrations.ts';
 import { createPolicyHandlers } from './policies/policy-handlers.ts';
@@ -39,6 +43,8 @@ export interface PolicyOptions {
   /** This process among those of the same database. @default the one process of an embedded database, else a new name */
   readonly owner?: string;
   readonly runner?: Partial<RunnerConfig>;
+  /** How long old rows and unnamed blobs are kept. @default DEFAULT_HOUSEKEEPING */
+  readonly housekeeping?: Partial<HousekeepingConfig>;
   /** Whether tables that are missing are made, or refused. @default 'start' */
   readonly migrate?: MigrationMode;
   /** Stands between the runner and the processes that learn. @default nothing does */
@@ -74,13 +80,25 @@ export async function composePolicy(options: PolicyOptions): Promise<PolicyApp> 
     ...(runner === undefined ? {} : { config: runner }),
     ...(wrapLearner === undefined ? {} : { wrapLearner }),
   });
+  const keeping = { ...DEFAULT_HOUSEKEEPING, ...options.housekeeping };
+  const house = startHousekeeping(database, {
+    name: 'policy',
+    everyMs: keeping.everyMs,
+    work: () => keepPolicyHouse({ database: tables, blobs, config: keeping, logger }),
+    onError: (error) => {
+      logger.warn({ err: error }, 'housekeeping failed');
+    },
+  });
   return {
     services: [
       bindService(transformWire.TransformServiceDefinition, createTransformHandlers({ library, lookup })),
       bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database: database.as(), blobs, bundled })),
       ...searches.services,
     ],
-    close: searches.close,
+    close: async () => {
+      await house.close();
+      await searches.close();
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import {
   startApp,
 } from '@nat/service';
 import {
+  housekeepingOf,
   isMigration,
   kafkaConnectionOf,
   migrationEnvironment,
@@ -63,6 +64,7 @@ await runMain(async () => {
     logger,
     clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
     dataDirectory: settings.NAT_DATA_DIR,
+    housekeeping: housekeepingOf(settings),
     migrate,
     runner,
   });

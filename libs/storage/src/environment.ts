@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { DomainError } from '@nat/errors';
 import { z } from 'zod';
 import { parseBlobUrl } from './blobs/open-blob-store.ts';
+import { DEFAULT_HOUSEKEEPING, type HousekeepingConfig } from './housekeeping.ts';
 import type { PostgresOptions } from './database/postgres.ts';
 import type { KafkaConnection } from './stream/kafka-stream.ts';
 
@@ -23,6 +24,33 @@ export function postgresOptionsOf(settings: z.output<z.ZodObject<typeof database
     url: settings.NAT_DATABASE_URL,
     maxConnections: settings.NAT_DATABASE_CONNECTIONS,
     statementTimeoutMs: settings.NAT_DATABASE_STATEMENT_TIMEOUT_MS,
+  };
+}
+
+const HOUR_MS = 3_600_000;
+
+/** How long things are kept. */
+export const housekeepingEnvironment = {
+  NAT_HOUSEKEEPING_MS: z.coerce.number().int().min(1_000).default(DEFAULT_HOUSEKEEPING.everyMs),
+  /** Longer than messages live, or an outcome that is on its way could name what has gone. */
+  NAT_RETENTION_DAYS: z.coerce
+    .number()
+    .min(8)
+    .max(3_650)
+    .default(DEFAULT_HOUSEKEEPING.retentionMs / (24 * HOUR_MS)),
+  /** Longer than it takes from putting a blob to the row that names it, and than what is put again counts as young. */
+  NAT_BLOB_GRACE_HOURS: z.coerce
+    .number()
+    .min(2)
+    .max(8_760)
+    .default(DEFAULT_HOUSEKEEPING.blobGraceMs / HOUR_MS),
+};
+
+export function housekeepingOf(settings: z.output<z.ZodObject<typeof housekeepingEnvironment>>): HousekeepingConfig {
+  return {
+    everyMs: settings.NAT_HOUSEKEEPING_MS,
+    retentionMs: settings.NAT_RETENTION_DAYS * 24 * HOUR_MS,
+    blobGraceMs: settings.NAT_BLOB_GRACE_HOURS * HOUR_MS,
   };
 }
 

@@ -8,7 +8,7 @@ export { migrate, migrateSchemas, type Migration, type MigrationMode, type Servi
 export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
-export { pruneInbox, receiveOnce } from './stream/inbox.ts';
+export { receiveOnce } from './stream/inbox.ts';
 export { openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';
 export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
@@ -29,5 +29,16 @@ export {
 export type { BlobKey, BlobStore, CollectOptions, ReferenceList } from './blobs/blob-store.ts';
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
+export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneMessages, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';
 export { isMigration, migrationEnvironment, runMigrations } from './run-migrations.ts';
-export { blobEnvironment, blobUrlOf, databaseEnvironment, kafkaConnectionOf, kafkaEnvironment, postgresOptionsOf, requireBlobUrl } from './environment.ts';
+export {
+  blobEnvironment,
+  blobUrlOf,
+  databaseEnvironment,
+  housekeepingEnvironment,
+  housekeepingOf,
+  kafkaConnectionOf,
+  kafkaEnvironment,
+  postgresOptionsOf,
+  requireBlobUrl,
+} from './environment.ts';

@@ -1,9 +1,21 @@
 import { evaluation } from '@nat/contracts';
 import { bindService, type BoundService, type Logger } from '@nat/service';
-import { migrateSchemas, STORAGE_SCHEMA, type AnyDatabase, type BlobStore, type Database, type MigrationMode, type ServiceSchema } from '@nat/storage';
+import {
+  migrateSchemas,
+  STORAGE_SCHEMA,
+  type AnyDatabase,
+  type BlobStore,
+  type Database,
+  type MigrationMode,
+  type ServiceSchema,
+  DEFAULT_HOUSEKEEPING,
+  startHousekeeping,
+  type HousekeepingConfig,
+} from '@nat/storage';
 import type { Registry } from 'prom-client';
 import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
+import { keepEvaluatorHouse } from './housekeeping.ts';
 import { createEvaluationHandlers } from './grpc/evaluation-handlers.ts';
 import { createWorkerHandlers } from './grpc/worker-handlers.ts';
 import { evaluatorMigrations } from './queue/migrations.ts';
@@ -22,6 +34,8 @@ export interface EvaluatorOptions {
   readonly blobs?: BlobStore;
   /** Whether tables that are missing are made, or refused. @default 'start' */
   readonly migrate?: MigrationMode;
+  /** How long ended evaluations are kept. @default DEFAULT_HOUSEKEEPING */
+  readonly housekeeping?: Partial<HousekeepingConfig>;
   /** Where the coordinator's measures are registered. */
   readonly registry?: Registry;
 }
@@ -37,11 +51,31 @@ export interface Evaluator {
  * The evaluation coordinator on a database: migrates its tables, starts its reaper, gives its services. Outcomes and observations
  * are published through the outbox; whoever owns the stream of the database relays them.
  */
-export async function composeEvaluator({ database, logger, config: overrides = {}, blobs, registry, migrate }: EvaluatorOptions): Promise<Evaluator> {
+export async function composeEvaluator({
+  database,
+  logger,
+  config: overrides = {},
+  blobs,
+  registry,
+  migrate,
+  housekeeping,
+}: EvaluatorOptions): Promise<Evaluator> {
   const config = { ...DEFAULT_COORDINATOR_CONFIG, ...overrides };
   await migrateSchemas(database, EVALUATOR_SCHEMAS, migrate);
   const tables: Database<EvaluatorTables> = database.as<EvaluatorTables>();
   const coordinator = await startCoordinator({ database: tables, config, logger, registry });
+  const { everyMs, retentionMs } = { ...DEFAULT_HOUSEKEEPING, ...housekeeping };
+  const house = startHousekeeping(database, {
+    name: 'evaluator',
+    everyMs,
+    work: async () => {
+      const evaluations = await keepEvaluatorHouse(tables, retentionMs, blobs);
+      if (evaluations > 0) logger.info({ evaluations }, 'evaluations that ended long ago are gone');
+    },
+    onError: (error) => {
+      logger.warn({ err: error }, 'housekeeping failed');
+    },
+  });
   return {
     services: [
       bindService(
@@ -50,6 +84,9 @@ export async function composeEvaluator({ database, logger, config: overrides = {
       ),
       bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
     ],
-    close: coordinator.close,
+    close: async () => {
+      await house.close();
+      await coordinator.close();
+    },
   };
 }

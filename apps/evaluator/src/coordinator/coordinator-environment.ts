@@ -1,5 +1,5 @@
 import { loadConfig, serverEnvironment } from '@nat/service';
-import { blobEnvironment, databaseEnvironment, kafkaEnvironment } from '@nat/storage';
+import { blobEnvironment, databaseEnvironment, housekeepingEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_COORDINATOR_CONFIG } from './config.ts';
 
@@ -13,6 +13,7 @@ const schema = z
   .object({
     ...serverEnvironment,
     ...databaseEnvironment,
+    ...housekeepingEnvironment,
     /** Without brokers, consumers read the outbox of the database. */
     ...kafkaEnvironment,
     /** Weights; with it, outcomes that name missing weights are refused. */

@@ -6,6 +6,7 @@ import type { CoordinatorConfig } from './config.ts';
 import { createCoordinatorMetrics } from './coordinator-metrics.ts';
 import { createLongPoll } from './long-poll.ts';
 import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
+import type { Checkpoint } from './queue/checkpoint.ts';
 import { completeEvaluation, releaseLease, type Completion, type LockedEvaluation } from './queue/conclude.ts';
 import { leaseEvaluations, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
 import { countOpen } from './queue/read.ts';
@@ -40,7 +41,7 @@ export interface Coordinator {
   readonly lease: (call: LeaseCallOptions) => Promise<LeasedEvaluation[]>;
   readonly renew: (worker: string, leases: readonly LeaseReference[]) => Promise<Renewal>;
   readonly complete: (lease: LeaseReference, outcome: evaluation.Outcome) => Promise<EvaluationState>;
-  readonly release: (lease: LeaseReference, resumeFrom: string) => Promise<void>;
+  readonly release: (lease: LeaseReference, checkpoint: Checkpoint) => Promise<void>;
   readonly cancel: (name: string, reason: string) => Promise<void>;
   readonly cancelSearch: (namespace: string, search: string, reason: string) => Promise<number>;
   /** Answers waiting workers, ends the reaper; the database stays open. */
@@ -53,7 +54,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
     database.signal(QUEUE_CHANNEL);
   };
   const release = async (leases: readonly LeaseReference[]): Promise<void> => {
-    for (const { name, token } of leases) await releaseLease(database, { name, token, resumeFrom: '' });
+    for (const { name, token } of leases) await releaseLease(database, { name, token, resumeFrom: '', blobs: [] });
     metrics.requeued('released', leases.length);
     wakeWorkers();
   };
@@ -135,8 +136,8 @@ export async function startCoordinator({ database, config, logger, registry }: C
       }
       return completion.state;
     },
-    release: (lease, resumeFrom) =>
-      releaseLease(database, { ...lease, resumeFrom }).then(() => {
+    release: (lease, checkpoint) =>
+      releaseLease(database, { ...lease, ...checkpoint }).then(() => {
         metrics.requeued('released', 1);
         wakeWorkers();
       }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
+import { blobsOfSpec } from '../outcome-blobs.ts';
 import { fromDuration } from '../wire-duration.ts';
 import type { EvaluationKind } from './queue/tables.ts';
 
@@ -20,6 +21,8 @@ export interface Specification {
   readonly required: readonly string[];
   readonly maxAttempts: number;
   readonly resumeFrom: string;
+  /** Keys of the blobs that it starts from. */
+  readonly blobs: readonly string[];
   readonly bytes: Uint8Array;
   readonly sha256: string;
   readonly pairs: number;
@@ -47,6 +50,7 @@ export function readSpecification(spec: evaluation.EvaluationSpec, field: string
     required: [...new Set([...spec.capabilities, ...work.implied])].sort(),
     maxAttempts: spec.maxAttempts === 0 ? DEFAULT_MAX_ATTEMPTS : spec.maxAttempts,
     resumeFrom: spec.resumeFrom,
+    blobs: blobsOfSpec(spec),
     bytes,
     sha256: sha256(bytes),
     pairs: pairIds.length,

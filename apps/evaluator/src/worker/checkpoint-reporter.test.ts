@@ -8,7 +8,7 @@ describe('reporting checkpoints', () => {
     const errors: unknown[] = [];
     const reporter: CheckpointReporter = createCheckpointReporter({
       earlier,
-      report,
+      report: ({ key }) => report(key),
       remove: (key) => Promise.resolve(void removed.push(key)),
       onError: (error) => errors.push(error),
     });
@@ -18,15 +18,15 @@ describe('reporting checkpoints', () => {
   test('deletes one only when a later one is known to the coordinator', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { reporter, removed } = start((key) => (key === 'b' ? gate.promise : Promise.resolve()));
-    reporter.add('a');
+    reporter.add({ key: 'a', blobs: [] });
     await reporter.settle();
-    reporter.add('b');
-    reporter.add('c');
+    reporter.add({ key: 'b', blobs: [] });
+    reporter.add({ key: 'c', blobs: [] });
     expect(removed).toEqual([]);
     gate.resolve(undefined);
     await reporter.settle();
     expect(removed).toEqual(['a', 'b']);
-    expect(reporter.latest()).toBe('c');
+    expect(reporter.latest()?.key).toBe('c');
     await reporter.discard(['other']);
     expect(removed).toEqual(['a', 'b', 'c']);
   });
@@ -34,10 +34,10 @@ describe('reporting checkpoints', () => {
   test('takes over what an earlier attempt left', async () => {
     const reported: string[] = [];
     const { reporter, removed } = start((key) => Promise.resolve(void reported.push(key)), 'a');
-    expect(reporter.latest()).toBe('a');
+    expect(reporter.latest()).toBeUndefined(); // the coordinator has it
     await reporter.settle();
     expect([reported, removed]).toEqual([[], []]);
-    reporter.add('b');
+    reporter.add({ key: 'b', blobs: [] });
     await reporter.settle();
     expect([reported, removed]).toEqual([['b'], ['a']]);
     await reporter.discard([]);
@@ -47,10 +47,10 @@ describe('reporting checkpoints', () => {
   test('keeps everything that the coordinator may still name while it is away, and what an outcome names', async () => {
     let away = false;
     const { reporter, removed, errors } = start(() => (away ? Promise.reject(new DomainError('UNAVAILABLE', 'away')) : Promise.resolve()));
-    reporter.add('a');
+    reporter.add({ key: 'a', blobs: [] });
     await reporter.settle();
     away = true;
-    reporter.add('b');
+    reporter.add({ key: 'b', blobs: [] });
     await reporter.settle();
     expect(removed).toEqual([]);
     expect(errors).toContainEqual(expect.objectContaining({ kind: 'UNAVAILABLE' }));
@@ -65,9 +65,9 @@ describe('reporting checkpoints', () => {
       reported.push(key);
       return Promise.reject(new DomainError('FAILED_PRECONDITION', 'over', { reason: 'STALE_LEASE' }));
     });
-    reporter.add('a');
+    reporter.add({ key: 'a', blobs: [] });
     await reporter.settle();
-    reporter.add('b');
+    reporter.add({ key: 'b', blobs: [] });
     await reporter.settle();
     expect([reported, errors]).toEqual([['a'], []]);
   });

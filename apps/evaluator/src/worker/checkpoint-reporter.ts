@@ -1,10 +1,11 @@
 import { isDomainError } from '@nat/errors';
+import type { StoredCheckpoint } from './job.ts';
 
 export interface CheckpointReporterOptions {
   /** What this attempt goes on from, where an earlier one wrote it; empty: nothing of its own. */
   readonly earlier: string;
   /** Tells the coordinator where another attempt would go on. */
-  readonly report: (key: string) => Promise<void>;
+  readonly report: (checkpoint: StoredCheckpoint) => Promise<void>;
   /** Deletes a checkpoint that nothing names any more. */
   readonly remove: (key: string) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -15,9 +16,9 @@ export interface CheckpointReporterOptions {
  * once a later one is known to the coordinator, so there is always one to go on from and never a growing pile.
  */
 export interface CheckpointReporter {
-  readonly add: (key: string) => void;
-  /** The latest one; empty when there is none. */
-  readonly latest: () => string;
+  readonly add: (checkpoint: StoredCheckpoint) => void;
+  /** The latest one that this attempt wrote; undefined when there is none. */
+  readonly latest: () => StoredCheckpoint | undefined;
   /** Waits for what is being sent. */
   readonly settle: () => Promise<void>;
   /** Deletes what is left of the evaluation's checkpoints but `kept`, once the evaluation has its outcome. */
@@ -28,6 +29,7 @@ export function createCheckpointReporter({ earlier, report, remove, onError }: C
   /** Written by this attempt and the one before it, and still there, oldest first. */
   let stored: string[] = earlier === '' ? [] : [earlier];
   let known = earlier;
+  let latest: StoredCheckpoint | undefined;
   let refused = false;
   let sending: Promise<void> = Promise.resolve();
 
@@ -36,12 +38,12 @@ export function createCheckpointReporter({ earlier, report, remove, onError }: C
     for (const key of keys) await remove(key);
   };
   const send = async (): Promise<void> => {
-    const latest = stored.at(-1);
-    if (latest === undefined || latest === known || refused) return;
+    const sent = latest;
+    if (sent === undefined || sent.key === known || refused) return;
     try {
-      await report(latest);
-      known = latest;
-      await removeAll(stored.slice(0, stored.indexOf(latest)));
+      await report(sent);
+      known = sent.key;
+      await removeAll(stored.slice(0, stored.indexOf(sent.key)));
     } catch (error) {
       // The lease is over: another attempt has its own.
       refused = isDomainError(error) && (error.kind === 'FAILED_PRECONDITION' || error.kind === 'NOT_FOUND');
@@ -51,11 +53,12 @@ export function createCheckpointReporter({ earlier, report, remove, onError }: C
   const settle = (): Promise<void> => (sending = sending.then(send));
 
   return {
-    add: (key) => {
-      stored = [...stored.filter((one) => one !== key), key];
+    add: (checkpoint) => {
+      latest = checkpoint;
+      stored = [...stored.filter((one) => one !== checkpoint.key), checkpoint.key];
       void settle();
     },
-    latest: () => stored.at(-1) ?? '',
+    latest: () => latest,
     settle,
     discard: async (kept) => {
       await settle();

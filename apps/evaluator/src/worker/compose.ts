@@ -10,7 +10,7 @@ import { createBackoff, type Backoff } from './backoff.ts';
 import { createCheckpointReporter } from './checkpoint-reporter.ts';
 import { deliverOutcome } from './concluding.ts';
 import { failure, failureOf } from './failure.ts';
-import { kindOf, QUICK_KINDS, type Execute, type Kind } from './job.ts';
+import { kindOf, QUICK_KINDS, type Execute, type Kind, type StoredCheckpoint } from './job.ts';
 import { startLane, type Lane } from './lane.ts';
 import { startLeaseKeeper, type HeldLease, type StopReason } from './lease-keeper.ts';
 import { createObserver } from './observer.ts';
@@ -132,8 +132,8 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
     const startedAt = performance.now();
     const checkpoints = createCheckpointReporter({
       earlier: lease.continued ? (lease.spec?.resumeFrom ?? '') : '',
-      report: async (resumeFrom) => {
-        await client.reportCheckpoint({ lease: held.reference, resumeFrom }, { retry: true, deadlineMs: 10_000 });
+      report: async ({ key: resumeFrom, blobs: named }) => {
+        await client.reportCheckpoint({ lease: held.reference, resumeFrom, blobs: [...named] }, { retry: true, deadlineMs: 10_000 });
       },
       remove: async (key) => {
         blobs ??= openBlobStore(config.blobUrl);
@@ -178,9 +178,13 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
     }
   };
 
-  const release = async (held: HeldLease, resumeFrom: string): Promise<void> => {
+  const release = async (held: HeldLease, checkpoint: StoredCheckpoint | undefined): Promise<void> => {
+    const { key: resumeFrom = '', blobs: named = [] } = checkpoint ?? {};
     try {
-      await client.releaseLease({ lease: held.reference, reason: 'RELEASE_REASON_DRAINING', resumeFrom }, { retry: true, deadlineMs: GIVE_UP_MS });
+      await client.releaseLease(
+        { lease: held.reference, reason: 'RELEASE_REASON_DRAINING', resumeFrom, blobs: [...named] },
+        { retry: true, deadlineMs: GIVE_UP_MS },
+      );
     } catch (error) {
       logger.warn({ err: error, evaluation: held.reference.evaluation }, 'the lease could not be given back: it will expire');
     }
@@ -247,7 +251,7 @@ async function attempt(
   execute: Execute,
   { evaluation: name, spec, attempt: number, continued }: evaluation.Lease,
   { signal }: HeldLease,
-  hooks: { readonly observe: (observations: readonly evaluation.Observation[]) => void; readonly checkpoint: (key: string) => void },
+  hooks: { readonly observe: (observations: readonly evaluation.Observation[]) => void; readonly checkpoint: (checkpoint: StoredCheckpoint) => void },
 ): Promise<evaluation.Outcome | undefined> {
   if (spec === undefined || kindOf(spec) === undefined) return failure('UNKNOWN_KIND', 'this worker does not know the kind of the evaluation', false);
   try {

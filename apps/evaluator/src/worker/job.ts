@@ -10,6 +10,13 @@ export interface Job {
   readonly continued: boolean;
 }
 
+/** A checkpoint in the blob store. */
+export interface StoredCheckpoint {
+  readonly key: string;
+  /** Blobs that it names. */
+  readonly blobs: readonly string[];
+}
+
 /** What an executor may do besides answering. */
 export interface JobContext {
   /** Aborts when the work is not wanted any more: cancelled, lost, or this worker drains. */
@@ -17,7 +24,7 @@ export interface JobContext {
   /** Numbers seen while it runs; sent in the background. */
   readonly observe: (observations: readonly evaluation.Observation[]) => void;
   /** A blob that another attempt may start from. */
-  readonly checkpoint: (key: string) => void;
+  readonly checkpoint: (checkpoint: StoredCheckpoint) => void;
 }
 
 /** Runs one kind of evaluation. Rejects with a DomainError, or with anything when the signal has aborted. */

@@ -107,7 +107,12 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
   });
 
   it('migrates behind a long transaction without holding up those that come after', async () => {
-    const up = (id: string, statement: string) => ({ id, up: async (tx: AnyTransaction) => void (await sql.raw(statement).execute(tx)) });
+    const up = (id: string, statement: string) => ({
+      id,
+      up: async (tx: AnyTransaction) => {
+        await sql.raw(statement).execute(tx);
+      },
+    });
     const first = up('0001-a', 'create table port.ship (id int8)');
     await migrate(database, 'port', [first]);
     const reading = Promise.withResolvers<undefined>();

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/database.ts';
 import { insertNewRows } from '../database/insert-rows.ts';
 
@@ -17,11 +16,4 @@ export async function receiveOnce<Message extends { readonly id: string }>(
   const rows = [...byId.keys()].sort().map((id) => ({ consumer, id }));
   const fresh = await insertNewRows(tx, { table: 'storage.inbox', columns: { consumer: 'text', id: 'text' }, rows, key: 'id' });
   return [...byId.values()].filter(({ id }) => fresh.has(id));
-}
-
-/** Forgets ids received longer ago than any redelivery can come; returns how many. */
-export async function pruneInbox(tx: AnyTransaction, consumer: string, olderThanMs: number): Promise<number> {
-  const { numAffectedRows } = await sql`delete from storage.inbox
-    where consumer = ${consumer} and received_at < clock_timestamp() - ${olderThanMs}::float8 * interval '1 millisecond'`.execute(tx);
-  return Number(numAffectedRows ?? 0n);
 }

@@ -29,6 +29,8 @@ describe.skipIf(testKafkaBroker === undefined)(`topics${testKafkaBroker === unde
     const config = Object.fromEntries((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
     return { partitions: topics[0]?.partitions.length, retention: config['retention.ms'], cleanup: config['cleanup.policy'], segment: config['segment.bytes'], insync: config['min.insync.replicas'] }; // prettier-ignore
   };
+  /** Brokers show changes a moment after they have acknowledged them. */
+  const becomes = (name: string, wanted: object) => expect.poll(() => describeTopic(name), { timeout: 20_000 }).toMatchObject(wanted);
   const set = (name: string, values: Readonly<Record<string, string>>) =>
     admin.alterConfigs({
       validateOnly: false,
@@ -40,8 +42,8 @@ describe.skipIf(testKafkaBroker === undefined)(`topics${testKafkaBroker === unde
     const [{ name }] = table;
     const done = await Promise.all([1, 2, 3].map(() => migrateKafkaTopics({ ...connection, prefix: 'p.', minInsyncReplicas: 1 }, table)));
     expect(done.flat()).toContain(`p.${name}: make it with 2 partitions`);
-    expect(await describeTopic(`p.${name}`)).toMatchObject({ partitions: 2, retention: String(HOUR_MS), cleanup: 'delete', insync: '1' });
-    expect(await describeTopic(`p.${name}.dead-letter`)).toMatchObject({ partitions: 1, retention: '-1' });
+    await becomes(`p.${name}`, { partitions: 2, retention: String(HOUR_MS), cleanup: 'delete', insync: '1' });
+    await becomes(`p.${name}.dead-letter`, { partitions: 1, retention: '-1' });
     expect(await migrateKafkaTopics({ ...connection, prefix: 'p.' }, table)).toEqual([]);
   });
 
@@ -50,18 +52,19 @@ describe.skipIf(testKafkaBroker === undefined)(`topics${testKafkaBroker === unde
     const [declared] = table;
     await migrateKafkaTopics(connection, table);
     await set(declared.name, { 'retention.ms': String(HOUR_MS), 'segment.bytes': '1048576' });
+    await becomes(declared.name, { retention: String(HOUR_MS), segment: '1048576' });
     const grown = [{ ...declared, partitions: 5, retentionMs: 2 * HOUR_MS }];
     const check = openKafkaStream({ ...connection, topics: grown, migrate: 'check' });
     await expect(check).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'TOPICS_PENDING' });
     await expect(check).rejects.toThrow(`${declared.name}: 5 partitions; ${declared.name}: retention.ms from ${String(HOUR_MS)} to ${String(2 * HOUR_MS)}`);
     await migrateKafkaTopics(connection, grown);
-    await until(async () => (await describeTopic(declared.name)).partitions === 5);
-    expect(await describeTopic(declared.name)).toMatchObject({ retention: String(2 * HOUR_MS), segment: '1048576' });
+    await becomes(declared.name, { partitions: 5, retention: String(2 * HOUR_MS), segment: '1048576' });
     await (await openKafkaStream({ ...connection, topics: grown, migrate: 'check' })).close();
     // An operator may keep more than the table asks for.
     await set(declared.name, { 'retention.ms': '-1' });
+    await becomes(declared.name, { partitions: 5, retention: '-1' });
     expect(await migrateKafkaTopics(connection, table)).toEqual([]);
-    expect(await describeTopic(declared.name)).toMatchObject({ partitions: 5, retention: '-1' });
+    await becomes(declared.name, { partitions: 5, retention: '-1' });
   });
 
   it('are refused when they are what no migration can mend', async () => {
@@ -71,6 +74,7 @@ describe.skipIf(testKafkaBroker === undefined)(`topics${testKafkaBroker === unde
     const refused = (what: string) => ({ kind: 'FAILED_PRECONDITION', reason: 'TOPIC_MISMATCH', message: expect.stringContaining(what) as string });
     await expect(migrateKafkaTopics({ ...connection, replicationFactor: 3 }, table)).rejects.toMatchObject(refused('1 copies of each partition, not 3'));
     await set(name, { 'cleanup.policy': 'compact' });
+    await becomes(name, { cleanup: 'compact' });
     await expect(migrateKafkaTopics(connection, table)).rejects.toMatchObject(refused('cleanup.policy=compact, not delete'));
     await expect(migrateKafkaTopics({ ...connection, replicationFactor: 1, minInsyncReplicas: 2 }, table)).rejects.toMatchObject({
       kind: 'FAILED_PRECONDITION',

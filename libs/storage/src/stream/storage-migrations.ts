@@ -48,6 +48,15 @@ const storageMigrations: readonly Migration[] = [
       }
     },
   },
+  {
+    id: '0003-housekeeping',
+    async up(tx) {
+      await sql`create table storage.housekeeping (name text primary key, ran_at timestamptz not null)`.execute(tx);
+      await sql`create table storage.identity (id text primary key)`.execute(tx);
+      await sql`insert into storage.identity (id) values (replace(gen_random_uuid()::text, '-', ''))`.execute(tx);
+      await sql`create index inbox_age on storage.inbox (received_at)`.execute(tx);
+    },
+  },
 ];
 
 export const STORAGE_SCHEMA: ServiceSchema = { service: 'storage', migrations: storageMigrations };

@@ -9,7 +9,9 @@ const schemaOf = (statement: string, kind?: 'contract') => ({
     {
       id: '0001-a',
       ...(kind === undefined ? {} : { kind }),
-      up: async (tx: Parameters<(typeof STORAGE_SCHEMA.migrations)[0]['up']>[0]) => void (await sql.raw(statement).execute(tx)),
+      up: async (tx: Parameters<(typeof STORAGE_SCHEMA.migrations)[0]['up']>[0]) => {
+        await sql.raw(statement).execute(tx);
+      },
     },
   ],
 });

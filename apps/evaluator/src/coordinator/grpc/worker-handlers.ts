@@ -67,8 +67,8 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       return {};
     },
 
-    reportCheckpoint: async ({ lease, resumeFrom }) => {
-      await saveCheckpoint(database, requireLease(lease), resumeFrom);
+    reportCheckpoint: async ({ lease, resumeFrom, blobs: named }) => {
+      await saveCheckpoint(database, requireLease(lease), { resumeFrom, blobs: named });
       return {};
     },
 
@@ -79,8 +79,8 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       return { state: `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}` };
     },
 
-    releaseLease: async ({ lease, resumeFrom }) => {
-      await coordinator.release(requireLease(lease), resumeFrom);
+    releaseLease: async ({ lease, resumeFrom, blobs: named }) => {
+      await coordinator.release(requireLease(lease), { resumeFrom, blobs: named });
       return {};
     },
   };

@@ -1,9 +1,12 @@
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, type Database } from '@nat/storage';
+import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
+import { blobsOf } from '../../outcome-blobs.ts';
 import { checkOutcome } from '../outcome.ts';
 import { sha256 } from '../specification.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { LeaseReference } from './lease.ts';
 import { pack } from './packing.ts';
 import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
 
@@ -84,6 +87,7 @@ export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEv
   if (first === undefined) return;
   const endTime = first.now;
   const bytes = evaluation.Outcome.encode(outcome).finish();
+  const blobs = outcome.result?.$case === 'succeeded' ? blobsOf(outcome.result.value) : [];
   const messages = rows.map((row) => ({
     topic: OUTCOME_TOPIC.name,
     key: row.search === '' ? row.name : row.search,
@@ -99,7 +103,18 @@ export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEv
   }
   await tx
     .updateTable('evaluator.evaluation')
-    .set({ state, outcome: pack(bytes), outcome_sha256: sha256(bytes), end_time: endTime, lease_expire_time: null, not_before: null })
+    .set({
+      state,
+      outcome: pack(bytes),
+      outcome_sha256: sha256(bytes),
+      end_time: endTime,
+      lease_expire_time: null,
+      not_before: null,
+      // What it started from is no longer needed.
+      resume_from: '',
+      checkpoint_blobs: json([]),
+      blobs: json(blobs),
+    })
     .where(
       'ordinal',
       'in',
@@ -198,10 +213,7 @@ async function requeue(
  * Gives a lease back without an outcome. The attempt does not count against the evaluation; releasing again is harmless.
  * @throws DomainError FAILED_PRECONDITION STALE_LEASE, ALREADY_CONCLUDED
  */
-export async function releaseLease(
-  database: Database<EvaluatorTables>,
-  { name, token, resumeFrom }: { readonly name: string; readonly token: number; readonly resumeFrom: string },
-): Promise<void> {
+export async function releaseLease(database: Database<EvaluatorTables>, { name, token, resumeFrom, blobs }: LeaseReference & Checkpoint): Promise<void> {
   await database.transaction(async (tx) => {
     const row = await lockByName(tx, name);
     requireToken(row, token);
@@ -217,7 +229,7 @@ export async function releaseLease(
         released: row.released + 1,
         lease_expire_time: null,
         queue_time: row.now,
-        ...(resumeFrom === '' ? {} : { resume_from: resumeFrom }),
+        ...(resumeFrom === '' ? {} : { resume_from: resumeFrom, checkpoint_blobs: json(blobs) }),
       })
       .where('ordinal', '=', row.ordinal)
       .execute();

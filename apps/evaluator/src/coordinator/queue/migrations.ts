@@ -72,4 +72,14 @@ export const evaluatorMigrations: readonly Migration[] = [
         )`.execute(tx);
     },
   },
+  {
+    id: '0002-references',
+    up: async (tx) => {
+      await sql`
+        ALTER TABLE evaluator.evaluation
+          ADD COLUMN blobs jsonb,
+          ADD COLUMN checkpoint_blobs jsonb NOT NULL DEFAULT '[]'`.execute(tx);
+      await sql`CREATE INDEX evaluation_ended ON evaluator.evaluation (end_time) WHERE end_time IS NOT NULL`.execute(tx);
+    },
+  },
 ];

@@ -34,6 +34,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         pairs: 'int4',
         pairs_sha256: 'text',
         resume_from: 'text',
+        blobs: 'jsonb',
       },
       key: 'name',
       rows: submissions.map(({ name, namespace, specification }) => ({
@@ -50,6 +51,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         pairs: specification.pairs,
         pairs_sha256: specification.pairsSha256,
         resume_from: specification.resumeFrom,
+        blobs: specification.blobs,
       })),
     });
     const there = submissions.filter(({ name }) => !created.has(name));

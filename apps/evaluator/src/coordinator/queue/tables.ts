@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, RawBuilder } from 'kysely';
 
 /** SUCCEEDED, FAILED, POISONED and CANCELLED are final: they never change and have an outcome. */
 export type EvaluationState = 'QUEUED' | 'LEASED' | 'SUCCEEDED' | 'FAILED' | 'POISONED' | 'CANCELLED';
@@ -32,6 +32,10 @@ export interface EvaluationTable {
   /** Over the pair ids in order: an outcome is checked without reading the specification. */
   pairs_sha256: string;
   resume_from: string;
+  /** Blobs that `resume_from` names, in the words of the worker that wrote it. */
+  checkpoint_blobs: ColumnType<string[], string[] | undefined, RawBuilder<readonly string[]>>;
+  /** Blobs that the specification starts from, and once it has ended those that the outcome names. Null: not noted, in rows of an earlier version. */
+  blobs: ColumnType<string[] | null, string[] | undefined, RawBuilder<readonly string[]>>;
   state: Generated<EvaluationState>;
   /** Leases ever given. */
   attempt: Generated<number>;

@@ -5,9 +5,12 @@ import { splitDataset } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/network';
 import { decodeTensors, encodeTensors } from '@nat/nn';
+import type { BlobStore } from '@nat/storage';
 import { architectureFromSubject, placementFromWire } from '@nat/wire';
+import { blobsOfReport } from '../../outcome-blobs.ts';
 import { pairFault } from '../failure.ts';
-import { fingerprintOf, readCheckpoint, writeCheckpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
+import type { StoredCheckpoint } from '../job.ts';
+import { fingerprintOf, readCheckpoint, writeCheckpoint, type Checkpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
 import { positive, recipeFromWire } from './recipe-wire.ts';
 import type { TrainingContext, TrainingHooks } from './training.ts';
 
@@ -43,7 +46,7 @@ export async function trainPairs(
           const numbers = { trainLoss, trainAccuracy, validationAccuracy, learningRate };
           hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric: `${role}/${metric}`, value, step: epoch, time, pairId })));
           if (ended || context.now() - storedAt < context.checkpointMs) return;
-          hooks.checkpoint(await writeCheckpoint(blobs, { fingerprint, finished, running: { key, state: state() } }));
+          hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished, running: { key, state: state() } }));
           storedAt = context.now();
         },
       });
@@ -64,7 +67,7 @@ export async function trainPairs(
       if (done === undefined) {
         done = await train(child, pair.id);
         finished.set(child.key, done);
-        if (finished.size < keys.size) hooks.checkpoint(await writeCheckpoint(blobs, { fingerprint, finished }));
+        if (finished.size < keys.size) hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished }));
       }
       ({ errorMessage } = done);
       if (done.report === undefined) break;
@@ -81,6 +84,11 @@ export async function trainPairs(
     });
   }
   return { values };
+}
+
+async function storeCheckpoint(blobs: BlobStore, checkpoint: Checkpoint): Promise<StoredCheckpoint> {
+  const named = [...checkpoint.finished.values()].flatMap(({ report }) => blobsOfReport(report));
+  return { key: await writeCheckpoint(blobs, checkpoint), blobs: named };
 }
 
 type Role = 'source' | 'result';

@@ -1,4 +1,5 @@
 import type { DomainErrorKind } from '@nat/errors';
+import type { StoredCheckpoint } from '../job.ts';
 
 /** What a worker sends to its trainer, over the channel of a forked process. */
 export interface TrainerRequest {
@@ -25,7 +26,7 @@ export interface ObservationMessage {
 /** What a trainer sends back: any number of the first two, then one of the others. */
 export type TrainerMessage =
   | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
-  | { readonly type: 'checkpoint'; readonly key: string }
+  | { readonly type: 'checkpoint'; readonly checkpoint: StoredCheckpoint }
   /** The serialized Outcome. */
   | { readonly type: 'finished'; readonly outcome: Uint8Array }
   | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string };

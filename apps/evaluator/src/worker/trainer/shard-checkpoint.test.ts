@@ -52,7 +52,7 @@ describe('a shard that is cut off', () => {
 
   const run = async (spec: evaluation.EvaluationSpec, continued: boolean): Promise<{ readonly keys: readonly string[]; readonly result: unknown }> => {
     const keys: string[] = [];
-    const { result } = await training.run(spec, { continued, observe: () => undefined, checkpoint: (key) => keys.push(key) });
+    const { result } = await training.run(spec, { continued, observe: () => undefined, checkpoint: ({ key }) => keys.push(key) });
     if (result?.$case !== 'succeeded') throw new Error(`it ended as ${String(result?.$case)}`);
     const { weights, metrics } = result.value;
     return { keys, result: { weights, trainLoss: metrics['trainLoss'], trainAccuracy: metrics['trainAccuracy'], steps: metrics['steps'] } };

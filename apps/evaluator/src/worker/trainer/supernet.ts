@@ -178,7 +178,7 @@ async function trainSteps(context: TrainingContext, shared: SharedWeights, work:
     }
     if (made < work.steps && context.now() - storedAt >= Math.min(CHECKPOINT_MS, context.checkpointMs)) {
       const progress = { made, loss: totalLoss, accuracy: totalAccuracy };
-      hooks.checkpoint(await writeShardCheckpoint(context.blobs, work.fingerprint, { state: shared.exportState(), progress }));
+      hooks.checkpoint({ key: await writeShardCheckpoint(context.blobs, work.fingerprint, { state: shared.exportState(), progress }), blobs: [] });
       storedAt = context.now();
     }
     await turn();

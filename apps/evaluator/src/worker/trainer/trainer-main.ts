@@ -20,8 +20,8 @@ async function answer(request: TrainerRequest): Promise<TrainerMessage> {
       observe: (observations) => {
         send({ type: 'observations', observations });
       },
-      checkpoint: (key) => {
-        send({ type: 'checkpoint', key });
+      checkpoint: (checkpoint) => {
+        send({ type: 'checkpoint', checkpoint });
       },
     });
     return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish() };

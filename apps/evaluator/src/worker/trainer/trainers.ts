@@ -181,7 +181,7 @@ function runOn(
           observe(message.observations.map(({ time, ...observation }) => ({ ...observation, time: new Date(time), attempt: 0 })));
           break;
         case 'checkpoint':
-          checkpoint(message.key);
+          checkpoint(message.checkpoint);
           break;
         case 'finished':
           settle(() => {

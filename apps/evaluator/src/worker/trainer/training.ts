@@ -7,12 +7,13 @@ import { averageWeights } from './average.ts';
 import { trainPairs } from './from-scratch.ts';
 import type { ObservationMessage } from './protocol.ts';
 import { createSupernets, type Supernets } from './supernet.ts';
+import type { StoredCheckpoint } from '../job.ts';
 
 export interface TrainingHooks {
   /** Whether `resumeFrom` was written by an earlier attempt, and not named by whoever asked. */
   readonly continued: boolean;
   readonly observe: (observations: readonly ObservationMessage[]) => void;
-  readonly checkpoint: (key: string) => void;
+  readonly checkpoint: (checkpoint: StoredCheckpoint) => void;
 }
 
 /** What the kinds of training share in one process. */

@@ -159,6 +159,8 @@ export interface ReportObservationsResponse {
 export interface ReportCheckpointRequest {
   lease: LeaseReference | undefined;
   resumeFrom: string;
+  /** Blobs that the checkpoint names and that nothing else does yet, such as the weights of children that are done: they stay as long as it does. */
+  blobs: string[];
 }
 
 export interface ReportCheckpointResponse {
@@ -179,6 +181,8 @@ export interface ReleaseLeaseRequest {
   reason: ReleaseReason;
   /** A blob the next attempt may start from. */
   resumeFrom: string;
+  /** As in ReportCheckpointRequest. */
+  blobs: string[];
 }
 
 export interface ReleaseLeaseResponse {
@@ -1226,7 +1230,7 @@ export const ReportObservationsResponse: MessageFns<
 };
 
 function createBaseReportCheckpointRequest(): ReportCheckpointRequest {
-  return { lease: undefined, resumeFrom: "" };
+  return { lease: undefined, resumeFrom: "", blobs: [] };
 }
 
 export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.evaluation.v1.ReportCheckpointRequest"> =
@@ -1239,6 +1243,9 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
       }
       if (message.resumeFrom !== "") {
         writer.uint32(18).string(message.resumeFrom);
+      }
+      for (const v of message.blobs) {
+        writer.uint32(26).string(v!);
       }
       return writer;
     },
@@ -1272,6 +1279,14 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
               message.resumeFrom = reader.string();
               continue;
             }
+            case 3: {
+              if (tag !== 26) {
+                break;
+              }
+
+              message.blobs.push(reader.string());
+              continue;
+            }
           }
           if ((tag & 7) === 4 || tag === 0) {
             break;
@@ -1292,6 +1307,7 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
           : isSet(object.resume_from)
           ? globalThis.String(object.resume_from)
           : "",
+        blobs: globalThis.Array.isArray(object?.blobs) ? object.blobs.map((e: any) => globalThis.String(e)) : [],
       };
     },
 
@@ -1302,6 +1318,9 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
       }
       if (message.resumeFrom !== "") {
         obj.resumeFrom = message.resumeFrom;
+      }
+      if (message.blobs?.length) {
+        obj.blobs = message.blobs;
       }
       return obj;
     },
@@ -1315,6 +1334,7 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
         ? LeaseReference.fromPartial(object.lease)
         : undefined;
       message.resumeFrom = object.resumeFrom ?? "";
+      message.blobs = object.blobs?.map((e) => e) || [];
       return message;
     },
   };
@@ -1545,7 +1565,7 @@ export const CompleteEvaluationResponse: MessageFns<
 };
 
 function createBaseReleaseLeaseRequest(): ReleaseLeaseRequest {
-  return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, resumeFrom: "" };
+  return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, resumeFrom: "", blobs: [] };
 }
 
 export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluation.v1.ReleaseLeaseRequest"> = {
@@ -1560,6 +1580,9 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
     }
     if (message.resumeFrom !== "") {
       writer.uint32(26).string(message.resumeFrom);
+    }
+    for (const v of message.blobs) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -1601,6 +1624,14 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
             message.resumeFrom = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.blobs.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1622,6 +1653,7 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
         : isSet(object.resume_from)
         ? globalThis.String(object.resume_from)
         : "",
+      blobs: globalThis.Array.isArray(object?.blobs) ? object.blobs.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1636,6 +1668,9 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
     if (message.resumeFrom !== "") {
       obj.resumeFrom = message.resumeFrom;
     }
+    if (message.blobs?.length) {
+      obj.blobs = message.blobs;
+    }
     return obj;
   },
 
@@ -1649,6 +1684,7 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
       : undefined;
     message.reason = object.reason ?? ReleaseReason.RELEASE_REASON_UNSPECIFIED;
     message.resumeFrom = object.resumeFrom ?? "";
+    message.blobs = object.blobs?.map((e) => e) || [];
     return message;
   },
 };

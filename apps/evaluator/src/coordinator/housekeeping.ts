@@ -1,0 +1,58 @@
+/** What the coordinator forgets: evaluations that ended long ago, with what was seen and written in them, and workers that never came back. */
+import { evaluation } from '@nat/contracts';
+import { deleteInBatches, pruneMessages, publishReferences, type BlobStore, type Database } from '@nat/storage';
+import { sql } from 'kysely';
+import { blobsOf, blobsOfSpec } from '../outcome-blobs.ts';
+import { unpack } from './queue/packing.ts';
+import type { EvaluatorTables } from './queue/tables.ts';
+
+/** Of the coordinator, among the services that name blobs. */
+export const EVALUATOR_REFERENCES = 'evaluator';
+
+/**
+ * One turn. Evaluations of a search stay together until the search has been quiet for the retention: none of them is open, and none ended since.
+ * @returns how many evaluations went
+ */
+export async function keepEvaluatorHouse(database: Database<EvaluatorTables>, retentionMs: number, blobs: BlobStore | undefined): Promise<number> {
+  const evaluations = await deleteInBatches((limit) => deleteEnded(database, retentionMs, limit));
+  await sql`DELETE FROM evaluator.worker WHERE seen_time < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond'`.execute(database.kysely);
+  await pruneMessages(database, retentionMs);
+  if (blobs !== undefined) await publishReferences(database, { blobs, service: EVALUATOR_REFERENCES, read: () => readReferences(database) });
+  return evaluations;
+}
+
+/** Observations go with their evaluations. */
+async function deleteEnded(database: Database<EvaluatorTables>, retentionMs: number, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    WITH kept AS MATERIALIZED (
+      SELECT DISTINCT search FROM evaluator.evaluation
+      WHERE search <> '' AND (end_time IS NULL OR end_time >= clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond')
+    )
+    DELETE FROM evaluator.evaluation WHERE ordinal = ANY (ARRAY(
+      SELECT e.ordinal FROM evaluator.evaluation AS e
+      WHERE e.end_time < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond' AND NOT EXISTS (SELECT FROM kept WHERE kept.search = e.search)
+      LIMIT ${limit}::int8 FOR UPDATE SKIP LOCKED))`.execute(database.kysely);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** Blobs that open evaluations start from and go on from, and that the outcomes of others name. */
+async function readReferences(database: Database<EvaluatorTables>): Promise<ReadonlySet<string>> {
+  return database.transaction(
+    async (tx) => {
+      const { rows } = await sql<{ key: string }>`
+        SELECT jsonb_array_elements_text(blobs) AS key FROM evaluator.evaluation WHERE blobs <> '[]'
+        UNION SELECT jsonb_array_elements_text(checkpoint_blobs) FROM evaluator.evaluation WHERE checkpoint_blobs <> '[]'
+        UNION SELECT resume_from FROM evaluator.evaluation WHERE resume_from <> '' AND end_time IS NULL`.execute(tx);
+      const keys = new Set(rows.map(({ key }) => key));
+      const earlier = await tx.selectFrom('evaluator.evaluation').select(['spec', 'outcome']).where('blobs', 'is', null).execute();
+      for (const { spec, outcome } of earlier) {
+        const result = outcome === null ? undefined : evaluation.Outcome.decode(unpack(outcome)).result;
+        const named =
+          outcome === null ? blobsOfSpec(evaluation.EvaluationSpec.decode(unpack(spec))) : result?.$case === 'succeeded' ? blobsOf(result.value) : [];
+        for (const key of named) keys.add(key);
+      }
+      return new Set([...keys].filter((key) => /^[0-9a-f]{64}$/.test(key))); // a specification may name anything
+    },
+    { isolation: 'repeatable read' },
+  );
+}
