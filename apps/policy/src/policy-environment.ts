@@ -1,6 +1,6 @@
 import { DomainError } from '@nat/errors';
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
-import { blobEnvironment, databaseEnvironment, kafkaEnvironment } from '@nat/storage';
+import { blobEnvironment, databaseEnvironment, housekeepingEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
 import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './searches/runner/config.ts';
 
@@ -10,6 +10,7 @@ const milliseconds = z.coerce.number().int().min(1);
 const schema = z.object({
   ...serverEnvironment,
   ...databaseEnvironment,
+  ...housekeepingEnvironment,
   /** Without brokers, outcomes are read from the outbox of the database, which is then the evaluator's too. */
   ...kafkaEnvironment,
   /** Learner states, policies and weights, shared with evaluator and workers. */
