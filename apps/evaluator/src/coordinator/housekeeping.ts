@@ -7,7 +7,7 @@ import { unpack } from './queue/packing.ts';
 import type { EvaluatorTables } from './queue/tables.ts';
 
 /** Of the coordinator, among the services that name blobs. */
-export const EVALUATOR_REFERENCES = 'evaluator';
+const EVALUATOR_REFERENCES = 'evaluator';
 
 /**
  * One turn. Evaluations of a search stay together until the search has been quiet for the retention: none of them is open, and none ended since.
