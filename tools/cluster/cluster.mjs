@@ -2,13 +2,14 @@
  * A whole cluster on one machine: Kafka, PostgreSQL, replicas of every service, a gateway and workers, each a process that is started again
  * when it ends, as Kubernetes would.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { writeAtomically } from '../bootstrap/cache.mjs';
 import { root } from '../bootstrap/index.mjs';
 import { SetupError } from '../bootstrap/report.mjs';
-import { endProcess, freePort, isRunning } from '../infra/daemon.mjs';
+import { endProcess, isRunning } from '../infra/daemon.mjs';
 import { kafkaAvailability, startKafka } from '../infra/kafka.mjs';
 import { postgresAvailability, startPostgres } from '../infra/postgres.mjs';
 import { supervise, superviseServer } from './supervisor.mjs';
@@ -100,7 +101,7 @@ export async function startCluster({
     members.push({ name: 'postgres', kind: 'postgres', port: postgres.port, program: database });
 
     const ports = await choosePorts(folder, replicas);
-    const port = wantedPort === 0 ? await freePort() : wantedPort;
+    const port = wantedPort === 0 ? await settledPort() : wantedPort;
     /** What a process of a kind is told of the others. @param {Kind} from */
     const knownTo = async (from) => {
       const addresses = async (/** @type {(typeof SERVICES)[number]} */ kind) => {
@@ -191,6 +192,22 @@ const STATE = 'cluster.json';
 const PORTS = 'ports.json';
 
 /**
+ * A free port below those that the system hands out: nobody takes it while its process is down.
+ * @returns {Promise<number>}
+ */
+async function settledPort() {
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    const server = net.createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+/**
  * Ports that stay over restarts, so that whoever knew a replica finds it again.
  * @param {string} folder @param {number} replicas
  * @returns {Promise<Record<(typeof SERVICES)[number], number[]>>}
@@ -202,7 +219,7 @@ async function choosePorts(folder, replicas) {
   const chosen = /** @type {Record<(typeof SERVICES)[number], number[]>} */ ({});
   for (const kind of SERVICES) {
     chosen[kind] = (known[kind] ?? []).slice(0, replicas);
-    while (chosen[kind].length < replicas) chosen[kind].push(await freePort());
+    while (chosen[kind].length < replicas) chosen[kind].push(await settledPort());
   }
   writeAtomically(file, JSON.stringify(chosen));
   return chosen;

@@ -26,6 +26,8 @@ import { SetupError } from '../bootstrap/report.mjs';
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 const SETTLED_MS = 10_000;
+/** A process that ended so often before it ever served will not. */
+const MOST_FAILED_STARTS = 5;
 
 /**
  * Keeps one process running. It has a process group of its own, so that Ctrl-C reaches whoever supervises and not what is supervised.
@@ -34,6 +36,7 @@ const SETTLED_MS = 10_000;
  */
 export function supervise({ name, command, args, env, log, isReady }) {
   let restarts = -1;
+  let everReady = false;
   /** @type {import('node:child_process').ChildProcess | undefined} */
   let child;
   let ready = Promise.withResolvers();
@@ -49,7 +52,9 @@ export function supervise({ name, command, args, env, log, isReady }) {
     for (const stream of [running.stdout, running.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         file.write(`${line}\n`);
-        if (child === running && isReady(line)) ready.resolve(undefined);
+        if (child !== running || !isReady(line)) return;
+        everReady = true;
+        ready.resolve(undefined);
       });
     }
     await new Promise((resolve) => {
@@ -66,9 +71,12 @@ export function supervise({ name, command, args, env, log, isReady }) {
       const since = performance.now();
       await runOnce();
       if (stopped()) return;
-      ready = Promise.withResolvers();
-      ready.promise.catch(() => undefined);
+      if (everReady) {
+        ready = Promise.withResolvers();
+        ready.promise.catch(() => undefined);
+      }
       short = performance.now() - since < SETTLED_MS ? short + 1 : 0;
+      if (!everReady && short === MOST_FAILED_STARTS) ready.reject(new SetupError(`${name} does not start; see ${log}`));
       await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** short), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };

@@ -245,9 +245,8 @@ function clockRow(words: string, jumps: Readonly<Partial<Record<Kind, number>>>)
 /** Two workers hold one evaluation, one after the other, and report different numbers. */
 const twoWorkers: FaultRow = {
   fault: 'two workers hold one evaluation and report different numbers',
-  when: 'beside the search',
+  when: 'before the search, whose evaluations they could take too',
   run: async (bed) => {
-    const search = await startSearch(bed);
     const { evaluations, workers } = bed.clients;
     const only = `only-${randomUUID().slice(0, 8)}`;
     const parent = 'namespaces/default';
@@ -277,7 +276,7 @@ const twoWorkers: FaultRow = {
     const { outcome } = await evaluations.getEvaluation({ name: `${parent}/evaluations/${only}` });
     const counted = outcome?.result?.$case === 'succeeded' ? outcome.result.value.values[0]?.resultValue : undefined;
     if (counted !== 3) throw new Error(`the outcome is ${String(counted)}, not that of the lease that held`);
-    return search;
+    return startSearch(bed);
   },
 };
 
