@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { writeGenotype, zooArchitecture } from '@nat/architecture';
-import { evaluation } from '@nat/contracts';
+import { evaluation, search as searchWire } from '@nat/contracts';
 import { createChannelTo, openClients, type ClientChannel } from '@nat/service';
-import { OUTCOME_TOPIC } from '@nat/storage';
+import { OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -109,19 +109,19 @@ describe.skipIf(missing.length > 0)(
     }, PATIENCE_MS);
 
     /** Every message of a topic up to now, read by a consumer that has nothing of ours but the contract. */
-    async function readTopic(topic: string): Promise<readonly evaluation.OutcomeEvent[]> {
+    async function readTopic<Event>(topic: string, decode: (payload: Uint8Array) => Event): Promise<readonly Event[]> {
       const admin = kafka.admin();
       await admin.connect();
       const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]));
       await admin.disconnect();
-      const events: evaluation.OutcomeEvent[] = [];
+      const events: Event[] = [];
       const left = new Set([...ends].filter(([, high]) => high > 0).map(([partition]) => partition));
       const consumer = kafka.consumer({ groupId: `${prefix}reader-${randomUUID()}`, maxWaitTimeInMs: 200 });
       await consumer.connect();
       await consumer.subscribe({ topics: [topic], fromBeginning: true });
       await consumer.run({
         eachMessage: ({ partition, message }) => {
-          events.push(evaluation.OutcomeEvent.decode(message.value!));
+          events.push(decode(message.value!));
           if (Number(message.offset) >= ends.get(partition)! - 1) left.delete(partition);
           return Promise.resolve();
         },
@@ -160,7 +160,7 @@ describe.skipIf(missing.length > 0)(
 
       const name = `namespaces/default/searches/${search.searchId}`;
       const topic = `${prefix}${OUTCOME_TOPIC.name}`;
-      const events = (await readTopic(topic)).filter((event) => event.search === name);
+      const events = (await readTopic(topic, (payload) => evaluation.OutcomeEvent.decode(payload))).filter((event) => event.search === name);
       const values = events.flatMap(({ outcome }) => (outcome?.result?.$case === 'succeeded' ? outcome.result.value.values : []));
       expect(new Set(values.map(({ pairId }) => pairId)).size).toBe(search.pairs);
       // Whatever was delivered twice said the same.
@@ -175,6 +175,15 @@ describe.skipIf(missing.length > 0)(
         return ends.every(({ partition, high }) => high === '0' || group?.partitions.find((one) => one.partition === partition)?.offset === high);
       });
       await admin.disconnect();
+
+      // What happened to it is there for others.
+      const shown = ({ event }: searchWire.SearchEvent) => (event?.$case === 'step' ? event.value.step : event?.value.state);
+      const happened = ['SEARCH_STATE_RUNNING', ...Array.from({ length: STEPS }, (_, i) => i + 1), 'SEARCH_STATE_SUCCEEDED'];
+      await until('the events of the search are published', async () => {
+        const published = await readTopic(`${prefix}${SEARCH_EVENT_TOPIC.name}`, (payload) => searchWire.SearchEvent.decode(payload));
+        const ofSearch = new Set(published.filter((event) => event.search === name).map(shown));
+        return happened.every((one) => ofSearch.has(one));
+      });
 
       const embedded = jsonLines(succeeded(await nat.run([...SEARCH, ...SIZE], { env: { NAT_HOME: nat.freshHome('embedded') } }))) as SearchJson[];
       expect(search.policySha256).toBe(embedded.at(-1)!.policySha256);

@@ -262,6 +262,18 @@ describe.skipIf(s3Url === undefined)(`S3 blob store${s3Url === undefined ? ' (sk
     });
   });
 
+  it('gives up on a server that takes a request and says nothing', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const endpoint = `http://127.0.0.1:${String((silent.address() as AddressInfo).port)}`;
+    await expect(openS3BlobStore({ ...s3Options(), endpoint, maxAttempts: 1, silenceMs: 200 })).rejects.toMatchObject({
+      kind: 'UNAVAILABLE',
+      reason: 'BLOB_STORE_UNAVAILABLE',
+    });
+    silent.closeAllConnections();
+    silent.close();
+  });
+
   it('tries again what a busy server refuses, and gives up with UNAVAILABLE', async () => {
     const options = s3Options();
     let refusals = 2;

@@ -33,6 +33,8 @@ export interface S3BlobStoreOptions {
   readonly renewAfterMs?: number;
   /** Tries of one request. @default 5 */
   readonly maxAttempts?: number;
+  /** A connection that is silent for longer is given up. @default 30 s */
+  readonly silenceMs?: number;
 }
 
 /** One object of a blob. */
@@ -44,8 +46,6 @@ interface Generation {
 }
 
 const CONNECT_MS = 5_000;
-/** Longest silence of a server. */
-const SOCKET_MS = 30_000;
 const MAX_DELETES = 1_000;
 const CLOCK_STEP_MS = 1_000;
 
@@ -54,7 +54,7 @@ const CLOCK_STEP_MS = 1_000;
  * @throws DomainError NOT_FOUND BUCKET_NOT_FOUND, PERMISSION_DENIED BLOB_STORE_DENIED, UNAVAILABLE BLOB_STORE_UNAVAILABLE
  */
 export async function openS3BlobStore(options: S3BlobStoreOptions): Promise<BlobStore> {
-  const { bucket, endpoint, region, credentials, renewAfterMs = 3_600_000, maxAttempts = 5 } = options;
+  const { bucket, endpoint, region, credentials, renewAfterMs = 3_600_000, maxAttempts = 5, silenceMs = 30_000 } = options;
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix.replace(/\/+$/, '')}/`;
   const client = new S3Client({
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
@@ -64,7 +64,7 @@ export async function openS3BlobStore(options: S3BlobStoreOptions): Promise<Blob
     // Bytes are checked by their SHA-256 on both ways.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SOCKET_MS },
+    requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: silenceMs },
   });
   const blobFolder = `${prefix}blobs/`;
   const referenceFolder = `${prefix}references/`;
