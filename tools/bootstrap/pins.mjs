@@ -80,6 +80,8 @@ export const kafka = {
   version: '4.3.1',
   slf4j: '1.7.36',
   sha256: '9b241538730d32e890117f2362eee3ff6ed60f753d73e6a46652b547a64df32f',
+  /** Of the jar of its command line tools alone. */
+  toolsSha256: '96aff9322ffc6bff463df82e106c31a6806f0a189f5f3ad8fccec525196efc81',
 };
 
 /** S3Proxy, an S3 server over a folder, from Maven Central, for tests: without the clients of the clouds that it can stand before. `sha256` as for Kafka. */

@@ -160,11 +160,19 @@ describe.skipIf(missing.length > 0)(
 
       const name = `namespaces/default/searches/${search.searchId}`;
       const topic = `${prefix}${OUTCOME_TOPIC.name}`;
-      const events = (await readTopic(topic, (payload) => evaluation.OutcomeEvent.decode(payload))).filter((event) => event.search === name);
+      const all = await readTopic(topic, (payload) => evaluation.OutcomeEvent.decode(payload));
+      const events = all.filter((event) => event.search === name);
       const values = events.flatMap(({ outcome }) => (outcome?.result?.$case === 'succeeded' ? outcome.result.value.values : []));
       expect(new Set(values.map(({ pairId }) => pairId)).size).toBe(search.pairs);
       // Whatever was delivered twice said the same.
       expect(new Set(values.map((value) => JSON.stringify(value))).size).toBe(search.pairs);
+
+      // Kafka's own consumer sees them.
+      const consumer = ['console-consumer', '--bootstrap-server', broker!, '--topic', topic, '--from-beginning', '--max-messages', String(all.length)];
+      const shownIds = ['--formatter-property', 'print.headers=true', '--formatter-property', 'print.value=false'];
+      const { stdout } = await nat.processes.run(process.execPath, ['tools/infra/kafka-tools.mjs', ...consumer, ...shownIds], { cwd: ROOT });
+      const ids = new Set([...stdout.matchAll(/nat-id:(\S+)/g)].map(([, id]) => id));
+      expect(events.filter((event) => !ids.has(event.evaluation))).toEqual([]);
 
       // And the policy service has read all of it.
       const admin = kafka.admin();
