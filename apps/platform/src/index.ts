@@ -1,2 +1,2 @@
-export { runWorkerUntilSignal, type RunWorkerOptions } from './run-worker.ts';
+export { runWorkersOnGpus, runWorkerUntilSignal, type RunWorkerOptions } from './run-worker.ts';
 export { startPlatform, type Platform, type PlatformOptions } from './start-platform.ts';

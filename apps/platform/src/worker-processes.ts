@@ -9,6 +9,10 @@ export interface WorkerProcessesOptions {
   readonly blobUrl: string;
   readonly dataDirectory: string | undefined;
   readonly logger: Logger;
+  /** Stable over restarts. @default local-0, local-1, ... */
+  readonly idOf?: (index: number) => string;
+  /** Variables of one of them. @default none */
+  readonly environmentOf?: (index: number) => Readonly<Record<string, string>>;
 }
 
 /** Pause before a worker is started again, milliseconds: doubled for each that lived shorter than SETTLED_MS, so that one that cannot start does not spin. */
@@ -18,7 +22,15 @@ const SETTLED_MS = 10_000;
 const DRAIN_MS = 5_000;
 
 /** Keeps `count` workers running beside this process. They end with it, however it ends. */
-export function startWorkerProcesses({ count, server, blobUrl, dataDirectory, logger }: WorkerProcessesOptions): { readonly close: () => Promise<void> } {
+export function startWorkerProcesses({
+  count,
+  server,
+  blobUrl,
+  dataDirectory,
+  logger,
+  idOf = (index) => `local-${index}`,
+  environmentOf = () => ({}),
+}: WorkerProcessesOptions): { readonly close: () => Promise<void> } {
   const closing = new AbortController();
   const running = new Set<WorkerProcess>();
   const stopped = (): boolean => closing.signal.aborted;
@@ -28,10 +40,10 @@ export function startWorkerProcesses({ count, server, blobUrl, dataDirectory, lo
       const since = performance.now();
       const worker = startWorkerProcess({
         server,
-        workerId: `local-${index}`,
+        workerId: idOf(index),
         blobUrl,
         dataDir: dataDirectory,
-        environment: { NAT_LOG_LEVEL: logger.level },
+        environment: { NAT_LOG_LEVEL: logger.level, ...environmentOf(index) },
       });
       running.add(worker);
       const { code, signal } = await worker.exited;

@@ -8,6 +8,7 @@ import { bearerToken, connectionOptions, runningPlatform, tlsFiles, type Connect
 interface WorkerFlags extends ConnectionFlags {
   readonly id?: string;
   readonly blobs?: string;
+  readonly perGpu?: true;
 }
 
 export function workerCommand(context: CommandContext): Command {
@@ -19,9 +20,10 @@ export function workerCommand(context: CommandContext): Command {
         'NAT_BLOB_URL',
       ),
     )
+    .option('--per-gpu', 'one worker for each GPU of this machine (or of CUDA_VISIBLE_DEVICES)')
     .addHelpText(
       'after',
-      '\nExamples:\n  nat worker --server 127.0.0.1:7070\n  CUDA_VISIBLE_DEVICES=1 nat worker --server nat.example.org:7070 --tls-ca ca.pem',
+      '\nExamples:\n  nat worker --server 127.0.0.1:7070\n  NAT_TENSORFLOW=cuda nat worker --per-gpu --server nat.example.org:7070 --tls-ca ca.pem',
     );
   for (const option of connectionOptions()) command.addOption(option);
   return command.action(async (flags: WorkerFlags) => {
@@ -33,8 +35,9 @@ export function workerCommand(context: CommandContext): Command {
         metadata: { hint: 'Give --server HOST:PORT, or start one with `nat up`.' },
       });
     }
-    const { runWorkerUntilSignal } = await import('@nat/platform');
-    await runWorkerUntilSignal({
+    const { runWorkersOnGpus, runWorkerUntilSignal } = await import('@nat/platform');
+    const run = flags.perGpu === true ? runWorkersOnGpus : runWorkerUntilSignal;
+    await run({
       server,
       tls: tlsFiles(flags),
       token: bearerToken(flags),
