@@ -1,9 +1,10 @@
 /** Children that start from their source's weights, by real workers: trained, stored, downloaded, uploaded and inherited. */
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evaluation } from '@nat/contracts';
-import { openFolderBlobStore } from '@nat/storage';
+import { openBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
@@ -22,10 +23,12 @@ describe('weight inheritance', () => {
   beforeAll(async () => {
     databases = await embeddedDatabase();
     blobDirectory = await mkdtemp(join(tmpdir(), 'nat-blobs-'));
-    const blobs = await openFolderBlobStore(blobDirectory);
+    // In an S3 bucket where there is one.
+    const blobUrl = process.env['NAT_TEST_S3']?.replace('?', `/${randomUUID()}?`) ?? blobDirectory;
+    const blobs = await openBlobStore(blobUrl);
     harness = await startCoordinatorHarness({ database: databases.database, config: { pollMs: 200, noCapableWorkerMs: 0 }, blobs });
     const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0' };
-    worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobUrl: blobDirectory, environment, stderr: 'ignore' });
+    worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobUrl, environment, stderr: 'ignore' });
   });
   afterAll(async () => {
     await worker.stop(5_000);
