@@ -27,7 +27,7 @@ export interface LeasedEvaluation {
 }
 
 /**
- * Leases what the worker can do, highest priority first, then oldest. One statement: rows that another caller is leasing are skipped, never waited for.
+ * Leases what the worker can do, highest priority first, then whose turn it is (see turns.ts). One statement: rows that another caller is leasing are skipped, never waited for.
  * Each lease raises the token, so that an earlier holder is fenced out.
  */
 export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[]> {
@@ -41,22 +41,23 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
     lease_expire_time: Date;
     waited_ms: number;
     priority: number;
+    turn: number;
     ordinal: number;
   }>`
     WITH locked AS MATERIALIZED (
-      SELECT ordinal, priority, spec_bytes
+      SELECT ordinal, priority, turn, spec_bytes
       FROM evaluator.evaluation
       WHERE state = 'QUEUED'
         AND kind = ANY (${query.kinds}::text[])
         AND required <@ ${json(query.capabilities)}
         AND (not_before IS NULL OR not_before <= clock_timestamp())
-      ORDER BY priority DESC, ordinal
+      ORDER BY priority DESC, turn, ordinal
       LIMIT ${query.maxCount}
       FOR UPDATE SKIP LOCKED
     ), picked AS (
       SELECT ordinal FROM (
         SELECT ordinal, row_number() OVER queue AS place, sum(spec_bytes) OVER queue AS bytes
-        FROM locked WINDOW queue AS (ORDER BY priority DESC, ordinal)
+        FROM locked WINDOW queue AS (ORDER BY priority DESC, turn, ordinal)
       ) AS sized
       WHERE place = 1 OR bytes <= ${query.maxBytes}
     )
@@ -65,10 +66,10 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
         lease_expire_time = clock_timestamp() + ${query.leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal
-    RETURNING e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.ordinal,
+    RETURNING e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal,
       extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
   return rows
-    .sort((a, b) => b.priority - a.priority || a.ordinal - b.ordinal)
+    .sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)
     .map((row) => ({
       name: row.name,
       kind: row.kind,

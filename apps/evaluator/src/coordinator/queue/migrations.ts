@@ -82,4 +82,12 @@ export const evaluatorMigrations: readonly Migration[] = [
       await sql`CREATE INDEX evaluation_ended ON evaluator.evaluation (end_time) WHERE end_time IS NOT NULL`.execute(tx);
     },
   },
+  {
+    id: '0003-fair-shares',
+    up: async (tx) => {
+      await sql`ALTER TABLE evaluator.evaluation ADD COLUMN turn bigint NOT NULL DEFAULT 0`.execute(tx);
+      await sql`CREATE INDEX evaluation_turn ON evaluator.evaluation (priority DESC, turn, ordinal) WHERE state = 'QUEUED'`.execute(tx);
+      await sql`CREATE INDEX evaluation_share ON evaluator.evaluation (search, priority, turn) WHERE state = 'QUEUED'`.execute(tx);
+    },
+  },
 ];

@@ -3,6 +3,7 @@ import { insertNewRows, type Database } from '@nat/storage';
 import type { Specification } from '../specification.ts';
 import { pack } from './packing.ts';
 import type { EvaluatorTables } from './tables.ts';
+import { turnsOf } from './turns.ts';
 
 export interface Submission {
   /** namespaces/* /evaluations/* */
@@ -18,6 +19,10 @@ export interface Submission {
  */
 export async function submitEvaluations(database: Database<EvaluatorTables>, submissions: readonly Submission[]): Promise<number> {
   return database.transaction(async (tx) => {
+    const turns = await turnsOf(
+      tx,
+      submissions.map(({ specification }) => specification),
+    );
     const created = await insertNewRows(tx, {
       table: 'evaluator.evaluation',
       columns: {
@@ -34,10 +39,11 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         pairs: 'int4',
         pairs_sha256: 'text',
         resume_from: 'text',
+        turn: 'int8',
         blobs: 'jsonb',
       },
       key: 'name',
-      rows: submissions.map(({ name, namespace, specification }) => ({
+      rows: submissions.map(({ name, namespace, specification }, i) => ({
         name,
         namespace,
         kind: specification.kind,
@@ -51,6 +57,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         pairs: specification.pairs,
         pairs_sha256: specification.pairsSha256,
         resume_from: specification.resumeFrom,
+        turn: turns[i]!,
         blobs: specification.blobs,
       })),
     });

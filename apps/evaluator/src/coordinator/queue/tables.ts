@@ -19,6 +19,8 @@ export interface EvaluationTable {
   namespace: string;
   kind: EvaluationKind;
   search: string;
+  /** Among those of its priority: see turns.ts. */
+  turn: Generated<number>;
   priority: number;
   /** Capabilities a worker must have, the ones that the kind implies included. */
   required: string[];
