@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -49,6 +50,17 @@ describe.skipIf(unavailable !== undefined)(`the chart${unavailable === undefined
         expect(container.resources.limits.memory).toBeDefined();
       }
     }
+  });
+
+  it('gives processes only variables that their sources know', () => {
+    const sources = execFileSync('git', ['grep', '--untracked', '-hoE', 'NAT_[A-Z0-9_]+', '--', ':(glob)apps/*/src/**/*.ts', ':(glob)libs/*/src/**/*.ts'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const known = new Set(sources.split('\n'));
+    const given = new Set(allPods().flatMap((pod) => containersOf(pod).flatMap(({ env }) => env.map((/** @type {any} */ { name }) => name))));
+    expect([...given].filter((name) => name.startsWith('NAT_') && !known.has(name))).toEqual([]);
+    expect(given.size).toBeGreaterThan(20);
   });
 
   it('starts programs that are there', () => {

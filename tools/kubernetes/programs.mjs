@@ -81,7 +81,7 @@ export async function ensureHadolint({ cache = cacheDirectory(), report }) {
 }
 
 /** Whether there is a Go to build or fetch with. */
-async function hasGo() {
+export async function hasGo() {
   try {
     await run('go', ['version']);
     return true;
@@ -91,7 +91,7 @@ async function hasGo() {
 }
 
 /** Where Go keeps what it fetches and compiles for us: beside the cache's other folders, so that nothing of a home is filled. @param {string} cache */
-function goEnvironment(cache) {
+export function goEnvironment(cache) {
   const folder = path.join(cache, 'kubernetes', '.go');
   return { ...process.env, GOMODCACHE: path.join(folder, 'mod'), GOCACHE: path.join(folder, 'build'), GOFLAGS: '-mod=mod -buildvcs=false', CGO_ENABLED: '0' };
 }
@@ -100,7 +100,7 @@ function goEnvironment(cache) {
  * Files of a Go module, checked against the checksum of its whole.
  * @param {{module: string, sum: string, files: string[], target: string, cache: string}} options
  */
-async function copyFromModule({ module, sum, files, target, cache }) {
+export async function copyFromModule({ module, sum, files, target, cache }) {
   const described = JSON.parse(await run('go', ['mod', 'download', '-json', module], { cwd: target, env: goEnvironment(cache), failed: `no ${module}` }));
   if (described.Sum !== sum) throw new SetupError(`${module} is not what was pinned: its sum is ${described.Sum}`);
   for (const file of files) fs.writeFileSync(path.join(target, path.basename(file)), fs.readFileSync(path.join(described.Dir, file)));

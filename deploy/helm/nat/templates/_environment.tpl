@@ -9,6 +9,8 @@
   value: 0.0.0.0
 - name: NAT_PORT
   value: {{ include "nat.grpcPort" $root | quote }}
+- name: NAT_METRICS_PORT
+  value: {{ include "nat.metricsPort" $root | quote }}
 - name: NAT_LOG_LEVEL
   value: {{ $root.Values.logLevel }}
 - name: NAT_DRAIN_MS
@@ -75,9 +77,21 @@
 - name: NAT_KAFKA_PREFIX
   value: {{ . | quote }}
 {{- end }}
+{{- if .replicationFactor }}
+- name: NAT_KAFKA_REPLICATION_FACTOR
+  value: {{ int64 .replicationFactor | quote }}
+{{- end }}
+{{- if .minInsyncReplicas }}
+- name: NAT_KAFKA_MIN_INSYNC_REPLICAS
+  value: {{ int64 .minInsyncReplicas | quote }}
+{{- end }}
 {{- if .tls.enabled }}
+- name: NAT_KAFKA_SSL
+  value: 'true'
+{{- if .tls.caSecret }}
 - name: NAT_KAFKA_SSL_CA_FILE
-  value: {{ if .tls.caSecret }}/etc/nat/kafka/{{ .tls.caKey }}{{ else }}/etc/ssl/certs/ca-certificates.crt{{ end }}
+  value: /etc/nat/kafka/{{ .tls.caKey }}
+{{- end }}
 {{- end }}
 {{- if .sasl.mechanism }}
 - name: NAT_KAFKA_SASL_MECHANISM
@@ -158,10 +172,6 @@
 - name: NAT_POLICY
   value: {{ include "nat.address" (list $root "policy") }}
 {{- end }}
-{{- if has $component (list "evaluator" "metrics") }}
-- name: NAT_METRICS_PORT
-  value: {{ include "nat.metricsPort" $root | quote }}
-{{- end }}
 {{- if eq $component "evaluator" }}
 - name: NAT_LEASE_MS
   value: {{ int64 $root.Values.evaluator.leaseMs | quote }}
@@ -185,6 +195,10 @@
   value: /etc/nat/tls/tls.crt
 - name: NAT_TLS_KEY_FILE
   value: /etc/nat/tls/tls.key
+- name: NAT_METRICS_HOST
+  value: 0.0.0.0
+- name: NAT_METRICS_PORT
+  value: {{ include "nat.metricsPort" $root | quote }}
 - name: NAT_WORKER_ID
   valueFrom:
     fieldRef:

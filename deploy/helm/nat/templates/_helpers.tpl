@@ -134,3 +134,14 @@ matchLabels:
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* How Prometheus calls a component: list root component. */}}
+{{- define "nat.scrapeTls" -}}
+{{- $secret := include "nat.tlsSecret" (list (index . 0) "monitoring") -}}
+serverName: {{ include "nat.hostname" . }}
+ca:
+  secret: { name: {{ $secret }}, key: ca.crt }
+cert:
+  secret: { name: {{ $secret }}, key: tls.crt }
+keySecret: { name: {{ $secret }}, key: tls.key }
+{{- end }}

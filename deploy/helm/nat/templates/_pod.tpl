@@ -41,6 +41,14 @@ exec:
 timeoutSeconds: 5
 {{- end }}
 
+{{- define "nat.workerProbe" -}}
+httpGet:
+  path: /healthz
+  port: https-metrics
+  scheme: HTTPS
+timeoutSeconds: 10
+{{- end }}
+
 {{- define "nat.probes" -}}
 startupProbe:
   {{- include "nat.probe" . | nindent 2 }}

@@ -1,0 +1,35 @@
+import fs from 'node:fs';
+import { DockerfileParser } from 'dockerfile-ast';
+import { SetupError } from '../bootstrap/report.mjs';
+
+/** @typedef {{keyword: string, text: string, args: string[], json: string[] | undefined}} Instruction `json`: of an exec form */
+/** @typedef {{name: string, from: string, instructions: Instruction[]}} Stage */
+
+/**
+ * The stages of a Dockerfile in order, and its arguments from before the first.
+ * @param {string} file
+ * @returns {{stages: Stage[], globals: Record<string, string>}}
+ */
+export function readDockerfile(file) {
+  /** @type {Stage[]} */
+  const stages = [];
+  /** @type {Record<string, string>} */
+  const globals = {};
+  for (const parsed of DockerfileParser.parse(fs.readFileSync(file, 'utf8')).getInstructions()) {
+    const keyword = parsed.getKeyword();
+    const text = (parsed.getArgumentsContent() ?? '').replaceAll(/\\\n\s*/g, ' ');
+    const args = parsed.getArguments().map((argument) => argument.getValue());
+    const stage = stages.at(-1);
+    if (keyword === 'FROM') {
+      const [from = '', as = 'AS', name = String(stages.length)] = args;
+      if (as.toUpperCase() !== 'AS') throw new SetupError(`FROM ${text} cannot be read`);
+      stages.push({ name, from: from.replaceAll(/\$\{(\w+)\}/g, (_, variable) => globals[variable] ?? ''), instructions: [] });
+    } else if (stage === undefined) {
+      const [variable = '', value = ''] = text.split('=');
+      if (keyword === 'ARG') globals[variable] = value;
+    } else {
+      stage.instructions.push({ keyword, text, args, json: text.startsWith('[') ? JSON.parse(text) : undefined });
+    }
+  }
+  return { stages, globals };
+}
