@@ -57,7 +57,7 @@ jclouds.filesystem.basedir=${data}
 
 /** The default of its logger is every detail. */
 const LOGGING = `<configuration><appender name="out" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%d %level %logger{0} %msg%n</pattern></encoder></appender>
-<root level="WARN"><appender-ref ref="out"/></root></configuration>\n`;
+<logger name="ROOT" level="WARN"><appender-ref ref="out"/></logger></configuration>\n`;
 
 /**
  * Starts a server in `dir`, on its old data where there is some, and waits until it answers.
