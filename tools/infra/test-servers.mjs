@@ -4,13 +4,14 @@ import path from 'node:path';
 import { root } from '../bootstrap/index.mjs';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
+import { ensurePrometheus, prometheusAvailability } from './prometheus.mjs';
 import { ensurePython, pythonAvailability } from './python.mjs';
 import { S3_CREDENTIALS, s3Availability, startS3 } from './s3.mjs';
 
 /**
  * One Kafka, one PostgreSQL, one S3 server and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
- * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_KAFKA_SECURE` (the same broker with TLS and SASL: variables, as JSON), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) and `NAT_TEST_PYTHON` (an
- * interpreter), and skip without them; the reasons are here.
+ * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_KAFKA_SECURE` (the same broker with TLS and SASL: variables, as JSON), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) `NAT_TEST_PYTHON` (an
+ * interpreter) and `NAT_TEST_PROMETHEUS` (a folder with its programs), and skip without them; the reasons are here.
  * @param {{report: import('../bootstrap/report.mjs').Report}} options
  * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
  */
@@ -97,7 +98,15 @@ export async function startTestServers({ report }) {
     if (unavailable === undefined) env['NAT_TEST_PYTHON'] = await ensurePython({ report });
     else reasons.push(`tests of a Python client are skipped: ${unavailable}`);
   };
-  const outcomes = await Promise.allSettled([kafka(), postgres(), s3(), python()]);
+  const prometheus = async () => {
+    if (process.env['NAT_TEST_PROMETHEUS']) return;
+    const unavailable = await prometheusAvailability();
+    const skip = (/** @type {unknown} */ why) => reasons.push(`tests with a real Prometheus are skipped: ${why instanceof Error ? why.message : String(why)}`);
+    if (unavailable !== undefined) return skip(unavailable);
+    // A machine may have apt and no way to its mirrors.
+    await ensurePrometheus({ report }).then((folder) => (env['NAT_TEST_PROMETHEUS'] = folder), skip);
+  };
+  const outcomes = await Promise.allSettled([kafka(), postgres(), s3(), python(), prometheus()]);
   for (const signal of signals) process.off(signal, interrupt);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {

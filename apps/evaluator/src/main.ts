@@ -1,6 +1,7 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. `--migrate` runs migrations and ends. */
 import {
   createLogger,
+  createProcessRegistry,
   createServer,
   loadConfig,
   runMain,
@@ -8,7 +9,7 @@ import {
   serverEnvironment,
   serverProtection,
   startApp,
-  startHttpEndpoint,
+  startProcessEndpoint,
 } from '@nat/service';
 import {
   blobUrlOf,
@@ -24,7 +25,6 @@ import {
   runMigrations,
 } from '@nat/storage';
 import { sql } from 'kysely';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import { composeEvaluator, EVALUATOR_SCHEMAS } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
@@ -41,8 +41,7 @@ await runMain(async () => {
   const settings = readCoordinatorEnvironment(process.env);
   const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
   const protection = serverProtection(settings);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createProcessRegistry();
 
   const database = await openPostgres(postgresOptionsOf(settings));
   const blobUrl = blobUrlOf(settings);
@@ -74,30 +73,27 @@ await runMain(async () => {
             logger.warn({ err: error, ...place }, 'the stream does not get on');
           },
         });
-  const http =
-    settings.NAT_METRICS_PORT === undefined
-      ? undefined
-      : await startHttpEndpoint({
-          registry,
-          listen: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT },
-          healthy: () =>
-            sql`SELECT 1`.execute(database.kysely).then(
-              () => true,
-              () => false,
-            ),
-          logger,
-          ...protection,
-        });
-
+  const http = await startProcessEndpoint({
+    host: settings.NAT_HOST,
+    port: settings.NAT_METRICS_PORT,
+    registry,
+    healthy: () =>
+      sql`SELECT 1`.execute(database.kysely).then(
+        () => true,
+        () => false,
+      ),
+    logger,
+    ...protection,
+  });
   const app = await startApp({
-    server: createServer({ services: evaluator.services, logger, ...protection, limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
+    server: createServer({ services: evaluator.services, logger, metrics: registry, ...protection, limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,
     lameDuckMs: settings.NAT_LAME_DUCK_MS,
     pause: evaluator.close,
     release: async () => {
-      await http?.close();
+      await http.close();
       await stream?.close();
       await database.close();
     },

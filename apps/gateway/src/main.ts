@@ -4,6 +4,7 @@ import {
   clientEnvironment,
   createChannelTo,
   createLogger,
+  createProcessRegistry,
   createServer,
   loadConfig,
   runMain,
@@ -11,6 +12,7 @@ import {
   serverEnvironment,
   serverProtection,
   startApp,
+  startProcessEndpoint,
 } from '@nat/service';
 import { z } from 'zod';
 import { forwardService } from './forward.ts';
@@ -34,7 +36,8 @@ await runMain(async () => {
   );
   const protection = serverProtection(settings);
   const logger = createLogger({ name: 'gateway', level: settings.NAT_LOG_LEVEL });
-  const open = (address: string) => createChannelTo(address, { ...clientConnection(settings), logger });
+  const metrics = createProcessRegistry();
+  const open = (address: string) => createChannelTo(address, { ...clientConnection(settings), logger, metrics });
   const channels = {
     registry: open(settings.NAT_REGISTRY),
     policy: open(settings.NAT_POLICY),
@@ -44,15 +47,23 @@ await runMain(async () => {
   const services = (Object.keys(ROUTES) as (keyof typeof ROUTES)[]).flatMap((backend) =>
     ROUTES[backend].map((definition) => forwardService(definition, channels[backend])),
   );
+  const http = await startProcessEndpoint({
+    host: settings.NAT_HOST,
+    port: settings.NAT_METRICS_PORT,
+    registry: metrics,
+    healthy: () => Promise.resolve(true),
+    logger,
+    ...protection,
+  });
   const app = await startApp({
-    server: createServer({ services, logger, ...protection, limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
+    server: createServer({ services, logger, metrics, ...protection, limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,
     lameDuckMs: settings.NAT_LAME_DUCK_MS,
-    release: () => {
+    release: async () => {
+      await http.close();
       for (const channel of Object.values(channels)) channel.close();
-      return Promise.resolve();
     },
   });
   await runUntilSignal(app, logger);

@@ -1,7 +1,16 @@
 /** The metrics service as a process: settings from the environment, PostgreSQL. `--migrate` runs its migrations and ends. */
-import { createLogger, createServer, loadConfig, runMain, runUntilSignal, serverEnvironment, serverProtection, startApp } from '@nat/service';
+import {
+  createLogger,
+  createProcessRegistry,
+  createServer,
+  loadConfig,
+  runMain,
+  runUntilSignal,
+  serverEnvironment,
+  serverProtection,
+  startApp,
+} from '@nat/service';
 import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import { composeMetrics, METRICS_SCHEMAS } from './compose.ts';
 
@@ -18,13 +27,11 @@ await runMain(async () => {
     z.object({
       ...serverEnvironment,
       ...databaseEnvironment,
-      NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     }),
     process.env,
   );
   const logger = createLogger({ name: 'metrics', level: settings.NAT_LOG_LEVEL });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createProcessRegistry();
 
   const protection = serverProtection(settings);
   const database = await openPostgres(postgresOptionsOf(settings));
@@ -36,7 +43,7 @@ await runMain(async () => {
     ...(settings.NAT_METRICS_PORT === undefined ? {} : { http: { host: settings.NAT_HOST, port: settings.NAT_METRICS_PORT, ...protection } }),
   });
   const app = await startApp({
-    server: createServer({ services: metrics.services, logger, ...protection }),
+    server: createServer({ services: metrics.services, logger, metrics: registry, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

@@ -4,9 +4,19 @@ import { composeEvaluator } from '@nat/evaluator-service';
 import { composeMetrics } from '@nat/metrics-service';
 import { composePolicy } from '@nat/policy-service';
 import { composeRegistry } from '@nat/registry-service';
-import { createChannelTo, createServer, openClients, startApp, type BoundService, type ListenAddress, type Logger, type MessageLimits } from '@nat/service';
+import {
+  createChannelTo,
+  createProcessRegistry,
+  createServer,
+  openClients,
+  startApp,
+  type BoundService,
+  type ListenAddress,
+  type Logger,
+  type MessageLimits,
+} from '@nat/service';
 import { PLATFORM_TOPICS, openEmbedded, openFolderBlobStore, openOutboxStream } from '@nat/storage';
-import { Registry, collectDefaultMetrics } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { startWorkerProcesses } from './worker-processes.ts';
 
 export interface PlatformOptions {
@@ -53,8 +63,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
   try {
     const blobDirectory = resolve(home, 'blobs');
     const blobs = await openFolderBlobStore(blobDirectory);
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+    const registry = createProcessRegistry();
     const evaluator = await composeEvaluator({ database, logger, blobs, registry });
     closers.push(evaluator.close);
     const metrics = await composeMetrics({ database, logger, registry, ...(http === undefined ? {} : { http }) });
@@ -76,10 +85,10 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
       onDeadLetter: ({ topic, group, id, reason }) => logger.error({ topic, group, id, reason }, 'a message is set aside'),
     });
     closers.push(() => stream.close());
-    const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory });
+    const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory, metricsRegistry: registry });
     closers.push(policy.close);
 
-    const outer = await serve([...own, ...policy.services], listen, logger);
+    const outer = await serve([...own, ...policy.services], listen, logger, {}, registry);
     closers.push(outer.stop);
     const address = `${listen.host}:${outer.port}`;
     const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobUrl: blobDirectory, dataDirectory, logger });
@@ -93,6 +102,8 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
   }
 }
 
-function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger, limits: MessageLimits = {}) {
-  return startApp({ server: createServer({ services, logger, limits }), listen, logger, drainMs: 3_000 });
+/** @param metrics where calls are counted: those of clients, not those that services make of each other */
+function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger, limits: MessageLimits, metrics?: Registry) {
+  const server = createServer({ services, logger, limits, ...(metrics === undefined ? {} : { metrics }) });
+  return startApp({ server, listen, logger, drainMs: 3_000 });
 }

@@ -15,12 +15,14 @@ import {
 } from '@nat/storage';
 import { architectureFromSpec, type ArchitectureLookup } from '@nat/wire';
 import { keepPolicyHouse } from './housekeeping.ts';
+import type { Registry } from 'prom-client';
 import { loadBundledPolicies } from './policies/bundled.ts';
 import { policyMigrations } from './policies/migrations.ts';
 import { createPolicyHandlers } from './policies/policy-handlers.ts';
 import { PolicyLibrary } from './policies/policy-library.ts';
 import { composeSearches } from './searches/compose-searches.ts';
 import type { StartLearner } from './searches/learner/learner-process.ts';
+import { exposeSearches } from './searches/search-metrics.ts';
 import { searchMigrations } from './searches/migrations.ts';
 import type { RunnerConfig } from './searches/runner/config.ts';
 import type { SearchTables } from './searches/tables.ts';
@@ -43,6 +45,8 @@ export interface PolicyOptions {
   /** This process among those of the same database. @default the one process of an embedded database, else a new name */
   readonly owner?: string;
   readonly runner?: Partial<RunnerConfig>;
+  /** Where searches are measured. @default nowhere */
+  readonly metricsRegistry?: Registry;
   /** How long old rows and unnamed blobs are kept. @default DEFAULT_HOUSEKEEPING */
   readonly housekeeping?: Partial<HousekeepingConfig>;
   /** Whether tables that are missing are made, or refused. @default 'start' */
@@ -63,6 +67,7 @@ export async function composePolicy(options: PolicyOptions): Promise<PolicyApp> 
   const { database, stream, blobs, logger, clients, dataDirectory, owner, runner, wrapLearner } = options;
   await migrateSchemas(database, POLICY_SCHEMAS, options.migrate);
   const tables: Database<SearchTables> = database.as<SearchTables>();
+  if (options.metricsRegistry !== undefined) exposeSearches(options.metricsRegistry, tables);
   const bundled = await loadBundledPolicies();
   const library = new PolicyLibrary({ database: database.as(), blobs, bundled });
   const lookup = registryLookup(clients);

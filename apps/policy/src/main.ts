@@ -2,6 +2,7 @@
 import {
   createChannelTo,
   createLogger,
+  createProcessRegistry,
   createServer,
   loadConfig,
   openClients,
@@ -10,6 +11,7 @@ import {
   serverEnvironment,
   serverProtection,
   startApp,
+  startProcessEndpoint,
 } from '@nat/service';
 import {
   housekeepingOf,
@@ -26,6 +28,7 @@ import {
   runMigrations,
   type DeadLetter,
 } from '@nat/storage';
+import { sql } from 'kysely';
 import { z } from 'zod';
 import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
@@ -55,7 +58,9 @@ await runMain(async () => {
     kafka === undefined
       ? await openOutboxStream(database, { topics: PLATFORM_TOPICS, migrate, onError, onDeadLetter })
       : await openKafkaStream({ ...kafka, clientId: 'nat-policy', topics: PLATFORM_TOPICS, relay: database, migrate, onError, onDeadLetter });
-  const channels = [settings.NAT_REGISTRY, settings.NAT_EVALUATOR, settings.NAT_METRICS].map((address) => createChannelTo(address, { ...connection, logger }));
+  const metricsRegistry = createProcessRegistry();
+  const open = (address: string) => createChannelTo(address, { ...connection, logger, metrics: metricsRegistry });
+  const channels = [settings.NAT_REGISTRY, settings.NAT_EVALUATOR, settings.NAT_METRICS].map(open);
   const [registry, evaluator, metrics] = channels.map((channel) => openClients(channel));
   const policy = await composePolicy({
     database,
@@ -64,18 +69,32 @@ await runMain(async () => {
     logger,
     clients: { architectures: registry!.architectures, evaluations: evaluator!.evaluations, metrics: metrics!.metrics },
     dataDirectory: settings.NAT_DATA_DIR,
-    housekeeping: housekeepingOf(settings),
     migrate,
+    housekeeping: housekeepingOf(settings),
     runner,
+    metricsRegistry,
+  });
+  const http = await startProcessEndpoint({
+    host: settings.NAT_HOST,
+    port: settings.NAT_METRICS_PORT,
+    registry: metricsRegistry,
+    healthy: () =>
+      sql`SELECT 1`.execute(database.kysely).then(
+        () => true,
+        () => false,
+      ),
+    logger,
+    ...protection,
   });
   const app = await startApp({
-    server: createServer({ services: policy.services, logger, ...protection }),
+    server: createServer({ services: policy.services, logger, metrics: metricsRegistry, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,
     lameDuckMs: settings.NAT_LAME_DUCK_MS,
     pause: policy.close,
     release: async () => {
+      await http.close();
       for (const channel of channels) channel.close();
       await stream.close();
       await database.close();

@@ -1,6 +1,18 @@
 /** The registry as a process of its own, on a PostgreSQL server. `--migrate` runs its migrations and ends. */
-import { createLogger, createServer, loadConfig, runMain, runUntilSignal, serverEnvironment, serverProtection, startApp } from '@nat/service';
+import {
+  createLogger,
+  createProcessRegistry,
+  createServer,
+  loadConfig,
+  runMain,
+  runUntilSignal,
+  serverEnvironment,
+  serverProtection,
+  startApp,
+  startProcessEndpoint,
+} from '@nat/service';
 import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
+import { sql } from 'kysely';
 import { z } from 'zod';
 import { composeRegistry, REGISTRY_SCHEMAS } from './compose.ts';
 
@@ -17,8 +29,21 @@ await runMain(async () => {
   const protection = serverProtection(config);
   const logger = createLogger({ name: 'registry', level: config.NAT_LOG_LEVEL });
   const database = await openPostgres(postgresOptionsOf(config));
+  const metrics = createProcessRegistry();
   const registry = await composeRegistry({ database, logger, migrate: config.NAT_MIGRATE });
-  const server = createServer({ services: registry.services, logger, ...protection });
+  const server = createServer({ services: registry.services, logger, metrics, ...protection });
+  const http = await startProcessEndpoint({
+    host: config.NAT_HOST,
+    port: config.NAT_METRICS_PORT,
+    registry: metrics,
+    healthy: () =>
+      sql`SELECT 1`.execute(database.kysely).then(
+        () => true,
+        () => false,
+      ),
+    logger,
+    ...protection,
+  });
   const app = await startApp({
     server,
     listen: { host: config.NAT_HOST, port: config.NAT_PORT },
@@ -26,6 +51,7 @@ await runMain(async () => {
     drainMs: config.NAT_DRAIN_MS,
     lameDuckMs: config.NAT_LAME_DUCK_MS,
     release: async () => {
+      await http.close();
       await registry.close();
       await database.close();
     },

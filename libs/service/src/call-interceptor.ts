@@ -78,6 +78,7 @@ export function callInterceptor({ calls, logs, logger, authenticate }: CallInter
               startedAt,
             };
             record = opened;
+            for (const log of logs) log.started?.(method.path);
             key = calls.open(opened);
             const goOn = (caller: Awaited<ReturnType<Authenticate>> | undefined): void => {
               if (caller !== undefined) {

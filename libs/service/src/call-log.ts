@@ -14,8 +14,9 @@ const REFUSED: ReadonlySet<number> = new Set([Status.UNAUTHENTICATED, Status.PER
 /** A call of which no more may be known than that it came. */
 export type EndedCall = Partial<CallRecord> & Pick<CallRecord, 'path' | 'peer' | 'startedAt'>;
 
-/** Hears of the end of every call. */
+/** Hears of every call. */
 export interface CallLog {
+  readonly started?: (path: string) => void;
   readonly ended: (call: EndedCall, code: number, detail?: string) => void;
 }
 
@@ -24,7 +25,7 @@ const MAX_RESOURCES = 16;
 const MAX_CHARACTERS = 300;
 
 /** Whether the audit log is told: of calls that may change something, and of all that were refused. */
-export function isAudited(path: string, code: number): boolean {
+function isAudited(path: string, code: number): boolean {
   const kind = accessOf(path)?.kind;
   return kind === 'write' || kind === 'work' || REFUSED.has(code);
 }

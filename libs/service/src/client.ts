@@ -6,11 +6,14 @@ import {
   createChannel,
   createClientFactory,
   Metadata,
+  Status,
   waitForChannelReady,
   type Client,
   type ClientMiddleware,
   type TsProtoServiceDefinition,
 } from 'nice-grpc';
+import type { Registry } from 'prom-client';
+import { createCallMetrics } from './call-metrics.ts';
 import type { Logger } from './logger.ts';
 import { clientCredentials, isLoopback, type ClientTlsFiles } from './tls.ts';
 import { decodeClientError } from './wire-errors.ts';
@@ -35,6 +38,8 @@ export interface ClientChannelOptions {
   /** Bound of the first pause; it doubles with each attempt, up to 2 s. @default 100 ms */
   readonly baseDelayMs?: number;
   readonly logger?: Logger;
+  /** Where calls are counted and timed. @default nowhere */
+  readonly metrics?: Registry;
   /** Uniform in [0, 1): the jitter. @default Math.random */
   readonly random?: () => number;
 }
@@ -60,6 +65,25 @@ const READS = /\/(Get|List|BatchGet|Query|Compute|Validate|Diff|Export|Check|Tra
  * DEADLINE_EXCEEDED is not: the deadline covers all attempts. ABORTED asks for a new read, not for the same write.
  */
 const RETRYABLE: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'CANCELLED']);
+
+/** Counts attempts, and how each ended. */
+function measured(registry: Registry): ClientMiddleware {
+  const metrics = createCallMetrics(registry, 'client');
+  return async function* measure(call, options) {
+    const { path } = call.method;
+    const startedAt = performance.now();
+    let code: number = Status.OK;
+    metrics.started(path);
+    try {
+      return yield* call.next(call.request, options);
+    } catch (error) {
+      code = error instanceof ClientError ? error.code : Status.CANCELLED;
+      throw error;
+    } finally {
+      metrics.ended({ path, peer: '', startedAt }, code);
+    }
+  };
+}
 
 /** Turns gRPC errors into domain errors, with the details of the trailer. */
 const domainErrors: ClientMiddleware = async function* domainErrors(call, options) {
@@ -184,7 +208,9 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
     ...(loopback ? { 'grpc.enable_http_proxy': 0 } : {}),
     ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
   });
-  let factory = createClientFactory().use(domainErrors);
+  let factory = createClientFactory();
+  if (options.metrics !== undefined) factory = factory.use(measured(options.metrics));
+  factory = factory.use(domainErrors);
   if (exposed) factory = factory.use(requireProtected(address));
   if (token !== undefined) factory = factory.use(bearer(token, options.logger));
   const withRetries = factory.use(retries(options)).use(deadlines);

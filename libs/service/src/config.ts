@@ -42,6 +42,8 @@ export const serverEnvironment = {
   /** Where the audit log is written; without it, into the log, its lines marked `audit: true`. */
   NAT_AUDIT_FILE: z.string().optional(),
   NAT_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  /** Port of /metrics and /healthz, on the same host; absent: none. */
+  NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   NAT_DRAIN_MS: z.coerce.number().int().min(0).default(10_000),
   NAT_LAME_DUCK_MS: z.coerce.number().int().min(0).default(0),
 };

@@ -10,6 +10,7 @@ export { runMain, runUntilSignal, startApp, type App, type AppOptions, type Proc
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions } from './logger.ts';
 export type { MessageCodec } from './message-codec.ts';
 export { decodePageToken, encodePageToken, pageSize, type PageScope } from './page-token.ts';
+export { createProcessRegistry, startProcessEndpoint } from './process-endpoint.ts';
 export { createContractRegistry, type ContractRegistry } from './registry.ts';
 export { requestOnce, type RequestOnceOptions, type RequestStore, type StoredRequest } from './request-once.ts';
 export { createRequestValidator, type RequestValidator } from './request-validator.ts';

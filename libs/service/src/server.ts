@@ -3,9 +3,11 @@ import type { FileRegistry } from '@bufbuild/protobuf';
 import { health as healthContract, reflection as reflectionContract } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import { createServer as createNiceServer, type Server as NiceServer, type ServiceImplementation, type TsProtoServiceDefinition } from 'nice-grpc';
+import type { Registry } from 'prom-client';
 import type { ServiceContext } from './call-context.ts';
 import { callInterceptor } from './call-interceptor.ts';
 import { createCallLog, openAuditFile } from './call-log.ts';
+import { createCallMetrics } from './call-metrics.ts';
 import { OpenCalls } from './calls.ts';
 import { createHealth } from './health.ts';
 import type { Logger } from './logger.ts';
@@ -47,6 +49,8 @@ export interface ServerOptions extends Protection {
   /** @default one made from the registry */
   readonly validator?: RequestValidator;
   readonly limits?: MessageLimits;
+  /** Where calls are counted and timed. @default nowhere */
+  readonly metrics?: Registry;
 }
 
 export interface ListenAddress {
@@ -100,7 +104,11 @@ export function createServer(options: ServerOptions): Server {
   const findings: DecodeFindings = new WeakMap();
   const calls = new OpenCalls();
   const { auditFile } = options;
-  const logs = [createCallLog(logger, auditFile !== undefined), ...(auditFile === undefined ? [] : [openAuditFile(auditFile, logger)])];
+  const logs = [
+    createCallLog(logger, auditFile !== undefined),
+    ...(auditFile === undefined ? [] : [openAuditFile(auditFile, logger)]),
+    ...(options.metrics === undefined ? [] : [createCallMetrics(options.metrics, 'server')]),
+  ];
   const drainController = new AbortController();
   const names = services.map(({ name }) => name);
   const health = createHealth(names);

@@ -22,8 +22,6 @@ const schema = z
     NAT_RENEW_MS: milliseconds.default(DEFAULT_COORDINATOR_CONFIG.renewMs),
     /** 0: an evaluation that no worker can run waits for ever. */
     NAT_NO_CAPABLE_WORKER_MS: z.coerce.number().int().min(0).default(FLEET_START_MS),
-    /** Port of /metrics and /healthz; absent: none. */
-    NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   })
   .refine((settings) => 2 * settings.NAT_RENEW_MS <= settings.NAT_LEASE_MS, { path: ['NAT_RENEW_MS'], message: 'must be at most half of NAT_LEASE_MS' });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { DomainError } from '@nat/errors';
-import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions } from '@nat/service';
+import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions, type Protection } from '@nat/service';
 import { blobEnvironment, requireBlobUrl } from '@nat/storage';
 import { z } from 'zod';
 import { findCapabilities } from './capabilities.ts';
@@ -37,6 +37,9 @@ const schema = z.object({
   ...blobEnvironment,
   NAT_DRAIN_MS: z.coerce.number().int().min(0).default(10_000),
   NAT_LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  /** Port of /metrics and /healthz; absent: none. Beyond loopback its callers show certificates of NAT_TLS_CA_FILE's authority. */
+  NAT_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  NAT_METRICS_HOST: z.string().default('127.0.0.1'),
 });
 
 export interface WorkerEnvironment {
@@ -45,6 +48,8 @@ export interface WorkerEnvironment {
   readonly config: WorkerConfig;
   readonly drainMs: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Where the worker is measured; its certificate is the one that it calls with. */
+  readonly metrics: Protection & { readonly host: string; readonly port: number | undefined };
 }
 
 /** Reads a worker's settings. @throws DomainError FAILED_PRECONDITION BAD_CONFIGURATION naming every bad variable */
@@ -76,6 +81,11 @@ export function readWorkerEnvironment(env: Readonly<Record<string, string | unde
     },
     drainMs: settings.NAT_DRAIN_MS,
     logLevel: settings.NAT_LOG_LEVEL,
+    metrics: {
+      host: settings.NAT_METRICS_HOST,
+      port: settings.NAT_METRICS_PORT,
+      ...(certFile === undefined || keyFile === undefined || caFile === undefined ? {} : { tls: { certFile, keyFile, clientCaFile: caFile } }),
+    },
   };
 }
 

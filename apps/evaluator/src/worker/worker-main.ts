@@ -1,12 +1,14 @@
 /** A worker as a process of its own: settings from the environment, ends on a signal or with the process that forked it. */
-import { createChannelTo, createLogger, runMain, runUntilSignal } from '@nat/service';
+import { createChannelTo, createLogger, createProcessRegistry, runMain, runUntilSignal, startProcessEndpoint } from '@nat/service';
 import { startWorker } from './compose.ts';
 import { readWorkerEnvironment } from './worker-environment.ts';
 
 await runMain(async () => {
-  const { server, connection, config, drainMs, logLevel } = readWorkerEnvironment(process.env);
+  const { server, connection, config, drainMs, logLevel, metrics } = readWorkerEnvironment(process.env);
   const logger = createLogger({ name: 'worker', level: logLevel }).child({ worker: config.workerId });
-  const channel = createChannelTo(server, { ...connection, logger });
+  const registry = createProcessRegistry();
+  const http = await startProcessEndpoint({ ...metrics, registry, healthy: () => Promise.resolve(true), logger });
+  const channel = createChannelTo(server, { ...connection, logger, metrics: registry });
   const worker = startWorker({ channel, config, logger });
 
   // Forked by a platform that is gone: its database is too, and whoever opens it next starts workers of its own.
@@ -19,6 +21,7 @@ await runMain(async () => {
       stop: async () => {
         await worker.drain(drainMs);
         channel.close();
+        await http.close();
       },
     },
     logger,
