@@ -2,9 +2,10 @@
  * REINFORCE (Williams 1992) with an entropy bonus, over a batch of trials: transforms of given architectures and the
  * rewards they earned.
  *
- *     loss = mean over trials of [ - A_t log pi(actions_t | architecture_t) - coefficient H_t ]
+ *     loss = mean over trials of [ - w_t A_t log pi(actions_t | architecture_t) - coefficient H_t ]
  *     log pi = sum of the log-probabilities of the decisions, each given the earlier ones (masks depend on them)
  *     H      = sum of the entropies of those same conditionals
+ *     w      = 1 where this policy drew the trial, else a clipped importance weight (importance.ts)
  */
 import { ActionSequence, type Budget } from '@nat/architecture';
 import { DomainError } from '@nat/errors';
@@ -22,13 +23,14 @@ import {
 import { advantages, scaleAdvantages, type Rewards } from './baseline.ts';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import type { PolicyConfig } from './config.ts';
+import { importanceOf, importanceWeights, type Drawn, type Importance, type ImportanceWeights } from './importance.ts';
 import { entropyCoefficientsAt, learningRateAt, type Hyperparameters } from './presets.ts';
 import { PROBABILITY_FLOOR } from './probability.ts';
 import { candidateScores } from './scores.ts';
 import type { Subject } from './subject.ts';
 
 /** A transform that was evaluated. */
-export interface Trial extends Rewards {
+export interface Trial extends Rewards, Drawn {
   readonly subject: Subject;
   /** As `Draw.actions`. */
   readonly actions: ArrayLike<number>;
@@ -49,6 +51,10 @@ export interface StepStats {
   readonly entropy: number;
   /** Mean over trials of log pi(actions). */
   readonly logProb: number;
+  /** Mean over trials of the importance weights: 1 where this policy drew all of them. */
+  readonly meanWeight: number;
+  /** Share of the trials whose weight was clipped. */
+  readonly clippedShare: number;
   /** Euclidean norm over all parameters, weight decay not included. */
   readonly gradientNorm: number;
   readonly learningRate: number;
@@ -137,6 +143,17 @@ function notAllowed(trial: number, at: string, description: string): DomainError
   return DomainError.invalid(`trials[${trial}].actions${at}`, description, 'ACTION_NOT_ALLOWED');
 }
 
+/** A batch's loss at the parameters given. */
+export interface LossAndGradients {
+  readonly loss: number;
+  /** Sums over trials. */
+  readonly logProb: number;
+  readonly entropy: number;
+  readonly gradients: Map<string, Float32Array>;
+  /** Undefined where no trial was to be weighted. */
+  readonly importance: ImportanceWeights | undefined;
+}
+
 /** Loss, summed log-probability and summed entropy of a batch (sums over trials), and the gradient of the loss. */
 export function lossAndGradients(
   tf: Tensorflow,
@@ -145,17 +162,15 @@ export function lossAndGradients(
   { subjects, table }: PreparedBatch,
   weights: Float64Array, // advantage / trials, by trial
   entropyWeights: readonly number[], // coefficient / trials, by cell; the last one serves the cells after it
-): { loss: number; logProb: number; entropy: number; gradients: Map<string, Float32Array> } {
+  importance?: Importance, // its weights multiply those of the trials
+): LossAndGradients {
   const { decisions, width } = table;
   if (decisions === 0) {
-    return { loss: 0, logProb: 0, entropy: 0, gradients: new Map([...parameters].map(([name, { data }]) => [name, new Float32Array(data.length)])) };
+    const gradients = new Map([...parameters].map(([name, { data }]) => [name, new Float32Array(data.length)]));
+    // Every decision was forced: all log-probabilities are 0.
+    return { loss: 0, logProb: 0, entropy: 0, gradients, importance: importance && importanceWeights(new Float64Array(weights.length), importance) };
   }
-  const result: { loss: number; logProb: number; entropy: number; gradients: Map<string, Float32Array> } = {
-    loss: 0,
-    logProb: 0,
-    entropy: 0,
-    gradients: new Map(),
-  };
+  const result = { loss: 0, logProb: 0, entropy: 0, gradients: new Map<string, Float32Array>(), importance: undefined as ImportanceWeights | undefined };
   tf.tidy(() => {
     const names = [...parameters.keys()];
     const tensors = names.map((name) => tf.tensor(parameters.get(name)!.data, [...parameters.get(name)!.shape]));
@@ -163,13 +178,21 @@ export function lossAndGradients(
     const candidate = tf.tensor1d(table.candidate, 'int32');
     const allowed = tf.tensor2d(table.allowed, [decisions, width]);
     const taken = tf.tensor2d(table.taken, [decisions, width]);
-    const weight = tf.tensor2d(Float32Array.from(table.trial, (trial) => weights[trial]!), [decisions, 1]); // prettier-ignore
+    const weight = columnOf(tf, table, weights);
     const entropyWeight = tf.tensor2d(
       Float32Array.from(table.cell, (cell) => entropyWeights[Math.min(cell, entropyWeights.length - 1)]!),
       [decisions, 1],
     );
     const masked = allowed.sub(1).mul(1e9); // 0 where allowed, else -1e9
     let sums: Tensor[] = [];
+
+    /** The weights of the decisions, [decisions, 1]: made of numbers that were read back, so that no gradient goes through them. */
+    const weighted = (logPi: Tensor): Tensor2D => {
+      if (importance === undefined) return weight;
+      result.importance = importanceWeights(sumByTrial(table, logPi.dataSync(), weights.length), importance);
+      const { weights: ratios } = result.importance;
+      return columnOf(tf, table, weights.map((value, t) => value * ratios[t]!)); // prettier-ignore
+    };
 
     const loss = (...values: Tensor[]): Tensor => {
       const s = scores(Object.fromEntries(names.map((name, i) => [name, values[i]!]))); // [candidates, 1]
@@ -186,7 +209,7 @@ export function lossAndGradients(
       const logPi = logQ.mul(taken).sum(1, true); // [decisions, 1]
       const entropy = q.mul(logQ).mul(allowed).sum(1, true).neg(); // [decisions, 1]
       sums = [tf.keep(logPi.sum()), tf.keep(entropy.sum())];
-      return logPi.mul(weight).add(entropy.mul(entropyWeight)).sum().neg();
+      return logPi.mul(weighted(logPi)).add(entropy.mul(entropyWeight)).sum().neg();
     };
     const { value, grads } = tf.valueAndGrads(loss)(tensors);
     result.loss = value.dataSync()[0]!;
@@ -195,6 +218,18 @@ export function lossAndGradients(
     names.forEach((name, i) => result.gradients.set(name, grads[i]!.dataSync() as Float32Array));
   });
   return result;
+}
+
+/** The weight of each decision's trial. -> [decisions, 1] */
+function columnOf(tf: Tensorflow, { trial, decisions }: DecisionTable, weights: Float64Array): Tensor2D {
+  return tf.tensor2d(Float32Array.from(trial, (t) => weights[t]!), [decisions, 1]); // prettier-ignore
+}
+
+/** Sums over the decisions of each trial, in their order. -> [trials] */
+function sumByTrial({ trial }: DecisionTable, values: ArrayLike<number>, trials: number): Float64Array {
+  const sums = new Float64Array(trials);
+  trial.forEach((t, row) => (sums[t]! += values[row]!));
+  return sums;
 }
 
 /** Learns one policy. On CPU, with the thread count given, the same trials in the same order give the same bits. */
@@ -230,7 +265,7 @@ export class Learner {
 
   /**
    * One Adam update on the mean loss of the trials.
-   * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward that is not finite, actions that the subject does not allow
+   * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward or log-probability that is not finite, actions that the subject does not allow
    */
   step(trials: readonly Trial[]): StepStats {
     if (this.#disposed) throw new DomainError('FAILED_PRECONDITION', 'this learner is disposed', { reason: 'LEARNER_DISPOSED' });
@@ -238,14 +273,23 @@ export class Learner {
     trials.forEach(({ reward, greedyReward = 0 }, i) => {
       if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
     });
-    const { weightDecay, betas, epsilon } = this.#hyperparameters;
+    const { weightDecay, betas, epsilon, importanceClip = 1 } = this.#hyperparameters;
     const batch = prepareBatch(trials);
+    const weighting = importanceOf(trials, importanceClip);
     const { advantages: raw, baseline } = advantages(this.#hyperparameters.baseline, this.#baseline, this.updates, trials);
     const scaled = scaleAdvantages(raw, this.#hyperparameters.advantages ?? {});
     const count = trials.length;
     const weights = scaled.map((advantage) => advantage / count);
     const entropyWeights = entropyCoefficientsAt(this.#hyperparameters, this.updates).map((coefficient) => coefficient / count);
-    const { loss, logProb, entropy, gradients } = lossAndGradients(this.#tf, this.#config, this.#parameters, batch, weights, entropyWeights);
+    const { loss, logProb, entropy, gradients, importance } = lossAndGradients(
+      this.#tf,
+      this.#config,
+      this.#parameters,
+      batch,
+      weights,
+      entropyWeights,
+      weighting,
+    );
 
     const learningRate = learningRateAt(this.#hyperparameters, this.updates);
     const data = new Map([...this.#parameters].map(([name, tensor]) => [name, tensor.data]));
@@ -261,6 +305,8 @@ export class Learner {
       meanAdvantage: raw.reduce((sum, value) => sum + value, 0) / count,
       entropy: entropy / count,
       logProb: logProb / count,
+      meanWeight: importance === undefined ? 1 : importance.weights.reduce((sum, weight) => sum + weight, 0) / count,
+      clippedShare: importance === undefined ? 0 : importance.clipped / count,
       gradientNorm: Math.sqrt(squares),
       learningRate,
       baseline,

@@ -21,6 +21,8 @@ export interface Hyperparameters {
   readonly baseline: BaselineOptions;
   /** @default advantages as they are */
   readonly advantages?: AdvantageScaling;
+  /** Bound of the importance weights of trials that an earlier policy drew, at least 1. @default 1 */
+  readonly importanceClip?: number;
 }
 
 /** Learning rate of the update after `step` earlier ones. */

@@ -35,11 +35,12 @@ export interface HyperparameterOptions {
   readonly betas?: readonly [number | undefined, number | undefined];
   readonly epsilon?: number;
   readonly baselineDecay?: number;
+  readonly importanceClip?: number;
 }
 
 /** How the learner of a search learns. @throws DomainError INVALID_ARGUMENT for steps below 1 */
 export function searchHyperparameters(options: HyperparameterOptions): Hyperparameters {
-  const { preset, steps, baseline, learningRate, entropyWeight, weightDecay, betas, epsilon, baselineDecay = BASELINE_DECAY } = options;
+  const { preset, steps, baseline, learningRate, entropyWeight, weightDecay, betas, epsilon, baselineDecay = BASELINE_DECAY, importanceClip } = options;
   if (!(Number.isInteger(steps) && steps >= 1)) throw DomainError.invalid('steps', `${steps} is not a positive integer`);
   const base = BASES[preset];
   return {
@@ -51,6 +52,7 @@ export function searchHyperparameters(options: HyperparameterOptions): Hyperpara
     ...(weightDecay === undefined ? {} : { weightDecay }),
     ...(betas === undefined ? {} : { betas: [betas[0] ?? base.betas[0], betas[1] ?? base.betas[1]] as const }),
     ...(epsilon === undefined ? {} : { epsilon }),
+    ...(importanceClip === undefined ? {} : { importanceClip }),
     baseline: baseline === 'self-critical' ? { kind: baseline } : { kind: baseline, decay: baselineDecay },
   };
 }

@@ -147,12 +147,16 @@ export function collateRound(trials: readonly DrawnTrial[], { greedyPair }: Roun
   return { counted, leftOut };
 }
 
-/** The learner's form of counted trials, in the same order. */
-export function learnerTrials(counted: readonly CountedTrial[], subjects: SubjectCache): Trial[] {
+/**
+ * The learner's form of counted trials, in the same order.
+ * @param stale whether an earlier policy drew them: they are weighted by how much likelier the learner's policy is to draw them. @default false
+ */
+export function learnerTrials(counted: readonly CountedTrial[], subjects: SubjectCache, stale = false): Trial[] {
   return counted.map(({ trial, reward, greedyReward }) => ({
     subject: subjects.read(trial.source),
     actions: trial.actions,
     reward,
     ...(greedyReward === undefined ? {} : { greedyReward }),
+    ...(stale ? { behaviourLogProb: trial.logProb } : {}),
   }));
 }

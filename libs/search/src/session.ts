@@ -31,6 +31,8 @@ export interface SessionSpec {
   readonly seed: number;
   /** Trials a step. */
   readonly batch: number;
+  /** Rounds that are drawn before the first of them is learned from. @default 1 */
+  readonly roundsInFlight?: number;
   readonly hyperparameters: Hyperparameters;
   /** TensorFlow threads. */
   readonly threads: number;
@@ -55,11 +57,11 @@ export class SearchSession {
   constructor(spec: SessionSpec, { checkpoint, loadTable }: SessionOptions) {
     this.#spec = spec;
     this.#space = openSpace(spec.space, { scheme: spec.scheme, loadTable });
-    const { scheme, mode, placement } = spec;
+    const { scheme, mode, placement, roundsInFlight = 1 } = spec;
     const { operations } = this.#space;
     this.#subjects = new SubjectCache(
       { scheme, mode, placement, ...(operations === undefined ? {} : { operations }) },
-      this.#space.recurring ? 20_000 : 2 * spec.batch,
+      this.#space.recurring ? 20_000 : (1 + roundsInFlight) * spec.batch,
     );
     this.#checkpoint = checkpoint === undefined ? createCheckpoint(spec.config, initializationStream(spec.seed)) : parseCheckpoint(checkpoint);
     this.#policy = new CompiledPolicy(this.#checkpoint);
@@ -70,7 +72,7 @@ export class SearchSession {
     return this.#checkpoint.step;
   }
 
-  /** The trials of a step, counted from 1. Drawing has no effect: the same step gives the same trials until something is learned. */
+  /** The trials of a step (or, where rounds are drawn ahead, of a round), counted from 1. Drawing has no effect: it gives the same until something is learned. */
   draw(step: number): readonly DrawnTrial[] {
     const { seed, batch, hyperparameters } = this.#spec;
     const withGreedy = hyperparameters.baseline.kind === 'self-critical';
@@ -94,11 +96,12 @@ export class SearchSession {
 
   /**
    * One learner update on the trials given, in their order.
+   * @param staleness updates since the policy that drew them; above 0 they are importance-weighted. @default 0
    * @throws DomainError INVALID_ARGUMENT for no trials, or actions that their source does not allow
    */
-  async learn(counted: readonly CountedTrial[]): Promise<StepStats> {
+  async learn(counted: readonly CountedTrial[], staleness = 0): Promise<StepStats> {
     const learner = await this.#restored();
-    const stats = learner.step(learnerTrials(counted, this.#subjects));
+    const stats = learner.step(learnerTrials(counted, this.#subjects, staleness > 0));
     this.#checkpoint = learner.checkpoint();
     this.#policy = new CompiledPolicy(this.#checkpoint);
     return stats;
