@@ -1,19 +1,26 @@
 import type { evaluation } from '@nat/contracts';
-import type { Database } from '@nat/storage';
+import { isDataError, type Database } from '@nat/storage';
 import type { Logger } from '@nat/service';
 import type { Registry } from 'prom-client';
 import type { CoordinatorConfig } from './config.ts';
 import { createCoordinatorMetrics } from './coordinator-metrics.ts';
+import { createGrouping } from './grouping.ts';
 import { createLongPoll } from './long-poll.ts';
 import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
 import type { Checkpoint } from './queue/checkpoint.ts';
-import { completeEvaluation, releaseLease, type Completion, type LockedEvaluation } from './queue/conclude.ts';
+import { completeEvaluations, type Completion, type ReportedOutcome } from './queue/complete.ts';
+import { releaseLease, type LockedEvaluation } from './queue/conclude.ts';
 import { leaseEvaluations, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
 import { countOpen } from './queue/read.ts';
 import { expireLeases, failIncapable } from './queue/reap.ts';
 import { submitEvaluations, type Submission } from './queue/submit.ts';
 import type { EvaluationState, EvaluatorTables } from './queue/tables.ts';
-import { registerWorker, seeWorker, seeWorkers, type WorkerRegistration } from './queue/workers.ts';
+import { registerWorker, seeWorkers, workerNotRegistered, type WorkerAbilities, type WorkerRegistration } from './queue/workers.ts';
+
+/** Calls of many workers at once become one statement or transaction; two at a time, so that one that waits for a lock does not hold up the rest. */
+const GROUPS = { maxItems: 256, maxRunning: 2 };
+/** Of the time after which a worker is not live: how old the note may be that it was seen. */
+const FRESH = 1 / 8;
 
 /** Signalled when there may be something to lease. */
 const QUEUE_CHANNEL = 'evaluator_queue';
@@ -59,12 +66,30 @@ export async function startCoordinator({ database, config, logger, registry }: C
     wakeWorkers();
   };
   const longPoll = createLongPoll({
-    lease: (call) => leaseEvaluations(database, { ...call, maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs }),
+    lease: (calls) => leaseEvaluations(database, { ...calls[0]!, calls, maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs }),
     giveBack: release,
     pollMs: config.pollMs,
     onError: (error) => {
       logger.error({ err: error }, 'the queue could not be read');
     },
+  });
+  const freshMs = config.workerTimeoutMs * FRESH;
+  const seeWorker = createGrouping<string, WorkerAbilities>({
+    ...GROUPS,
+    keyOf: (id) => id,
+    run: async (ids) => {
+      const seen = await seeWorkers(database, ids, freshMs);
+      return ids.map((id) => {
+        const result = seen.get(id);
+        return result === undefined ? { error: workerNotRegistered(id) } : { result };
+      });
+    },
+  });
+  const completeEvaluation = createGrouping<ReportedOutcome, Completion>({
+    ...GROUPS,
+    keyOf: ({ name }) => name,
+    isOnes: isDataError,
+    run: (reports) => completeEvaluations(database, reports, { backoffMs: config.retryBackoffMs, maxBackoffMs: config.maxRetryBackoffMs }),
   });
   const metrics = createCoordinatorMetrics({ registry, countOpen: () => countOpen(database), waitingWorkers: () => longPoll.waiting().length });
   const stopListening = await database.listen(QUEUE_CHANNEL, longPoll.wake);
@@ -85,7 +110,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
       notePoisoned(expired.poisoned, 'LEASE_EXPIRED');
       if (expired.queued > 0) wakeWorkers();
     }
-    await seeWorkers(database, longPoll.waiting());
+    await seeWorkers(database, longPoll.waiting(), freshMs);
     if (config.noCapableWorkerMs > 0) {
       for (const { name, kind, required } of await failIncapable(database, { ...config, uptimeMs })) {
         metrics.concluded(kind, 'FAILED', 0);
@@ -109,7 +134,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
       logger.info({ worker: worker.id, capabilities: worker.capabilities, kinds: worker.kinds, queued }, 'worker registered');
     },
     lease: async ({ worker, kinds: wanted, ...call }) => {
-      const { capabilities, kinds } = await seeWorker(database, worker);
+      const { capabilities, kinds } = await seeWorker(worker);
       const leased = await longPoll.wait({ ...call, worker, capabilities, kinds: wanted.length === 0 ? kinds : kinds.filter((kind) => wanted.includes(kind)) });
       if (call.signal.aborted && leased.length > 0) {
         await release(leased);
@@ -119,16 +144,11 @@ export async function startCoordinator({ database, config, logger, registry }: C
       return leased;
     },
     renew: async (worker, leases) => {
-      await seeWorker(database, worker);
+      await seeWorker(worker);
       return renewLeases(database, { worker, leases, leaseMs: config.leaseMs });
     },
     complete: async ({ name, token }, outcome) => {
-      const completion: Completion = await completeEvaluation(database, {
-        name,
-        token,
-        outcome,
-        retry: { backoffMs: config.retryBackoffMs, maxBackoffMs: config.maxRetryBackoffMs },
-      });
+      const completion = await completeEvaluation({ name, token, outcome });
       if (completion.changed) {
         if (completion.state === 'QUEUED') metrics.requeued('failed', 1);
         else metrics.concluded(completion.kind, completion.state, completion.runningMs);

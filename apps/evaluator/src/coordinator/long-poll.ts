@@ -22,7 +22,8 @@ interface Waiter {
 }
 
 export interface LongPollOptions {
-  readonly lease: (call: LeaseCall) => Promise<LeasedEvaluation[]>;
+  /** What each of the calls gets, in their order; all are of workers that can do the same. */
+  readonly lease: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
   /** Gives back what was leased for a caller that had gone away. */
   readonly giveBack: (leased: readonly LeasedEvaluation[]) => Promise<void>;
   /** The queue is asked this often without a wake-up: other replicas, pauses that end. */
@@ -42,6 +43,16 @@ export interface LongPoll {
   readonly close: () => void;
 }
 
+/** Evaluations leased by one statement, at most: a single call may ask for 256. */
+const MAX_TOGETHER = 512;
+
+/** How many of the waiters, from the first, one statement serves. */
+function fitting(waiters: readonly Waiter[]): number {
+  let asked = 0;
+  const past = waiters.findIndex(({ call }) => (asked += call.maxCount) > MAX_TOGETHER);
+  return past === -1 ? waiters.length : Math.max(1, past);
+}
+
 /** Makes the waiting room. One pass runs at a time; a wake-up during a pass makes another one follow. */
 export function createLongPoll({ lease, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
   const waiters = new Set<Waiter>();
@@ -49,25 +60,29 @@ export function createLongPoll({ lease, giveBack, pollMs, onError }: LongPollOpt
   let wakeUps = 0;
   let closed = false;
 
-  const serve = async (waiter: Waiter): Promise<boolean> => {
-    const leased = await lease(waiter.call);
-    if (waiter.done) {
-      if (leased.length > 0) await giveBack(leased);
-      return leased.length > 0;
+  /** Serves waiters of one group. @returns whether there was something for the last of them */
+  const serve = async (together: readonly Waiter[]): Promise<boolean> => {
+    const answers = await lease(together.map(({ call }) => call));
+    const tooLate: LeasedEvaluation[] = [];
+    for (const [i, waiter] of together.entries()) {
+      const leased = answers[i]!;
+      if (waiter.done) tooLate.push(...leased);
+      else if (leased.length > 0 || waiter.call.waitMs <= 0) waiter.settle(leased);
     }
-    if (leased.length > 0 || waiter.call.waitMs <= 0) waiter.settle(leased);
-    return leased.length > 0;
+    if (tooLate.length > 0) await giveBack(tooLate);
+    return answers.at(-1)!.length > 0;
   };
 
   const pass = async (): Promise<void> => {
-    const exhausted = new Set<string>();
-    for (const waiter of waiters) {
-      if (waiter.done) continue;
-      if (exhausted.has(waiter.group)) {
-        if (waiter.call.waitMs <= 0) waiter.settle([]);
-        continue;
+    for (const group of Map.groupBy(waiters, ({ group }) => group).values()) {
+      let exhausted = false;
+      for (let rest: readonly Waiter[] = group; rest.length > 0;) {
+        const open = rest.filter(({ done }) => !done);
+        const together = open.slice(0, fitting(open));
+        rest = open.slice(together.length);
+        if (!exhausted && together.length > 0) exhausted = !(await serve(together));
+        else for (const waiter of together) if (waiter.call.waitMs <= 0) waiter.settle([]);
       }
-      if (!(await serve(waiter))) exhausted.add(waiter.group);
     }
   };
 

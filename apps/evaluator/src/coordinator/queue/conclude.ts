@@ -3,19 +3,11 @@ import { DomainError } from '@nat/errors';
 import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { blobsOf } from '../../outcome-blobs.ts';
-import { checkOutcome } from '../outcome.ts';
 import { sha256 } from '../specification.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { LeaseReference } from './lease.ts';
 import { pack } from './packing.ts';
 import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
-
-/** How failed attempts are tried again. */
-export interface RetryPolicy {
-  /** Pause after the first failed attempt, doubled after each further one. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-}
 
 /** A row that this transaction holds the lock of. */
 export interface LockedEvaluation {
@@ -72,125 +64,78 @@ export function isFinal(state: EvaluationState): state is FinalState {
   return state !== 'QUEUED' && state !== 'LEASED';
 }
 
-export interface Conclusion {
+/** A locked row that is not final, and how it ends. */
+export interface Ending {
+  readonly row: LockedEvaluation;
   readonly state: FinalState;
   readonly outcome: evaluation.Outcome;
 }
 
-/**
- * Ends locked rows that are not final, all with the same outcome: stores it and appends one event each to the outbox. The caller's transaction makes
- * both one: an outcome is stored exactly when its event exists.
- * @throws DomainError INVALID_ARGUMENT OUTCOME_TOO_LARGE when the event would not fit into a message
- */
-export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEvaluation[], { state, outcome }: Conclusion): Promise<void> {
-  const first = rows[0];
-  if (first === undefined) return;
-  const endTime = first.now;
+/** An ending as it is stored and published. */
+export interface PreparedEnding extends Pick<Ending, 'row' | 'state'> {
+  readonly packed: Uint8Array;
+  readonly sha256: string;
+  /** Blobs that the outcome names. */
+  readonly blobs: readonly string[];
+  readonly payload: Uint8Array;
+}
+
+/** @throws DomainError INVALID_ARGUMENT OUTCOME_TOO_LARGE when the event would not fit into a message */
+export function prepareEnding({ row, state, outcome }: Ending): PreparedEnding {
+  const payload = evaluation.OutcomeEvent.encode(
+    evaluation.OutcomeEvent.create({
+      evaluation: row.name,
+      search: row.search,
+      state: `EVALUATION_STATE_${state}`,
+      outcome,
+      attempt: row.attempt,
+      endTime: row.now,
+    }),
+  ).finish();
+  if (payload.length > MAX_PAYLOAD_BYTES) {
+    throw DomainError.invalid('outcome', `its event takes ${payload.length} bytes, a message holds ${MAX_PAYLOAD_BYTES}`, 'OUTCOME_TOO_LARGE');
+  }
   const bytes = evaluation.Outcome.encode(outcome).finish();
   const blobs = outcome.result?.$case === 'succeeded' ? blobsOf(outcome.result.value) : [];
-  const messages = rows.map((row) => ({
-    topic: OUTCOME_TOPIC.name,
-    key: row.search === '' ? row.name : row.search,
-    id: row.name,
-    payload: evaluation.OutcomeEvent.encode(
-      evaluation.OutcomeEvent.create({ evaluation: row.name, search: row.search, state: `EVALUATION_STATE_${state}`, outcome, attempt: row.attempt, endTime }),
-    ).finish(),
-  }));
-  for (const { payload } of messages) {
-    if (payload.length > MAX_PAYLOAD_BYTES) {
-      throw DomainError.invalid('outcome', `its event takes ${payload.length} bytes, a message holds ${MAX_PAYLOAD_BYTES}`, 'OUTCOME_TOO_LARGE');
-    }
-  }
-  await tx
-    .updateTable('evaluator.evaluation')
-    .set({
-      state,
-      outcome: pack(bytes),
-      outcome_sha256: sha256(bytes),
-      end_time: endTime,
-      lease_expire_time: null,
-      not_before: null,
-      // What it started from is no longer needed.
-      resume_from: '',
-      checkpoint_blobs: json([]),
-      blobs: json(blobs),
-    })
-    .where(
-      'ordinal',
-      'in',
-      rows.map(({ ordinal }) => ordinal),
-    )
-    .execute();
-  await appendOutbox(tx, messages);
+  return { row, state, packed: pack(bytes), sha256: sha256(bytes), blobs, payload };
+}
+
+/**
+ * Stores endings and appends one event each to the outbox, in two statements however many there are. The caller's transaction makes both one: an
+ * outcome is stored exactly when its event exists.
+ */
+export async function storeEndings(tx: EvaluatorTransaction, endings: readonly PreparedEnding[]): Promise<void> {
+  if (endings.length === 0) return;
+  // What an evaluation started from is no longer needed once it has ended.
+  await sql`
+    UPDATE evaluator.evaluation AS e
+    SET state = n.state, outcome = n.outcome, outcome_sha256 = n.sha256, end_time = n.end_time, lease_expire_time = NULL, not_before = NULL,
+        resume_from = '', checkpoint_blobs = '[]', blobs = n.blobs::jsonb
+    FROM unnest(${endings.map(({ row }) => row.ordinal)}::bigint[], ${endings.map(({ state }) => state)}::text[],
+        ${endings.map(({ packed }) => packed)}::bytea[], ${endings.map((ending) => ending.sha256)}::text[],
+        ${endings.map(({ row }) => row.now)}::timestamptz[], ${endings.map(({ blobs }) => JSON.stringify(blobs))}::text[])
+      AS n (ordinal, state, outcome, sha256, end_time, blobs)
+    WHERE e.ordinal = n.ordinal`.execute(tx);
+  await appendOutbox(
+    tx,
+    endings.map(({ row, payload }) => ({ topic: OUTCOME_TOPIC.name, key: row.search === '' ? row.name : row.search, id: row.name, payload })),
+  );
+}
+
+/** Ends locked rows that are not final, all with the same outcome; see `storeEndings`. @throws DomainError INVALID_ARGUMENT OUTCOME_TOO_LARGE */
+export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEvaluation[], ending: Pick<Ending, 'state' | 'outcome'>): Promise<void> {
+  await storeEndings(
+    tx,
+    rows.map((row) => prepareEnding({ row, ...ending })),
+  );
 }
 
 export function failed(reason: string, message: string, terminal: boolean): evaluation.Outcome {
   return { result: { $case: 'failed', value: { reason, message, terminal } } };
 }
 
-/** What came of an attempt. */
-export interface Completion {
-  readonly state: EvaluationState;
-  readonly kind: EvaluationKind;
-  /** False when it was a repetition. */
-  readonly changed: boolean;
-  readonly runningMs: number;
-}
-
-/**
- * Ends a lease with an outcome. The first valid final outcome stays. A failure that may pass goes back to the queue until the attempts are used up.
- * A lease that expired still counts while nobody else has leased the evaluation since.
- * @throws DomainError FAILED_PRECONDITION STALE_LEASE when another lease was given since, or this one was ended otherwise; ALREADY_CONCLUDED when it
- * ended with another outcome; INVALID_ARGUMENT for an outcome that does not answer what was asked
- */
-export async function completeEvaluation(
-  database: Database<EvaluatorTables>,
-  { name, token, outcome, retry }: { readonly name: string; readonly token: number; readonly outcome: evaluation.Outcome; readonly retry: RetryPolicy },
-): Promise<Completion> {
-  return database.transaction(async (tx) => {
-    const row = await lockByName(tx, name);
-    const completion = { kind: row.kind, runningMs: row.running_ms ?? 0 };
-    requireToken(row, token);
-    const { result } = outcome;
-    const passing = result?.$case === 'failed' && !result.value.terminal;
-    if (isFinal(row.state)) {
-      if (row.outcome_sha256 === sha256(evaluation.Outcome.encode(outcome).finish())) return { ...completion, state: row.state, changed: false };
-      throw new DomainError('FAILED_PRECONDITION', `${name} has ended as ${row.state}`, { reason: 'ALREADY_CONCLUDED', metadata: { name, state: row.state } });
-    }
-    if (token === row.settled_token) {
-      if (passing) return { ...completion, state: row.state, changed: false };
-      throw staleLease(row, token);
-    }
-    checkOutcome(outcome, { kind: row.kind, pairs: row.pairs, pairsSha256: row.pairs_sha256 });
-    if (passing && row.attempt - row.released < row.max_attempts) {
-      await requeue(tx, row, { error: `${result.value.reason}: ${result.value.message}`, pauseMs: backoff(retry, row.attempt - row.released) });
-      return { ...completion, state: 'QUEUED', changed: true };
-    }
-    const state = finalState(result);
-    await conclude(tx, [row], { state, outcome });
-    return { ...completion, state, changed: true };
-  });
-}
-
-function finalState(result: evaluation.Outcome['result']): FinalState {
-  switch (result?.$case) {
-    case 'succeeded':
-      return 'SUCCEEDED';
-    case 'cancelled':
-      return 'CANCELLED';
-    case 'failed':
-      return result.value.terminal ? 'FAILED' : 'POISONED';
-    case undefined:
-      throw DomainError.invalid('outcome', 'a result is required', 'INVALID_OUTCOME');
-  }
-}
-
-function backoff({ backoffMs, maxBackoffMs }: RetryPolicy, attempts: number): number {
-  return Math.min(maxBackoffMs, backoffMs * 2 ** Math.max(0, attempts - 1));
-}
-
 /** Puts a locked row back into the queue, its lease settled. */
-async function requeue(
+export async function requeue(
   tx: EvaluatorTransaction,
   row: LockedEvaluation,
   { error, pauseMs }: { readonly error: string; readonly pauseMs: number },
@@ -236,7 +181,7 @@ export async function releaseLease(database: Database<EvaluatorTables>, { name, 
   });
 }
 
-function requireToken(row: LockedEvaluation, token: number): void {
+export function requireToken(row: LockedEvaluation, token: number): void {
   if (token !== row.token || token === 0) throw staleLease(row, token);
 }
 

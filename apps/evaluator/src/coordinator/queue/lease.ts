@@ -3,12 +3,17 @@ import { sql } from 'kysely';
 import { unpack } from './packing.ts';
 import type { EvaluationKind, EvaluatorTables } from './tables.ts';
 
-/** What one call may lease. */
-export interface LeaseQuery {
+/** Who asks, and for how many at most. */
+export interface LeaseAsked {
   readonly worker: string;
+  readonly maxCount: number;
+}
+
+/** What calls of workers that can do the same may lease. */
+export interface LeaseQuery {
+  readonly calls: readonly LeaseAsked[];
   readonly capabilities: readonly string[];
   readonly kinds: readonly string[];
-  readonly maxCount: number;
   /** Specifications of one answer together, bytes; a single larger one is leased alone. */
   readonly maxBytes: number;
   readonly leaseMs: number;
@@ -27,11 +32,16 @@ export interface LeasedEvaluation {
 }
 
 /**
- * Leases what the worker can do, highest priority first, then whose turn it is (see turns.ts). One statement: rows that another caller is leasing are skipped, never waited for.
+ * Leases what the workers can do, highest priority first, then whose turn it is (see turns.ts); who came first is served first. One statement for all of them: rows that another
+ * transaction is leasing are skipped, never waited for.
  * Each lease raises the token, so that an earlier holder is fenced out.
+ * @returns what each call gets, in their order
  */
-export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[]> {
+export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
+  const ends: number[] = [];
+  for (const { maxCount } of query.calls) ends.push((ends.at(-1) ?? 0) + maxCount);
   const { rows } = await sql<{
+    call: number;
     name: string;
     kind: EvaluationKind;
     spec: Uint8Array;
@@ -52,25 +62,28 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
         AND required <@ ${json(query.capabilities)}
         AND (not_before IS NULL OR not_before <= clock_timestamp())
       ORDER BY priority DESC, turn, ordinal
-      LIMIT ${query.maxCount}
+      LIMIT ${ends.at(-1) ?? 0}
       FOR UPDATE SKIP LOCKED
     ), picked AS (
-      SELECT ordinal FROM (
-        SELECT ordinal, row_number() OVER queue AS place, sum(spec_bytes) OVER queue AS bytes
-        FROM locked WINDOW queue AS (ORDER BY priority DESC, turn, ordinal)
+      SELECT ordinal, call, worker FROM (
+        SELECT q.ordinal, c.call, c.worker, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
+        FROM (SELECT *, row_number() OVER (ORDER BY priority DESC, turn, ordinal) AS place FROM locked) AS q
+        JOIN unnest(${query.calls.map(({ worker }) => worker)}::text[], ${query.calls.map(({ maxCount }) => maxCount)}::int[], ${ends}::int[])
+          WITH ORDINALITY AS c (worker, count, last, call) ON q.place > c.last - c.count AND q.place <= c.last
+        WINDOW answer AS (PARTITION BY c.call ORDER BY q.place)
       ) AS sized
       WHERE place = 1 OR bytes <= ${query.maxBytes}
     )
     UPDATE evaluator.evaluation AS e
-    SET state = 'LEASED', attempt = attempt + 1, token = token + 1, worker = ${query.worker},
+    SET state = 'LEASED', attempt = attempt + 1, token = token + 1, worker = picked.worker,
         lease_expire_time = clock_timestamp() + ${query.leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal
-    RETURNING e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal,
+    RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal,
       extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
-  return rows
-    .sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)
-    .map((row) => ({
+  const answers = query.calls.map((): LeasedEvaluation[] => []);
+  for (const row of rows.sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)) {
+    answers[row.call - 1]!.push({
       name: row.name,
       kind: row.kind,
       spec: unpack(row.spec),
@@ -79,7 +92,9 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
       attempt: row.attempt,
       expireTime: row.lease_expire_time,
       waitedMs: row.waited_ms,
-    }));
+    });
+  }
+  return answers;
 }
 
 export interface LeaseReference {

@@ -39,21 +39,27 @@ export async function registerWorker(
   });
 }
 
-/** Notes that a worker is alive and gives what it registered. @throws DomainError FAILED_PRECONDITION WORKER_NOT_REGISTERED */
-export async function seeWorker(database: Database<EvaluatorTables>, id: string): Promise<WorkerAbilities> {
-  const { rows } = await sql<WorkerAbilities>`
-    UPDATE evaluator.worker SET seen_time = clock_timestamp() WHERE id = ${id} RETURNING capabilities, kinds`.execute(database.kysely);
-  const worker = rows[0];
-  if (worker === undefined) {
-    throw new DomainError('FAILED_PRECONDITION', `the worker ${id} is not registered`, { reason: 'WORKER_NOT_REGISTERED', metadata: { worker: id } });
-  }
-  return worker;
+/**
+ * Notes that workers are alive and gives what those of them that are registered can do. A time that is younger than `freshMs` stays: waiting workers are
+ * seen every second.
+ */
+export async function seeWorkers(database: Database<EvaluatorTables>, ids: readonly string[], freshMs: number): Promise<ReadonlyMap<string, WorkerAbilities>> {
+  if (ids.length === 0) return new Map();
+  // Locked in one order, so that replicas that see the same workers wait for each other instead of deadlocking.
+  const { rows } = await sql<WorkerAbilities & { readonly id: string }>`
+    WITH stale AS (
+      SELECT id FROM evaluator.worker
+      WHERE id = ANY (${ids}::text[]) AND seen_time < clock_timestamp() - ${freshMs} * interval '1 millisecond'
+      ORDER BY id FOR NO KEY UPDATE
+    ), seen AS (
+      UPDATE evaluator.worker AS w SET seen_time = clock_timestamp() FROM stale WHERE w.id = stale.id
+    )
+    SELECT id, capabilities, kinds FROM evaluator.worker WHERE id = ANY (${ids}::text[])`.execute(database.kysely);
+  return new Map(rows.map(({ id, ...abilities }) => [id, abilities]));
 }
 
-/** Notes that workers are alive that wait in a long poll. */
-export async function seeWorkers(database: Database<EvaluatorTables>, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await sql`UPDATE evaluator.worker SET seen_time = clock_timestamp() WHERE id = ANY (${ids}::text[])`.execute(database.kysely);
+export function workerNotRegistered(id: string): DomainError {
+  return new DomainError('FAILED_PRECONDITION', `the worker ${id} is not registered`, { reason: 'WORKER_NOT_REGISTERED', metadata: { worker: id } });
 }
 
 /** What the workers seen within the time can do, each distinct ability once. */

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { createGrouping, type Settled } from './grouping.ts';
+
+/** A grouping whose groups end when they are told to. */
+function held(options: { readonly maxItems?: number; readonly maxRunning?: number; readonly isOnes?: (error: unknown) => boolean } = {}) {
+  const groups: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<readonly Settled<string>[]> }[] = [];
+  const ask = createGrouping<string, string>({
+    maxItems: 10,
+    maxRunning: 1,
+    keyOf: (item) => item.slice(0, 1),
+    run: (items) => {
+      const end = Promise.withResolvers<readonly Settled<string>[]>();
+      groups.push({ items, end });
+      return end.promise;
+    },
+    ...options,
+  });
+  const answer = (i: number): void => {
+    groups[i]!.end.resolve(groups[i]!.items.map((item) => ({ result: `${item}!` })));
+  };
+  const items = (): (readonly string[])[] => groups.map((group) => group.items);
+  return { ask, groups, answer, items };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('grouping', () => {
+  it('runs the first item at once, and what comes meanwhile together', async () => {
+    const { ask, answer, items } = held();
+    const all = Promise.all(['a', 'b', 'c'].map(ask));
+    expect(items()).toEqual([['a']]);
+    answer(0);
+    await settled();
+    expect(items()).toEqual([['a'], ['b', 'c']]);
+    answer(1);
+    expect(await all).toEqual(['a!', 'b!', 'c!']);
+  });
+
+  it('keeps items of one key apart and in order', async () => {
+    const { ask, answer, items } = held({ maxRunning: 2 });
+    const all = Promise.all(['a1', 'a2', 'b1', 'a3'].map(ask));
+    expect(items()).toEqual([['a1'], ['b1']]);
+    answer(1);
+    await settled();
+    expect(items()).toHaveLength(2);
+    answer(0);
+    await settled();
+    answer(2);
+    await settled();
+    answer(3);
+    expect(await all).toEqual(['a1!', 'a2!', 'b1!', 'a3!']);
+    expect(items().slice(2)).toEqual([['a2'], ['a3']]);
+  });
+
+  it('bounds a group', async () => {
+    const { ask, answer, items } = held({ maxItems: 2 });
+    const all = Promise.all(['a', 'b', 'c', 'd'].map(ask));
+    for (const i of [0, 1, 2]) {
+      answer(i);
+      await settled();
+    }
+    await all;
+    expect(items()).toEqual([['a'], ['b', 'c'], ['d']]);
+  });
+
+  it('refuses one item for itself', async () => {
+    const { ask, groups } = held();
+    const asked = ask('a');
+    groups[0]!.end.resolve([{ error: new Error('not this one') }]);
+    await expect(asked).rejects.toThrow('not this one');
+  });
+
+  it('rejects a whole group that failed, or runs each item alone when one may be the cause', async () => {
+    const { ask, answer, groups, items } = held({ isOnes: (error) => error instanceof RangeError });
+    const [a, b, c] = ['a', 'b', 'c'].map((item) => ask(item).catch((error: unknown) => (error as Error).message));
+    answer(0);
+    await settled();
+    groups[1]!.end.reject(new RangeError('one of them'));
+    await settled();
+    groups[2]!.end.reject(new RangeError('this one'));
+    await settled();
+    answer(3);
+    expect(await Promise.all([a, b, c])).toEqual(['a!', 'this one', 'c!']);
+    expect(items()).toEqual([['a'], ['b', 'c'], ['b'], ['c']]);
+    const [d, e] = ['d', 'e'].map((item) => ask(item).catch((error: unknown) => (error as Error).message));
+    groups[4]!.end.reject(new Error('no database'));
+    await settled();
+    groups[5]!.end.reject(new Error('no database'));
+    expect(await Promise.all([d, e])).toEqual(['no database', 'no database']);
+  });
+});
