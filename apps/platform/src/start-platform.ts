@@ -43,8 +43,8 @@ export interface Platform {
   readonly close: () => Promise<void>;
 }
 
-/** Bytes of one request between services: many evaluations of 1,024 pairs. Clients have the default limit. */
-const MAX_INNER_REQUEST_BYTES = 64 * 1024 * 1024;
+/** Bytes of one request: weights and policies of clients, many evaluations of 1,024 pairs between services. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
 /**
  * All services in this process on one embedded database, and workers beside it. Services call each other over gRPC on loopback, as they do when
@@ -72,7 +72,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const own = [...architectures.services, ...evaluator.services, ...metrics.services];
 
     // The policy service calls the others, so they serve first, on a loopback port of their own.
-    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger, { maxRequestBytes: MAX_INNER_REQUEST_BYTES });
+    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger, { maxRequestBytes: MAX_REQUEST_BYTES });
     closers.push(inner.stop);
     const channel = createChannelTo(`127.0.0.1:${inner.port}`);
     closers.push(() => {
@@ -88,7 +88,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory, metricsRegistry: registry });
     closers.push(policy.close);
 
-    const outer = await serve([...own, ...policy.services], listen, logger, {}, registry);
+    const outer = await serve([...own, ...policy.services], listen, logger, { maxRequestBytes: MAX_REQUEST_BYTES }, registry);
     closers.push(outer.stop);
     const address = `${listen.host}:${outer.port}`;
     const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobUrl: blobDirectory, dataDirectory, logger });

@@ -33,7 +33,10 @@ import { z } from 'zod';
 import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
-await runMain(async () => {
+/** A policy of the largest size that the contract allows. */
+const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+
+await runMain('policy', async () => {
   if (isMigration(process.argv)) {
     const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
       z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
@@ -87,7 +90,7 @@ await runMain(async () => {
     ...protection,
   });
   const app = await startApp({
-    server: createServer({ services: policy.services, logger, metrics: metricsRegistry, ...protection }),
+    server: createServer({ services: policy.services, logger, limits: { maxRequestBytes: MAX_REQUEST_BYTES }, metrics: metricsRegistry, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

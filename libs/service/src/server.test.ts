@@ -252,3 +252,28 @@ describe('deadlines and cancellation', () => {
     expect(await callLine(server)).toMatchObject({ code: 'CANCELLED' });
   });
 });
+
+describe('pending requests', () => {
+  it('of more bytes than a server may hold are refused until some are answered', async () => {
+    const released = Promise.withResolvers<undefined>();
+    const entered = Promise.withResolvers<undefined>();
+    const server = await start(
+      {
+        transformArchitecture: async () => {
+          entered.resolve(undefined);
+          await released.promise;
+          return { policyVersion: 'v' };
+        },
+      },
+      { limits: { maxPendingBytes: 1_000 } },
+    );
+    const calls = server.channel({ maxAttempts: 1 }).client(transform.TransformServiceDefinition);
+    const request = { parent: 'namespaces/default', source: { source: { $case: 'genotype', value: 'x'.repeat(800) } } } as const;
+    const first = calls.transformArchitecture(request);
+    await entered.promise;
+    expect(await thrownBy(async () => calls.transformArchitecture(request))).toMatchObject({ kind: 'UNAVAILABLE', reason: 'SERVER_BUSY' });
+    released.resolve(undefined);
+    await first;
+    expect((await calls.transformArchitecture(request)).policyVersion).toBe('v');
+  });
+});

@@ -13,6 +13,7 @@ import { createHealth } from './health.ts';
 import type { Logger } from './logger.ts';
 import type { MessageCodec } from './message-codec.ts';
 import { requireProtection, type Protection } from './protection.ts';
+import { PendingRequests } from './pending-requests.ts';
 import { createReflection, REFLECTION_DEFINITIONS } from './reflection.ts';
 import { createContractRegistry } from './registry.ts';
 import { createRequestValidator, type RequestValidator } from './request-validator.ts';
@@ -39,6 +40,8 @@ export interface MessageLimits {
   readonly maxRequestBytes?: number;
   /** Bytes of one response message. @default 64 MiB */
   readonly maxResponseBytes?: number;
+  /** Bytes of unary requests being answered together; more get UNAVAILABLE. @default 256 MiB */
+  readonly maxPendingBytes?: number;
 }
 
 export interface ServerOptions extends Protection {
@@ -74,7 +77,12 @@ export interface Server {
 const MIB = 1024 * 1024;
 
 /** `definition` with decoders that note, for the middleware, what is wrong with a request. They never throw: grpc-js would answer INTERNAL. */
-function checkedDefinition(definition: TsProtoServiceDefinition, validator: RequestValidator, findings: DecodeFindings): TsProtoServiceDefinition {
+function checkedDefinition(
+  definition: TsProtoServiceDefinition,
+  validator: RequestValidator,
+  findings: DecodeFindings,
+  pending: PendingRequests,
+): TsProtoServiceDefinition {
   const check = (method: TsProtoServiceDefinition['methods'][string]): TsProtoServiceDefinition['methods'][string] => {
     const requestType = method.requestType as MessageCodec<object>;
     const decode = (bytes: Uint8Array): object => {
@@ -89,6 +97,7 @@ function checkedDefinition(definition: TsProtoServiceDefinition, validator: Requ
         finding = isDomainError(error) ? error : new DomainError('INVALID_ARGUMENT', `the request cannot be read: ${why}`, { reason: 'MALFORMED_REQUEST' });
       }
       if (finding !== undefined) findings.set(message, finding);
+      pending.measure(message, bytes.length);
       return message;
     };
     return { ...method, requestType: { ...method.requestType, decode } };
@@ -102,6 +111,7 @@ export function createServer(options: ServerOptions): Server {
   const registry = options.registry ?? createContractRegistry();
   const validator = options.validator ?? createRequestValidator(registry);
   const findings: DecodeFindings = new WeakMap();
+  const pending = new PendingRequests(limits.maxPendingBytes ?? 256 * MIB);
   const calls = new OpenCalls();
   const { auditFile } = options;
   const logs = [
@@ -121,10 +131,10 @@ export function createServer(options: ServerOptions): Server {
     'grpc.keepalive_timeout_ms': 10_000,
     // Channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and `forceShutdown` cuts nothing.
     interceptors: [callInterceptor({ calls, logs, logger, authenticate })],
-  }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, calls }));
+  }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, calls, pending }));
 
   for (const { definition, implementation } of services) {
-    server.add(checkedDefinition(definition, validator, findings), implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>);
+    server.add(checkedDefinition(definition, validator, findings, pending), implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>);
   }
   server.add(healthContract.HealthDefinition, health.implementation);
   const reflection = createReflection(registry, served);

@@ -6,6 +6,7 @@ import { REQUEST_ID_KEY, type ServiceContext } from './call-context.ts';
 import { CALL_KEY, type CallRecord, type OpenCalls } from './calls.ts';
 import type { Logger } from './logger.ts';
 import { authorizeRequest, resourceNamesIn } from './security/authorization.ts';
+import type { PendingRequests } from './pending-requests.ts';
 import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
 
 /** What decoding found wrong, by the message it gave; see `checkedDefinition`. */
@@ -16,6 +17,7 @@ export interface MiddlewareOptions {
   readonly calls: OpenCalls;
   readonly findings: DecodeFindings;
   readonly draining: AbortSignal;
+  readonly pending: PendingRequests;
 }
 
 /** nice-grpc's type of handlers: unary ones return their response, streaming ones yield theirs. */
@@ -91,11 +93,17 @@ async function* handle<Request, Response>(
   context: CallContext & ServiceContext,
   findings: DecodeFindings,
   record: CallRecord,
+  pending: PendingRequests,
 ): Responses<Response> {
   if (!call.responseStream) {
     if (!call.requestStream) {
       admit(findings, record, call.request, true);
-      return yield* call.next(call.request, context);
+      const leave = pending.enter(call.request);
+      try {
+        return yield* call.next(call.request, context);
+      } finally {
+        leave();
+      }
     }
     return yield* call.next(admitEach(findings, record, call.request), context);
   }
@@ -108,7 +116,7 @@ async function* handle<Request, Response>(
 }
 
 /** The one middleware of every service. */
-export function serviceMiddleware({ logger, calls, findings, draining }: MiddlewareOptions): ServerMiddleware<ServiceContext> {
+export function serviceMiddleware({ logger, calls, findings, draining, pending }: MiddlewareOptions): ServerMiddleware<ServiceContext> {
   return async function* middleware<Request, Response>(call: ServerMiddlewareCall<Request, Response, ServiceContext>, context: CallContext) {
     const record = calls.find(context.metadata.get(CALL_KEY));
     context.metadata.delete(CALL_KEY);
@@ -117,7 +125,7 @@ export function serviceMiddleware({ logger, calls, findings, draining }: Middlew
     const extended = { ...context, requestId, trace, draining, logger: callLogger };
     context.header.set(REQUEST_ID_KEY, requestId);
     try {
-      return yield* handle(call, extended, findings, record);
+      return yield* handle(call, extended, findings, record, pending);
     } catch (error) {
       if (isDomainError(error)) record.reason = error.reason;
       throw toServerError(error, extended);
