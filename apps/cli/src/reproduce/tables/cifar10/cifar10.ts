@@ -115,15 +115,19 @@ function editsBetween(source: Architecture, result: Architecture): number {
 const RESBLOCK = `No gain shows here: both intervals hold 0. What NAT++ took away, two convolutions of the normal cell among it, cost nothing within the noise. The published
 results add skip connections in the reduction cell, which have parameters at stride 2; masks that keep every cost down do not allow that.`;
 const DARTS = `Both gain, NAT++ more: what skips or leaves out separable convolutions and poolings learns faster, for fewer multiply-accumulates.`;
+const VGG = `With three seeds every interval holds 0: no gain is shown. NAT's result learned here needs a third fewer multiply-accumulates, and 43 % fewer parameters, for an
+accuracy that is not lower within the noise.`;
+const MOBILENETV2 = `NAT++ learned here gains, with 13 % fewer multiply-accumulates and 37 % fewer parameters; NAT's gain is within the noise. The published result has more of both than its source.`;
 
 const resblock = table({ name: 'resblock', source: 'ResBlock', published: { nat: 'NAT_ResBlock', 'nat++': 'NATv2_ResBlock' }, reading: RESBLOCK, seeds: 8 });
 const darts = table({ name: 'darts', source: 'DARTS', published: { nat: 'NAT_DARTS', 'nat++': 'NATv2_DARTS' }, reading: DARTS, seeds: 8 });
-const vgg = table({ name: 'vgg', source: 'VGG', published: { nat: 'NAT_VGG', 'nat++': 'NATv2_VGG' }, seeds: 3 });
+const vgg = table({ name: 'vgg', source: 'VGG', published: { nat: 'NAT_VGG', 'nat++': 'NATv2_VGG' }, reading: VGG, seeds: 3 });
 const enas = table({ name: 'enas', source: 'ENAS', published: { nat: 'NAT_ENAS', 'nat++': 'NATv2_ENAS' }, seeds: 3 });
 const mobilenetv2 = table({
   name: 'mobilenetv2',
   source: 'Mobilenetv2',
   published: { nat: 'NAT_MobileNetv2', 'nat++': 'NATv2_MobileNetv2' },
+  reading: MOBILENETV2,
   seeds: 3,
 });
 
