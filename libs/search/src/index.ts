@@ -33,6 +33,8 @@ export {
   type RoundPairs,
 } from './round.ts';
 export { searchWithRewardModel, type ModelBasedSearchOptions, type ModelBasedSearchResult } from './reward-model/model-based-search.ts';
+export { fitModel, teachPolicy, type LearningCurve, type TaughtPolicy } from './reward-model/imagined-learning.ts';
+export { heldOutSources, sampleSpace, type SampledChild } from './reward-model/space-search.ts';
 export { REWARD_MODEL, RIDGE, RewardModel, type Observation, type RewardModelOptions } from './reward-model/reward-model.ts';
 export { PRESET_NAMES, defaultPreset, isPresetName, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search-presets.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './session.ts';

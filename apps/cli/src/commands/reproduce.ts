@@ -8,12 +8,13 @@ import { writePage } from '../reproduce/page.ts';
 import { findTable, TABLES } from '../reproduce/registry.ts';
 import { rowsOf, type ResultTable, type Values } from '../reproduce/result-table.ts';
 import { RowStore, type ComputedRow } from '../reproduce/row-store.ts';
-import { runTable } from '../reproduce/run-table.ts';
+import { rowContext, runTable } from '../reproduce/run-table.ts';
 import { table as textTable } from '../table.ts';
 
 interface Flags {
   readonly list?: true;
   readonly seed?: number;
+  readonly rows?: string;
   readonly json?: true;
   readonly fresh?: true;
   readonly out?: string;
@@ -38,6 +39,7 @@ export function reproduceCommand(context: CommandContext): Command {
     .argument('[table]', 'its name; left out: the tables there are')
     .option('--list', 'the rows of the table, published and computed, without computing any')
     .option('--seed <n>', 'the rows of this seed alone', integer(0))
+    .option('--rows <prefix>', 'the rows whose name begins so')
     .option('--fresh', 'forget the rows that were computed before')
     .option('--out <dir>', 'where computed rows are kept, to go on from (default: results in NAT_HOME)')
     .option('--publish', 'write the computed rows to docs/results and docs/results.md')
@@ -80,14 +82,17 @@ async function reproduce(context: CommandContext, table: ResultTable, flags: Fla
     return;
   }
   if (flags.fresh === true) await store.clear();
+  const given = { dataDirectory: environment.dataDirectory, threads: environment.threads, note: (text: string) => terminal.err(`  ${text}`) };
   const computed = await runTable(table, {
     store,
-    context: { dataDirectory: environment.dataDirectory, threads: environment.threads, note: (text) => terminal.err(`  ${text}`) },
+    context: given,
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.rows === undefined ? {} : { rows: flags.rows }),
     onStart: (row, done, total) => terminal.err(`${done + 1}/${total}  ${row.name}, seed ${row.seed}`),
     clock: () => performance.now() / 1000,
   });
   const committed = flags.publish === true ? await publishRows(table, computed) : await readCommitted(table);
+  if (flags.publish === true) await table.publishFiles?.(computed, rowContext(table, { store, context: given }));
   const rows = compare(computed, committed);
   const within = rows.every((row) => row.within !== false);
   if (flags.json === true) terminal.out(JSON.stringify({ table: table.name, seed: flags.seed ?? null, rows, within }));

@@ -4,9 +4,10 @@ import type { ResultTable } from './result-table.ts';
 import { ablations } from './tables/ablations.ts';
 import { CIFAR10_TABLES } from './tables/cifar10/cifar10.ts';
 import { nasbench201 } from './tables/nasbench201.ts';
+import { policies } from './tables/policies/policies.ts';
 import { rewardModel } from './tables/reward-model.ts';
 
-export const TABLES: readonly ResultTable[] = [nasbench201, rewardModel, ablations, ...CIFAR10_TABLES];
+export const TABLES: readonly ResultTable[] = [nasbench201, rewardModel, ablations, ...CIFAR10_TABLES, policies];
 
 /** @throws DomainError NOT_FOUND UNKNOWN_TABLE naming the tables there are */
 export function findTable(name: string): ResultTable {

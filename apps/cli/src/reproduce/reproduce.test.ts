@@ -78,6 +78,13 @@ describe('runTable', () => {
     expect(computed).toEqual(['a7', 'b7', 'a7', 'b7', 'a7', 'b7']);
   });
 
+  it('computes the rows of a prefix alone, and names the rows there are', async () => {
+    const computed: string[] = [];
+    await runTable(tableOf(computed, simple), options({ rows: 'b' }));
+    expect(computed).toEqual(['b0']);
+    await expect(runTable(tableOf(computed, simple), options({ rows: 'c' }))).rejects.toMatchObject({ reason: 'UNKNOWN_ROW', message: expect.stringMatching(/: a, b$/) as string }); // prettier-ignore
+  });
+
   it('makes an artifact once for all rows, and again only when everything is forgotten', async () => {
     let made = 0;
     const make = (): Promise<Uint8Array> => Promise.resolve(Uint8Array.of(++made));

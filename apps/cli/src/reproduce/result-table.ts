@@ -68,6 +68,8 @@ export interface ResultTable {
   readonly revision: number;
   readonly measures: Readonly<Record<string, Measure>>;
   readonly sections: readonly Section[];
+  /** What `--publish` writes beside the page, from what the rows made; called with the rows that were computed. */
+  readonly publishFiles?: (rows: readonly { readonly name: string; readonly seed: number }[], context: RowContext) => Promise<void>;
   /** Why the table cannot be computed here, before the first row is. @default it can */
   readonly unavailable?: (context: Pick<RowContext, 'dataDirectory'>) => DomainError | undefined;
 }

@@ -3,7 +3,8 @@
  *
  *     f(x) = mean(y) + sum_i alpha_i k(x_i, x),   alpha = (K + lambda I)^-1 (y - mean(y))
  *
- * `linear` is ridge regression; `matern32` lets a feature matter together with others.
+ * `linear` is ridge regression; `matern32` lets a feature matter together with others. With groups, every group has an unknown level of its own (a random
+ * effect), which f leaves out: K grows by a large constant between members of a group.
  */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 
@@ -15,8 +16,16 @@ export interface KernelOptions {
   readonly lengthScale?: number;
 }
 
+interface GroupedOptions extends KernelOptions {
+  /** Group of each row. With less than two groups there are no levels to tell apart. @default one for all [n] */
+  readonly groups?: readonly string[];
+}
+
+/** Variance of the groups' levels, where targets have variance 1: large, so that only differences within groups are fitted. */
+const LEVEL_VARIANCE = 10;
+
 /** Fits y on rows of equal length. x: [n][features], y: [n] -> f. Columns are standardised; constant ones are left out. */
-export function fitKernelRegression(x: readonly Float64Array[], y: ArrayLike<number>, options: KernelOptions): (row: Float64Array) => number {
+export function fitKernelRegression(x: readonly Float64Array[], y: ArrayLike<number>, options: GroupedOptions): (row: Float64Array) => number {
   const n = x.length;
   const width = x[0]?.length ?? 0;
   const columns = Array.from({ length: width }, (_, j) => {
@@ -26,10 +35,12 @@ export function fitKernelRegression(x: readonly Float64Array[], y: ArrayLike<num
   const standardised = (row: Float64Array): Float64Array => Float64Array.from(columns, ({ j, center, deviation }) => (row[j]! - center) / deviation);
   const kernel = kernelOf(options, Math.max(1, columns.length));
   const rows = x.map(standardised);
+  const { groups = [] } = options;
+  const levels = new Set(groups).size > 1 ? LEVEL_VARIANCE : 0;
   const K = Matrix.zeros(n, n);
   for (let i = 0; i < n; i++) {
     for (let k = 0; k <= i; k++) {
-      const value = kernel(rows[i]!, rows[k]!);
+      const value = kernel(rows[i]!, rows[k]!) + (groups[i] === groups[k] ? levels : 0);
       K.set(i, k, value);
       K.set(k, i, value);
     }

@@ -2,16 +2,17 @@
  * A search for evaluations that are dear, such as children trained from scratch: a few dozen are made, a reward model learns from them, and the
  * policy learns from the model (Sutton 1991, "Dyna"). Not the method of the papers, whose policy learns from evaluations alone.
  */
-import { ActionSequence, applyOperations, formatArchitecture, readArchitecture, type Architecture } from '@nat/architecture';
+import { formatArchitecture, type Architecture } from '@nat/architecture';
 import { CompiledPolicy, parseCheckpoint, type Subject } from '@nat/policy';
 import { RandomStream } from '@nat/random';
 import { argmax } from '../argmax.ts';
-import { collateRound, pairsOfRound } from '../round.ts';
-import { SearchSession, type SessionSpec } from '../session.ts';
+import type { SessionSpec } from '../session.ts';
 import { zooSpace } from '../spaces/zoo-space.ts';
 import { SubjectCache } from '../subject-cache.ts';
-import { chooseRewardModel, type ChosenModel } from './choose-model.ts';
-import { RewardModel, type Observation } from './reward-model.ts';
+import type { ChosenModel } from './choose-model.ts';
+import { fitModel, teachPolicy } from './imagined-learning.ts';
+import { randomTransform } from './random-transform.ts';
+import type { Observation, RewardModel } from './reward-model.ts';
 
 export interface ModelBasedSearchOptions {
   /** `space` names one architecture of the zoo: the source of every transform. */
@@ -37,8 +38,6 @@ export interface ModelBasedSearchResult {
   readonly candidates: readonly Architecture[];
 }
 
-/** Shares of edges that the random edits of the first round touch: small ones tell what an edit does, large ones what edits do together. */
-const TOUCHED = [1 / 8, 1 / 4, 1 / 2];
 /** The first round's part of the evaluations. */
 const RANDOM_SHARE = 2 / 3;
 /** What later rounds still draw at random. */
@@ -77,54 +76,9 @@ export async function searchWithRewardModel(options: ModelBasedSearchOptions): P
   }
   const observations = [...observed.values()];
   const { model, chosen } = fitModel(observations, RandomStream.of(seed, 'folds', rounds));
-  const checkpoint = await imagine(options, model);
+  const { checkpoint } = await teachPolicy(spec, model, options.imaginedSteps);
   const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
   return { checkpoint, chosen, observations, candidates: favourites(policy, model, subject, observations) };
-}
-
-/** A result of uniform edits on a share of the edges, the share drawn first. */
-function randomTransform(subject: Subject, stream: RandomStream): Architecture {
-  const share = TOUCHED[stream.integer(TOUCHED.length)]!;
-  const sequence = new ActionSequence(subject.space);
-  const { scheme, priced } = subject.space;
-  while (!sequence.done) {
-    const allowed = [...subject.space.row(sequence.at)].flatMap((_, position) => (((sequence.allowed() >> position) & 1) === 1 ? [position] : []));
-    const keep = scheme.keep[priced.operations[subject.space.edges[sequence.at]!]!]!;
-    sequence.choose(stream.uniform() < share || !allowed.includes(keep) ? allowed[stream.integer(allowed.length)]! : keep);
-  }
-  return applyOperations(subject.architecture, sequence.operations);
-}
-
-function fitModel(observations: readonly Observation[], stream: RandomStream): { readonly model: RewardModel; readonly chosen: ChosenModel } {
-  const chosen = chooseRewardModel(observations, stream);
-  return { model: new RewardModel(observations, chosen.options), chosen };
-}
-
-/** A fresh policy, taught by a model: its checkpoint. */
-async function imagine({ spec, imaginedSteps }: ModelBasedSearchOptions, model: RewardModel): Promise<Uint8Array> {
-  const space = zooSpace(spec.space);
-  const source = space.drawSource(RandomStream.of(spec.seed));
-  const session = new SearchSession(spec, {
-    loadTable: () => {
-      throw new TypeError('a space of one architecture has no table');
-    },
-  });
-  const predicted = new Map<string, number>([[source.text, model.predict(source.architecture)]]);
-  const valueOf = (text: string, architecture: () => Architecture): number => {
-    let value = predicted.get(text);
-    if (value === undefined) predicted.set(text, (value = model.predict(architecture())));
-    return value;
-  };
-  for (let step = 1; step <= imaginedSteps; step++) {
-    const trials = session.draw(step);
-    const round = pairsOfRound(trials);
-    const outcomes = round.pairs.map(({ result }) => ({
-      sourceValue: predicted.get(source.text)!,
-      resultValue: valueOf(result, () => readArchitecture(result, 'result')),
-    }));
-    await session.learn(collateRound(trials, round, outcomes).counted);
-  }
-  return session.serialize();
 }
 
 /** The greedy result first, whatever the model says of it; then what was evaluated, by the model, which sees through the noise of evaluations. */

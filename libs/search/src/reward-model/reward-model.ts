@@ -12,6 +12,11 @@ import { pathFeatures, type FeatureSet } from './path-features.ts';
 export interface Observation {
   readonly architecture: Architecture;
   readonly value: number;
+  /**
+   * The source that the architecture was made from, itself included. Values are then compared within a source alone: sources differ for more reasons
+   * than a few dozen observations could explain, and a transform is judged against its own. @default all are of one source
+   */
+  readonly source?: string;
 }
 
 export interface RewardModelOptions extends KernelOptions {
@@ -44,9 +49,13 @@ export class RewardModel {
     this.#features = options.features;
     const features = observations.map(({ architecture }) => pathFeatures(architecture, options.features));
     this.#index = new Map([...new Set(features.flatMap((counts) => [...counts.keys()]))].map((name, i) => [name, i]));
-    const values = observations.map(({ value }) => value);
+    const sources = observations.map(({ source = '' }) => source);
+    const values = withoutMeans(
+      observations.map(({ value }) => value),
+      sources,
+    );
     const rows = features.map((counts) => this.#row(counts));
-    this.#predict = fitKernelRegression(rows, options.target === 'value' ? standardScores(values) : normalScores(values), options);
+    this.#predict = fitKernelRegression(rows, options.target === 'value' ? standardScores(values) : normalScores(values), { ...options, groups: sources });
   }
 
   /** The value expected of an architecture, on the scale of the target, standardised. Features never observed count for nothing. */
@@ -62,6 +71,13 @@ export class RewardModel {
     }
     return row;
   }
+}
+
+/** Values less the mean of their group. */
+function withoutMeans(values: readonly number[], groups: readonly string[]): readonly number[] {
+  const members = Map.groupBy(values, (_, i) => groups[i]!);
+  const means = new Map([...members].map(([group, of]) => [group, of.reduce((sum, value) => sum + value, 0) / of.length]));
+  return values.map((value, i) => value - means.get(groups[i]!)!);
 }
 
 function standardScores(values: readonly number[]): Float64Array {

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { zooArchitecture, type SchemeName } from '@nat/architecture';
+import { CompiledPolicy, prepareSubject } from '@nat/policy';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { loadBundledPolicies } from './bundled.ts';
+
+/** What a reader of any card finds. */
+const cardSchema = z.looseObject({
+  displayName: z.string().min(1),
+  description: z.string().min(100),
+  command: z.string().startsWith('nat '),
+  data: z.string().min(1),
+  steps: z.int().positive(),
+  curve: z.looseObject({ everySteps: z.int().positive(), entropy: z.array(z.number()).min(10).max(100) }),
+});
+/** Cards of policies that children taught. */
+const learnedSchema = cardSchema.extend({
+  observations: z.looseObject({ sources: z.int().positive(), steps: z.int().positive() }),
+  rewardModel: z.looseObject({ agreement: z.number().min(0).max(1), heldBackPairs: z.int().positive() }),
+  heldOut: z.looseObject({ sources: z.int().min(2), difference: z.object({ mean: z.number(), half: z.number().positive() }) }),
+});
+/** A published architecture of each space, by the end of an id. */
+const ZOO: Readonly<Record<string, string>> = { block: 'ResBlock', 'fully-concat': 'DARTS', 'loose-end': 'ENAS' };
+/** By the beginning of an id. */
+const SCHEMES: Readonly<Record<string, SchemeName>> = { nat: 'nat', natv2: 'nat++' };
+
+const bundled = await loadBundledPolicies();
+
+describe('bundled policies', () => {
+  it('hold the default', () => {
+    expect(bundled.get('nat')).toMatchObject({ scheme: 'nat', checkpoint: { step: 500 } });
+  });
+
+  it.each([...bundled.keys()])('%s has a card that says how it was learned', async (id) => {
+    const card: unknown = JSON.parse(await readFile(new URL(`../../bundled/${id}.json`, import.meta.url), 'utf8'));
+    const { steps } = (id === 'nat' ? cardSchema : learnedSchema).parse(card);
+    expect(bundled.get(id)!.checkpoint.step).toBe(steps);
+  });
+
+  it.each([...bundled.keys()].filter((id) => id !== 'nat'))('%s edits the published architecture of its space, for no more cost', (id) => {
+    const { scheme, checkpoint } = bundled.get(id)!;
+    const [prefix, ...rest] = id.split('-');
+    expect(scheme).toBe(SCHEMES[prefix!]);
+    const subject = prepareSubject(zooArchitecture(ZOO[rest.join('-')]!), { scheme, mode: 'cost-masked' });
+    const { certificate } = new CompiledPolicy(checkpoint).draw(subject, { mode: 'greedy' });
+    expect(certificate).toMatchObject({ holds: true, violations: [] });
+  });
+});
