@@ -1,8 +1,11 @@
 import fs from 'node:fs';
-import { DockerfileParser } from 'dockerfile-ast';
+import { DockerfileParser, ModifiableInstruction } from 'dockerfile-ast';
 import { SetupError } from '../bootstrap/report.mjs';
 
-/** @typedef {{keyword: string, text: string, args: string[], json: string[] | undefined}} Instruction `json`: of an exec form */
+/**
+ * @typedef {{keyword: string, text: string, args: string[], from: string | undefined, json: string[] | undefined}} Instruction `from`: the stage of a COPY;
+ *   `json`: of an exec form
+ */
 /** @typedef {{name: string, from: string, instructions: Instruction[]}} Stage */
 
 /**
@@ -28,7 +31,11 @@ export function readDockerfile(file) {
       const [variable = '', value = ''] = text.split('=');
       if (keyword === 'ARG') globals[variable] = value;
     } else {
-      stage.instructions.push({ keyword, text, args, json: text.startsWith('[') ? JSON.parse(text) : undefined });
+      const flags = parsed instanceof ModifiableInstruction ? parsed.getFlags() : [];
+      const unknown = flags.find((flag) => keyword !== 'COPY' || flag.getName() !== 'from');
+      if (unknown !== undefined) throw new SetupError(`${keyword} --${unknown.getName()} is not known here`);
+      const from = flags[0]?.getValue() ?? undefined;
+      stage.instructions.push({ keyword, text, args, from, json: text.startsWith('[') ? JSON.parse(text) : undefined });
     }
   }
   return { stages, globals };

@@ -64,7 +64,7 @@ function builder(place) {
     const image = { ...parent, layers: [layer, ...parent.layers], env: { ...parent.env } };
     /** @type {Record<string, string>} */
     const args = {};
-    for (const { keyword, text, args: words, json } of stage.instructions) {
+    for (const { keyword, text, args: words, from: origin, json } of stage.instructions) {
       const assigned = () => Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
       if (keyword === 'ARG') Object.assign(args, assigned());
       else if (keyword === 'ENV') Object.assign(image.env, assigned());
@@ -73,7 +73,7 @@ function builder(place) {
       else if (keyword === 'ENTRYPOINT') image.entrypoint = json ?? [];
       else if (keyword === 'CMD') image.command = json ?? [];
       else if (keyword === 'RUN' || keyword === 'COPY') {
-        const from = words[0]?.startsWith('--from=') === true ? await build(words[0].slice('--from='.length)) : undefined;
+        const from = origin === undefined ? undefined : await build(origin);
         const target = await mount(image, true);
         try {
           fs.mkdirSync(path.join(target, image.cwd), { recursive: true });
@@ -82,11 +82,11 @@ function builder(place) {
             await run('chroot', [target, '/bin/sh', '-c', `cd ${image.cwd} && ${text}`], { env, failed: `${name}: RUN ${text}`, tailLines: 30 });
           } else if (from === undefined) copyContext(path.join(target, image.cwd));
           else {
-            const [, source = '', destination = ''] = words;
-            const origin = await mount(from, false);
+            const [source = '', destination = ''] = words;
+            const seen = await mount(from, false);
             fs.mkdirSync(path.join(target, path.dirname(destination)), { recursive: true });
-            await run('cp', ['-aT', path.join(origin, source), path.join(target, destination)], { failed: `${name}: COPY ${text}` });
-            await unmount(origin);
+            await run('cp', ['-aT', path.join(seen, source), path.join(target, destination)], { failed: `${name}: COPY ${text}` });
+            await unmount(seen);
           }
         } finally {
           await unmount(target);
@@ -163,8 +163,8 @@ async function start(target, { build, mount }, helm) {
     const probe = container.readinessProbe?.exec.command ?? ['node', '-e', HEALTHZ];
     const deadline = Date.now() + READY_MS;
     for (;;) {
-      const { status, stdout } = spawnSync('unshare', inside(probe), { env, encoding: 'utf8' });
-      if (status === 0) return `${container.args[0]} serves as ${image.user} on a read-only root: ${stdout.trim()}`;
+      const { status, stdout, stderr } = spawnSync('unshare', inside(probe), { env, encoding: 'utf8' });
+      if (status === 0) return `${container.args[0]} serves as ${image.user} on a read-only root: ${`${stdout}${stderr}`.trim()}`;
       if (child.exitCode !== null || Date.now() > deadline)
         throw new SetupError(`${target} does not answer its probe:\n${fs.readFileSync(log, 'utf8').slice(-2000)}`);
       await sleep(500);
