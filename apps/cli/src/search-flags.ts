@@ -53,6 +53,10 @@ export interface SearchSpecFlags extends PlacementFlags {
   readonly childEpochs?: number;
   readonly childSteps?: number;
   readonly threads?: number;
+  readonly asynchronous?: true;
+  readonly roundsInFlight?: number;
+  readonly maxStaleness?: number;
+  readonly importanceClip?: number;
 }
 
 const BASELINES = {
@@ -121,6 +125,10 @@ export function searchSpecOptions(): readonly Option[] {
     count('--child-epochs <n>', 'from-scratch: epochs a child', 1, 10_000),
     count('--child-steps <n>', 'from-scratch: at most this many steps a child'),
     count('--threads <n>', 'TensorFlow threads, stored in the search', 1, 256),
+    new Option('--asynchronous', 'evaluate several rounds at the same time and learn from whichever is done; not repeatable to the bit'),
+    count('--rounds-in-flight <n>', 'asynchronous: rounds at the same time, 4 when left out', 1, 64),
+    count('--max-staleness <n>', 'asynchronous: drop a round after more steps than this, twice the rounds in flight when left out', 0, 10_000),
+    parsed('--importance-clip <x>', 'asynchronous: bound of importance weights, 1 when left out', number(1, 1_000_000)),
     ...placementOptions(),
   ];
 }
@@ -178,5 +186,9 @@ export function searchSpecOf(flags: SearchSpecFlags): Partial<wire.SearchSpec> {
     childEpochs: flags.childEpochs ?? 0,
     childSteps: flags.childSteps ?? 0,
     threads: flags.threads ?? 0,
+    mode: flags.asynchronous === true ? wire.SearchMode.SEARCH_MODE_ASYNCHRONOUS : wire.SearchMode.SEARCH_MODE_UNSPECIFIED,
+    roundsInFlight: flags.roundsInFlight ?? 0,
+    maxStaleness: flags.maxStaleness,
+    importanceClip: flags.importanceClip,
   };
 }

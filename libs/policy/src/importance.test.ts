@@ -52,7 +52,7 @@ describe('importance weights', () => {
   });
 
   it('weigh the gradient of each trial: it agrees with finite differences in double precision, with the weights held constant', () => {
-    const trials = drawnBy(earlier, 8, true).map(({ behaviourLogProb, ...trial }, i) => ({ ...trial, ...(i % 4 === 3 ? {} : { behaviourLogProb }) }) as Trial);
+    const trials = drawnBy(earlier, 8, true).map(({ behaviourLogProb, ...trial }, i) => ({ ...trial, ...(i % 4 === 3 ? {} : { behaviourLogProb }) }));
     const advantages = Float64Array.from(trials, ({ reward }) => reward / trials.length);
     const importance = { behaviour: behaviourOf(trials), clip: 1 };
     const result = lossAndGradients(tf, edge, now.parameters, prepareBatch(trials), advantages, [0.1 / trials.length], importance);

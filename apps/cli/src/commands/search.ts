@@ -26,6 +26,7 @@ export function searchCommand(context: CommandContext): Command {
       `
 Examples:
   nat search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 500 --batch 512 --seed 0
+  nat search --space nasbench201 --evaluator tabular --steps 500 --batch 512 --asynchronous --rounds-in-flight 8
   nat search --space resblock --evaluator shared-weights --dataset cifar10 --preset small --workers 3
   nat search --space darts --evaluator shared-weights --dataset cifar10 --preset nat++ --shards 4
   nat search --resume 3f1c...`,
@@ -64,6 +65,7 @@ function report(context: CommandContext, search: wire.Search, flags: SearchFlags
         context.terminal.out(JSON.stringify(resultOf(search, policyId)));
       } else {
         context.terminal.out(`policy ${policyId}  sha256 ${search.policySha256}  ${search.rewards} rewards in ${search.step} steps`);
+        for (const line of describeAsynchrony(search)) context.terminal.out(line);
         for (const line of describeSharedWeights(search)) context.terminal.out(line);
         context.terminal.out(`use it: nat transform <source> --policy ${policyId}`);
       }
@@ -83,8 +85,20 @@ function report(context: CommandContext, search: wire.Search, flags: SearchFlags
 /** What `--json` prints at the end: rounds and rewards are those that count, of policy steps; the rest is about shared weights. */
 function resultOf(search: wire.Search, policyId: string): Readonly<Record<string, unknown>> {
   const { searchId, policySha256, pairs, failedPairs, rewards, step, weightRounds, heldOut } = search;
-  const result = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards };
+  const counted = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards };
+  const result = isAsynchronous(search) ? { ...counted, droppedTrials: search.droppedTrials } : counted;
   return search.spec?.evaluator === 'shared-weights' ? { ...result, weightRounds, split: splitOf(search.spec), heldOut } : result;
+}
+
+function isAsynchronous({ spec }: wire.Search): boolean {
+  return spec?.mode === wire.SearchMode.SEARCH_MODE_ASYNCHRONOUS;
+}
+
+function describeAsynchrony(search: wire.Search): readonly string[] {
+  if (!isAsynchronous(search)) return [];
+  const { roundsInFlight, maxStaleness = 0, importanceClip = 1 } = search.spec!;
+  const dropped = `${search.droppedTrials} trials dropped as stale`;
+  return [`asynchronous: ${roundsInFlight} rounds in flight, at most ${maxStaleness} steps stale, weights up to ${importanceClip}; ${dropped}`];
 }
 
 function splitOf({ split }: wire.SearchSpec): keyof typeof SPLITS {

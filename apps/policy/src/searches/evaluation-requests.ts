@@ -5,7 +5,7 @@ import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@na
 import { architectureToSpec } from '@nat/wire';
 import { evaluationNames } from './names.ts';
 import { evaluatorOf, operationListOf, wiringOf } from './search-spec.ts';
-import { epochOf, weightLearningRateAt, weightRoundsOf, type WeightRound } from './shared-weights-spec.ts';
+import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from './shared-weights-spec.ts';
 
 /** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_PAIR_TEXT = 600_000;
@@ -31,7 +31,7 @@ export interface PlannedEvaluation {
 export interface RoundKey {
   readonly namespace: string;
   readonly searchId: string;
-  /** From 1. */
+  /** From 1; of an asynchronous search, the number of the round. */
   readonly step: number;
 }
 
@@ -51,7 +51,7 @@ export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pair
     for (let shard = 0; shard < shardsOf(spec); shard++) plan('weights', `weights-${round}-${shard}`);
     if (shardsOf(spec) > 1) plan('average', `average-${round}`);
   }
-  const most = key.step > spec.steps ? HELD_OUT_PAIRS_AN_EVALUATION : spec.pairsPerEvaluation;
+  const most = isComparison(spec, key.step) ? HELD_OUT_PAIRS_AN_EVALUATION : spec.pairsPerEvaluation;
   let first = 0;
   let text = 0;
   const close = (end: number): void => {
@@ -129,7 +129,7 @@ function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, 
           supernet: supernetOf(spec, epochOf(spec, step)),
           weights,
           pairs: wirePairs,
-          ...(step > spec.steps
+          ...(isComparison(spec, step)
             ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutImages, batches: 0, batchSeed: 0 }
             : {
                 // Every pair of a step is scored on the same batches.

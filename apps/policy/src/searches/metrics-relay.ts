@@ -99,6 +99,10 @@ function pointsOf(run: string, step: StepRow): wire.Point[] {
     resultAccuracy: step.result_accuracy,
     trainLoss: step.train_loss,
     trainAccuracy: step.train_accuracy,
+    staleness: step.staleness,
+    meanWeight: step.mean_weight,
+    clippedShare: step.clipped_share,
+    droppedTrials: step.dropped_trials,
   };
   return Object.entries(values).flatMap(([metric, value]) =>
     value === null || !Number.isFinite(value) ? [] : [{ run, metric, step: step.step, value, time: step.create_time }],

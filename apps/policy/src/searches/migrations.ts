@@ -145,4 +145,26 @@ export const searchMigrations: readonly Migration[] = [
       await sql`UPDATE policy.step SET rewards = pairs`.execute(tx);
     },
   },
+  {
+    id: '0005-asynchronous',
+    up: async (tx) => {
+      await sql`
+        ALTER TABLE policy.round
+          ADD COLUMN policy_step integer,
+          ADD COLUMN learned_step integer,
+          ADD COLUMN dropped text,
+          ADD CONSTRAINT round_fate_check CHECK (num_nonnulls(learned_step, dropped) <= 1)`.execute(tx);
+      // A step consumes one round.
+      await sql`CREATE UNIQUE INDEX round_learned ON policy.round (search, learned_step) WHERE learned_step IS NOT NULL`.execute(tx);
+      await sql`CREATE INDEX round_open ON policy.round (search) WHERE policy_step IS NOT NULL AND learned_step IS NULL AND dropped IS NULL`.execute(tx);
+      await sql`ALTER TABLE policy.search ADD COLUMN dropped_trials bigint NOT NULL DEFAULT 0`.execute(tx);
+      await sql`
+        ALTER TABLE policy.step
+          ADD COLUMN round integer,
+          ADD COLUMN staleness integer,
+          ADD COLUMN mean_weight float8,
+          ADD COLUMN clipped_share float8,
+          ADD COLUMN dropped_trials integer`.execute(tx);
+    },
+  },
 ];

@@ -21,12 +21,18 @@ export async function insertRound(
   round: {
     readonly search: number;
     readonly step: number;
+    /** As the table's; null where the search is synchronous. */
+    readonly policyStep: number | null;
     readonly trials: readonly DrawnTrial[];
     readonly pairs: RoundPairs;
     readonly evaluations: readonly PlannedEvaluation[];
   },
 ): Promise<number> {
-  const { ordinal } = await tx.insertInto('policy.round').values({ search: round.search, step: round.step }).returning('ordinal').executeTakeFirstOrThrow();
+  const { ordinal } = await tx
+    .insertInto('policy.round')
+    .values({ search: round.search, step: round.step, policy_step: round.policyStep })
+    .returning('ordinal')
+    .executeTakeFirstOrThrow();
   await insertRows(tx, {
     table: 'policy.trial',
     columns: {

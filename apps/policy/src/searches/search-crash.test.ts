@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { search as wire } from '@nat/contracts';
+import { openEmbedded } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashArguments, CrashPoint } from './testing/crash-process.ts';
+import type { SearchTables } from './tables.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
 const ENTRY = fileURLToPath(new URL('./testing/crash-process.ts', import.meta.url));
@@ -38,8 +40,13 @@ describe('a search whose process is killed', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const search = async (spec: CrashArguments['spec'], home: string, crash?: CrashArguments['crash']): Promise<wire.Search | 'killed'> => {
-    const args: CrashArguments = { home: join(folder, home), dataDirectory: folder, spec, searchId: 'same', ...(crash === undefined ? {} : { crash }) };
+  const search = async (
+    spec: CrashArguments['spec'],
+    home: string,
+    crash?: CrashArguments['crash'],
+    silent: readonly string[] = [],
+  ): Promise<wire.Search | 'killed'> => {
+    const args: CrashArguments = { home: join(folder, home), dataDirectory: folder, spec, searchId: 'same', silent, ...(crash === undefined ? {} : { crash }) };
     try {
       const { stdout } = await run(process.execPath, [ENTRY, JSON.stringify(args)], { timeout: 120_000 });
       return JSON.parse(stdout) as wire.Search;
@@ -92,5 +99,42 @@ describe('a search whose process is killed', () => {
       heldOut,
     });
     expect(same(resumed as wire.Search)).toEqual(same(undisturbed as wire.Search));
+  });
+
+  it('counts every round of an asynchronous search once, or drops it, wherever it is killed', { timeout: 300_000 }, async () => {
+    // Two evaluations a round. The fourth, drawn after the first step, never ends, so it is dropped once three more were learned without it.
+    const mode = 'SEARCH_MODE_ASYNCHRONOUS';
+    const spec = { ...tabular, steps: 10, mode, roundsInFlight: 3, maxStaleness: 2, pairsPerEvaluation: 6, baseline: 'BASELINE_MOVING_AVERAGE' } as const;
+    const silent = ['same.4.0', 'same.4.6'];
+    const crashes: readonly (readonly [CrashPoint, number])[] = [
+      ['before-submit', 2],
+      ['after-submit', 3],
+      ['before-learn', 1],
+      ['after-learn', 2],
+      ['before-commit', 3],
+      ['before-cancel', 4],
+      ['before-draw', 5],
+    ];
+    for (const [point, step] of crashes) expect({ point, end: await search(spec, 'asynchronous', { point, step }, silent) }).toEqual({ point, end: 'killed' });
+    const final = (await search(spec, 'asynchronous', undefined, silent)) as wire.Search;
+    // 12 pairs a round, which are its trials.
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 10, rewards: 120, pairs: 120, failedPairs: 12, droppedTrials: 12 });
+
+    const { database } = await openEmbedded(join(folder, 'asynchronous'));
+    try {
+      const { kysely } = database.as<SearchTables>();
+      const rounds = await kysely.selectFrom('policy.round').select(['ordinal', 'step', 'learned_step', 'dropped']).orderBy('step').execute();
+      // Nothing drawn is lost: a step learned from each round but the one that was dropped.
+      expect(rounds.map(({ step }) => step)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
+      expect(rounds.filter(({ dropped }) => dropped !== null).map(({ step, dropped }) => [step, dropped!.split(':')[0]])).toEqual([[4, 'STALE']]);
+      const learned = rounds.flatMap(({ learned_step: step }) => (step === null ? [] : [step]));
+      expect([...learned].sort((a, b) => a - b)).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+      const steps = await kysely.selectFrom('policy.step').selectAll().orderBy('step').execute();
+      expect(steps.map(({ round }) => round)).toEqual(learned.map((_, i) => rounds.find((round) => round.learned_step === i + 1)!.step));
+      for (const { staleness } of steps) expect(staleness).toBeLessThanOrEqual(2);
+      expect(steps.reduce((sum, { dropped_trials: dropped }) => sum + dropped!, 0)).toBe(12);
+    } finally {
+      await database.close();
+    }
   });
 });

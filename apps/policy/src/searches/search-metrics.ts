@@ -1,6 +1,7 @@
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Gauge, type Registry } from 'prom-client';
+import { roundIsOpen } from './flight-store.ts';
 import type { SearchStateName, SearchTables } from './tables.ts';
 
 const STATES: readonly SearchStateName[] = ['RUNNING', 'PAUSED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
@@ -26,12 +27,12 @@ export function exposeSearches(registry: Registry, { kysely }: Database<SearchTa
       for (const state of STATES) searches.set({ state }, counts.get(state) ?? 0);
     },
   });
-  // Rows outlive their step, so what is awaited is what belongs to the step after the last one learned.
+  // Rows outlive their step.
   const open = kysely
     .selectFrom('policy.search as search')
     .innerJoin('policy.round as round', 'round.search', 'search.ordinal')
     .where('search.state', '=', 'RUNNING')
-    .whereRef('round.step', '>', 'search.step');
+    .where(roundIsOpen);
   const inbox = new Gauge({
     name: 'nat_learner_inbox_pairs',
     help: 'Pairs of running searches whose outcomes have come in and that no step has consumed yet',

@@ -18,6 +18,7 @@ import {
   type SessionSpec,
 } from '@nat/search';
 import { placementFromWire, placementToWire } from '@nat/wire';
+import { completeMode } from './mode-spec.ts';
 import { completeSharedWeights } from './shared-weights-spec.ts';
 
 export type EvaluatorName = 'tabular' | 'shared-weights' | 'from-scratch';
@@ -85,6 +86,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     if (given.epochs > 0) refuse('epochs', `${evaluator} has no epochs: say steps`);
     if (alternation.steps === 0) refuse('steps', `have to be said with the preset ${presetName}`);
   }
+  const mode = completeMode(given, refuse);
   if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_SEARCH');
 
   const filled: wire.SearchSpec = {
@@ -101,6 +103,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     pairsPerEvaluation: given.pairsPerEvaluation === 0 ? PAIRS_AN_EVALUATION[evaluator] : given.pairsPerEvaluation,
     threads: Math.max(1, given.threads),
     ...alternation,
+    ...mode,
     childEpochs: evaluator === 'from-scratch' && given.childEpochs === 0 && given.childSteps === 0 && given.childTime === undefined ? 1 : given.childEpochs,
   };
   const { learningRate, entropy } = hyperparametersOf(filled);
@@ -146,7 +149,7 @@ export function operationListOf(spec: wire.SearchSpec): SchemeName {
 }
 
 function hyperparametersOf(spec: wire.SearchSpec): SessionSpec['hyperparameters'] {
-  const { preset, steps, baseline, learningRate, entropyWeight, policyWeightDecay, adamBeta1, adamBeta2, adamEpsilon, baselineDecay } = spec;
+  const { preset, steps, baseline, learningRate, entropyWeight, policyWeightDecay, adamBeta1, adamBeta2, adamEpsilon, baselineDecay, importanceClip } = spec;
   if (!isPresetName(preset)) throw DomainError.invalid('spec.preset', `${preset} is not known`);
   return searchHyperparameters({
     preset,
@@ -158,6 +161,7 @@ function hyperparametersOf(spec: wire.SearchSpec): SessionSpec['hyperparameters'
     betas: [adamBeta1, adamBeta2],
     ...(adamEpsilon === undefined ? {} : { epsilon: adamEpsilon }),
     ...(baselineDecay === undefined ? {} : { baselineDecay }),
+    ...(importanceClip === undefined ? {} : { importanceClip }),
   });
 }
 
@@ -175,6 +179,7 @@ export function sessionSpecOf(spec: wire.SearchSpec): SessionSpec {
     config: configOf(spec, scheme),
     seed: spec.seed,
     batch: spec.batch,
+    ...(spec.roundsInFlight > 0 ? { roundsInFlight: spec.roundsInFlight } : {}),
     hyperparameters: hyperparametersOf(spec),
     threads: spec.threads,
   };

@@ -45,6 +45,7 @@ export function searchToWire(row: SearchRow): wire.Search {
     weights: row.weights,
     heldOut: row.held_out === null ? undefined : wire.HeldOutReport.fromJSON(row.held_out),
     rewards: row.rewards,
+    droppedTrials: row.dropped_trials,
   };
 }
 
@@ -68,5 +69,10 @@ export function stepToWire(row: StepRow): wire.StepSummary {
     weightRounds: row.weight_rounds,
     evaluations: row.evaluations,
     rewards: row.rewards,
+    round: row.round ?? undefined,
+    staleness: row.staleness ?? undefined,
+    meanWeight: row.mean_weight ?? undefined,
+    clippedShare: row.clipped_share ?? undefined,
+    droppedTrials: row.dropped_trials ?? undefined,
   };
 }

@@ -101,6 +101,11 @@ export function epochOf({ policySteps, policyStartEpoch = 0, epochs }: wire.Sear
   return Math.min(Math.max(1, epochs) - 1, policyStartEpoch + Math.floor((step - 1) / Math.max(1, policySteps)));
 }
 
+/** Whether a round is the comparison after the last step. */
+export function isComparison({ evaluator, steps }: Pick<wire.SearchSpec, 'evaluator' | 'steps'>, step: number): boolean {
+  return evaluator === 'shared-weights' && step > steps;
+}
+
 /**
  * The rounds of weight training that come before a policy step: those of its epoch where it is the epoch's first step, after those of the epochs that train
  * the weights alone where it is the first of all.

@@ -22,6 +22,8 @@ export interface SearchTable {
   failed_pairs: Generated<number>;
   /** Trials counted. */
   rewards: Generated<number>;
+  /** Trials of rounds that were dropped. */
+  dropped_trials: Generated<number>;
   /** Blob with the learner's state after `step`; empty before the first round. */
   learner_state: Generated<string>;
   /** Blob with the supernet's weights after `step`. */
@@ -47,12 +49,19 @@ export interface SearchTable {
   end_time: Date | null;
 }
 
-/** Evaluations that are awaited together: those of one step of a search, or of one operation. */
+/** Evaluations that are awaited together: those of one round of a search, or of one operation. */
 export interface RoundTable {
   ordinal: Assigned<number>;
   search: number | null;
+  /** Number of the round. Of a synchronous search it is the step that consumes it, once that is not ahead of the search's own. */
   step: number | null;
   operation: number | null;
+  /** The rest is null where the search is synchronous. Steps that the policy had learned which drew it. */
+  policy_step: number | null;
+  /** The step that consumed it. */
+  learned_step: number | null;
+  /** Why no step will. */
+  dropped: string | null;
 }
 
 export interface TrialTable {
@@ -120,6 +129,14 @@ export interface StepTable {
   /** From 1; 0 where there are none. */
   epoch: number;
   evaluations: number;
+  /** The rest is null where the search is synchronous. Number of the round it consumed, and steps since the policy that drew it. */
+  round: number | null;
+  staleness: number | null;
+  /** Of the importance weights, and the share of them that was clipped. */
+  mean_weight: number | null;
+  clipped_share: number | null;
+  /** Trials of the rounds that it made too stale. */
+  dropped_trials: number | null;
   create_time: Assigned<Date>;
 }
 

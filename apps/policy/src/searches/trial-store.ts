@@ -15,6 +15,9 @@ export interface TrialPage {
 
 interface TrialResult {
   readonly step: number;
+  readonly policy_step: number;
+  readonly learned_step: number | null;
+  readonly dropped: string | null;
   readonly index: number;
   readonly source: string;
   readonly result: string;
@@ -27,12 +30,14 @@ interface TrialResult {
   readonly greedy_failure: string | null;
 }
 
-/** Trials by step and index. A trial counts once its step was learned; until then it is pending, whatever is known of it. */
+/** Trials by round and index. A trial counts once its round was learned from; until then it is pending, whatever is known of it. */
 export async function listTrials(reader: Reader, search: SearchRow, { step, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
   // The round after the last step compares policies: it is no part of what was learned.
-  const { steps } = wire.SearchSpec.fromJSON(search.spec);
+  const spec = wire.SearchSpec.fromJSON(search.spec);
+  const last = spec.evaluator === 'shared-weights' ? spec.steps : null;
   const { rows } = await sql<TrialResult>`
-    SELECT r.step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
+    SELECT r.step, coalesce(r.policy_step, r.step - 1) AS policy_step, r.dropped,
+      CASE WHEN r.policy_step IS NULL AND r.step <= ${search.step} THEN r.step ELSE r.learned_step END AS learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
       o.result_value - o.source_value AS reward, coalesce(o.failure, nullif(e.failure, '')) AS own_failure, coalesce(e.state, 'PENDING') AS own_evaluation,
       g.result_value - g.source_value AS greedy_reward, coalesce(g.failure, nullif(ge.failure, '')) AS greedy_failure
     FROM policy.round r
@@ -41,7 +46,7 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
     LEFT JOIN policy.outcome g ON g.round = r.ordinal AND g.pair = t.greedy_pair
     LEFT JOIN policy.evaluation e ON e.round = r.ordinal AND e.kind = 'pairs' AND t.index >= e.first_pair AND t.index < e.first_pair + e.pairs
     LEFT JOIN policy.evaluation ge ON ge.round = r.ordinal AND ge.kind = 'pairs' AND t.greedy_pair >= ge.first_pair AND t.greedy_pair < ge.first_pair + ge.pairs
-    WHERE r.search = ${search.ordinal} AND r.step <= ${steps} AND (${step ?? null}::int IS NULL OR r.step = ${step ?? null}::int)
+    WHERE r.search = ${search.ordinal} AND (${last}::int IS NULL OR r.step <= ${last}::int) AND (${step ?? null}::int IS NULL OR r.step = ${step ?? null}::int)
       AND (r.step, t.index) > (${after?.step ?? -1}, ${after?.index ?? -1})
     ORDER BY r.step, t.index
     LIMIT ${limit}`.execute(reader);
@@ -51,8 +56,8 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
 function toWire(search: SearchRow, row: TrialResult): wire.Trial {
   const { namespace, search_id: searchId } = search;
   const { step, index } = row;
-  const learned = step <= search.step;
-  const failure = failureOf(row);
+  const learned = row.learned_step !== null;
+  const failure = row.dropped ?? (learned ? failureOf(row) : undefined);
   const counted = learned && failure === undefined;
   return {
     name: trialNames.format({ namespace, search: searchId, trial: `${step}-${index}` }),
@@ -62,9 +67,11 @@ function toWire(search: SearchRow, row: TrialResult): wire.Trial {
     source: row.source,
     result: row.result,
     logProb: row.log_prob,
-    state: !learned ? wire.TrialState.TRIAL_STATE_PENDING : counted ? wire.TrialState.TRIAL_STATE_COUNTED : wire.TrialState.TRIAL_STATE_FAILED,
+    state: counted ? wire.TrialState.TRIAL_STATE_COUNTED : failure === undefined ? wire.TrialState.TRIAL_STATE_PENDING : wire.TrialState.TRIAL_STATE_FAILED,
     reward: counted ? (row.reward ?? undefined) : undefined,
-    errorMessage: learned ? (failure ?? '') : '',
+    errorMessage: failure ?? '',
+    policyStep: row.policy_step,
+    learnedStep: row.learned_step ?? undefined,
   };
 }
 

@@ -14,7 +14,8 @@ export interface LearnerProcess {
   readonly draw: (step: number) => Promise<readonly DrawnTrial[]>;
   /** As `SearchSession.drawHeldOut`. */
   readonly drawHeldOut: (sources: number, start: Uint8Array | undefined) => Promise<readonly DrawnTrial[]>;
-  readonly learn: (trials: readonly CountedTrial[]) => Promise<Learned>;
+  /** @param staleness as `SearchSession.learn` */
+  readonly learn: (trials: readonly CountedTrial[], staleness: number) => Promise<Learned>;
   /** Kills it; nothing of it is left running when this resolves. */
   readonly close: () => Promise<void>;
 }
@@ -82,7 +83,7 @@ export async function startLearnerProcess(
       opened,
       draw: (step) => call<'draw'>({ kind: 'draw', step }),
       drawHeldOut: (sources, start) => call<'draw-held-out'>({ kind: 'draw-held-out', sources, start }),
-      learn: (trials) => call<'learn'>({ kind: 'learn', trials }),
+      learn: (trials, staleness) => call<'learn'>({ kind: 'learn', trials, staleness }),
       close,
     };
   } catch (error) {

@@ -27,6 +27,8 @@ export interface DrawHeldOutRequest {
 export interface LearnRequest {
   readonly kind: 'learn';
   readonly trials: readonly CountedTrial[];
+  /** As `SearchSession.learn`. */
+  readonly staleness: number;
 }
 
 export type LearnerRequest = OpenRequest | DrawRequest | DrawHeldOutRequest | LearnRequest;

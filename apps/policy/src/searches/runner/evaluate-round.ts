@@ -46,7 +46,8 @@ const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLIN
  * @throws DomainError what the evaluator refuses for good; the signal's reason when it aborts
  */
 export async function evaluateRound(context: EvaluateContext, options: EvaluateOptions): Promise<readonly StoredEvaluation[]> {
-  const { database, outcomes, logger, sweepMs } = context;
+  const { database, logger, sweepMs } = context;
+  const outcomes = context.outcomes.waiter();
   const { round, which, deadlineMs, signal } = options;
   const read = async (): Promise<readonly StoredEvaluation[]> => (await readEvaluations(database.kysely, round)).filter(which);
   let asked = false;
@@ -69,13 +70,23 @@ export async function evaluateRound(context: EvaluateContext, options: EvaluateO
       const overdue = pending.filter(({ ageMs }) => ageMs > deadlineMs);
       if (overdue.length > 0) {
         logger.warn({ round, overdue: overdue.map(({ name }) => name) }, 'evaluations did not end in time and are given up');
-        await giveUp(database, overdue.map(({ name }) => name), 'OVERDUE'); // prettier-ignore
-        for (const { name } of overdue) await patiently(context, signal, () => context.evaluations.cancelEvaluation({ name, reason: 'OVERDUE' }, { signal }));
+        await abandon(context, overdue.map(({ name }) => name), 'OVERDUE', signal); // prettier-ignore
       }
       continue;
     }
     await outcomes.wait(sweepMs, signal);
   }
+}
+
+/** Gives evaluations up, and lets the evaluator know that nobody waits for them. */
+export async function abandon(context: EvaluateContext, names: readonly string[], reason: string, signal: AbortSignal): Promise<void> {
+  for (const name of names) {
+    await patiently(context, signal, () => context.evaluations.cancelEvaluation({ name, reason }, { signal })).catch((error: unknown) => {
+      // One that was never asked for.
+      if (!isDomainError(error) || error.kind !== 'NOT_FOUND') throw error;
+    });
+  }
+  await giveUp(context.database, names, reason);
 }
 
 async function submit(context: EvaluateContext, { parent, specOf, signal }: EvaluateOptions, pending: readonly StoredEvaluation[]): Promise<void> {

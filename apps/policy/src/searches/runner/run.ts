@@ -13,7 +13,7 @@ import { evaluatorOf } from '../search-spec.ts';
 import type { SearchRow, Tx } from '../search-store.ts';
 import type { SearchTables } from '../tables.ts';
 import type { RunnerConfig } from './config.ts';
-import { evaluateRound } from './evaluate-round.ts';
+import { evaluateRound, type EvaluateContext } from './evaluate-round.ts';
 
 /** A search that this process may write, as it stood when this run began. */
 export interface OwnedSearch {
@@ -62,21 +62,28 @@ export interface Round {
 
 /** The round of a step: as an earlier run committed it, else drawn and committed, before anything is evaluated. */
 export async function roundOf(run: Run, step: number, draw: () => Promise<readonly DrawnTrial[]>): Promise<Round> {
+  const stored = await findRound(run.database.kysely, run.owned.row.ordinal, step);
+  return stored === undefined ? commitRound(run, step, await draw()) : readRound(run, stored, step);
+}
+
+/** A round as it was committed. */
+export async function readRound({ database, owned }: Run, ordinal: number, step: number): Promise<Round> {
+  const { namespace, search_id: searchId } = owned.row;
+  const trials = await readTrials(database.kysely, ordinal);
+  return { key: { namespace, searchId, step }, ordinal, trials, pairs: pairsOfRound(trials) };
+}
+
+/** Commits what was drawn. @param policyStep as the table's */
+export async function commitRound(run: Run, step: number, trials: readonly DrawnTrial[], policyStep: number | null = null): Promise<Round> {
   const { database, owned, signal, spec } = run;
   const { ordinal: search, namespace, search_id: searchId } = owned.row;
   const key: RoundKey = { namespace, searchId, step };
-  const stored = await findRound(database.kysely, search, step);
-  if (stored !== undefined) {
-    const trials = await readTrials(database.kysely, stored);
-    return { key, ordinal: stored, trials, pairs: pairsOfRound(trials) };
-  }
-  const trials = await draw();
   signal.throwIfAborted();
   const pairs = pairsOfRound(trials);
   const evaluations = planEvaluations(spec, key, pairs.pairs);
   const ordinal = await database.transaction(async (tx) => {
     await requireOwnership(tx, owned, run.step);
-    return insertRound(tx, { search, step, trials, pairs, evaluations });
+    return insertRound(tx, { search, step, policyStep, trials, pairs, evaluations });
   });
   await failpoint('policy.drawn');
   return { key, ordinal, trials, pairs };
@@ -88,19 +95,22 @@ export async function evaluate(
   { key, ordinal, pairs }: Round,
   which: (evaluation: PlannedEvaluation) => boolean,
   weights: readonly string[],
+  signal = run.signal,
 ): Promise<readonly StoredEvaluation[]> {
-  const { database, evaluations, outcomes, logger, config, spec, name: search, signal } = run;
-  return evaluateRound(
-    { database, evaluations, outcomes, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
-    {
-      parent: `namespaces/${key.namespace}`,
-      round: ordinal,
-      which,
-      specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, pairs: pairs.pairs, weights }),
-      deadlineMs: config.deadlineMs[evaluatorOf(spec)],
-      signal,
-    },
-  );
+  const { config, spec, name: search } = run;
+  return evaluateRound(evaluateContext(run), {
+    parent: `namespaces/${key.namespace}`,
+    round: ordinal,
+    which,
+    specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, pairs: pairs.pairs, weights }),
+    deadlineMs: config.deadlineMs[evaluatorOf(spec)],
+    signal,
+  });
+}
+
+/** What calling the evaluator takes. */
+export function evaluateContext({ database, evaluations, outcomes, logger, config }: Run): EvaluateContext {
+  return { database, evaluations, outcomes, logger, sweepMs: config.sweepMs, retryMs: config.retryMs };
 }
 
 /**

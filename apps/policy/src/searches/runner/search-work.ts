@@ -1,6 +1,7 @@
 /** What the owner of a search does: runs it, tries again after errors that may pass, and ends it after those that do not. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/errors';
+import { searchNames } from '../names.ts';
 import { changeState, SEARCH_CHANNEL, type SearchRow } from '../search-store.ts';
 import type { Ownership } from './ownership.ts';
 import { runSearch } from './run-search.ts';
@@ -31,7 +32,7 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
       const { kind, message } = isDomainError(error) ? error : toDomainError(error);
       if (!TRANSIENT.has(kind) || tries >= config.maxTries) {
         logger.error({ err: error }, 'search failed');
-        await fail(context, row, ownership.epoch, message);
+        await fail({ ...context, logger }, row, ownership.epoch, message);
         return;
       }
       const pauseMs = Math.min(LONGEST_PAUSE_MS, config.retryMs * 2 ** (tries - 1));
@@ -41,10 +42,15 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
   }
 }
 
-async function fail({ database }: RunContext, row: SearchRow, epoch: number, message: string): Promise<void> {
+async function fail({ database, evaluations, logger }: RunContext, row: SearchRow, epoch: number, message: string): Promise<void> {
   await database.transaction(async (tx) => {
     await requireOwnership(tx, { row, epoch }, row.step);
     await changeState(tx, row.ordinal, { state: 'FAILED', errorMessage: message.slice(0, MAX_MESSAGE) });
   });
   database.signal(SEARCH_CHANNEL);
+  // What is still being evaluated for it is wasted, and does no other harm.
+  const search = searchNames.format({ namespace: row.namespace, search: row.search_id });
+  await evaluations.cancelEvaluations({ parent: `namespaces/${row.namespace}`, search, reason: 'SEARCH_FAILED' }).catch((error: unknown) => {
+    logger.warn({ err: error }, 'the evaluations of a failed search go on');
+  });
 }

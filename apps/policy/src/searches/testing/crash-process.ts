@@ -3,6 +3,7 @@
  * given. Usage: node crash-process.ts '<CrashArguments as JSON>'; prints the final search as JSON.
  */
 import { type search as wire } from '@nat/contracts';
+import { parseCheckpoint } from '@nat/policy';
 import type { StartLearner } from '../learner/learner-process.ts';
 import { startSearchHarness } from './search-harness.ts';
 
@@ -22,17 +23,22 @@ export type CrashPoint =
   /** The state is being stored, the step is not committed. */
   | 'before-commit'
   /** The step is committed, the next round is not drawn. */
-  | 'before-draw';
+  | 'before-draw'
+  /** A round is dropped, its evaluations are not cancelled. */
+  | 'before-cancel';
 
 export interface CrashArguments {
   readonly home: string;
   readonly dataDirectory: string;
   readonly spec: Partial<wire.SearchSpec>;
   readonly searchId: string;
+  /** Evaluations that never end. */
+  readonly silent?: readonly string[];
+  /** `step` is the round where the point is about evaluations. */
   readonly crash?: { readonly point: CrashPoint; readonly step: number };
 }
 
-const { home, dataDirectory, spec, searchId, crash } = JSON.parse(process.argv[2] ?? '{}') as CrashArguments;
+const { home, dataDirectory, spec, searchId, silent = [], crash } = JSON.parse(process.argv[2] ?? '{}') as CrashArguments;
 
 const die = (point: CrashPoint, step: number): void => {
   if (crash?.point === point && crash.step === step) process.kill(process.pid, 'SIGKILL');
@@ -40,23 +46,23 @@ const die = (point: CrashPoint, step: number): void => {
 const stepOf = (evaluationId: string): number => Number(evaluationId.split('.')[1]);
 const isAverage = (evaluationId: string): boolean => evaluationId.includes('.average-');
 
-/** Counts the steps that a learner is asked for. */
+/** Counts the steps that a learner has learned. */
 const wrapLearner =
   (start: StartLearner): StartLearner =>
   async (session, checkpoint) => {
     const learner = await start(session, checkpoint);
-    let step = 0;
+    let step = parseCheckpoint(learner.opened).step;
     return {
       ...learner,
-      draw: (drawn) => {
-        step = drawn;
-        // A step after a committed one draws first.
-        die('before-draw', drawn - 1);
-        return learner.draw(drawn);
+      draw: (round) => {
+        // After a committed step comes a draw.
+        die('before-draw', step);
+        return learner.draw(round);
       },
-      learn: async (trials) => {
-        die('before-learn', step);
-        const learned = await learner.learn(trials);
+      learn: async (trials, staleness) => {
+        die('before-learn', step + 1);
+        const learned = await learner.learn(trials, staleness);
+        step += 1;
         die('after-learn', step);
         return learned;
       },
@@ -75,6 +81,10 @@ const harness = await startSearchHarness({
   onPut,
   wrapLearner,
   evaluator: {
+    outcomeOf: (id) => (silent.includes(id) ? 'silent' : undefined),
+    onCancel: (id) => {
+      die('before-cancel', stepOf(id));
+    },
     onSubmit: (id) => {
       die('before-submit', stepOf(id));
       if (isAverage(id)) die('before-average', stepOf(id));

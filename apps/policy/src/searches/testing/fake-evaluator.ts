@@ -17,6 +17,10 @@ export interface FakeEvaluatorOptions {
   readonly onAccepted?: (id: string) => void;
   /** What becomes of an evaluation; absent: values by formula. */
   readonly outcomeOf?: (id: string, spec: wire.EvaluationSpec) => wire.Outcome | 'silent' | undefined;
+  /** What an evaluation waits for before it ends. @default nothing: it has ended when it is accepted */
+  readonly heldBy?: (id: string) => Promise<unknown> | undefined;
+  /** Called before an evaluation is cancelled. */
+  readonly onCancel?: (id: string) => void;
   /** Whether an outcome is published, or only to be asked for. @default true */
   readonly publishes?: (id: string) => boolean;
 }
@@ -28,6 +32,8 @@ export interface FakeEvaluator {
   readonly cancelled: readonly string[];
   /** Requests to submit that arrived, repeated ones included. */
   readonly submissions: () => number;
+  /** Resolves when all that was held has ended. */
+  readonly settled: () => Promise<void>;
   /** Publishes the outcome of an accepted evaluation once more. */
   readonly publishAgain: (id: string) => Promise<void>;
 }
@@ -45,11 +51,14 @@ export function createFakeEvaluator({
   onSubmit = () => undefined,
   onAccepted = () => undefined,
   outcomeOf = () => undefined,
+  heldBy = () => undefined,
+  onCancel = () => undefined,
   publishes = () => true,
 }: FakeEvaluatorOptions): FakeEvaluator {
   const accepted = new Map<string, wire.EvaluationSpec>();
   const outcomes = new Map<string, wire.Outcome>();
   const cancelled: string[] = [];
+  const held: Promise<void>[] = [];
   let submissions = 0;
 
   const nameOf = (parent: string, id: string): string => `${parent}/evaluations/${id}`;
@@ -71,6 +80,12 @@ export function createFakeEvaluator({
       appendOutbox(tx, [{ topic: OUTCOME_TOPIC.name, key: search, id: name, payload: wire.OutcomeEvent.encode(event).finish() }]),
     );
   };
+  const end = async (parent: string, id: string, spec: wire.EvaluationSpec): Promise<void> => {
+    const outcome = outcomeOf(id, spec) ?? (await byFormula(blobs, spec));
+    if (outcome === 'silent') return;
+    outcomes.set(id, outcome);
+    if (publishes(id)) await publish(nameOf(parent, id), spec.search, outcome);
+  };
   const find = (name: string): wire.Evaluation | undefined => {
     const id = name.slice(name.lastIndexOf('/') + 1);
     const spec = accepted.get(id);
@@ -86,6 +101,9 @@ export function createFakeEvaluator({
     accepted,
     cancelled,
     submissions: () => submissions,
+    settled: async () => {
+      await Promise.all(held);
+    },
     publishAgain: async (id) => {
       const spec = accepted.get(id)!;
       await publish(nameOf('namespaces/default', id), spec.search, outcomes.get(id)!);
@@ -103,15 +121,15 @@ export function createFakeEvaluator({
           }
           accepted.set(id, spec!);
           onAccepted(id);
-          const outcome = outcomeOf(id, spec!) ?? (await byFormula(blobs, spec!));
-          if (outcome === 'silent') continue;
-          outcomes.set(id, outcome);
-          if (publishes(id)) await publish(nameOf(parent, id), spec!.search, outcome);
+          const holding = heldBy(id);
+          if (holding === undefined) await end(parent, id, spec!);
+          else held.push(holding.then(() => end(parent, id, spec!)));
         }
         return { names: evaluations.map(({ evaluationId }) => nameOf(parent, evaluationId)) };
       },
       batchGetEvaluations: ({ names }) => Promise.resolve({ evaluations: names.flatMap((name) => find(name) ?? []) }),
       cancelEvaluation: ({ name }) => {
+        onCancel(name.slice(name.lastIndexOf('/') + 1));
         cancelled.push(name);
         return Promise.resolve(find(name) ?? wire.Evaluation.create({ name }));
       },

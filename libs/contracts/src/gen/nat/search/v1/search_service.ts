@@ -194,6 +194,76 @@ export function baselineToNumber(object: Baseline): number {
   }
 }
 
+/** When a search learns. */
+export const SearchMode = {
+  /** SEARCH_MODE_UNSPECIFIED - SYNCHRONOUS. */
+  SEARCH_MODE_UNSPECIFIED: "SEARCH_MODE_UNSPECIFIED",
+  /** SEARCH_MODE_SYNCHRONOUS - A step draws a round, waits for all of it and learns from it: the same spec gives the same policy, to the bit. */
+  SEARCH_MODE_SYNCHRONOUS: "SEARCH_MODE_SYNCHRONOUS",
+  /**
+   * SEARCH_MODE_ASYNCHRONOUS - Several rounds are evaluated at the same time, and each step learns from whichever is done. Rewards of transforms that an earlier policy drew
+   * are weighted by min(importance_clip, pi_now(b|a) / pi_then(b|a)), and dropped past max_staleness. Every reward counts once; which round a step
+   * learns from depends on who is done first, so the policy does too. With one round in flight it is the synchronous mode, to the bit.
+   */
+  SEARCH_MODE_ASYNCHRONOUS: "SEARCH_MODE_ASYNCHRONOUS",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type SearchMode = typeof SearchMode[keyof typeof SearchMode];
+
+export namespace SearchMode {
+  export type SEARCH_MODE_UNSPECIFIED = typeof SearchMode.SEARCH_MODE_UNSPECIFIED;
+  export type SEARCH_MODE_SYNCHRONOUS = typeof SearchMode.SEARCH_MODE_SYNCHRONOUS;
+  export type SEARCH_MODE_ASYNCHRONOUS = typeof SearchMode.SEARCH_MODE_ASYNCHRONOUS;
+  export type UNRECOGNIZED = typeof SearchMode.UNRECOGNIZED;
+}
+
+export function searchModeFromJSON(object: any): SearchMode {
+  switch (object) {
+    case 0:
+    case "SEARCH_MODE_UNSPECIFIED":
+      return SearchMode.SEARCH_MODE_UNSPECIFIED;
+    case 1:
+    case "SEARCH_MODE_SYNCHRONOUS":
+      return SearchMode.SEARCH_MODE_SYNCHRONOUS;
+    case 2:
+    case "SEARCH_MODE_ASYNCHRONOUS":
+      return SearchMode.SEARCH_MODE_ASYNCHRONOUS;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SearchMode.UNRECOGNIZED;
+  }
+}
+
+export function searchModeToJSON(object: SearchMode): string {
+  switch (object) {
+    case SearchMode.SEARCH_MODE_UNSPECIFIED:
+      return "SEARCH_MODE_UNSPECIFIED";
+    case SearchMode.SEARCH_MODE_SYNCHRONOUS:
+      return "SEARCH_MODE_SYNCHRONOUS";
+    case SearchMode.SEARCH_MODE_ASYNCHRONOUS:
+      return "SEARCH_MODE_ASYNCHRONOUS";
+    case SearchMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function searchModeToNumber(object: SearchMode): number {
+  switch (object) {
+    case SearchMode.SEARCH_MODE_UNSPECIFIED:
+      return 0;
+    case SearchMode.SEARCH_MODE_SYNCHRONOUS:
+      return 1;
+    case SearchMode.SEARCH_MODE_ASYNCHRONOUS:
+      return 2;
+    case SearchMode.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 export const TrialState = {
   TRIAL_STATE_UNSPECIFIED: "TRIAL_STATE_UNSPECIFIED",
   TRIAL_STATE_PENDING: "TRIAL_STATE_PENDING",
@@ -359,7 +429,19 @@ export interface SearchSpec {
     | number
     | undefined;
   /** Epochs before this one train the weights alone. */
-  policyStartEpoch?: number | undefined;
+  policyStartEpoch?:
+    | number
+    | undefined;
+  /** Not with shared weights: those change between rounds. */
+  mode: SearchMode;
+  /** The next three are about the asynchronous mode. Rounds that are evaluated at the same time; 0: 4. */
+  roundsInFlight: number;
+  /** A round is dropped once more steps than this were learned since it was drawn; at least rounds_in_flight - 1. Absent: 2 * rounds_in_flight. */
+  maxStaleness?:
+    | number
+    | undefined;
+  /** Bound of importance weights. Absent: 1. */
+  importanceClip?: number | undefined;
 }
 
 /** Widths of a fresh policy's encoder; zeros: the official ones (pair), or those that the presets were tuned for (edge). */
@@ -405,7 +487,7 @@ export interface Search {
   step: number;
   /** Distinct pairs whose values came in: of trials, of the greedy partners that the baseline needs, and of the comparison at the end. */
   pairs: number;
-  /** Pairs left out because their evaluation failed for good. */
+  /** Pairs left out: those whose evaluation failed for good, and those of rounds that were dropped. */
   failedPairs: number;
   /** The policy that this search writes: namespaces/* /policies/* */
   policy: string;
@@ -429,6 +511,8 @@ export interface Search {
     | undefined;
   /** Trials that the learner was rewarded for: steps * batch, less those left out. */
   rewards: number;
+  /** Asynchronous mode: trials of rounds that were dropped as stale. Others were drawn instead, so that `steps` are learned all the same. */
+  droppedTrials: number;
 }
 
 export interface CreateSearchRequest {
@@ -511,6 +595,21 @@ export interface StepSummary {
   evaluations: number;
   /** As in Search. */
   rewards: number;
+  /** The rest is about the asynchronous mode, and absent in the other. The round that was learned from; rounds are numbered as they are drawn. */
+  round?:
+    | number
+    | undefined;
+  /** Steps learned between the policy that drew the round and this step: 0 where it was the latest. */
+  staleness?:
+    | number
+    | undefined;
+  /** Mean of the importance weights, and the share of them that was clipped. */
+  meanWeight?: number | undefined;
+  clippedShare?:
+    | number
+    | undefined;
+  /** Trials of rounds that this step made too stale. */
+  droppedTrials?: number | undefined;
 }
 
 export interface PauseSearchRequest {
@@ -542,6 +641,7 @@ export interface Trial {
   /** namespaces/* /searches/* /trials/* */
   name: string;
   pairId: string;
+  /** The step it was drawn for; asynchronous mode: the round it belongs to, counted as they are drawn. */
   step: number;
   index: number;
   source: string;
@@ -550,13 +650,17 @@ export interface Trial {
   state: TrialState;
   reward?: number | undefined;
   errorMessage: string;
+  /** Steps that the policy had learned which drew it. */
+  policyStep: number;
+  /** The step that was learned with its round. */
+  learnedStep?: number | undefined;
 }
 
 export interface ListTrialsRequest {
   parent: string;
   pageSize: number;
   pageToken: string;
-  /** step=12 or empty. */
+  /** step=12 (as Trial.step) or empty. */
   filter: string;
 }
 
@@ -661,6 +765,10 @@ function createBaseSearchSpec(): SearchSpec {
     heldOutImages: 0,
     weightLearningRateMin: undefined,
     policyStartEpoch: undefined,
+    mode: SearchMode.SEARCH_MODE_UNSPECIFIED,
+    roundsInFlight: 0,
+    maxStaleness: undefined,
+    importanceClip: undefined,
   };
 }
 
@@ -802,6 +910,18 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     }
     if (message.policyStartEpoch !== undefined) {
       writer.uint32(360).uint32(message.policyStartEpoch);
+    }
+    if (message.mode !== SearchMode.SEARCH_MODE_UNSPECIFIED) {
+      writer.uint32(368).int32(searchModeToNumber(message.mode));
+    }
+    if (message.roundsInFlight !== 0) {
+      writer.uint32(376).uint32(message.roundsInFlight);
+    }
+    if (message.maxStaleness !== undefined) {
+      writer.uint32(384).uint32(message.maxStaleness);
+    }
+    if (message.importanceClip !== undefined) {
+      writer.uint32(393).double(message.importanceClip);
     }
     return writer;
   },
@@ -1179,6 +1299,38 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
             message.policyStartEpoch = reader.uint32();
             continue;
           }
+          case 46: {
+            if (tag !== 368) {
+              break;
+            }
+
+            message.mode = searchModeFromJSON(reader.int32());
+            continue;
+          }
+          case 47: {
+            if (tag !== 376) {
+              break;
+            }
+
+            message.roundsInFlight = reader.uint32();
+            continue;
+          }
+          case 48: {
+            if (tag !== 384) {
+              break;
+            }
+
+            message.maxStaleness = reader.uint32();
+            continue;
+          }
+          case 49: {
+            if (tag !== 393) {
+              break;
+            }
+
+            message.importanceClip = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1346,6 +1498,22 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
         : isSet(object.policy_start_epoch)
         ? globalThis.Number(object.policy_start_epoch)
         : undefined,
+      mode: isSet(object.mode) ? searchModeFromJSON(object.mode) : SearchMode.SEARCH_MODE_UNSPECIFIED,
+      roundsInFlight: isSet(object.roundsInFlight)
+        ? globalThis.Number(object.roundsInFlight)
+        : isSet(object.rounds_in_flight)
+        ? globalThis.Number(object.rounds_in_flight)
+        : 0,
+      maxStaleness: isSet(object.maxStaleness)
+        ? globalThis.Number(object.maxStaleness)
+        : isSet(object.max_staleness)
+        ? globalThis.Number(object.max_staleness)
+        : undefined,
+      importanceClip: isSet(object.importanceClip)
+        ? globalThis.Number(object.importanceClip)
+        : isSet(object.importance_clip)
+        ? globalThis.Number(object.importance_clip)
+        : undefined,
     };
   },
 
@@ -1486,6 +1654,18 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     if (message.policyStartEpoch !== undefined) {
       obj.policyStartEpoch = Math.round(message.policyStartEpoch);
     }
+    if (message.mode !== SearchMode.SEARCH_MODE_UNSPECIFIED) {
+      obj.mode = searchModeToJSON(message.mode);
+    }
+    if (message.roundsInFlight !== 0) {
+      obj.roundsInFlight = Math.round(message.roundsInFlight);
+    }
+    if (message.maxStaleness !== undefined) {
+      obj.maxStaleness = Math.round(message.maxStaleness);
+    }
+    if (message.importanceClip !== undefined) {
+      obj.importanceClip = floatToJson(message.importanceClip);
+    }
     return obj;
   },
 
@@ -1545,6 +1725,10 @@ export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
     message.heldOutImages = object.heldOutImages ?? 0;
     message.weightLearningRateMin = object.weightLearningRateMin ?? undefined;
     message.policyStartEpoch = object.policyStartEpoch ?? undefined;
+    message.mode = object.mode ?? SearchMode.SEARCH_MODE_UNSPECIFIED;
+    message.roundsInFlight = object.roundsInFlight ?? 0;
+    message.maxStaleness = object.maxStaleness ?? undefined;
+    message.importanceClip = object.importanceClip ?? undefined;
     return message;
   },
 };
@@ -2003,6 +2187,7 @@ function createBaseSearch(): Search {
     weights: "",
     heldOut: undefined,
     rewards: 0,
+    droppedTrials: 0,
   };
 }
 
@@ -2066,6 +2251,9 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     }
     if (message.rewards !== 0) {
       writer.uint32(152).int64(message.rewards);
+    }
+    if (message.droppedTrials !== 0) {
+      writer.uint32(160).int64(message.droppedTrials);
     }
     return writer;
   },
@@ -2235,6 +2423,14 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.rewards = longToNumber(reader.int64());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.droppedTrials = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2308,6 +2504,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         ? HeldOutReport.fromJSON(object.held_out)
         : undefined,
       rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
+      droppedTrials: isSet(object.droppedTrials)
+        ? globalThis.Number(object.droppedTrials)
+        : isSet(object.dropped_trials)
+        ? globalThis.Number(object.dropped_trials)
+        : 0,
     };
   },
 
@@ -2370,6 +2571,9 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.rewards !== 0) {
       obj.rewards = Math.round(message.rewards);
     }
+    if (message.droppedTrials !== 0) {
+      obj.droppedTrials = Math.round(message.droppedTrials);
+    }
     return obj;
   },
 
@@ -2401,6 +2605,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
       ? HeldOutReport.fromPartial(object.heldOut)
       : undefined;
     message.rewards = object.rewards ?? 0;
+    message.droppedTrials = object.droppedTrials ?? 0;
     return message;
   },
 };
@@ -3174,6 +3379,11 @@ function createBaseStepSummary(): StepSummary {
     weightRounds: 0,
     evaluations: 0,
     rewards: 0,
+    round: undefined,
+    staleness: undefined,
+    meanWeight: undefined,
+    clippedShare: undefined,
+    droppedTrials: undefined,
   };
 }
 
@@ -3234,6 +3444,21 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     }
     if (message.rewards !== 0) {
       writer.uint32(144).uint32(message.rewards);
+    }
+    if (message.round !== undefined) {
+      writer.uint32(152).uint32(message.round);
+    }
+    if (message.staleness !== undefined) {
+      writer.uint32(160).uint32(message.staleness);
+    }
+    if (message.meanWeight !== undefined) {
+      writer.uint32(169).double(message.meanWeight);
+    }
+    if (message.clippedShare !== undefined) {
+      writer.uint32(177).double(message.clippedShare);
+    }
+    if (message.droppedTrials !== undefined) {
+      writer.uint32(184).uint32(message.droppedTrials);
     }
     return writer;
   },
@@ -3395,6 +3620,46 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
             message.rewards = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.round = reader.uint32();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.staleness = reader.uint32();
+            continue;
+          }
+          case 21: {
+            if (tag !== 169) {
+              break;
+            }
+
+            message.meanWeight = reader.double();
+            continue;
+          }
+          case 22: {
+            if (tag !== 177) {
+              break;
+            }
+
+            message.clippedShare = reader.double();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.droppedTrials = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3463,6 +3728,23 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
         : 0,
       evaluations: isSet(object.evaluations) ? globalThis.Number(object.evaluations) : 0,
       rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
+      round: isSet(object.round) ? globalThis.Number(object.round) : undefined,
+      staleness: isSet(object.staleness) ? globalThis.Number(object.staleness) : undefined,
+      meanWeight: isSet(object.meanWeight)
+        ? globalThis.Number(object.meanWeight)
+        : isSet(object.mean_weight)
+        ? globalThis.Number(object.mean_weight)
+        : undefined,
+      clippedShare: isSet(object.clippedShare)
+        ? globalThis.Number(object.clippedShare)
+        : isSet(object.clipped_share)
+        ? globalThis.Number(object.clipped_share)
+        : undefined,
+      droppedTrials: isSet(object.droppedTrials)
+        ? globalThis.Number(object.droppedTrials)
+        : isSet(object.dropped_trials)
+        ? globalThis.Number(object.dropped_trials)
+        : undefined,
     };
   },
 
@@ -3522,6 +3804,21 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.rewards !== 0) {
       obj.rewards = Math.round(message.rewards);
     }
+    if (message.round !== undefined) {
+      obj.round = Math.round(message.round);
+    }
+    if (message.staleness !== undefined) {
+      obj.staleness = Math.round(message.staleness);
+    }
+    if (message.meanWeight !== undefined) {
+      obj.meanWeight = floatToJson(message.meanWeight);
+    }
+    if (message.clippedShare !== undefined) {
+      obj.clippedShare = floatToJson(message.clippedShare);
+    }
+    if (message.droppedTrials !== undefined) {
+      obj.droppedTrials = Math.round(message.droppedTrials);
+    }
     return obj;
   },
 
@@ -3548,6 +3845,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     message.weightRounds = object.weightRounds ?? 0;
     message.evaluations = object.evaluations ?? 0;
     message.rewards = object.rewards ?? 0;
+    message.round = object.round ?? undefined;
+    message.staleness = object.staleness ?? undefined;
+    message.meanWeight = object.meanWeight ?? undefined;
+    message.clippedShare = object.clippedShare ?? undefined;
+    message.droppedTrials = object.droppedTrials ?? undefined;
     return message;
   },
 };
@@ -3968,6 +4270,8 @@ function createBaseTrial(): Trial {
     state: TrialState.TRIAL_STATE_UNSPECIFIED,
     reward: undefined,
     errorMessage: "",
+    policyStep: 0,
+    learnedStep: undefined,
   };
 }
 
@@ -4004,6 +4308,12 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     }
     if (message.errorMessage !== "") {
       writer.uint32(82).string(message.errorMessage);
+    }
+    if (message.policyStep !== 0) {
+      writer.uint32(88).uint32(message.policyStep);
+    }
+    if (message.learnedStep !== undefined) {
+      writer.uint32(96).uint32(message.learnedStep);
     }
     return writer;
   },
@@ -4101,6 +4411,22 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
             message.errorMessage = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.policyStep = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.learnedStep = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4137,6 +4463,16 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
         : isSet(object.error_message)
         ? globalThis.String(object.error_message)
         : "",
+      policyStep: isSet(object.policyStep)
+        ? globalThis.Number(object.policyStep)
+        : isSet(object.policy_step)
+        ? globalThis.Number(object.policy_step)
+        : 0,
+      learnedStep: isSet(object.learnedStep)
+        ? globalThis.Number(object.learnedStep)
+        : isSet(object.learned_step)
+        ? globalThis.Number(object.learned_step)
+        : undefined,
     };
   },
 
@@ -4172,6 +4508,12 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     if (message.errorMessage !== "") {
       obj.errorMessage = message.errorMessage;
     }
+    if (message.policyStep !== 0) {
+      obj.policyStep = Math.round(message.policyStep);
+    }
+    if (message.learnedStep !== undefined) {
+      obj.learnedStep = Math.round(message.learnedStep);
+    }
     return obj;
   },
 
@@ -4190,6 +4532,8 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     message.state = object.state ?? TrialState.TRIAL_STATE_UNSPECIFIED;
     message.reward = object.reward ?? undefined;
     message.errorMessage = object.errorMessage ?? "";
+    message.policyStep = object.policyStep ?? 0;
+    message.learnedStep = object.learnedStep ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,160 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { search as wire } from '@nat/contracts';
+import { isDomainError } from '@nat/errors';
+import { testDatabases, type TestDatabase } from '@nat/storage/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failedOutcome } from './testing/fake-evaluator.ts';
+import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
+import { writeTinyTable } from './testing/tiny-table.ts';
+
+const parent = 'namespaces/default';
+const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 8, batch: 4, seed: 5 };
+const ASYNCHRONOUS = { mode: 'SEARCH_MODE_ASYNCHRONOUS' } as const;
+
+describe.each(testDatabases)('asynchronous searches on $title', ({ skip, open }) => {
+  if (skip) {
+    it.skip('needs a server');
+    return;
+  }
+  let folder: string;
+  let home: TestDatabase;
+  let harness: SearchHarness;
+  /** What evaluations wait for, by the beginning of their ids; and what is to happen when one is accepted. */
+  const held = new Map<string, PromiseWithResolvers<undefined>>();
+  const releases = new Map<string, string>();
+  const failing = new Set<string>();
+  const roundOf = (id: string): string => id.slice(0, id.lastIndexOf('.'));
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nat-asynchronous-'));
+    await writeTinyTable(folder);
+    home = await open();
+    harness = await startSearchHarness({
+      home: join(folder, 'home'),
+      database: home.database,
+      dataDirectory: folder,
+      evaluator: {
+        heldBy: (id) => held.get(roundOf(id))?.promise,
+        outcomeOf: (id) => (failing.has(roundOf(id)) ? failedOutcome('NO_LUCK') : undefined),
+        onAccepted: (id) => held.get(releases.get(roundOf(id)) ?? '')?.resolve(undefined),
+      },
+    });
+  });
+  afterAll(async () => {
+    await harness.evaluator.settled();
+    await harness.close();
+    await home.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const hold = (round: string, until?: string): void => {
+    held.set(round, Promise.withResolvers<undefined>());
+    if (until !== undefined) releases.set(until, round);
+  };
+  const create = (searchId: string, spec: Partial<wire.SearchSpec>): Promise<wire.Search> => harness.clients.searches.createSearch({ parent, searchId, spec });
+  const watch = async (name: string): Promise<{ readonly steps: wire.StepSummary[]; readonly final: wire.Search }> => {
+    const steps: wire.StepSummary[] = [];
+    let final: wire.Search | undefined;
+    for await (const { event } of harness.clients.searches.watchSearch({ name })) {
+      if (event?.$case === 'step') steps.push(event.value);
+      if (event?.$case === 'search') final = event.value;
+    }
+    return { steps, final: final! };
+  };
+
+  it('learn the same policy as a synchronous one, to the bit, with one round in flight', async () => {
+    const [one, other] = [await create('one', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 1 }), await create('sync', tabular)];
+    expect(one.spec).toMatchObject({ roundsInFlight: 1, maxStaleness: 2, importanceClip: 1 });
+    const { steps, final } = await watch(one.name);
+    const synchronous = await watch(other.name);
+    expect(final.policySha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(final.policySha256).toBe(synchronous.final.policySha256);
+    expect([final.pairs, final.rewards]).toEqual([synchronous.final.pairs, synchronous.final.rewards]);
+    for (const [i, step] of steps.entries()) {
+      expect(step).toMatchObject({ round: i + 1, staleness: 0, meanWeight: 1, clippedShare: 0, droppedTrials: 0 });
+      expect(step.loss).toBe(synchronous.steps[i]!.loss);
+      expect(synchronous.steps[i]!.staleness).toBeUndefined();
+    }
+  });
+
+  it('learn from whichever round is done, and weigh what an earlier policy drew', async () => {
+    hold('late.1', 'late.4'); // ends when the fourth is asked for
+    const { name, spec } = await create('late', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 2, importanceClip: 1_000 });
+    expect(spec).toMatchObject({ roundsInFlight: 2, maxStaleness: 4, importanceClip: 1_000 });
+    const { steps, final } = await watch(name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, failedPairs: 0, droppedTrials: 0 });
+    expect(steps.slice(0, 2).map(({ round }) => round)).toEqual([2, 3]);
+    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const first = steps.find(({ round }) => round === 1)!;
+    expect(first.staleness).toBe(first.step - 1);
+    for (const { step, staleness, meanWeight, clippedShare } of steps) {
+      expect(staleness).toBeLessThanOrEqual(4);
+      // Exactly 1 where the policy is the one that drew.
+      expect(meanWeight! === 1, `step ${step}`).toBe(staleness === 0);
+      expect(clippedShare).toBe(0);
+    }
+    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'step=1' });
+    expect(trials.map(({ state, policyStep, learnedStep }) => [state, policyStep, learnedStep])).toEqual(
+      Array.from({ length: 4 }, () => ['TRIAL_STATE_COUNTED', 0, first.step]),
+    );
+    const metrics = ['staleness', 'meanWeight', 'clippedShare', 'droppedTrials'];
+    const pointsOf = (metric: string): number => harness.points.filter((point) => point.run === name && point.metric === metric).length;
+    await expect.poll(() => metrics.map(pointsOf), { timeout: 20_000 }).toEqual([8, 8, 8, 8]);
+  });
+
+  it('drop a round past the bound, say why, draw another, and hear nothing of it any more', async () => {
+    hold('stuck.1');
+    const { name } = await create('stuck', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 3, maxStaleness: 2 });
+    const { steps, final } = await watch(name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, droppedTrials: 4 });
+    expect(steps.map(({ droppedTrials }) => droppedTrials)).toEqual([0, 0, 4, 0, 0, 0, 0, 0]);
+    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const { staleness } of steps) expect(staleness).toBeLessThanOrEqual(2);
+    expect(harness.evaluator.cancelled).toContain(`${parent}/evaluations/stuck.1.0`);
+    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'step=1' });
+    expect(trials.map(({ state, errorMessage }) => [state, errorMessage])).toEqual(
+      Array.from({ length: 4 }, () => ['TRIAL_STATE_FAILED', 'STALE: 3 steps were learned since it was drawn']),
+    );
+    // Pairs of its trials, and of greedy partners: all of them are left out.
+    const pairsIn = (round: number): number => {
+      const kind = harness.evaluator.accepted.get(`stuck.${round}.0`)?.kind;
+      return kind?.$case === 'tabular' ? kind.value.pairs.length : 0;
+    };
+    expect(final.failedPairs).toBe(pairsIn(1));
+    expect(final.pairs).toBe([2, 3, 4, 5, 6, 7, 8, 9].reduce((sum, round) => sum + pairsIn(round), 0));
+
+    held.get('stuck.1')!.resolve(undefined);
+    await harness.evaluator.settled();
+    await watch((await create('next', { ...tabular, steps: 1 })).name); // its outcomes come after the late ones
+    expect(await harness.clients.searches.getSearch({ name })).toMatchObject({ pairs: final.pairs, failedPairs: final.failedPairs, rewards: 32 });
+  });
+
+  it('end the search where nothing of a round could be evaluated, and with it what is still out', async () => {
+    hold('none.1');
+    failing.add('none.2');
+    const { name } = await create('none', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 2 });
+    const { final } = await watch(name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_FAILED', step: 0, errorMessage: expect.stringContaining('NO_LUCK') as unknown });
+    await expect.poll(() => harness.evaluator.cancelled, { timeout: 20_000 }).toContain(name);
+    held.get('none.1')!.resolve(undefined);
+  });
+
+  it('refuse what does not go together', async () => {
+    const fields = async (spec: Partial<wire.SearchSpec>): Promise<readonly string[]> => {
+      const error: unknown = await create('no', spec).catch((reason: unknown) => reason);
+      if (!isDomainError(error)) throw new Error(`not refused: ${String(error)}`);
+      return error.violations.map(({ field }) => field);
+    };
+    expect(await fields({ ...tabular, roundsInFlight: 4, maxStaleness: 1, importanceClip: 2 })).toEqual([
+      'spec.rounds_in_flight',
+      'spec.max_staleness',
+      'spec.importance_clip',
+    ]);
+    expect(await fields({ ...tabular, ...ASYNCHRONOUS, roundsInFlight: 4, maxStaleness: 2 })).toEqual(['spec.max_staleness']);
+    expect(await fields({ ...tabular, ...ASYNCHRONOUS, importanceClip: 0.5 })).toEqual(['spec.importance_clip']);
+    const shared = { space: 'resblock', evaluator: 'shared-weights', dataset: 'mnist', preset: 'small' };
+    expect(await fields({ ...shared, ...ASYNCHRONOUS })).toEqual(['spec.mode']);
+  });
+});
