@@ -36,7 +36,7 @@ import { readPolicyEnvironment } from './policy-environment.ts';
 /** A policy of the largest size that the contract allows. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
-await runMain('policy', async () => {
+await runMain(async () => {
   if (isMigration(process.argv)) {
     const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
       z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
