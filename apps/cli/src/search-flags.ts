@@ -128,7 +128,7 @@ export function searchSpecOptions(): readonly Option[] {
     new Option('--asynchronous', 'evaluate several rounds at the same time and learn from whichever is done; not repeatable to the bit'),
     count('--rounds-in-flight <n>', 'asynchronous: rounds at the same time, 4 when left out', 1, 64),
     count('--max-staleness <n>', 'asynchronous: drop a round after more steps than this, twice the rounds in flight when left out', 0, 10_000),
-    parsed('--importance-clip <x>', 'asynchronous: bound of importance weights, 1 when left out', number(1, 1_000_000)),
+    parsed('--importance-clip <x>', 'asynchronous: bound of importance weights, 2 when left out', number(1, 1_000_000)),
     ...placementOptions(),
   ];
 }

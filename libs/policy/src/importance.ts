@@ -10,6 +10,9 @@
  */
 import { DomainError } from '@nat/errors';
 
+/** Found by trying on NAS-Bench-201 (ADR 16). */
+export const DEFAULT_IMPORTANCE_CLIP = 2;
+
 /** What a trial says about the policy that drew it. */
 export interface Drawn {
   /**

@@ -4,6 +4,7 @@ export { CompiledPolicy, type DrawMode } from './compiled-policy.ts';
 export { EDGE_POLICY, LSTM_POLICY, officialPairPolicy, type PolicyConfig } from './config.ts';
 export { Draw, type DrawnEdge } from './draw.ts';
 export type { EdgeConfig } from './edge-encoder.ts';
+export { DEFAULT_IMPORTANCE_CLIP } from './importance.ts';
 export { Learner, type StepStats, type Trial } from './learner.ts';
 export type { PairConfig } from './pair-encoder.ts';
 export { presets, type Hyperparameters } from './presets.ts';

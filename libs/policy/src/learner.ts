@@ -23,7 +23,7 @@ import {
 import { advantages, scaleAdvantages, type Rewards } from './baseline.ts';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import type { PolicyConfig } from './config.ts';
-import { importanceOf, importanceWeights, type Drawn, type Importance, type ImportanceWeights } from './importance.ts';
+import { DEFAULT_IMPORTANCE_CLIP, importanceOf, importanceWeights, type Drawn, type Importance, type ImportanceWeights } from './importance.ts';
 import { entropyCoefficientsAt, learningRateAt, type Hyperparameters } from './presets.ts';
 import { PROBABILITY_FLOOR } from './probability.ts';
 import { candidateScores } from './scores.ts';
@@ -273,7 +273,7 @@ export class Learner {
     trials.forEach(({ reward, greedyReward = 0 }, i) => {
       if (!Number.isFinite(reward) || !Number.isFinite(greedyReward)) throw DomainError.invalid(`trials[${i}].reward`, 'a reward is a finite number', 'REWARD');
     });
-    const { weightDecay, betas, epsilon, importanceClip = 1 } = this.#hyperparameters;
+    const { weightDecay, betas, epsilon, importanceClip = DEFAULT_IMPORTANCE_CLIP } = this.#hyperparameters;
     const batch = prepareBatch(trials);
     const weighting = importanceOf(trials, importanceClip);
     const { advantages: raw, baseline } = advantages(this.#hyperparameters.baseline, this.#baseline, this.updates, trials);

@@ -21,7 +21,7 @@ export interface Hyperparameters {
   readonly baseline: BaselineOptions;
   /** @default advantages as they are */
   readonly advantages?: AdvantageScaling;
-  /** Bound of the importance weights of trials that an earlier policy drew, at least 1. @default 1 */
+  /** Bound of the importance weights of trials that an earlier policy drew, at least 1. @default DEFAULT_IMPORTANCE_CLIP */
   readonly importanceClip?: number;
 }
 

@@ -66,7 +66,7 @@ describe.each(testDatabases)('asynchronous searches on $title', ({ skip, open })
 
   it('learn the same policy as a synchronous one, to the bit, with one round in flight', async () => {
     const [one, other] = [await create('one', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 1 }), await create('sync', tabular)];
-    expect(one.spec).toMatchObject({ roundsInFlight: 1, maxStaleness: 2, importanceClip: 1 });
+    expect(one.spec).toMatchObject({ roundsInFlight: 1, maxStaleness: 2, importanceClip: 2 });
     const { steps, final } = await watch(one.name);
     const synchronous = await watch(other.name);
     expect(final.policySha256).toMatch(/^[0-9a-f]{64}$/);

@@ -1,12 +1,11 @@
 /** The part of a spec that says when a search learns, completed. */
 import { search as wire } from '@nat/contracts';
+import { DEFAULT_IMPORTANCE_CLIP } from '@nat/policy';
 
 type Refuse = (field: string, description: string) => void;
 type Completed = Pick<wire.SearchSpec, 'mode' | 'roundsInFlight' | 'maxStaleness' | 'importanceClip'>;
 
 const ROUNDS_IN_FLIGHT = 4;
-/** No trial counts for more than a fresh one. */
-const IMPORTANCE_CLIP = 1;
 
 export function isAsynchronous({ mode }: wire.SearchSpec): boolean {
   return mode === 'SEARCH_MODE_ASYNCHRONOUS';
@@ -25,5 +24,5 @@ export function completeMode(given: wire.SearchSpec, refuse: Refuse): Completed 
   const most = maxStaleness ?? 2 * rounds;
   if (most < rounds - 1)
     refuse('max_staleness', `${most} drops rounds that come in the order they were drawn: ${rounds} in flight need at least ${rounds - 1}`);
-  return { mode: given.mode, roundsInFlight: rounds, maxStaleness: most, importanceClip: importanceClip ?? IMPORTANCE_CLIP };
+  return { mode: given.mode, roundsInFlight: rounds, maxStaleness: most, importanceClip: importanceClip ?? DEFAULT_IMPORTANCE_CLIP };
 }

@@ -440,7 +440,7 @@ export interface SearchSpec {
   maxStaleness?:
     | number
     | undefined;
-  /** Bound of importance weights. Absent: 1. */
+  /** Bound of importance weights. Absent: 2. */
   importanceClip?: number | undefined;
 }
 
