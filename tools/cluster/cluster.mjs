@@ -30,6 +30,7 @@ import { supervise, superviseServer } from './supervisor.mjs';
  * @property {number} [workers]
  * @property {number} [port] of the gateway; 0: any
  * @property {Partial<Record<Kind, Record<string, string>>>} [environment] variables of some of the processes, over those set here
+ * @property {Readonly<Record<string, string>>} [postgresSettings] settings of PostgreSQL itself
  * @property {(from: Kind | 'all', to: Kind, port: number) => Promise<number>} [reach] the port under which a process of one kind reaches one of another that
  *   serves on `port`, for whoever stands in between; the broker tells all its clients the same
  * @property {import('../bootstrap/report.mjs').Report} report
@@ -62,6 +63,7 @@ export async function startCluster({
   workers = 2,
   port: wantedPort = 7070,
   environment = {},
+  postgresSettings = {},
   reach = (_from, _to, served) => Promise.resolve(served),
   report,
 }) {
@@ -90,7 +92,7 @@ export async function startCluster({
     const [kafka, postgres] = await report.step('starting Kafka and PostgreSQL', () =>
       Promise.all([
         startKafka({ dir: path.join(folder, 'kafka'), advertised: (served) => reach('all', 'kafka', served), report }),
-        startPostgres({ dir: postgresFolder(folder) }),
+        startPostgres({ dir: postgresFolder(folder), settings: postgresSettings }),
       ]),
     );
     const onError = (/** @type {unknown} */ error) => report.line(error instanceof Error ? error.message : String(error));

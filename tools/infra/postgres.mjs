@@ -55,10 +55,10 @@ async function ensurePrograms() {
 
 /**
  * Starts a server in `dir`, on its old data where there is some, and waits until it takes connections.
- * @param {{dir: string, port?: number | undefined}} options
+ * @param {{dir: string, port?: number | undefined, settings?: Readonly<Record<string, string>>}} options `settings` are the server's own, over those set here
  * @returns {Promise<Server>}
  */
-export async function startPostgres({ dir, port }) {
+export async function startPostgres({ dir, port, settings = {} }) {
   const folder = path.resolve(dir);
   const before = readState(folder);
   if (before !== undefined && isRunning(before.pid, folder)) throw new SetupError(`PostgreSQL runs in ${folder} already, as process ${before.pid}`);
@@ -76,7 +76,8 @@ export async function startPostgres({ dir, port }) {
   }
   const chosen = port ?? before?.port ?? (await freePort());
   const postmaster = path.join(data, 'postmaster.pid');
-  const args = ['-D', data, '-p', String(chosen), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'];
+  const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', max_connections: '200', ...settings };
+  const args = ['-D', data, '-p', String(chosen), ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const pid = await startDaemon({
     name: 'PostgreSQL',
     command: path.join(programs, 'bin', 'postgres'),
@@ -98,7 +99,7 @@ export async function startPostgres({ dir, port }) {
     dir: folder,
     stop: () => endProcess(pid, folder, 'SIGINT', 15_000),
     kill: () => endProcess(pid, folder, 'SIGKILL', 10_000),
-    restart: () => startPostgres({ dir: folder }),
+    restart: () => startPostgres({ dir: folder, settings }),
   };
 }
 

@@ -3,6 +3,6 @@ export { composeEvaluator, type Evaluator, type EvaluatorOptions } from './coord
 export { findCapabilities } from './worker/capabilities.ts';
 export { findGpus } from './worker/gpus.ts';
 export { startWorker, type Worker, type WorkerConfig, type WorkerOptions } from './worker/compose.ts';
-export { KINDS, type Kind } from './worker/job.ts';
+export { KINDS, type Execute, type Kind } from './worker/job.ts';
 export { defaultWorkerId } from './worker/worker-environment.ts';
 export { startWorkerProcess, type WorkerProcess, type WorkerProcessOptions } from './worker/worker-process.ts';

@@ -35,6 +35,8 @@ export interface ClientChannelOptions {
   readonly maxMessageBytes?: number;
   /** Attempts in all. @default 5 */
   readonly maxAttempts?: number;
+  /** A connection that other channels of this process to the same address do not share. @default false */
+  readonly ownConnection?: boolean;
   /** Bound of the first pause; it doubles with each attempt, up to 2 s. @default 100 ms */
   readonly baseDelayMs?: number;
   readonly logger?: Logger;
@@ -205,6 +207,7 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
     'grpc.enable_channelz': 0,
     // Retries are ours: grpc-js's own transparent ones know nothing of idempotency.
     'grpc.enable_retries': 0,
+    ...(options.ownConnection === true ? { 'grpc.use_local_subchannel_pool': 1 } : {}),
     ...(loopback ? { 'grpc.enable_http_proxy': 0 } : {}),
     ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
   });

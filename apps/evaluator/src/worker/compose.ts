@@ -48,6 +48,8 @@ export interface WorkerOptions {
   readonly channel: ClientChannel;
   readonly config: WorkerConfig;
   readonly logger: Logger;
+  /** Runs evaluations of milliseconds. @default looks them up in the tables of `dataDir` */
+  readonly quick?: Execute;
   /** Jitter of pauses between attempts. @default Math.random */
   readonly random?: () => number;
 }
@@ -68,7 +70,7 @@ const RETRY = { baseMs: 200, maxMs: 5_000 };
 const GIVE_UP_MS = 3_000;
 
 /** Starts a worker: it registers, leases, runs, renews and delivers until it is drained, with or without a server that answers. */
-export function startWorker({ channel, config, logger, random = Math.random }: WorkerOptions): Worker {
+export function startWorker({ channel, config, logger, quick = createTabular({ dataDir: config.dataDir }), random = Math.random }: WorkerOptions): Worker {
   const { workerId, instance, kinds, capabilities } = config;
   const leaseWaitMs = config.leaseWaitMs ?? 20_000;
   const client = channel.client(evaluation.WorkerServiceDefinition);
@@ -77,7 +79,6 @@ export function startWorker({ channel, config, logger, random = Math.random }: W
   let blobs: Promise<BlobStore> | undefined;
   const newBackoff = (): Backoff => createBackoff({ ...RETRY, random });
 
-  const quick = createTabular({ dataDir: config.dataDir });
   const trainers = createTrainers({
     blobUrl: config.blobUrl,
     dataDir: config.dataDir,
