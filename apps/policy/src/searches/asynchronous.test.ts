@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exposeSearches } from './search-metrics.ts';
 import { failedOutcome } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
@@ -139,6 +141,29 @@ describe.each(testDatabases)('asynchronous searches on $title', ({ skip, open })
     expect(final).toMatchObject({ state: 'SEARCH_STATE_FAILED', step: 0, errorMessage: expect.stringContaining('NO_LUCK') as unknown });
     await expect.poll(() => harness.evaluator.cancelled, { timeout: 20_000 }).toContain(name);
     held.get('none.1')!.resolve(undefined);
+  });
+
+  it('show what is awaited of all rounds in flight, and go on with them after a pause', async () => {
+    const registry = new Registry();
+    exposeSearches(registry, harness.database);
+    const shown = async (): Promise<readonly number[]> => {
+      const metrics = await registry.getMetricsAsJSON();
+      return ['nat_learner_evaluations_awaited', 'nat_learner_inbox_pairs'].map((name) => metrics.find((one) => one.name === name)!.values[0]!.value);
+    };
+    hold('open.1');
+    hold('open.3');
+    hold('open.4');
+    const moving = { baseline: 'BASELINE_MOVING_AVERAGE' } as const;
+    const { name } = await create('open', { ...tabular, ...ASYNCHRONOUS, ...moving, steps: 4, pairsPerEvaluation: 2, roundsInFlight: 3 });
+    // The second was learned from: two evaluations of each of the others, though the first has a lower number than the next step.
+    await expect.poll(shown, { timeout: 20_000 }).toEqual([6, 0]);
+    expect(await harness.clients.searches.pauseSearch({ name })).toMatchObject({ state: 'SEARCH_STATE_PAUSED', step: 1 });
+    expect(await shown()).toEqual([0, 0]);
+    for (const round of ['open.1', 'open.3', 'open.4']) held.get(round)!.resolve(undefined);
+    await harness.clients.searches.resumeSearch({ name });
+    const { steps, final } = await watch(name);
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, failedPairs: 0, droppedTrials: 0 });
+    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4]);
   });
 
   it('refuse what does not go together', async () => {
