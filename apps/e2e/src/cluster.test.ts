@@ -186,10 +186,10 @@ describe.skipIf(missing.length > 0)(
 
       // What happened to it is there for others.
       const shown = ({ event }: searchWire.SearchEvent) => (event?.$case === 'step' ? event.value.step : event?.value.state);
-      const happened = ['SEARCH_STATE_RUNNING', ...Array.from({ length: STEPS }, (_, i) => i + 1), 'SEARCH_STATE_SUCCEEDED'];
+      const happened: readonly unknown[] = ['SEARCH_STATE_RUNNING', ...Array.from({ length: STEPS }, (_, i) => i + 1), 'SEARCH_STATE_SUCCEEDED'];
       await until('the events of the search are published', async () => {
         const published = await readTopic(`${prefix}${SEARCH_EVENT_TOPIC.name}`, (payload) => searchWire.SearchEvent.decode(payload));
-        const ofSearch = new Set(published.filter((event) => event.search === name).map(shown));
+        const ofSearch = new Set<unknown>(published.filter((event) => event.search === name).map(shown));
         return happened.every((one) => ofSearch.has(one));
       });
 

@@ -21,7 +21,9 @@ const SECONDS_NOT_MINUTES = 'as documented it takes minutes';
 /** By command. They run in this order, beside a platform that `npx nat up` started. */
 const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat search --server 127.0.0.1:7070 --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 100 --batch 512 --seed 0 --json': {
-    because: 'it needs the cluster: cluster-command.test.ts runs it there',
+    with: '--server ADDRESS --steps 2 --batch 8',
+    because: 'the cluster has a test of its own, cluster-command.test.ts',
+    needsData: true,
   },
   'npx nat --help': { prints: /Examples:/ },
   'npx nat arch list': { prints: /^DARTS +3,349,342 /m },
@@ -146,7 +148,7 @@ describe("README's commands", { timeout: PATIENCE_MS }, () => {
     const skipped = plan.needsData === true && dataDirectory === undefined;
     const note = [...(plan.with === undefined ? [] : [`with ${plan.with}: ${plan.because ?? ''}`]), ...(skipped ? ['skipped: NAT_DATA_DIR is not set'] : [])];
     it.skipIf(skipped)(`${command}${note.length === 0 ? '' : ` (${note.join('; ')})`}`, async () => {
-      const stdout = succeeded(await shell([command, ...(plan.with === undefined ? [] : [plan.with])].join(' ')).ended);
+      const stdout = succeeded(await shell([command, ...(plan.with === undefined ? [] : [plan.with.replace('ADDRESS', address)])].join(' ')).ended);
       expect(stdout).toMatch(plan.prints ?? /\S/);
       if (command.includes('--json')) expect(jsonLines(stdout).length).toBeGreaterThan(0);
     });

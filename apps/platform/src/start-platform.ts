@@ -43,7 +43,7 @@ export interface Platform {
   readonly close: () => Promise<void>;
 }
 
-/** Bytes of one request: weights and policies of clients, many evaluations of 1,024 pairs between services. */
+/** Bytes of one request between services: many evaluations of 1,024 pairs. Clients have the default limit. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -88,7 +88,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory, metricsRegistry: registry });
     closers.push(policy.close);
 
-    const outer = await serve([...own, ...policy.services], listen, logger, { maxRequestBytes: MAX_REQUEST_BYTES }, registry);
+    const outer = await serve([...own, ...policy.services], listen, logger, {}, registry);
     closers.push(outer.stop);
     const address = `${listen.host}:${outer.port}`;
     const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobUrl: blobDirectory, dataDirectory, logger });

@@ -33,9 +33,6 @@ import { z } from 'zod';
 import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
-/** A policy of the largest size that the contract allows. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-
 await runMain(async () => {
   if (isMigration(process.argv)) {
     const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
@@ -90,7 +87,7 @@ await runMain(async () => {
     ...protection,
   });
   const app = await startApp({
-    server: createServer({ services: policy.services, logger, limits: { maxRequestBytes: MAX_REQUEST_BYTES }, metrics: metricsRegistry, ...protection }),
+    server: createServer({ services: policy.services, logger, metrics: metricsRegistry, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

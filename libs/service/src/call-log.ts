@@ -63,7 +63,7 @@ export function createCallLog(logger: Logger, auditedElsewhere: boolean): CallLo
 }
 
 /** The audit log as a stream of its own, of the same lines. */
-export function createAuditLog(name: string, destination: DestinationStream): CallLog {
+function createAuditLog(name: string, destination: DestinationStream): CallLog {
   const log = pino({ name, base: { name }, timestamp: stdTimeFunctions.isoTime }, destination);
   return {
     ended: (call, code) => {

@@ -37,7 +37,10 @@ export async function startApp({ server, listen, logger, pause, release, drainMs
     await release?.();
     throw error;
   }
-  logger.info({ host: listen.host, port }, 'serving');
+  // Said once whoever waits for signals listens: a process that says it serves can be ended in order.
+  setImmediate(() => {
+    logger.info({ host: listen.host, port }, 'serving');
+  });
   let stopping: Promise<void> | undefined;
 
   const stop = async (): Promise<void> => {

@@ -146,7 +146,7 @@ describe('transforms and policies over gRPC', () => {
 
   it('refuses bytes that are no policy', async () => {
     await expect(clients.policies.importPolicy({ parent, policyId: 'bad', checkpoint: new Uint8Array([1, 2, 3]) })).rejects.toMatchObject({
-      kind: 'DATA_LOSS',
+      kind: 'INVALID_ARGUMENT',
     });
   });
 });

@@ -1,4 +1,4 @@
-import { migrate, type Database } from '@nat/storage';
+import { migrate, migrateStorage, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { policyMigrations } from '../../policies/migrations.ts';
@@ -21,6 +21,7 @@ describe.each(testDatabases)('owning searches on $title', ({ skip, open }) => {
 
   beforeAll(async () => {
     home = await open();
+    await migrateStorage(home.database);
     await migrate(home.database, 'policy', [...policyMigrations, ...searchMigrations]);
     database = home.database.as<SearchTables>();
     row = await database.transaction((tx) => insertSearch(tx, { namespace: 'default', searchId: 'one', spec: {} }));
