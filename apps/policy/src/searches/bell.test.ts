@@ -1,5 +1,5 @@
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, it } from 'vitest';
 import { openBell, type Bell } from './bell.ts';
 
 /** Longer than a test may take: what ends earlier was woken. */
