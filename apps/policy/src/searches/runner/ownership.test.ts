@@ -22,7 +22,7 @@ describe.each(testDatabases)('owning searches on $title', ({ skip, open }) => {
   beforeAll(async () => {
     home = await open();
     await migrateStorage(home.database);
-    await migrateSchemas(home.database, [STORAGE_SCHEMA, { service: 'policy', migrations: [...policyMigrations, ...searchMigrations] }]);
+    await migrate(home.database, 'policy', [...policyMigrations, ...searchMigrations]);
     database = home.database.as<SearchTables>();
     row = await database.transaction((tx) => insertSearch(tx, { namespace: 'default', searchId: 'one', spec: {} }));
   });
