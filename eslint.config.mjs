@@ -43,7 +43,7 @@ export default tseslint.config(
         'error',
         {
           enforceBuildableLibDependency: false,
-          allow: ['/tools/(cluster/[a-z-]+|bootstrap/report)\\.mjs$'], // tests across processes start them
+          allow: ['/tools/((cluster|infra)/[a-z-]+|bootstrap/report)\\.mjs$'], // tests across processes start them
           depConstraints: Object.entries(layers).map(([layer, allowed]) => ({
             sourceTag: `layer:${layer}`,
             onlyDependOnLibsWithTags: allowed.map((name) => `layer:${name}`),
