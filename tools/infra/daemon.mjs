@@ -64,6 +64,25 @@ export async function startDaemon({ name, command, args, log, timeoutMs, ready, 
   throw new SetupError(`${name} ${ended ?? `did not answer within ${timeoutMs / 1000} s`}; the end of ${log}:\n  ${tail}`);
 }
 
+const REAPED_MS = 2_000;
+
+/**
+ * Waits until the parent of a process that has ended knows: until then its number is taken, and PostgreSQL thinks that it still has the data. Not for
+ * ever: a parent may never look.
+ * @param {number} pid
+ */
+async function reaped(pid) {
+  const deadline = Date.now() + REAPED_MS;
+  while (Date.now() < deadline) {
+    try {
+      if (!/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))) return;
+    } catch {
+      return;
+    }
+    await sleep(10);
+  }
+}
+
 /**
  * Ends a process and waits until it is gone; after `graceMs` by SIGKILL.
  * @param {number} pid
@@ -76,7 +95,7 @@ export async function endProcess(pid, mark, signal, graceMs) {
     [signal, graceMs],
     ['SIGKILL', 10_000],
   ])) {
-    if (!isRunning(pid, mark)) return;
+    if (!isRunning(pid, mark)) return reaped(pid);
     try {
       process.kill(pid, how);
     } catch {
@@ -84,7 +103,7 @@ export async function endProcess(pid, mark, signal, graceMs) {
     }
     const deadline = Date.now() + wait;
     while (Date.now() < deadline) {
-      if (!isRunning(pid, mark)) return;
+      if (!isRunning(pid, mark)) return reaped(pid);
       await sleep(30);
     }
   }
