@@ -1,22 +1,14 @@
 /** `npm run cluster` as it is documented: a search there, with processes killed under it, learns the policy of the embedded platform. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../tools/infra/daemon.mjs';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { PATIENCE_MS, type RunningProcess } from './testing/processes.ts';
 
 const missing = ['NAT_TEST_KAFKA', 'NAT_TEST_POSTGRES', 'NAT_DATA_DIR'].filter((name) => process.env[name] === undefined);
 const SEARCH = 'search --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 12 --batch 64 --seed 5 --json'.split(' ');
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe.skipIf(missing.length > 0)(
   `npm run cluster${missing.length > 0 ? ` (skipped: ${missing.join(', ')} not set)` : ''}`,

@@ -9,9 +9,9 @@ import { evaluation, search as searchWire } from '@nat/contracts';
 import { createChannelTo, openClients, type ClientChannel } from '@nat/service';
 import { OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { Kafka, logLevel } from 'kafkajs';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
+import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, until, type RunningProcess } from './testing/processes.ts';
 
 const broker = process.env['NAT_TEST_KAFKA'];
@@ -59,15 +59,6 @@ describe.skipIf(missing.length > 0)(
     let policy: Service;
     let worker: RunningProcess;
 
-    const onServer = async (statement: string): Promise<void> => {
-      const client = new pg.Client({ connectionString: postgres });
-      await client.connect();
-      try {
-        await client.query(statement);
-      } finally {
-        await client.end();
-      }
-    };
     const clientsOf = ({ address }: Service) => {
       const channel = createChannelTo(address);
       channels.push(channel);
@@ -85,7 +76,7 @@ describe.skipIf(missing.length > 0)(
 
     beforeAll(async () => {
       nat = await NatCommand.create();
-      await onServer(`CREATE DATABASE ${database}`);
+      await onTestPostgres(`CREATE DATABASE ${database}`);
       const blobs = s3 === undefined ? { NAT_BLOB_DIR: nat.freshHome('blobs') } : { NAT_BLOB_URL: s3.replace('?', `/${run}?`) };
       const stream = { NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: prefix, ...blobs };
       [registry, metrics, evaluator] = await Promise.all([
@@ -100,7 +91,7 @@ describe.skipIf(missing.length > 0)(
     afterAll(async () => {
       for (const channel of channels) channel.close();
       await nat.close();
-      await onServer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+      await onTestPostgres(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
       const admin = kafka.admin();
       await admin.connect();
       const topics = (await admin.listTopics()).filter((name) => name.startsWith(prefix));

@@ -1,9 +1,9 @@
 /** `main.ts --migrate` and NAT_MIGRATE=check of every service, as a deployment uses them: migrations run before, services only look. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from './testing/nat.ts';
+import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, Processes, type Ended } from './testing/processes.ts';
 
 const broker = process.env['NAT_TEST_KAFKA'];
@@ -20,12 +20,6 @@ describe.skipIf(missing.length > 0)(
     const run = randomUUID().slice(0, 8);
     const database = `nat_migrations_${run}`;
     const processes = new Processes();
-    const onServer = async (statement: string): Promise<void> => {
-      const client = new pg.Client({ connectionString: postgres });
-      await client.connect();
-      await client.query(statement);
-      await client.end();
-    };
     const url = new URL(postgres ?? 'postgres://none');
     url.pathname = `/${database}`;
     const env = { NAT_DATABASE_URL: url.href, NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: `migrations-${run}.`, NAT_PORT: '0', NAT_LOG_LEVEL: 'info' };
@@ -42,10 +36,10 @@ describe.skipIf(missing.length > 0)(
       return done;
     };
 
-    beforeAll(() => onServer(`CREATE DATABASE ${database}`));
+    beforeAll(() => onTestPostgres(`CREATE DATABASE ${database}`));
     afterAll(async () => {
       await processes.close();
-      await onServer(`DROP DATABASE ${database} WITH (FORCE)`);
+      await onTestPostgres(`DROP DATABASE ${database} WITH (FORCE)`);
     });
 
     it('run before the services, which refuse to start without them and then change nothing', async () => {

@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../tools/infra/daemon.mjs';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
+import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, until, type RunningProcess } from './testing/processes.ts';
 
 const { NAT_TEST_KAFKA: broker, NAT_TEST_POSTGRES: postgres, NAT_TEST_PROMETHEUS: prometheus, NAT_DATA_DIR: dataDirectory } = process.env;
@@ -39,17 +39,6 @@ const missing = Object.entries({ NAT_TEST_KAFKA: broker, NAT_TEST_POSTGRES: post
   .filter(([, value]) => value === undefined)
   .map(([name]) => name);
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
-
 type Job = 'registry' | 'metrics' | 'evaluator' | 'policy' | 'gateway' | 'worker';
 
 describe.skipIf(missing.length > 0)(
@@ -63,16 +52,6 @@ describe.skipIf(missing.length > 0)(
     const targets: Partial<Record<Job, string>> = {};
     let nat: NatCommand;
     let gateway: string;
-
-    const onServer = async (statement: string): Promise<void> => {
-      const client = new pg.Client({ connectionString: postgres });
-      await client.connect();
-      try {
-        await client.query(statement);
-      } finally {
-        await client.end();
-      }
-    };
 
     /** Starts a process, and gives its gRPC address where it serves one. */
     async function start(job: Job, main: string, env: Readonly<Record<string, string | undefined>>): Promise<string> {
@@ -89,7 +68,7 @@ describe.skipIf(missing.length > 0)(
 
     beforeAll(async () => {
       nat = await NatCommand.create();
-      await onServer(`CREATE DATABASE ${database}`);
+      await onTestPostgres(`CREATE DATABASE ${database}`);
       const stream = { NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: `observed-${run}.` };
       const [registry, metrics, evaluator] = await Promise.all([
         start('registry', 'registry/src/main.ts', {}),
@@ -116,7 +95,7 @@ describe.skipIf(missing.length > 0)(
     }, 2 * PATIENCE_MS);
     afterAll(async () => {
       await nat.close();
-      await onServer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+      await onTestPostgres(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     }, PATIENCE_MS);
 
     it('show what the rules of Prometheus read, and what every process measures of itself', async () => {

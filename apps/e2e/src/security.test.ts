@@ -8,9 +8,9 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { createChannelTo, openClients, type ClientChannel, type ClientChannelOptions } from '@nat/service';
 import { openKafkaStream, PLATFORM_TOPICS } from '@nat/storage';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
+import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, type RunningProcess } from './testing/processes.ts';
 
 const TLS = join(ROOT, 'libs/service/src/fixtures/tls/rotated');
@@ -214,18 +214,8 @@ describe.skipIf(missing.length > 0)(
     let gateway: string;
     let metricsPort: number;
 
-    const onServer = async (statement: string): Promise<void> => {
-      const client = new pg.Client({ connectionString: postgres });
-      await client.connect();
-      try {
-        await client.query(statement);
-      } finally {
-        await client.end();
-      }
-    };
-
     beforeAll(async () => {
-      await onServer(`CREATE DATABASE ${database}`);
+      await onTestPostgres(`CREATE DATABASE ${database}`);
       const url = new URL(postgres!);
       url.pathname = `/${database}`;
       url.password = PASSWORD; // trusted or not, it is in the URL
@@ -270,7 +260,7 @@ describe.skipIf(missing.length > 0)(
     }, 2 * PATIENCE_MS);
     afterAll(async () => {
       await nat.processes.close();
-      await onServer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+      await onTestPostgres(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     }, PATIENCE_MS);
 
     it('learn a policy for a caller of one namespace', async () => {

@@ -3,15 +3,15 @@ import {
   createLogger,
   createProcessRegistry,
   createServer,
-  loadConfig,
   runMain,
+  runMigrationOnly,
   runUntilSignal,
-  serverEnvironment,
   serverProtection,
   startApp,
   startProcessEndpoint,
 } from '@nat/service';
 import {
+  answers,
   blobUrlOf,
   housekeepingOf,
   isMigration,
@@ -24,20 +24,11 @@ import {
   postgresOptionsOf,
   runMigrations,
 } from '@nat/storage';
-import { sql } from 'kysely';
-import { z } from 'zod';
 import { composeEvaluator, EVALUATOR_SCHEMAS } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
 await runMain(async () => {
-  if (isMigration(process.argv)) {
-    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
-      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
-      process.env,
-    );
-    createLogger({ name: 'evaluator', level }).info({ done: await runMigrations(settings, EVALUATOR_SCHEMAS) }, 'migrated');
-    return;
-  }
+  if (isMigration(process.argv)) return runMigrationOnly('evaluator', migrationEnvironment, (settings) => runMigrations(settings, EVALUATOR_SCHEMAS));
   const settings = readCoordinatorEnvironment(process.env);
   const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });
   const protection = serverProtection(settings);
@@ -77,11 +68,7 @@ await runMain(async () => {
     host: settings.NAT_HOST,
     port: settings.NAT_METRICS_PORT,
     registry,
-    healthy: () =>
-      sql`SELECT 1`.execute(database.kysely).then(
-        () => true,
-        () => false,
-      ),
+    healthy: () => answers(database),
     logger,
     ...protection,
   });

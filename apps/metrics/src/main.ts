@@ -5,6 +5,7 @@ import {
   createServer,
   loadConfig,
   runMain,
+  runMigrationOnly,
   runUntilSignal,
   serverEnvironment,
   serverProtection,
@@ -15,14 +16,7 @@ import { z } from 'zod';
 import { composeMetrics, METRICS_SCHEMAS } from './compose.ts';
 
 await runMain(async () => {
-  if (isMigration(process.argv)) {
-    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
-      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
-      process.env,
-    );
-    createLogger({ name: 'metrics', level }).info({ done: await runMigrations(settings, METRICS_SCHEMAS) }, 'migrated');
-    return;
-  }
+  if (isMigration(process.argv)) return runMigrationOnly('metrics', migrationEnvironment, (settings) => runMigrations(settings, METRICS_SCHEMAS));
   const settings = loadConfig(
     z.object({
       ...serverEnvironment,

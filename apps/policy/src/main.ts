@@ -4,16 +4,16 @@ import {
   createLogger,
   createProcessRegistry,
   createServer,
-  loadConfig,
   openClients,
   runMain,
+  runMigrationOnly,
   runUntilSignal,
-  serverEnvironment,
   serverProtection,
   startApp,
   startProcessEndpoint,
 } from '@nat/service';
 import {
+  answers,
   housekeepingOf,
   isMigration,
   kafkaConnectionOf,
@@ -28,20 +28,11 @@ import {
   runMigrations,
   type DeadLetter,
 } from '@nat/storage';
-import { sql } from 'kysely';
-import { z } from 'zod';
 import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
 await runMain(async () => {
-  if (isMigration(process.argv)) {
-    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
-      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
-      process.env,
-    );
-    createLogger({ name: 'policy', level }).info({ done: await runMigrations(settings, POLICY_SCHEMAS) }, 'migrated');
-    return;
-  }
+  if (isMigration(process.argv)) return runMigrationOnly('policy', migrationEnvironment, (settings) => runMigrations(settings, POLICY_SCHEMAS));
   const { settings, connection, runner } = readPolicyEnvironment(process.env);
   const protection = serverProtection(settings);
   const logger = createLogger({ name: 'policy', level: settings.NAT_LOG_LEVEL });
@@ -78,11 +69,7 @@ await runMain(async () => {
     host: settings.NAT_HOST,
     port: settings.NAT_METRICS_PORT,
     registry: metricsRegistry,
-    healthy: () =>
-      sql`SELECT 1`.execute(database.kysely).then(
-        () => true,
-        () => false,
-      ),
+    healthy: () => answers(database),
     logger,
     ...protection,
   });

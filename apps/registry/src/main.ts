@@ -5,26 +5,19 @@ import {
   createServer,
   loadConfig,
   runMain,
+  runMigrationOnly,
   runUntilSignal,
   serverEnvironment,
   serverProtection,
   startApp,
   startProcessEndpoint,
 } from '@nat/service';
-import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
-import { sql } from 'kysely';
+import { answers, databaseEnvironment, isMigration, migrationEnvironment, openPostgres, postgresOptionsOf, runMigrations } from '@nat/storage';
 import { z } from 'zod';
 import { composeRegistry, REGISTRY_SCHEMAS } from './compose.ts';
 
 await runMain(async () => {
-  if (isMigration(process.argv)) {
-    const { NAT_LOG_LEVEL: level, ...settings } = loadConfig(
-      z.object({ ...migrationEnvironment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }),
-      process.env,
-    );
-    createLogger({ name: 'registry', level }).info({ done: await runMigrations(settings, REGISTRY_SCHEMAS) }, 'migrated');
-    return;
-  }
+  if (isMigration(process.argv)) return runMigrationOnly('registry', migrationEnvironment, (settings) => runMigrations(settings, REGISTRY_SCHEMAS));
   const config = loadConfig(z.object({ ...serverEnvironment, ...databaseEnvironment }), process.env);
   const protection = serverProtection(config);
   const logger = createLogger({ name: 'registry', level: config.NAT_LOG_LEVEL });
@@ -36,11 +29,7 @@ await runMain(async () => {
     host: config.NAT_HOST,
     port: config.NAT_METRICS_PORT,
     registry: metrics,
-    healthy: () =>
-      sql`SELECT 1`.execute(database.kysely).then(
-        () => true,
-        () => false,
-      ),
+    healthy: () => answers(database),
     logger,
     ...protection,
   });

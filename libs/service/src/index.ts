@@ -6,7 +6,7 @@ export { computeEtag, requireEtag } from './etag.ts';
 export { applyReadMask, updatedFields } from './field-mask.ts';
 export { parseFilter, type FilterTerm } from './filter.ts';
 export { startHttpEndpoint, type Exposition, type HttpEndpoint, type HttpEndpointOptions } from './http-endpoint.ts';
-export { runMain, runUntilSignal, startApp, type App, type AppOptions, type ProcessEvents } from './lifecycle.ts';
+export { runMain, runMigrationOnly, runUntilSignal, startApp, type App, type AppOptions, type ProcessEvents } from './lifecycle.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions } from './logger.ts';
 export type { MessageCodec } from './message-codec.ts';
 export { decodePageToken, encodePageToken, pageSize, type PageScope } from './page-token.ts';

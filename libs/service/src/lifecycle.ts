@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@nat/errors';
-import type { Logger } from './logger.ts';
+import { z } from 'zod';
+import { loadConfig, serverEnvironment } from './config.ts';
+import { createLogger, type Logger, type LOG_LEVELS } from './logger.ts';
 import type { ListenAddress, Server } from './server.ts';
 
 export interface AppOptions {
@@ -94,6 +96,20 @@ export async function runUntilSignal(app: { readonly stop: () => Promise<void> }
   } finally {
     for (const { signal, listener } of listeners) events.off(signal, listener);
   }
+}
+
+/**
+ * What `main.ts --migrate` does: reads the variables that migrating takes, migrates, and logs what was done.
+ * @param environment variables beside NAT_LOG_LEVEL
+ */
+export async function runMigrationOnly<Shape extends z.ZodRawShape>(
+  name: string,
+  environment: Shape,
+  migrate: (settings: z.output<z.ZodObject<Shape>>) => Promise<unknown>,
+): Promise<void> {
+  type Settings = z.output<z.ZodObject<Shape>> & { readonly NAT_LOG_LEVEL: (typeof LOG_LEVELS)[number] };
+  const settings = loadConfig(z.object({ ...environment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }), process.env) as unknown as Settings;
+  createLogger({ name, level: settings.NAT_LOG_LEVEL }).info({ done: await migrate(settings) }, 'migrated');
 }
 
 /** Runs a process's main; what it throws goes to standard error (a domain error as its message alone) and makes the exit code 1. */

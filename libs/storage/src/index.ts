@@ -1,3 +1,4 @@
+export { answers } from './database/answers.ts';
 export type { AnyDatabase, AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database/database.ts';
 export { isDataError, isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
 export { readLockHolder, type LockHolder } from './database/directory-lock.ts';

@@ -53,6 +53,7 @@ process.once('SIGINT', () => {
 });
 const stopped = (): boolean => stop.signal.aborted;
 const kills = new Map<string, number>();
+const killed = (): number => [...kills.values()].reduce((sum, count) => sum + count, 0);
 let searches = 0;
 let pairs = 0;
 const problems: string[] = [];
@@ -89,7 +90,7 @@ try {
       say(`search ${searches + 1}: ${problems.at(-1) ?? ''}`);
     }
     searches += 1;
-    if (searches % 10 === 0) say(`${searches} searches, ${pairs} pairs, ${[...kills.values()].reduce((a, b) => a + b, 0)} kills, ${problems.length} problems`);
+    if (searches % 10 === 0) say(`${searches} searches, ${pairs} pairs, ${killed()} kills, ${problems.length} problems`);
   }
 } finally {
   stop.abort();
@@ -109,9 +110,8 @@ for (const { name, beforeMb, afterMb, flat } of memory)
 const result = { minutes, searches, pairs, kills: Object.fromEntries(kills), problems, memory };
 if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 const failed = problems.length > 0 || searches === 0 || memory.some(({ flat }) => !flat);
-const killed = [...kills.values()].reduce((a, b) => a + b, 0);
 process.stdout.write(
-  `${searches} searches, ${pairs} pairs counted once each, ${killed} processes killed: ${failed ? `FAILED (${problems.length} problems)` : 'nothing lost, memory flat'}\n`,
+  `${searches} searches, ${pairs} pairs counted once each, ${killed()} processes killed: ${failed ? `FAILED (${problems.length} problems)` : 'nothing lost, memory flat'}\n`,
 );
 // Clients of servers that were killed may still wait for them.
 process.exit(failed ? 1 : 0);
