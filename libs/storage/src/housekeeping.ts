@@ -1,9 +1,9 @@
 /** What is done again and again for a database, by one process at a time: old rows go, and blobs that nothing names. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDomainError } from '@nat/errors';
 import { sql } from 'kysely';
 import type { BlobKey, BlobStore } from './blobs/blob-store.ts';
 import type { AnyDatabase, HeldLock } from './database/database.ts';
+import { whileHolding } from './database/while-holding.ts';
 
 /** How long things are kept. */
 export interface HousekeepingConfig {
@@ -34,7 +34,6 @@ const LONGEST_LOOK_MS = 60_000;
 /** Starts doing it, on migrated tables; `close` waits for a turn under way. The first turn comes when the last one, of whichever process, is `everyMs` ago. */
 export function startHousekeeping(database: AnyDatabase, { name, everyMs, work, onError }: HousekeepingOptions): { readonly close: () => Promise<void> } {
   const stop = new AbortController();
-  const stopped = (): boolean => stop.signal.aborted;
 
   const runWithLock = async (lock: HeldLock): Promise<void> => {
     const ended = AbortSignal.any([stop.signal, lock.lost]);
@@ -47,23 +46,10 @@ export function startHousekeeping(database: AnyDatabase, { name, everyMs, work, 
     }
   };
 
-  const run = async (): Promise<void> => {
-    while (!stopped()) {
-      try {
-        const lock = await database.acquireLock(`housekeeping/${name}`, stop.signal);
-        try {
-          await runWithLock(lock);
-        } finally {
-          await lock.release();
-        }
-      } catch (error) {
-        if (stopped() && isDomainError(error) && error.kind === 'CANCELLED') return;
-        onError(error);
-        await pause(Math.min(everyMs, LONGEST_LOOK_MS), undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
-      }
-    }
-  };
-  const running = run().catch(onError);
+  const running = whileHolding(database, `housekeeping/${name}`, stop.signal, runWithLock, async (error) => {
+    onError(error);
+    await pause(Math.min(everyMs, LONGEST_LOOK_MS), undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
+  }).catch(onError);
   return {
     close: async () => {
       stop.abort();

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError } from '@nat/errors';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import type { MigrationMode } from '../database/migrate.ts';
+import { whileHolding } from '../database/while-holding.ts';
 import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
@@ -74,7 +75,6 @@ async function startSubscription<Value>(
     bell.ring();
   });
   const backoff = new Backoff();
-  const stopped = (): boolean => stop.signal.aborted;
 
   async function runWithLock(lock: HeldLock): Promise<void> {
     const ended = AbortSignal.any([stop.signal, lock.lost]);
@@ -95,24 +95,10 @@ async function startSubscription<Value>(
     }
   }
 
-  async function run(): Promise<void> {
-    while (!stopped()) {
-      try {
-        const lock = await database.acquireLock(`stream/${topic}/${group}`, stop.signal);
-        try {
-          await runWithLock(lock);
-        } finally {
-          await lock.release();
-        }
-      } catch (error) {
-        if (stopped() && isDomainError(error) && error.kind === 'CANCELLED') return;
-        streamOptions.onError?.(error, { topic, group });
-        await backoff.failed(stop.signal);
-      }
-    }
-  }
-
-  const running = run();
+  const running = whileHolding(database, `stream/${topic}/${group}`, stop.signal, runWithLock, async (error) => {
+    streamOptions.onError?.(error, { topic, group });
+    await backoff.failed(stop.signal);
+  });
   return {
     async close() {
       stop.abort();

@@ -75,8 +75,9 @@ async function commitStep(run: Run, { step, round, flight, trained, evaluations,
   await database.transaction(async (tx) => {
     await requireOwnership(tx, owned, run.step);
     const dropped = flight === undefined ? undefined : await closeRounds(tx, run, { step, round });
-    const failed = failedAmong(outcomes) + (dropped?.pairs ?? 0);
-    const pairs = outcomes.length - failedAmong(outcomes);
+    const without = failedAmong(outcomes);
+    const failed = without + (dropped?.pairs ?? 0);
+    const pairs = outcomes.length - without;
     await tx
       .updateTable('policy.search')
       .set({
