@@ -75,7 +75,8 @@ async function reaped(pid) {
   const deadline = Date.now() + REAPED_MS;
   while (Date.now() < deadline) {
     try {
-      if (!/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))) return;
+      // Empty from when its memory goes until its parent has looked; else the number is another program's by now.
+      if (fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '') return;
     } catch {
       return;
     }
