@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
+import { onInterrupt } from '@nat/service';
 import { startProgress } from './progress.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -38,11 +39,10 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
     }
   };
   const interrupted = new AbortController();
-  const onInterrupt = (): void => {
+  using _interrupt = onInterrupt(() => {
     cancel();
     interrupted.abort();
-  };
-  process.once('SIGINT', onInterrupt);
+  });
   const progress = startProgress(
     terminal,
     'epochs',
@@ -71,7 +71,6 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
       await sleep(POLL_MS);
     }
   } finally {
-    process.removeListener('SIGINT', onInterrupt);
     progress.stop();
   }
 }

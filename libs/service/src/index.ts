@@ -6,7 +6,7 @@ export { computeEtag, requireEtag } from './etag.ts';
 export { applyReadMask, updatedFields } from './field-mask.ts';
 export { parseFilter, type FilterTerm } from './filter.ts';
 export { startHttpEndpoint, type Exposition, type HttpEndpoint, type HttpEndpointOptions } from './http-endpoint.ts';
-export { runMain, runMigrationOnly, runUntilSignal, startApp, type App, type AppOptions, type ProcessEvents } from './lifecycle.ts';
+export { onInterrupt, runMain, runMigrationOnly, runUntilSignal, startApp, type App, type AppOptions, type ProcessEvents } from './lifecycle.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions } from './logger.ts';
 export type { MessageCodec } from './message-codec.ts';
 export { decodePageToken, encodePageToken, pageSize, type PageScope } from './page-token.ts';
@@ -21,4 +21,12 @@ export { shortHash, stableJson } from './stable-json.ts';
 export { kindOfStatus, STATUS_OF_KIND, statusName } from './status.ts';
 export { readTokenFile } from './token-file.ts';
 export { isLoopback, type ClientTlsFiles, type ServerTlsFiles } from './tls.ts';
-export { decodeClientError, encodeDomainError, ERROR_DOMAIN, STATUS_DETAILS_KEY, type WireError } from './wire-errors.ts';
+export {
+  decodeClientError,
+  domainErrorToStatus,
+  encodeDomainError,
+  ERROR_DOMAIN,
+  STATUS_DETAILS_KEY,
+  statusToDomainError,
+  type WireError,
+} from './wire-errors.ts';

@@ -5,7 +5,7 @@ import { DomainError } from '@nat/errors';
 import { Metadata } from 'nice-grpc-common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createChannelTo } from './client.ts';
-import { runUntilSignal, startApp } from './lifecycle.ts';
+import { onInterrupt, runUntilSignal, startApp } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
 import { createServer } from './server.ts';
 import { authenticationOf, registry, startTestServer, thrownBy, transforms } from './test-support.ts';
@@ -170,6 +170,30 @@ describe('a signal that comes twice', () => {
     gate.resolve(undefined);
     await running;
     expect(stop).toHaveBeenCalledOnce();
+  });
+
+  it('interrupts work once, also while what follows ends; a second one exits at once', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const emitter = new EventEmitter();
+    const exit = vi.fn();
+    const listener = vi.fn();
+    const handle = onInterrupt(listener, Object.assign(emitter, { exit }));
+    emitter.emit('SIGINT');
+    vi.advanceTimersByTime(20);
+    handle[Symbol.dispose]();
+    emitter.emit('SIGINT');
+    expect(listener).toHaveBeenCalledOnce();
+    expect(exit).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1_000);
+    emitter.emit('SIGINT');
+    expect(listener).toHaveBeenCalledOnce();
+    expect(exit).toHaveBeenCalledExactlyOnceWith(130);
+  });
+
+  it('has its own meaning again after work that nobody interrupted', () => {
+    const emitter = new EventEmitter();
+    onInterrupt(() => undefined, Object.assign(emitter, { exit: vi.fn() }))[Symbol.dispose]();
+    expect(emitter.listenerCount('SIGINT')).toBe(0);
   });
 });
 

@@ -71,31 +71,63 @@ export interface ProcessEvents {
 /** Ctrl-C reaches the whole process group, and npm and npx pass it on besides: the same signal within this time is one, milliseconds. */
 const SAME_SIGNAL_MS = 300;
 
-/** Waits for SIGINT or SIGTERM and stops the app; a second signal exits at once with 130. */
-export async function runUntilSignal(app: { readonly stop: () => Promise<void> }, logger: Logger, events: ProcessEvents = process): Promise<void> {
-  const signalled = Promise.withResolvers<string>();
-  let signals = 0;
-  const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+/** Calls the listener for every signal that somebody sent, with how many there were: what one Ctrl-C repeats is one. */
+function onSignal(
+  signals: readonly ('SIGINT' | 'SIGTERM')[],
+  events: ProcessEvents,
+  listen: (signal: string, count: number) => void,
+): { readonly off: () => void } {
+  let count = 0;
+  const listeners = signals.map((signal) => {
     let last = -Infinity;
     const listener = (): void => {
       const now = performance.now();
       const same = now - last < SAME_SIGNAL_MS;
       last = now;
-      if (same) return;
-      signals += 1;
-      if (signals > 1) events.exit(130);
-      signalled.resolve(signal);
+      if (!same) listen(signal, (count += 1));
     };
     events.on(signal, listener);
     return { signal, listener };
+  });
+  return {
+    off: () => {
+      for (const { signal, listener } of listeners) events.off(signal, listener);
+    },
+  };
+}
+
+/** Waits for SIGINT or SIGTERM and stops the app; a second signal exits at once with 130. */
+export async function runUntilSignal(app: { readonly stop: () => Promise<void> }, logger: Logger, events: ProcessEvents = process): Promise<void> {
+  const signalled = Promise.withResolvers<string>();
+  const signals = onSignal(['SIGINT', 'SIGTERM'], events, (signal, count) => {
+    if (count > 1) events.exit(130);
+    signalled.resolve(signal);
   });
   try {
     const signal = await signalled.promise;
     logger.info({ signal }, 'stopping; a second signal exits at once');
     await app.stop();
   } finally {
-    for (const { signal, listener } of listeners) events.off(signal, listener);
+    signals.off();
   }
+}
+
+/**
+ * Calls the listener at Ctrl-C, once, for work that ends in its own way; a second Ctrl-C exits at once with 130.
+ * Disposing of it before gives Ctrl-C back its own meaning; after the first one it stays, for what follows is the end of the process.
+ */
+export function onInterrupt(listener: () => void, events: ProcessEvents = process): Disposable {
+  let interrupted = false;
+  const signals = onSignal(['SIGINT'], events, (_, count) => {
+    interrupted = true;
+    if (count > 1) events.exit(130);
+    else listener();
+  });
+  return {
+    [Symbol.dispose]: () => {
+      if (!interrupted) signals.off();
+    },
+  };
 }
 
 /**

@@ -49,7 +49,8 @@ export interface WireError {
   readonly details: Uint8Array;
 }
 
-export function encodeDomainError(error: DomainError): WireError {
+/** An error as a message: the status of a call, or of one of the many things that a call asked for. */
+export function domainErrorToStatus(error: DomainError): rpc.Status {
   const code = STATUS_OF_KIND[error.kind];
   const message = clip(error.message, MAX_MESSAGE_CHARACTERS);
   const metadata = Object.fromEntries(
@@ -63,7 +64,12 @@ export function encodeDomainError(error: DomainError): WireError {
     const budget = MAX_DETAILS_BYTES - info.length - Buffer.byteLength(message);
     details.push({ typeUrl: BAD_REQUEST_URL, value: rpc.BadRequest.encode(badRequestWithin(error.violations, budget)).finish() });
   }
-  return { code, message, details: rpc.Status.encode(rpc.Status.create({ code, message, details })).finish() };
+  return rpc.Status.create({ code, message, details });
+}
+
+export function encodeDomainError(error: DomainError): WireError {
+  const status = domainErrorToStatus(error);
+  return { code: STATUS_OF_KIND[error.kind], message: status.message, details: rpc.Status.encode(status).finish() };
 }
 
 function readDetails(trailer: Metadata | undefined): rpc.Status | undefined {
@@ -77,17 +83,22 @@ function readDetails(trailer: Metadata | undefined): rpc.Status | undefined {
   }
 }
 
-/** A client's error with what the trailer tells about it; the original stays its cause. */
-export function decodeClientError(error: ClientError, trailer: Metadata | undefined): DomainError {
-  const status = readDetails(trailer);
-  const find = (url: string): Uint8Array | undefined => status?.details.find(({ typeUrl }) => typeUrl === url)?.value;
+/** The error that a status tells of; the reverse of `domainErrorToStatus`. */
+export function statusToDomainError({ code, message, details }: rpc.Status, cause?: ClientError): DomainError {
+  const find = (url: string): Uint8Array | undefined => details.find(({ typeUrl }) => typeUrl === url)?.value;
   const infoBytes = find(ERROR_INFO_URL);
   const badRequestBytes = find(BAD_REQUEST_URL);
   const info = infoBytes === undefined ? undefined : rpc.ErrorInfo.decode(infoBytes);
   const violations = badRequestBytes === undefined ? [] : rpc.BadRequest.decode(badRequestBytes).fieldViolations;
-  return new DomainError(kindOfStatus(error.code), error.details, {
+  return new DomainError(kindOfStatus(code), message, {
     ...(info === undefined ? {} : { reason: info.reason, metadata: info.metadata }),
     violations: violations.map(({ field, description }) => ({ field, description })),
-    cause: error,
+    ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** A client's error with what the trailer tells about it; the original stays its cause. */
+export function decodeClientError(error: ClientError, trailer: Metadata | undefined): DomainError {
+  const details = readDetails(trailer)?.details ?? [];
+  return statusToDomainError(rpc.Status.create({ code: error.code, message: error.details, details }), error);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DATASET_NAMES, findBrokenImages, findDatasets, isDatasetName, loadDataset, loadNasBench201, parseImageFolder, type DatasetName } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/errors';
+import { onInterrupt } from '@nat/service';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fetchArchive, type Archive } from '../fetch-archive.ts';
 import { startProgress } from '../progress.ts';
@@ -96,8 +97,7 @@ async function fetchDataset(context: CommandContext, name: FetchedName, mirror: 
     return;
   }
   const interrupt = new AbortController();
-  const stop = (): void => interrupt.abort();
-  process.once('SIGINT', stop);
+  using _interrupt = onInterrupt(() => interrupt.abort());
   const progress = startProgress(context.terminal, `${name} MB`, megabytes);
   try {
     await fetchArchive(
@@ -106,7 +106,6 @@ async function fetchDataset(context: CommandContext, name: FetchedName, mirror: 
     );
   } finally {
     progress.stop();
-    process.removeListener('SIGINT', stop);
   }
   const { train, test } = loadDataset(name, directory);
   context.terminal.out(`${join(directory, folder)}: ${(train.count + test.count).toLocaleString('en')} images, checked`);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { search as wire } from '@nat/contracts';
+import { onInterrupt } from '@nat/service';
 import { ROOT } from '../testing/nat.ts';
 import { verify, within } from './checks.ts';
 import { reliabilityPage, type FaultResult } from './page.ts';
@@ -20,7 +21,7 @@ const say = (line: string): void => {
 const bed = await openTestbed(join(tmpdir(), `nat-faults-${process.pid}`));
 const results: FaultResult[] = [];
 const interrupt = new AbortController();
-process.once('SIGINT', () => {
+onInterrupt(() => {
   interrupt.abort();
 });
 const interrupted = (): boolean => interrupt.signal.aborted;

@@ -30,11 +30,15 @@ function observed(channel: ClientChannel): ClientChannel {
         leased += response.leases.length;
         return response;
       },
-      completeEvaluation: async (...call: Parameters<typeof inner.completeEvaluation>) => {
+      completeEvaluations: async (...call: Parameters<typeof inner.completeEvaluations>) => {
         const since = performance.now();
-        const response = await inner.completeEvaluation(...call);
-        completeMs.push(performance.now() - since);
-        completed += 1;
+        const response = await inner.completeEvaluations(...call);
+        const ms = performance.now() - since;
+        for (const { result } of response.results) {
+          if (result?.$case !== 'state') continue;
+          completeMs.push(ms);
+          completed += 1;
+        }
         return response;
       },
     };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { RandomStream } from '@nat/random';
+import { onInterrupt } from '@nat/service';
 import type { Member } from '../../../../tools/cluster/cluster.mjs';
 import { verify } from '../faults/checks.ts';
 import { openTestbed, startSearch } from '../faults/testbed.ts';
@@ -48,7 +49,7 @@ const mortal = bed.cluster.members.filter((member) => !watched.includes(member))
 const samples = new Map<Member, number[]>(watched.map((member) => [member, []]));
 const stream = RandomStream.of(Number(flags.seed), 'soak');
 const stop = new AbortController();
-process.once('SIGINT', () => {
+onInterrupt(() => {
   stop.abort();
 });
 const stopped = (): boolean => stop.signal.aborted;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/errors';
+import { statusToDomainError } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -439,6 +440,23 @@ describe.each(testDatabases)('the coordinator on $title', ({ skip, open }) => {
     expect((await get(name)).state).toBe('EVALUATION_STATE_LEASED');
     expect(await eventsOf(name)).toEqual([]);
     expect(await complete(leased!, succeededWith(pairs))).toBe('EVALUATION_STATE_SUCCEEDED');
+  });
+
+  test.skipIf(skip)('takes many outcomes at once, each for itself', async () => {
+    const submitted = [await submit('many-0'), await submit('many-1'), await submit('many-2')];
+    await register('w');
+    const leased = await lease('w', { maxCount: 3 });
+    const outcomes = [succeededWith(submitted[0]!.pairs), succeededWith(submitted[0]!.pairs), failedWith('BROKEN', true)];
+    const send = async () => {
+      const { results } = await workers.completeEvaluations({
+        completions: leased.map((one, i) => ({ lease: reference(one), outcome: outcomes[i] })),
+      });
+      return results.map(({ result }) => (result?.$case === 'error' ? statusToDomainError(result.value).reason : result?.value));
+    };
+    expect(await send()).toEqual(['EVALUATION_STATE_SUCCEEDED', 'INVALID_OUTCOME', 'EVALUATION_STATE_FAILED']);
+    outcomes[1] = succeededWith(submitted[1]!.pairs);
+    expect(await send()).toEqual(['EVALUATION_STATE_SUCCEEDED', 'EVALUATION_STATE_SUCCEEDED', 'EVALUATION_STATE_FAILED']);
+    for (const { name } of submitted) expect(await eventsOf(name)).toHaveLength(1);
   });
 
   test.skipIf(skip)('requires a registration', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/errors';
 import { failpoint } from '@nat/failpoints';
-import type { ClientChannel, Logger } from '@nat/service';
+import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { openBlobStore, type BlobStore } from '@nat/storage';
+import { createGrouping } from '../grouping.ts';
 import { blobsOf } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import { createBackoff, type Backoff } from './backoff.ts';
@@ -11,7 +12,7 @@ import { createCheckpointReporter } from './checkpoint-reporter.ts';
 import { deliverOutcome } from './concluding.ts';
 import { failure, failureOf } from './failure.ts';
 import { kindOf, QUICK_KINDS, type Execute, type Kind, type StoredCheckpoint } from './job.ts';
-import { startLane, type Lane } from './lane.ts';
+import { startLane, type Lane, type TakeTurn } from './lane.ts';
 import { startLeaseKeeper, type HeldLease, type StopReason } from './lease-keeper.ts';
 import { createObserver } from './observer.ts';
 import { createTabular } from './tabular.ts';
@@ -29,7 +30,7 @@ export interface WorkerConfig {
   readonly dataDir?: string;
   /** Where weights are, shared with the other workers; for `openBlobStore`. */
   readonly blobUrl: string;
-  /** Evaluations of milliseconds leased at once. @default 16 */
+  /** Evaluations of milliseconds that run at once. @default 16 */
   readonly quickLeases?: number;
   /** Processes that train at once. @default 1 */
   readonly trainers?: number;
@@ -66,6 +67,8 @@ export interface Worker {
 }
 
 const RETRY = { baseMs: 200, maxMs: 5_000 };
+/** Outcomes that are known at about the same time travel together. One call that gets no answer does not hold up the rest. */
+const COMPLETIONS = { maxItems: 64, maxRunning: 4 };
 /** A server that is away while this worker drains is waited for no longer than this. */
 const GIVE_UP_MS = 3_000;
 
@@ -126,8 +129,27 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     logger,
   });
 
-  const runLease = async (execute: Execute, lease: evaluation.Lease): Promise<void> => {
+  const complete = createGrouping<evaluation.CompleteEvaluationRequest, evaluation.EvaluationState>({
+    ...COMPLETIONS,
+    keyOf: ({ lease }) => lease?.evaluation ?? '',
+    // An outcome that no request may carry is refused with the whole request.
+    isOnes: (error) => isDomainError(error) && (error.kind === 'INVALID_ARGUMENT' || error.kind === 'RESOURCE_EXHAUSTED'),
+    run: async (completions) => {
+      const { results } = await client.completeEvaluations({ completions: [...completions] });
+      return results.map(({ result }) => {
+        if (result?.$case === 'state') return { result: result.value };
+        return {
+          error: result === undefined ? new DomainError('INTERNAL', 'the server did not say what came of an outcome') : statusToDomainError(result.value),
+        };
+      });
+    },
+  });
+
+  /** Leased ahead, not begun. */
+  const waiting = new Set<HeldLease>();
+  const runLease = async (execute: Execute, lease: evaluation.Lease, takeTurn: TakeTurn): Promise<void> => {
     const held = keeper.hold(lease);
+    waiting.add(held);
     await failpoint('worker.leased');
     const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
     const startedAt = performance.now();
@@ -153,7 +175,12 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       },
     });
     try {
-      const outcome = await attempt(execute, lease, held, {
+      const inTurn: Execute = (job, context) =>
+        takeTurn(() => {
+          waiting.delete(held);
+          return execute(job, context);
+        }, held.signal);
+      const outcome = await attempt(inTurn, lease, held, {
         observe: observer.add,
         checkpoint: checkpoints.add,
       });
@@ -164,7 +191,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       await observer.flush();
       await checkpoints.settle();
       const delivered = await deliverOutcome(outcome, {
-        complete: (sending) => client.completeEvaluation({ lease: held.reference, outcome: sending }),
+        complete: (sending) => complete({ lease: held.reference, outcome: sending }),
         backoff: newBackoff(),
         signal: givenUp.signal,
         logger: jobLogger,
@@ -175,6 +202,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     } catch (error) {
       jobLogger.error({ err: error }, 'a lease could not be brought to its end');
     } finally {
+      waiting.delete(held);
       keeper.drop(held);
     }
   };
@@ -195,17 +223,19 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     const mine = wanted.filter((kind) => kinds.includes(kind));
     if (mine.length === 0 || capacity < 1) return undefined;
     return startLane({
+      kinds: mine,
       capacity,
-      lease: async (maxCount, signal) => {
+      leaseWaitMs,
+      lease: async ({ maxCount, kinds: asked, waitMs }, signal) => {
         await Promise.race([registered, aborted(signal)]);
         signal.throwIfAborted();
         const { leases } = await client.leaseEvaluations(
-          { workerId, maxCount, wait: toDuration(leaseWaitMs), kinds: [...mine] },
-          { signal, deadlineMs: leaseWaitMs + 10_000 },
+          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked] },
+          { signal, deadlineMs: waitMs + 10_000 },
         );
         return leases;
       },
-      run: (lease) => runLease(execute, lease),
+      run: (lease, takeTurn) => runLease(execute, lease, takeTurn),
       onError: onCallError,
       backoff: newBackoff(),
     });
@@ -222,6 +252,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
   const drain = async (finishMs: number): Promise<void> => {
     logger.info({ finishMs, running: keeper.held().length }, 'draining');
     const idle = Promise.all(lanes.map((lane) => lane.stop()));
+    for (const held of waiting) held.stop('drained');
     await Promise.race([idle, sleep(finishMs, undefined, { ref: false })]);
     for (const held of keeper.held()) held.stop('drained');
     await Promise.race([idle, sleep(GIVE_UP_MS, undefined, { ref: false })]);

@@ -1,44 +1,99 @@
 import type { evaluation } from '@nat/contracts';
+import PQueue from 'p-queue';
 import type { Backoff } from './backoff.ts';
+import { kindOf, type Kind } from './job.ts';
+
+/** What a lane asks the server for. */
+export interface LeaseRequest {
+  readonly maxCount: number;
+  readonly kinds: readonly Kind[];
+  readonly waitMs: number;
+}
+
+/** Waits for room, runs the work and gives its result; rejects when the signal aborts before. */
+export type TakeTurn = <Result>(work: () => Promise<Result>, signal: AbortSignal) => Promise<Result>;
 
 export interface LaneOptions {
-  /** Leases that run at once. */
+  readonly kinds: readonly Kind[];
+  /** Evaluations that run at once. */
   readonly capacity: number;
-  /** Waits for up to so many leases. */
-  readonly lease: (maxCount: number, signal: AbortSignal) => Promise<readonly evaluation.Lease[]>;
-  /** Runs one to its end; never rejects. */
-  readonly run: (lease: evaluation.Lease) => Promise<void>;
+  /** A call for work that is needed now waits so long. */
+  readonly leaseWaitMs: number;
+  readonly lease: (request: LeaseRequest, signal: AbortSignal) => Promise<readonly evaluation.Lease[]>;
+  /** Brings one to its end, its work in its turn; never rejects. */
+  readonly run: (lease: evaluation.Lease, takeTurn: TakeTurn) => Promise<void>;
   readonly onError: (error: unknown) => Promise<void>;
   readonly backoff: Backoff;
+  /** Milliseconds, from anywhere. @default performance.now */
+  readonly now?: () => number;
 }
 
 /** Leases and runs, as much at once as it has room for. */
 export interface Lane {
-  /** Stops leasing; resolves when the last one that runs has ended. */
+  /** Stops leasing; resolves when the last one that it holds has ended. */
   readonly stop: () => Promise<void>;
 }
 
-export function startLane({ capacity, lease, run, onError, backoff }: LaneOptions): Lane {
+/** An evaluation is short when the last ones of its kind took less than this, milliseconds. */
+const SHORT_MS = 2_000;
+/** Weight of the newest duration in the running mean of its kind. */
+const NEWEST = 0.5;
+
+/**
+ * Starts to lease. While everything that runs is short, one more of a short kind is leased for each, so that reporting an outcome and asking for the
+ * next evaluation take no time from the work; a long one is never leased before it can start, for another worker may be free.
+ */
+export function startLane({ kinds, capacity, leaseWaitMs, lease, run, onError, backoff, now = () => performance.now() }: LaneOptions): Lane {
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
-  const running = new Set<Promise<void>>();
   const stopped = new Promise<void>((resolve) => {
     stopping.signal.addEventListener('abort', () => {
       resolve();
     });
   });
+  const queue = new PQueue({ concurrency: capacity });
+  /** From the lease until its outcome is delivered. */
+  const held = new Map<Promise<void>, Kind | undefined>();
+  const recentMs = new Map<Kind, number>();
+  const isShort = (kind: Kind | undefined): boolean => kind !== undefined && (recentMs.get(kind) ?? Infinity) < SHORT_MS;
+
+  const start = (one: evaluation.Lease): void => {
+    const kind = one.spec === undefined ? undefined : kindOf(one.spec);
+    const takeTurn: TakeTurn = (work, signal) =>
+      queue.add(
+        async () => {
+          const since = now();
+          try {
+            return await work();
+          } finally {
+            const ms = now() - since;
+            if (kind !== undefined) recentMs.set(kind, NEWEST * ms + (1 - NEWEST) * (recentMs.get(kind) ?? ms));
+          }
+        },
+        { signal },
+      );
+    const job = run(one, takeTurn).finally(() => held.delete(job));
+    held.set(job, kind);
+  };
+
+  /** What there is room for; undefined while there is none. */
+  const wanted = (): LeaseRequest | undefined => {
+    if (held.size < capacity) return { maxCount: capacity - held.size, kinds, waitMs: leaseWaitMs };
+    const short = kinds.filter(isShort);
+    if (held.size >= 2 * capacity || short.length === 0 || ![...held.values()].every(isShort)) return undefined;
+    // Waits no longer than what runs may take: then there is room for every kind.
+    return { maxCount: 2 * capacity - held.size, kinds: short, waitMs: Math.min(leaseWaitMs, SHORT_MS) };
+  };
 
   const loop = async (): Promise<void> => {
     while (!isStopping()) {
-      if (running.size >= capacity) {
-        await Promise.race([...running, stopped]);
+      const request = wanted();
+      if (request === undefined) {
+        await Promise.race([...held.keys(), stopped]);
         continue;
       }
       try {
-        for (const one of await lease(capacity - running.size, stopping.signal)) {
-          const job = run(one).finally(() => running.delete(job));
-          running.add(job);
-        }
+        for (const one of await lease(request, stopping.signal)) start(one);
         backoff.reset();
       } catch (error) {
         if (isStopping()) return;
@@ -53,7 +108,7 @@ export function startLane({ capacity, lease, run, onError, backoff }: LaneOption
     stop: async () => {
       stopping.abort();
       await looping;
-      await Promise.all(running);
+      await Promise.all(held.keys());
     },
   };
 }

@@ -79,6 +79,7 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodAccess>>>>
     ReportObservations: WORK,
     ReportCheckpoint: WORK,
     CompleteEvaluation: WORK,
+    CompleteEvaluations: WORK,
     ReleaseLease: WORK,
   },
   'nat.metrics.v1.MetricsService': {

@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import type { ServiceContext } from '@nat/service';
+import { DomainError, isDomainError } from '@nat/errors';
+import { domainErrorToStatus, type ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
@@ -22,6 +22,13 @@ export interface WorkerHandlersOptions {
 
 /** WorkerService: the side of the queue that works. */
 export function createWorkerHandlers({ coordinator, database, blobs, config }: WorkerHandlersOptions): evaluation.WorkerServiceImplementation<ServiceContext> {
+  const complete = async ({ lease, outcome }: evaluation.CompleteEvaluationRequest): Promise<evaluation.EvaluationState> => {
+    const reference = requireLease(lease);
+    if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
+    if (outcome.result?.$case === 'succeeded' && blobs !== undefined) for (const key of blobsOf(outcome.result.value)) await requireBlob(blobs, key);
+    return `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}`;
+  };
+
   return {
     registerWorker: async ({ workerId, capabilities, kinds, instance }) => {
       await coordinator.register({ id: workerId, instance, capabilities: [...new Set(capabilities)].sort(), kinds: [...new Set(kinds)].sort() });
@@ -72,12 +79,20 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       return {};
     },
 
-    completeEvaluation: async ({ lease, outcome }) => {
-      const reference = requireLease(lease);
-      if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
-      if (outcome.result?.$case === 'succeeded' && blobs !== undefined) for (const key of blobsOf(outcome.result.value)) await requireBlob(blobs, key);
-      return { state: `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}` };
-    },
+    completeEvaluation: async (request) => ({ state: await complete(request) }),
+
+    completeEvaluations: async ({ completions }) => ({
+      results: await Promise.all(
+        completions.map(async (completion): Promise<evaluation.CompletionResult> => {
+          try {
+            return { result: { $case: 'state', value: await complete(completion) } };
+          } catch (error) {
+            if (!isDomainError(error)) throw error;
+            return { result: { $case: 'error', value: domainErrorToStatus(error) } };
+          }
+        }),
+      ),
+    }),
 
     releaseLease: async ({ lease, resumeFrom, blobs: named }) => {
       await coordinator.release(requireLease(lease), { resumeFrom, blobs: named });

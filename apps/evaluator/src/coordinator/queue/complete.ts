@@ -2,7 +2,7 @@ import { evaluation } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
-import type { Settled } from '../grouping.ts';
+import type { Settled } from '../../grouping.ts';
 import { checkOutcome } from '../outcome.ts';
 import { sha256 } from '../specification.ts';
 import {

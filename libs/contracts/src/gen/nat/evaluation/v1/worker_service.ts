@@ -6,6 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Status } from "../../../google/rpc/status.ts";
 import {
   EvaluationSpec,
   EvaluationState,
@@ -174,6 +175,20 @@ export interface CompleteEvaluationRequest {
 export interface CompleteEvaluationResponse {
   /** The state it has now: a failure that is tried again goes back to QUEUED. */
   state: EvaluationState;
+}
+
+export interface CompleteEvaluationsRequest {
+  completions: CompleteEvaluationRequest[];
+}
+
+export interface CompleteEvaluationsResponse {
+  /** In the order of the request. */
+  results: CompletionResult[];
+}
+
+/** What CompleteEvaluation would have answered. */
+export interface CompletionResult {
+  result: { $case: "state"; value: EvaluationState } | { $case: "error"; value: Status } | undefined;
 }
 
 export interface ReleaseLeaseRequest {
@@ -1564,6 +1579,261 @@ export const CompleteEvaluationResponse: MessageFns<
   },
 };
 
+function createBaseCompleteEvaluationsRequest(): CompleteEvaluationsRequest {
+  return { completions: [] };
+}
+
+export const CompleteEvaluationsRequest: MessageFns<
+  CompleteEvaluationsRequest,
+  "nat.evaluation.v1.CompleteEvaluationsRequest"
+> = {
+  $type: "nat.evaluation.v1.CompleteEvaluationsRequest" as const,
+
+  encode(message: CompleteEvaluationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.completions) {
+      CompleteEvaluationRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteEvaluationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteEvaluationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.completions.push(CompleteEvaluationRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompleteEvaluationsRequest {
+    return {
+      completions: globalThis.Array.isArray(object?.completions)
+        ? object.completions.map((e: any) => CompleteEvaluationRequest.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CompleteEvaluationsRequest): unknown {
+    const obj: any = {};
+    if (message.completions?.length) {
+      obj.completions = message.completions.map((e) => CompleteEvaluationRequest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CompleteEvaluationsRequest>): CompleteEvaluationsRequest {
+    return CompleteEvaluationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteEvaluationsRequest>): CompleteEvaluationsRequest {
+    const message = createBaseCompleteEvaluationsRequest();
+    message.completions = object.completions?.map((e) => CompleteEvaluationRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCompleteEvaluationsResponse(): CompleteEvaluationsResponse {
+  return { results: [] };
+}
+
+export const CompleteEvaluationsResponse: MessageFns<
+  CompleteEvaluationsResponse,
+  "nat.evaluation.v1.CompleteEvaluationsResponse"
+> = {
+  $type: "nat.evaluation.v1.CompleteEvaluationsResponse" as const,
+
+  encode(message: CompleteEvaluationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      CompletionResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompleteEvaluationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompleteEvaluationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(CompletionResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompleteEvaluationsResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => CompletionResult.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CompleteEvaluationsResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => CompletionResult.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CompleteEvaluationsResponse>): CompleteEvaluationsResponse {
+    return CompleteEvaluationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompleteEvaluationsResponse>): CompleteEvaluationsResponse {
+    const message = createBaseCompleteEvaluationsResponse();
+    message.results = object.results?.map((e) => CompletionResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCompletionResult(): CompletionResult {
+  return { result: undefined };
+}
+
+export const CompletionResult: MessageFns<CompletionResult, "nat.evaluation.v1.CompletionResult"> = {
+  $type: "nat.evaluation.v1.CompletionResult" as const,
+
+  encode(message: CompletionResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.result?.$case) {
+      case "state":
+        writer.uint32(8).int32(evaluationStateToNumber(message.result.value));
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompletionResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompletionResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.result = { $case: "state", value: evaluationStateFromJSON(reader.int32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompletionResult {
+    return {
+      result: isSet(object.state)
+        ? { $case: "state", value: evaluationStateFromJSON(object.state) }
+        : isSet(object.error)
+        ? { $case: "error", value: Status.fromJSON(object.error) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: CompletionResult): unknown {
+    const obj: any = {};
+    if (message.result?.$case === "state") {
+      obj.state = evaluationStateToJSON(message.result.value);
+    } else if (message.result?.$case === "error") {
+      obj.error = Status.toJSON(message.result.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CompletionResult>): CompletionResult {
+    return CompletionResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CompletionResult>): CompletionResult {
+    const message = createBaseCompletionResult();
+    switch (object.result?.$case) {
+      case "state": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "state", value: object.result.value };
+        }
+        break;
+      }
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: Status.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
 function createBaseReleaseLeaseRequest(): ReleaseLeaseRequest {
   return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, resumeFrom: "", blobs: [] };
 }
@@ -1802,6 +2072,15 @@ export const WorkerServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Ends many, each for itself: one that is refused takes nothing from the others. */
+    completeEvaluations: {
+      name: "CompleteEvaluations",
+      requestType: CompleteEvaluationsRequest as typeof CompleteEvaluationsRequest,
+      requestStream: false,
+      responseType: CompleteEvaluationsResponse as typeof CompleteEvaluationsResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Gives a lease back without an outcome (preemption, drain): the attempt does not count against it. */
     releaseLease: {
       name: "ReleaseLease",
@@ -1844,6 +2123,11 @@ export interface WorkerServiceImplementation<CallContextExt = {}> {
     request: CompleteEvaluationRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<CompleteEvaluationResponse>>;
+  /** Ends many, each for itself: one that is refused takes nothing from the others. */
+  completeEvaluations(
+    request: CompleteEvaluationsRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<CompleteEvaluationsResponse>>;
   /** Gives a lease back without an outcome (preemption, drain): the attempt does not count against it. */
   releaseLease(
     request: ReleaseLeaseRequest,
@@ -1881,6 +2165,11 @@ export interface WorkerServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<CompleteEvaluationRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<CompleteEvaluationResponse>;
+  /** Ends many, each for itself: one that is refused takes nothing from the others. */
+  completeEvaluations(
+    request: DeepPartial<CompleteEvaluationsRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<CompleteEvaluationsResponse>;
   /** Gives a lease back without an outcome (preemption, drain): the attempt does not count against it. */
   releaseLease(
     request: DeepPartial<ReleaseLeaseRequest>,

@@ -15,8 +15,8 @@ export interface GroupingOptions<Item, Result> {
 }
 
 /**
- * Runs what many callers ask for at about the same time together, as a database commits groups: the first item runs at once, and whatever
- * comes while groups run makes the next one. Nobody waits for a group to fill.
+ * Runs what many callers ask for at about the same time together, as a database commits groups: what is asked for in the same turn of the event loop
+ * runs at once, and whatever comes while groups run makes the next one. Nobody waits for a group to fill.
  */
 export function createGrouping<Item, Result>({
   run,
@@ -78,7 +78,6 @@ export function createGrouping<Item, Result>({
 
   return (item) =>
     new Promise<Result>((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
-      start();
+      if (waiting.push({ item, resolve, reject }) === 1) queueMicrotask(start);
     });
 }
