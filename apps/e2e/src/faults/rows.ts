@@ -8,11 +8,13 @@ import { isDomainError } from '@nat/errors';
 import { FAILPOINTS, type Failpoint } from '@nat/failpoints';
 import type { Kind, Member } from '../../../../tools/cluster/cluster.mjs';
 import { until } from '../testing/processes.ts';
-import { LEASE_MS, startSearch, type StartedSearch, type Testbed } from './testbed.ts';
+import { LEASE_MS, SMALL_MB, startSearch, type StartedSearch, type Testbed } from './testbed.ts';
 
 export interface FaultRow {
   readonly fault: string;
   readonly when: string;
+  /** False: the search need not end as if nothing had happened, to the bit. @default true */
+  readonly repeatable?: boolean;
   /** Why it cannot be tried here; undefined: it can. */
   readonly unavailable?: (bed: Testbed) => string | undefined;
   /** Gives the search that went through it. */
@@ -60,12 +62,14 @@ const signalAll = (members: readonly Member[], signal: NodeJS.Signals): void => 
   for (const { program } of members) program.kill(signal);
 };
 
-function killRow(kind: Kind, point: Failpoint): FaultRow {
+function killRow(kind: Kind, point: Failpoint, mode: 'synchronous' | 'asynchronous' = 'synchronous'): FaultRow {
+  const synchronous = mode === 'synchronous';
   return {
-    fault: `kill -9 of ${KILLED[kind] ?? kind}`,
+    fault: `kill -9 of ${KILLED[kind] ?? kind}${synchronous ? '' : ' in an asynchronous search'}`,
     when: POINTS[point],
+    repeatable: synchronous,
     run: async (bed) => {
-      const search = await startSearch(bed);
+      const search = await startSearch(bed, mode);
       await search.learned(2);
       const held = await bed.hold(point);
       const asked = bystanders(bed);
@@ -148,7 +152,7 @@ const fullDisk: FaultRow = {
   when: 'for 5 s in the middle of the search',
   unavailable: ({ blobs }) => {
     const { blocks, bsize } = statfsSync(blobs);
-    return blocks * bsize < 100_000_000 ? undefined : 'the blobs have no small file system of their own (mounting one needs root)';
+    return blocks * bsize <= SMALL_MB * 2 ** 20 ? undefined : 'the blobs have no small file system of their own (mounting one needs root)';
   },
   run: async (bed) => {
     const search = await startSearch(bed);
@@ -287,6 +291,11 @@ const HOUR = 3_600_000;
 export const FAULTS: readonly FaultRow[] = [
   ...KINDS.flatMap((kind) => FAILPOINTS.map((point) => killRow(kind, point))),
   killRow('gateway', 'policy.drawn'),
+  killRow('policy', 'policy.drawn', 'asynchronous'),
+  killRow('policy', 'policy.learned', 'asynchronous'),
+  killRow('policy', 'policy.inbox', 'asynchronous'),
+  killRow('worker', 'worker.leased', 'asynchronous'),
+  killRow('postgres', 'policy.learned', 'asynchronous'),
   stopRow('the worker', 'worker.leased'),
   stopRow('the owner of the search', 'policy.drawn'),
   stopRow('the owner of the search', 'policy.learned'),

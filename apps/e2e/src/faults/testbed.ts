@@ -123,9 +123,12 @@ export async function openTestbed(folder: string): Promise<Testbed> {
   };
 }
 
+/** The matrix runs more than sixty searches, and each leaves about half a megabyte. */
+export const SMALL_MB = 128;
+
 /** A file system of its own for a folder, small enough to be filled; does nothing where that is not allowed. */
 function mountSmall(folder: string): () => void {
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32m,mode=0755', 'nat-faults', folder], { stdio: 'ignore' }).status === 0;
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_MB}m,mode=0755`, 'nat-faults', folder], { stdio: 'ignore' }).status === 0;
   return () => {
     if (mounted) spawnSync('umount', [folder], { stdio: 'ignore' });
   };
@@ -150,10 +153,13 @@ const SPEC = {
   pairsPerEvaluation: 16,
 };
 
+/** Learns asynchronously; no round is ever too stale, so that every pair counts whatever is killed. */
+const ASYNCHRONOUS = { mode: 'SEARCH_MODE_ASYNCHRONOUS', roundsInFlight: 3, maxStaleness: 10_000 } as const;
+
 /** Asks for the search that every row runs, and follows it as `nat search` does. */
-export async function startSearch({ clients }: Testbed): Promise<StartedSearch> {
+export async function startSearch({ clients }: Testbed, mode: 'synchronous' | 'asynchronous' = 'synchronous'): Promise<StartedSearch> {
   const requestId = randomUUID();
-  const request = { parent: 'namespaces/default', spec: SPEC, requestId };
+  const request = { parent: 'namespaces/default', spec: { ...SPEC, ...(mode === 'asynchronous' ? ASYNCHRONOUS : {}) }, requestId };
   const { name } = await clients.searches.createSearch(request);
   let step = 0;
   const follow = async (): Promise<wire.Search> => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -200,6 +201,23 @@ describe('folder blob store', () => {
     await rename(join(directory, key.slice(0, 2), key), join(directory, 'unfinished', key));
     expect(await (await openFolderBlobStore(directory)).has(key)).toBe(true);
     await rm(directory, { recursive: true });
+  });
+
+  it('says that the disk is full, leaves nothing unfinished, and goes on when there is room again', async ({ skip }) => {
+    const directory = await mkdtemp(join(tmpdir(), 'nat-blobs-'));
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'nat-blobs', directory], { stdio: 'ignore' }).status === 0;
+    try {
+      skip(!mounted, 'a file system small enough to be filled needs the right to mount one');
+      const store = await openFolderBlobStore(directory);
+      const small = await store.put(new Uint8Array(100_000));
+      await expect(store.put(new Uint8Array(200_000))).rejects.toMatchObject({ kind: 'RESOURCE_EXHAUSTED', reason: 'BLOB_STORE_FULL' });
+      expect(await readdir(join(directory, 'unfinished'))).toEqual([]);
+      expect(await store.delete(small)).toBe(true);
+      expect(await store.has(await store.put(new Uint8Array(200_000)))).toBe(true);
+    } finally {
+      if (mounted) spawnSync('umount', [directory]);
+      await rm(directory, { recursive: true });
+    }
   });
 });
 

@@ -62,6 +62,11 @@ export function blobNotFound(key: BlobKey): DomainError {
   return new DomainError('NOT_FOUND', `there is no blob ${key}`, { reason: 'BLOB_NOT_FOUND', metadata: { key } });
 }
 
+/** The disk is full, or this user's part of it: it may pass. */
+export function blobStoreFull(where: string, cause: unknown): DomainError {
+  return new DomainError('RESOURCE_EXHAUSTED', `there is no room for blobs in ${where}`, { reason: 'BLOB_STORE_FULL', cause });
+}
+
 export function blobCorrupt(key: BlobKey): DomainError {
   return new DomainError('DATA_LOSS', `blob ${key} no longer has its bytes`, { reason: 'BLOB_CORRUPT', metadata: { key } });
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { blobCorrupt, blobNotFound, isBlobKey, keyOf, requireBlobKey, type BlobKey, type BlobStore } from './blob-store.ts';
+import { blobCorrupt, blobNotFound, blobStoreFull, isBlobKey, keyOf, requireBlobKey, type BlobKey, type BlobStore } from './blob-store.ts';
 import { isOwner, readReferenceList, referencedKeys, writeReferenceList } from './reference-lists.ts';
 
 const UNFINISHED = 'unfinished';
 const REFERENCES = 'references';
+/** No space left, or none for this user. */
+const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Blobs as files `<first two digits>/<key>` of a folder, which is made if it is missing. */
 export async function openFolderBlobStore(directory: string): Promise<BlobStore> {
@@ -37,6 +39,7 @@ export async function openFolderBlobStore(directory: string): Promise<BlobStore>
       await syncFolder(folder); // else a power failure could forget the name
     } catch (error) {
       await rm(temporary, { force: true });
+      if (FULL.has(codeOf(error))) throw blobStoreFull(directory, error);
       throw error;
     }
   }
@@ -125,9 +128,13 @@ async function unlessMissing<T>(work: () => Promise<T>, otherwise: T): Promise<T
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise;
+    if (codeOf(error) === 'ENOENT') return otherwise;
     throw error;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 async function syncFolder(path: string): Promise<void> {
