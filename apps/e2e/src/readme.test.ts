@@ -66,6 +66,12 @@ const PLANS: Readonly<Record<string, Plan>> = {
     needsData: true,
     prints: /^policy from-readme /,
   },
+  'npx nat search --space nasbench201 --evaluator tabular --steps 500 --batch 512 --asynchronous --rounds-in-flight 4': {
+    with: '--steps 3 --batch 32 --id asynchronous-from-readme',
+    because: SECONDS_NOT_MINUTES,
+    needsData: true,
+    prints: /^policy asynchronous-from-readme /,
+  },
   'npx nat search --resume ID': { with: '--resume from-readme', because: 'ID stands for one', needsData: true, prints: /^policy from-readme / },
   'npx nat bench nasbench201': {
     with: '--policy from-readme',
@@ -78,6 +84,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: SECONDS_NOT_MINUTES,
     prints: /^one-shot\/policy +0 /m,
   },
+  'npx nat reproduce policies': { with: '--list', because: 'as documented it takes hours', prints: /^block\/nat\+\+ +0 /m },
   'npx nat search --space resblock --evaluator shared-weights --dataset cifar10 --preset small --workers 3': {
     with: '--dataset mnist --epochs 1 --policy-start-epoch 0 --policy-steps 1 --weight-steps 2 --batch 2 --channels 4 --held-out-sources 2 --held-out-images 64 --id weights-from-readme',
     because: SECONDS_NOT_MINUTES,
