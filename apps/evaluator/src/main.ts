@@ -73,7 +73,7 @@ await runMain(async () => {
     ...protection,
   });
   const app = await startApp({
-    server: createServer({ services: evaluator.services, logger, metrics: registry, ...protection, limits: { maxRequestBytes: 64 * 1024 * 1024 } }),
+    server: createServer({ services: evaluator.services, logger, metrics: registry, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

@@ -18,9 +18,6 @@ import { z } from 'zod';
 import { forwardService } from './forward.ts';
 import { ROUTES } from './routes.ts';
 
-/** The largest message of any service: weights. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-
 await runMain(async () => {
   const settings = loadConfig(
     z.object({
@@ -56,7 +53,7 @@ await runMain(async () => {
     ...protection,
   });
   const app = await startApp({
-    server: createServer({ services, logger, metrics, ...protection, limits: { maxRequestBytes: MAX_REQUEST_BYTES } }),
+    server: createServer({ services, logger, metrics, ...protection }),
     listen: { host: settings.NAT_HOST, port: settings.NAT_PORT },
     logger,
     drainMs: settings.NAT_DRAIN_MS,

@@ -4,17 +4,7 @@ import { composeEvaluator } from '@nat/evaluator-service';
 import { composeMetrics } from '@nat/metrics-service';
 import { composePolicy } from '@nat/policy-service';
 import { composeRegistry } from '@nat/registry-service';
-import {
-  createChannelTo,
-  createProcessRegistry,
-  createServer,
-  openClients,
-  startApp,
-  type BoundService,
-  type ListenAddress,
-  type Logger,
-  type MessageLimits,
-} from '@nat/service';
+import { createChannelTo, createProcessRegistry, createServer, openClients, startApp, type BoundService, type ListenAddress, type Logger } from '@nat/service';
 import { PLATFORM_TOPICS, openEmbedded, openFolderBlobStore, openOutboxStream } from '@nat/storage';
 import type { Registry } from 'prom-client';
 import { startWorkerProcesses } from './worker-processes.ts';
@@ -43,9 +33,6 @@ export interface Platform {
   readonly close: () => Promise<void>;
 }
 
-/** Bytes of one request between services: many evaluations of 1,024 pairs. Clients have the default limit. */
-const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-
 /**
  * All services in this process on one embedded database, and workers beside it. Services call each other over gRPC on loopback, as they do when
  * they run apart.
@@ -72,7 +59,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const own = [...architectures.services, ...evaluator.services, ...metrics.services];
 
     // The policy service calls the others, so they serve first, on a loopback port of their own.
-    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger, { maxRequestBytes: MAX_REQUEST_BYTES });
+    const inner = await serve(own, { host: '127.0.0.1', port: 0 }, logger);
     closers.push(inner.stop);
     const channel = createChannelTo(`127.0.0.1:${inner.port}`);
     closers.push(() => {
@@ -88,7 +75,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
     const policy = await composePolicy({ database, stream, blobs, logger, clients: openClients(channel), dataDirectory, metricsRegistry: registry });
     closers.push(policy.close);
 
-    const outer = await serve([...own, ...policy.services], listen, logger, {}, registry);
+    const outer = await serve([...own, ...policy.services], listen, logger, registry);
     closers.push(outer.stop);
     const address = `${listen.host}:${outer.port}`;
     const processes = startWorkerProcesses({ count: workers, server: `127.0.0.1:${inner.port}`, blobUrl: blobDirectory, dataDirectory, logger });
@@ -103,7 +90,7 @@ export async function startPlatform({ home, dataDirectory, listen, http, logger,
 }
 
 /** @param metrics where calls are counted: those of clients, not those that services make of each other */
-function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger, limits: MessageLimits, metrics?: Registry) {
-  const server = createServer({ services, logger, limits, ...(metrics === undefined ? {} : { metrics }) });
+function serve(services: readonly BoundService[], listen: ListenAddress, logger: Logger, metrics?: Registry) {
+  const server = createServer({ services, logger, ...(metrics === undefined ? {} : { metrics }) });
   return startApp({ server, listen, logger, drainMs: 3_000 });
 }

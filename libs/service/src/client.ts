@@ -15,6 +15,7 @@ import {
 import type { Registry } from 'prom-client';
 import { createCallMetrics } from './call-metrics.ts';
 import type { Logger } from './logger.ts';
+import { LONGEST_REQUEST_BYTES } from './request-limits.ts';
 import { clientCredentials, isLoopback, type ClientTlsFiles } from './tls.ts';
 import { decodeClientError } from './wire-errors.ts';
 
@@ -31,7 +32,7 @@ export interface ClientChannelOptions {
   readonly tls?: ClientTlsFiles;
   /** Sent as `authorization: Bearer` with calls that carry no credentials of their own; refused in plain text beyond loopback. A function is asked each time. */
   readonly token?: string | ((logger?: Logger) => string);
-  /** Bytes of one message, either way. @default 64 MiB */
+  /** Bytes of one message, either way. @default those of the longest request, 65 MiB */
   readonly maxMessageBytes?: number;
   /** Attempts in all. @default 5 */
   readonly maxAttempts?: number;
@@ -191,7 +192,7 @@ const ROUND_ROBIN = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] 
  * used, and again after it was cut.
  */
 export function createChannelTo(address: string, options: ClientChannelOptions = {}): ClientChannel {
-  const { tls, token, maxMessageBytes = 64 * 1024 * 1024 } = options;
+  const { tls, token, maxMessageBytes = LONGEST_REQUEST_BYTES } = options;
   const loopback = address.split(',').every((replica) => isLoopback(hostOf(replica)));
   const exposed = tls === undefined && !loopback;
   if (token !== undefined && exposed) throw unprotected(address);

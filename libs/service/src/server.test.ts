@@ -4,6 +4,7 @@ import { DomainError, type DomainErrorKind } from '@nat/errors';
 import { Metadata } from 'nice-grpc-common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { continueCall, type ServiceCallContext } from './call-context.ts';
+import { LONGEST_REQUEST_BYTES, requireRequestSize } from './request-limits.ts';
 import { STATUS_OF_KIND, statusName } from './status.ts';
 import { evaluations, startTestServer, thrownBy, transforms, type TestServer } from './test-support.ts';
 
@@ -195,12 +196,19 @@ describe('limits', () => {
   it('refuse a message that is too large with RESOURCE_EXHAUSTED and serve on', async () => {
     const server = await start({ transformArchitecture: answer }, { limits: { maxRequestBytes: 1_000_000 } });
     const service = client(server);
-    for (const megabytes of [2, 40]) {
+    for (const megabytes of [2, 60]) {
       const request = { ...good, source: { source: { $case: 'json', value: 'x'.repeat(megabytes * 1_000_000) } } } as const;
       expect(await thrownBy(async () => service.transformArchitecture(request))).toMatchObject({ kind: 'RESOURCE_EXHAUSTED' });
       expect((await service.transformArchitecture(good)).policyVersion).toBe('v1');
     }
-    expect(server.logs.filter(({ msg }) => msg === 'call').map((line) => line['code'])).toEqual(['CANCELLED', 'OK', 'CANCELLED', 'OK']);
+    expect(server.logs.filter(({ msg }) => msg === 'call').map((line) => line['code'])).toEqual(['RESOURCE_EXHAUSTED', 'OK', 'RESOURCE_EXHAUSTED', 'OK']);
+  });
+
+  it('are wider for methods that carry checkpoints', () => {
+    const importing = '/nat.policy.v1.PolicyService/ImportPolicy';
+    requireRequestSize(importing, 64 * 2 ** 20 + 5_000);
+    expect(() => requireRequestSize('/nat.policy.v1.PolicyService/GetPolicy', 5 * 2 ** 20)).toThrow(/this method takes 4194304/);
+    expect(LONGEST_REQUEST_BYTES).toBeGreaterThan(64 * 2 ** 20);
   });
 });
 

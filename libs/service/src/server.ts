@@ -14,6 +14,7 @@ import type { Logger } from './logger.ts';
 import type { MessageCodec } from './message-codec.ts';
 import { requireProtection, type Protection } from './protection.ts';
 import { PendingRequests } from './pending-requests.ts';
+import { LONGEST_REQUEST_BYTES, requireRequestSize } from './request-limits.ts';
 import { createReflection, REFLECTION_DEFINITIONS } from './reflection.ts';
 import { createContractRegistry } from './registry.ts';
 import { createRequestValidator, type RequestValidator } from './request-validator.ts';
@@ -36,7 +37,7 @@ export function bindService<Definition extends TsProtoServiceDefinition>(
 }
 
 export interface MessageLimits {
-  /** Bytes of one request message; a larger one gets RESOURCE_EXHAUSTED. @default 4 MiB */
+  /** Bytes of one request message, of methods that are not in `request-limits.ts`; a larger one gets RESOURCE_EXHAUSTED. @default 4 MiB */
   readonly maxRequestBytes?: number;
   /** Bytes of one response message. @default 64 MiB */
   readonly maxResponseBytes?: number;
@@ -82,6 +83,7 @@ function checkedDefinition(
   validator: RequestValidator,
   findings: DecodeFindings,
   pending: PendingRequests,
+  maxRequestBytes: number | undefined,
 ): TsProtoServiceDefinition {
   const check = (method: TsProtoServiceDefinition['methods'][string]): TsProtoServiceDefinition['methods'][string] => {
     const requestType = method.requestType as MessageCodec<object>;
@@ -89,6 +91,7 @@ function checkedDefinition(
       let message: object = {};
       let finding: DomainError | undefined;
       try {
+        requireRequestSize(`/${definition.fullName}/${method.name}`, bytes.length, maxRequestBytes);
         const violations = validator.check(requestType.$type, bytes);
         if (violations.length > 0) finding = DomainError.invalidFields(violations);
         else message = requestType.decode(bytes);
@@ -125,7 +128,7 @@ export function createServer(options: ServerOptions): Server {
   const served = [...names, healthContract.HealthDefinition.fullName, ...REFLECTION_DEFINITIONS.map(({ fullName }) => fullName)];
 
   const server: NiceServer<ServiceContext> = createNiceServer({
-    'grpc.max_receive_message_length': limits.maxRequestBytes ?? 4 * MIB,
+    'grpc.max_receive_message_length': Math.max(LONGEST_REQUEST_BYTES, limits.maxRequestBytes ?? 0),
     'grpc.max_send_message_length': limits.maxResponseBytes ?? 64 * MIB,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
@@ -134,7 +137,10 @@ export function createServer(options: ServerOptions): Server {
   }).use(serviceMiddleware({ logger, findings, draining: drainController.signal, calls, pending }));
 
   for (const { definition, implementation } of services) {
-    server.add(checkedDefinition(definition, validator, findings, pending), implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>);
+    server.add(
+      checkedDefinition(definition, validator, findings, pending, limits.maxRequestBytes),
+      implementation as ServiceImplementation<TsProtoServiceDefinition, ServiceContext>,
+    );
   }
   server.add(healthContract.HealthDefinition, health.implementation);
   const reflection = createReflection(registry, served);
