@@ -297,7 +297,7 @@ export class Learner {
     this.#baseline = baseline;
 
     let squares = 0;
-    for (const gradient of gradients.values()) for (const value of gradient) squares += value * value;
+    for (const gradient of gradients.values()) for (let i = 0; i < gradient.length; i++) squares += gradient[i]! ** 2;
     return {
       step: this.updates,
       loss,

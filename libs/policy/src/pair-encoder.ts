@@ -8,6 +8,9 @@
  *     h       = A (h W_2) + b_2                                        gc2, not followed by a ReLU
  *     logits  = h_v W_fc^T + b_fc, reshaped to [2, columns]            fc: one row for each of v's two edges
  *
+ * Up to the first ReLU all of that is linear, so x W_1 = [..] (W_emb^T W_1) + b_emb W_1: the features, ten times wider than what comes before and after
+ * them, are never made, nor are their gradients. That takes a seventh of the arithmetic.
+ *
  * Columns: null, same, skip_connect (`nat`), or one for each primitive (`nat++`). A has no self loops and is not normalised.
  */
 import type { PrimitiveName, SchemeName } from '@nat/architecture';
@@ -72,27 +75,38 @@ export interface PairBatch {
 
 /** What the network computes on the way, named as in the official code. */
 export interface PairActivations {
-  readonly hidden: Tensor2D; // [2 cells + nodes, 2 embedding]
-  readonly x: Tensor2D; // [2 cells + nodes, features]
   readonly gc1: Tensor2D; // [2 cells + nodes, hidden], before its ReLU
   readonly gc2: Tensor2D; // [2 cells + nodes, hidden]
   readonly logits: Tensor2D; // [2 nodes, columns]
 }
 
+const matrix = (parameters: Parameters, name: string): Tensor2D => parameters[`${name}.weight`] as Tensor2D;
+const bias = (parameters: Parameters, name: string): Tensor1D => parameters[`${name}.bias`] as Tensor1D;
+
+/** The embeddings of each node's two operations, or of a cell's inputs. -> [2 cells + nodes, 2 embedding] */
+export function pairHidden(tf: Tensorflow, parameters: Parameters, { cells, first, second }: PairBatch): Tensor2D {
+  const operations = matrix(parameters, 'op_hidden');
+  const own = tf.concat2d([gatherRows(tf, operations, first), gatherRows(tf, operations, second)], 1); // [nodes, 2 embedding]
+  return tf.concat2d([tf.tile(matrix(parameters, 'node_hidden'), [cells, 1]), own], 0);
+}
+
+/** Features of each node, as the official code has them; the forward pass goes around them. -> [2 cells + nodes, features] */
+export function pairFeatures(tf: Tensorflow, parameters: Parameters, hidden: Tensor2D): Tensor2D {
+  return tf.matMul(hidden, matrix(parameters, 'emb_attn'), false, true).add(bias(parameters, 'emb_attn'));
+}
+
 /** The forward pass. */
 export function pairForward(tf: Tensorflow, config: PairConfig, parameters: Parameters, batch: PairBatch): PairActivations {
-  const matrix = (name: string): Tensor2D => parameters[`${name}.weight`] as Tensor2D;
-  const bias = (name: string): Tensor1D => parameters[`${name}.bias`] as Tensor1D;
   const rows = 2 * batch.cells + batch.nodes;
   const adjacent = (y: Tensor2D): Tensor2D => segmentSum(tf, gatherRows(tf, y, batch.from), batch.to, rows); // A y
 
-  const inputs = tf.tile(matrix('node_hidden'), [batch.cells, 1]); // [2 cells, 2 embedding]
-  const operations = tf.concat2d([gatherRows(tf, matrix('op_hidden'), batch.first), gatherRows(tf, matrix('op_hidden'), batch.second)], 1);
-  const hidden = tf.concat2d([inputs, operations], 0);
-  const x: Tensor2D = tf.matMul(hidden, matrix('emb_attn'), false, true).add(bias('emb_attn'));
-  const gc1: Tensor2D = adjacent(tf.matMul(x, matrix('gc1'))).add(bias('gc1'));
-  const gc2: Tensor2D = adjacent(tf.matMul(relu(tf, gc1), matrix('gc2'))).add(bias('gc2'));
+  const w1 = matrix(parameters, 'gc1'); // [features, hidden]
+  const folded: Tensor2D = tf.matMul(matrix(parameters, 'emb_attn'), w1, true); // W_emb^T W_1  [2 embedding, hidden]
+  const shift: Tensor2D = tf.matMul(bias(parameters, 'emb_attn').as2D(1, config.features), w1); // b_emb W_1  [1, hidden]
+  const xw: Tensor2D = tf.matMul(pairHidden(tf, parameters, batch), folded).add(shift); // x W_1  [rows, hidden]
+  const gc1: Tensor2D = adjacent(xw).add(bias(parameters, 'gc1'));
+  const gc2: Tensor2D = adjacent(tf.matMul(relu(tf, gc1), matrix(parameters, 'gc2'))).add(bias(parameters, 'gc2'));
   const own = tf.slice2d(gc2, [2 * batch.cells, 0], [batch.nodes, config.hidden]);
-  const logits: Tensor2D = tf.matMul(own, matrix('fc'), false, true).add(bias('fc'));
-  return { hidden, x, gc1, gc2, logits: logits.reshape([2 * batch.nodes, pairColumns(config)]) };
+  const logits: Tensor2D = tf.matMul(own, matrix(parameters, 'fc'), false, true).add(bias(parameters, 'fc'));
+  return { gc1, gc2, logits: logits.reshape([2 * batch.nodes, pairColumns(config)]) };
 }

@@ -29,7 +29,7 @@ import {
 } from './golden.ts';
 import { Learner, lossAndGradients, prepareBatch, type Trial } from './learner.ts';
 import type { PairConfig } from './pair-encoder.ts';
-import { pairForward } from './pair-encoder.ts';
+import { pairFeatures, pairForward, pairHidden } from './pair-encoder.ts';
 import { pairBatch, pairRows } from './pair-graph.ts';
 import { presets } from './presets.ts';
 import { prepareSubject, type Subject } from './subject.ts';
@@ -160,7 +160,10 @@ describe('A: forward', () => {
 
     const activations = tf.tidy(() => {
       const tensors = Object.fromEntries([...parameters].map(([key, { shape, data }]) => [key, tf.tensor(data, [...shape])]));
-      const { hidden, x, gc1, gc2, logits } = pairForward(tf, config, tensors, pairBatch(tf, [rows]));
+      const batch = pairBatch(tf, [rows]);
+      const hidden = pairHidden(tf, tensors, batch);
+      const x = pairFeatures(tf, tensors, hidden);
+      const { gc1, gc2, logits } = pairForward(tf, config, tensors, batch);
       const first8 = x.slice([0, 0], [-1, 8]);
       return Object.fromEntries(Object.entries({ hidden, x, first8, gc1, gc2, logits }).map(([key, tensor]) => [key, tensor.dataSync<'float32'>()]));
     }) as unknown as Record<'hidden' | 'x' | 'first8' | 'gc1' | 'gc2' | 'logits', Float32Array>;
