@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/errors';
+import PQueue from 'p-queue';
 import type pg from 'pg';
 import type { HeldLock } from './database.ts';
 import { LocalSignals } from './local-signals.ts';
@@ -22,6 +23,8 @@ export interface PostgresSessionOptions {
 
 interface LiveSession {
   readonly client: pg.Client;
+  /** One query at a time: pg's own queue of them is deprecated. */
+  readonly query: <Row extends pg.QueryResultRow>(text: string, values?: readonly string[]) => Promise<pg.QueryResult<Row>>;
   /** Aborts when the connection is gone, and with it everything the server kept for it. */
   readonly gone: AbortController;
 }
@@ -99,6 +102,8 @@ export class PostgresSession {
   async #open(): Promise<LiveSession> {
     const client = this.#options.connect();
     const gone = new AbortController();
+    const turns = new PQueue({ concurrency: 1 });
+    const query: LiveSession['query'] = (text, values = []) => turns.add(() => client.query(text, [...values]));
     const lose = (error?: Error): void => {
       if (gone.signal.aborted) return;
       gone.abort();
@@ -116,19 +121,19 @@ export class PostgresSession {
     });
     try {
       await client.connect();
-      await client.query(`listen ${SIGNAL_CHANNEL}`);
+      await query(`listen ${SIGNAL_CHANNEL}`);
     } catch (error) {
       gone.abort();
       client.end().catch(() => undefined);
       throw error;
     }
-    void this.#beat(client, gone, lose);
+    void this.#beat(query, gone, lose);
     this.#signals.fireAll(); // what was signalled while no connection listened
-    return { client, gone };
+    return { client, query, gone };
   }
 
   /** Finds a connection whose other end vanished without a word: a lock must be known as lost when the server gives it to another. */
-  async #beat(client: pg.Client, gone: AbortController, lose: (error: Error) => void): Promise<void> {
+  async #beat(query: LiveSession['query'], gone: AbortController, lose: (error: Error) => void): Promise<void> {
     const alive = (): boolean => !gone.signal.aborted;
     while (alive()) {
       try {
@@ -139,7 +144,7 @@ export class PostgresSession {
             reject(new Error('the database does not answer'));
           });
         });
-        await Promise.race([client.query('select 1'), late]);
+        await Promise.race([query('select 1'), late]);
       } catch (error) {
         if (alive()) lose(error instanceof Error ? error : new Error(String(error)));
       }
@@ -166,7 +171,7 @@ export class PostgresSession {
 
 async function tryLock(session: LiveSession, name: string): Promise<boolean> {
   try {
-    const { rows } = await session.client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [name]);
+    const { rows } = await session.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [name]);
     return rows[0]?.locked === true && !session.gone.signal.aborted;
   } catch {
     return false; // the connection broke; the next turn has a new one
@@ -177,7 +182,7 @@ function heldLock(session: LiveSession, name: string, leaveQueue: () => void): H
   let released: Promise<void> | undefined;
   const release = async (): Promise<void> => {
     try {
-      if (!session.gone.signal.aborted) await session.client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+      if (!session.gone.signal.aborted) await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
     } catch {
       // the connection broke and the lock with it
     } finally {
