@@ -6,6 +6,7 @@ import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type HostTensor, type Ten
 import { RandomStream } from '@nat/random';
 import { exportChild, exportWeights, freshProgress, restoreChild, type ChildProgress, type EpochReport } from './child-progress.ts';
 import { classesOfWeights, inheritWeights } from './inherit.ts';
+import { evaluationBatch } from './evaluation-batch.ts';
 import type { DropPath } from './layer.ts';
 import { buildNetwork, type NetworkLayer } from './network.ts';
 import { planSchedule, resolveRecipe, type ResolvedRecipe, type Schedule, type TrainingRecipe } from './recipe.ts';
@@ -28,6 +29,8 @@ export interface FromScratchOptions {
   /** Give the weights, or the state, of the child at the end. @default false */
   readonly keepWeights?: boolean;
   readonly keepState?: boolean;
+  /** Memory of the GPU that is trained on: accuracy is counted on as many images at once as fit. Absent: a CPU. */
+  readonly memoryBytes?: number | undefined;
   /** Score the test images at the end. Nothing may be selected by them. @default true */
   readonly reportTest?: boolean;
   /** Milliseconds of a clock that never goes back. */
@@ -65,9 +68,6 @@ export interface FromScratchReport {
   readonly state?: TensorFile;
 }
 
-/** Images a pass when accuracy is counted; no influence on the result but rounding. */
-const EVALUATION_BATCH = 200;
-
 /**
  * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it, and also when it goes on
  * from a state in between. Gives the event loop a turn between steps.
@@ -77,6 +77,7 @@ const EVALUATION_BATCH = 200;
 export async function trainFromScratch(options: FromScratchOptions): Promise<FromScratchReport> {
   const { tf, splits, seed, now, reportTest = true } = options;
   const network = placeChild(options.architecture, options.placement ?? {}, splits);
+  const images = evaluationBatch(network, options.memoryBytes);
   const recipe = resolveRecipe(options.recipe, network);
   const { momentum, weightDecay, clipNorm, auxiliaryWeight, patience } = recipe;
   const trainee: Trainee = {
@@ -97,7 +98,7 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
       const epoch = await trainEpoch({ options, recipe, schedule, trainee, progress, elapsed });
       stopped = epoch.stopped;
       if (epoch.report === undefined) break;
-      const report = { ...epoch.report, validationAccuracy: await accuracyOf(trainee, splits.validation), seconds: elapsed() };
+      const report = { ...epoch.report, validationAccuracy: await accuracyOf(trainee, splits.validation, images), seconds: elapsed() };
       progress.epochs.push(report);
       if (patience !== undefined && isBest(progress)) progress.best = { epoch: report.epoch, weights: exportWeights(trainee) };
       stopped ??= endOf(progress, recipe, schedule);
@@ -109,8 +110,8 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
     const judged = best === undefined ? epochs.at(-1) : epochs[best.epoch - 1];
     const { params, macs } = networkCost(network);
     return {
-      validationAccuracy: judged?.validationAccuracy ?? (await accuracyOf(trainee, splits.validation)),
-      ...(reportTest ? { testAccuracy: await accuracyOf(trainee, splits.test) } : {}),
+      validationAccuracy: judged?.validationAccuracy ?? (await accuracyOf(trainee, splits.validation, images)),
+      ...(reportTest ? { testAccuracy: await accuracyOf(trainee, splits.test, images) } : {}),
       judgedEpoch: judged?.epoch ?? 0,
       params,
       macs,
@@ -133,13 +134,13 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
 async function startFromSource(
   trainee: Trainee,
   network: Network,
-  { inherit, placement, splits }: FromScratchOptions,
+  { inherit, placement, splits, memoryBytes }: FromScratchOptions,
 ): Promise<FromScratchReport['inherited'] | undefined> {
   if (inherit === undefined) return undefined;
   const source = placeNetwork(inherit.source, { ...placement, imageSize: network.imageSize, classes: classesOfWeights(inherit.weights) });
   const { tensors, inherited } = inheritWeights(source, network, inherit.weights);
   trainee.weights.restore(tensors);
-  return { params: inherited, validationAccuracy: await accuracyOf(trainee, splits.validation) };
+  return { params: inherited, validationAccuracy: await accuracyOf(trainee, splits.validation, evaluationBatch(network, memoryBytes)) };
 }
 
 /** Why training ends here, if it does. Time is looked at step by step. */
@@ -237,9 +238,13 @@ function dropPathAt(tf: Tensorflow, last: number, progress: number, random: Rand
   return { keep, mask: (_, batch) => tf.tensor1d(Float32Array.from({ length: batch }, () => (random.uniform() < keep ? 1 : 0))) };
 }
 
-async function accuracyOf({ tf, network, weights }: { tf: Tensorflow; network: NetworkLayer; weights: Weights }, split: ImageSplit): Promise<number> {
+async function accuracyOf(
+  { tf, network, weights }: { tf: Tensorflow; network: NetworkLayer; weights: Weights },
+  split: ImageSplit,
+  images: number,
+): Promise<number> {
   let correct = 0;
-  for await (const batch of batchesInOrder(split, EVALUATION_BATCH)) {
+  for await (const batch of batchesInOrder(split, images)) {
     correct += correctOf(tf, network, weights, 'eval', batch);
     await turn();
   }

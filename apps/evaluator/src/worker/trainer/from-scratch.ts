@@ -189,6 +189,7 @@ function childOptions(
     reportTest,
     keepWeights,
     keepState: keepCheckpoints,
+    memoryBytes: context.memoryBytes,
     now: context.now,
   };
 }

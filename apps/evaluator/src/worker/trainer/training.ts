@@ -7,6 +7,7 @@ import { averageWeights } from './average.ts';
 import { trainPairs } from './from-scratch.ts';
 import type { ObservationMessage } from './protocol.ts';
 import { createSupernets, type Supernets } from './supernet.ts';
+import { findGpus } from '../gpus.ts';
 import type { StoredCheckpoint } from '../job.ts';
 
 export interface TrainingHooks {
@@ -26,6 +27,8 @@ export interface TrainingContext {
   readonly wallClock: () => number;
   /** Least time between two checkpoints of a child in training. */
   readonly checkpointMs: number;
+  /** Of the GPU that TensorFlow uses; undefined on a CPU. */
+  readonly memoryBytes: number | undefined;
 }
 
 export interface Training {
@@ -43,6 +46,7 @@ export interface TrainingOptions {
 
 /** Everything that needs TensorFlow, which is loaded at the first use; data sets are kept. */
 export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }: TrainingOptions): Promise<Training> {
+  const [gpu] = findGpus();
   const datasets = new Map<string, ImageDataset>();
   const context: TrainingContext = {
     tensorflow: () => loadTensorflow({ threads }),
@@ -55,6 +59,7 @@ export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }
     now: () => performance.now(),
     wallClock: () => Date.now(),
     checkpointMs,
+    memoryBytes: gpu && gpu.memoryMib * 2 ** 20,
   };
   const supernets: Supernets = createSupernets(context);
   return {
