@@ -17,6 +17,7 @@ import {
   type Values,
 } from '../../result-table.ts';
 import { childOf, cifar10, costOf, STEPS } from './children.ts';
+import { longer } from './longer.ts';
 import { EVALUATIONS, FINALISTS, learnedTransform, SEARCH_STEPS } from './learned-transform.ts';
 
 interface TableOptions {
@@ -117,12 +118,14 @@ results add skip connections in the reduction cell, which have parameters at str
 const DARTS = `Both gain, NAT++ more: what skips or leaves out separable convolutions and poolings learns faster, for fewer multiply-accumulates.`;
 const VGG = `With three seeds every interval holds 0: no gain is shown. NAT's result learned here needs a third fewer multiply-accumulates, and 43 % fewer parameters, for an
 accuracy that is not lower within the noise.`;
+const ENAS = `With three seeds the intervals hold 0. NAT++'s result learned here is better in each of the three pairs, by 2.3 points, with 14 % fewer multiply-accumulates and
+22 % fewer parameters; NAT's two edits, and what was published, change nothing within the noise.`;
 const MOBILENETV2 = `NAT++ learned here gains, with 13 % fewer multiply-accumulates and 37 % fewer parameters; NAT's gain is within the noise. The published result has more of both than its source.`;
 
 const resblock = table({ name: 'resblock', source: 'ResBlock', published: { nat: 'NAT_ResBlock', 'nat++': 'NATv2_ResBlock' }, reading: RESBLOCK, seeds: 8 });
 const darts = table({ name: 'darts', source: 'DARTS', published: { nat: 'NAT_DARTS', 'nat++': 'NATv2_DARTS' }, reading: DARTS, seeds: 8 });
 const vgg = table({ name: 'vgg', source: 'VGG', published: { nat: 'NAT_VGG', 'nat++': 'NATv2_VGG' }, reading: VGG, seeds: 3 });
-const enas = table({ name: 'enas', source: 'ENAS', published: { nat: 'NAT_ENAS', 'nat++': 'NATv2_ENAS' }, seeds: 3 });
+const enas = table({ name: 'enas', source: 'ENAS', published: { nat: 'NAT_ENAS', 'nat++': 'NATv2_ENAS' }, reading: ENAS, seeds: 3 });
 const mobilenetv2 = table({
   name: 'mobilenetv2',
   source: 'Mobilenetv2',
@@ -132,4 +135,4 @@ const mobilenetv2 = table({
 });
 
 /** In the order of the page. */
-export const CIFAR10_TABLES: readonly ResultTable[] = [resblock, darts, vgg, enas, mobilenetv2];
+export const CIFAR10_TABLES: readonly ResultTable[] = [resblock, darts, vgg, enas, mobilenetv2, longer];

@@ -102,7 +102,8 @@ flatters.`,
     {
       title: 'Greedy results of held-out sources',
       text: `Around the residual block neither shows a gain, both intervals hold 0: NAT keeps nearly every edge, and NAT++ makes average pools of separable and dilated
-convolutions, which costs one source 9 points.`,
+convolutions, which costs one source 9 points. In fully concatenated cells NAT keeps everything, for its model expects no skip to pay; NAT++ exchanges a third of the
+operations for cheaper ones, 14 % of the multiply-accumulates, and its results are no worse within the noise.`,
       rows: ROWS,
       columns: [
         plainColumn('source', 'source', percent(2)),
