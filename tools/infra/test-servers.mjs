@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { root } from '../bootstrap/index.mjs';
+import { collectorAvailability, ensureCollector } from './collector.mjs';
 import { kafkaAvailability, startKafka } from './kafka.mjs';
 import { postgresAvailability, startPostgres } from './postgres.mjs';
 import { ensurePrometheus, prometheusAvailability } from './prometheus.mjs';
@@ -11,7 +12,7 @@ import { S3_CREDENTIALS, s3Availability, startS3 } from './s3.mjs';
 /**
  * One Kafka, one PostgreSQL, one S3 server and a Python with a gRPC client for a whole test run, each only where it is not given already. Tests read
  * `NAT_TEST_KAFKA` (host:port), `NAT_TEST_KAFKA_SECURE` (the same broker with TLS and SASL: variables, as JSON), `NAT_TEST_POSTGRES` (a URL), `NAT_TEST_S3` (a blob URL, with the credentials of S3 clients) `NAT_TEST_PYTHON` (an
- * interpreter) and `NAT_TEST_PROMETHEUS` (a folder with its programs), and skip without them; the reasons are here.
+ * interpreter) and `NAT_TEST_PROMETHEUS` (a folder with its programs) and `NAT_TEST_COLLECTOR` (a program), and skip without them; the reasons are here.
  * @param {{report: import('../bootstrap/report.mjs').Report}} options
  * @returns {Promise<{env: Record<string, string>, reasons: string[], stop: () => Promise<void>}>}
  */
@@ -106,7 +107,15 @@ export async function startTestServers({ report }) {
     // A machine may have apt and no way to its mirrors.
     await ensurePrometheus({ report }).then((folder) => (env['NAT_TEST_PROMETHEUS'] = folder), skip);
   };
-  const outcomes = await Promise.allSettled([kafka(), postgres(), s3(), python(), prometheus()]);
+  const collector = async () => {
+    if (process.env['NAT_TEST_COLLECTOR']) return;
+    const unavailable = await collectorAvailability();
+    const skip = (/** @type {unknown} */ why) =>
+      reasons.push(`tests with a real OpenTelemetry collector are skipped: ${why instanceof Error ? why.message : String(why)}`);
+    if (unavailable !== undefined) return skip(unavailable);
+    await ensureCollector({ report }).then((program) => (env['NAT_TEST_COLLECTOR'] = program), skip);
+  };
+  const outcomes = await Promise.allSettled([kafka(), postgres(), s3(), python(), prometheus(), collector()]);
   for (const signal of signals) process.off(signal, interrupt);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) {

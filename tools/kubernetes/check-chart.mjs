@@ -28,6 +28,8 @@ const BAD_VALUES = /** @type {const} */ ([
   ['registry.env.NAT_HOST=0.0.0.0', /NAT_HOST/],
   ['auth.tokens.existingSecret=', /callers of the gateway need/],
   ['auth.jwt.issuer=https://login.example.org', /an issuer needs an audience/],
+  ['tracing.endpoint=collector:4318', /\/tracing\/endpoint/],
+  ['tracing.sampleRatio=2', /\/tracing\/sampleRatio.*maximum/],
   ['evaluator.renewMs=20000', /at most half of evaluator.leaseMs/],
 ]);
 

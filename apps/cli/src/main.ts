@@ -1,13 +1,19 @@
+import { startTracing } from '@nat/tracing';
 import { describeFailure } from './failures.ts';
 import { readEnvironment } from './environment.ts';
 import { run } from './program.ts';
 import { processTerminal } from './terminal.ts';
 
 const terminal = processTerminal(process.env);
+const stopTracing = await startTracing('nat', (problem) => {
+  terminal.err(`spans may be missing: ${problem}`);
+});
 try {
   process.exitCode = await run(process.argv.slice(2), { terminal, environment: readEnvironment(process.env) });
 } catch (error) {
   const { lines, exitCode } = describeFailure(error);
   for (const line of lines) terminal.err(line);
   process.exitCode = exitCode;
+} finally {
+  await stopTracing();
 }

@@ -162,7 +162,7 @@ describe.skipIf(missing.length > 0)(
       const consumer = ['console-consumer', '--bootstrap-server', broker!, '--topic', topic, '--from-beginning', '--max-messages', String(all.length)];
       const shownIds = ['--formatter-property', 'print.headers=true', '--formatter-property', 'print.value=false'];
       const { stdout } = await nat.processes.run(process.execPath, ['tools/infra/kafka-tools.mjs', ...consumer, ...shownIds], { cwd: ROOT });
-      const ids = new Set([...stdout.matchAll(/nat-id:(\S+)/g)].map(([, id]) => id));
+      const ids = new Set([...stdout.matchAll(/nat-id:([^\s,]+)/g)].map(([, id]) => id));
       expect(events.filter((event) => !ids.has(event.evaluation))).toEqual([]);
 
       // And the policy service has read all of it.

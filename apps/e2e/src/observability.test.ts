@@ -1,6 +1,6 @@
 /**
  * The platform as processes over a real Kafka and a real PostgreSQL, looked at from outside: every process is scraped by a real Prometheus, with rules
- * that fit what it shows.
+ * that fit what it shows, and sends its spans to a real OpenTelemetry collector.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,11 +8,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../tools/infra/daemon.mjs';
+import { readSpans, startCollector, type CollectedSpan } from './testing/collector.ts';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, until, type RunningProcess } from './testing/processes.ts';
 
-const { NAT_TEST_KAFKA: broker, NAT_TEST_POSTGRES: postgres, NAT_TEST_PROMETHEUS: prometheus, NAT_DATA_DIR: dataDirectory } = process.env;
+const {
+  NAT_TEST_KAFKA: broker,
+  NAT_TEST_POSTGRES: postgres,
+  NAT_TEST_PROMETHEUS: prometheus,
+  NAT_TEST_COLLECTOR: collector,
+  NAT_DATA_DIR: dataDirectory,
+} = process.env;
 const RULES = join(ROOT, 'deploy/prometheus/rules.yaml');
 
 describe.skipIf(prometheus === undefined)(`the rules of Prometheus${prometheus === undefined ? ' (skipped: NAT_TEST_PROMETHEUS not set)' : ''}`, () => {
@@ -39,6 +46,8 @@ const missing = Object.entries({ NAT_TEST_KAFKA: broker, NAT_TEST_POSTGRES: post
   .filter(([, value]) => value === undefined)
   .map(([name]) => name);
 
+const SEARCH = ['search', '--space', 'nasbench201', '--evaluator', 'tabular', '--reward', 'c10_valid_200', '--steps', '2', '--batch', '8', '--json'];
+
 type Job = 'registry' | 'metrics' | 'evaluator' | 'policy' | 'gateway' | 'worker';
 
 describe.skipIf(missing.length > 0)(
@@ -51,13 +60,23 @@ describe.skipIf(missing.length > 0)(
     /** HOST:PORT of /metrics. */
     const targets: Partial<Record<Job, string>> = {};
     let nat: NatCommand;
+    let spans: RunningProcess | undefined;
     let gateway: string;
+    /** Variables that say where spans go. */
+    let tracing: Readonly<Record<string, string>> = {};
 
     /** Starts a process, and gives its gRPC address where it serves one. */
     async function start(job: Job, main: string, env: Readonly<Record<string, string | undefined>>): Promise<string> {
       const url = new URL(postgres!);
       url.pathname = `/${database}`;
-      const common = { NAT_LOG_LEVEL: 'info', NAT_PORT: '0', NAT_METRICS_PORT: '0', NAT_DATABASE_URL: url.href, NAT_BLOB_DIR: nat.freshHome('blobs') };
+      const common = {
+        ...tracing,
+        NAT_LOG_LEVEL: 'info',
+        NAT_PORT: '0',
+        NAT_METRICS_PORT: '0',
+        NAT_DATABASE_URL: url.href,
+        NAT_BLOB_DIR: nat.freshHome('blobs'),
+      };
       const running = nat.processes.start(process.execPath, [join(ROOT, 'apps', main)], { cwd: ROOT, env: { ...common, ...env } });
       started.push(running);
       const portOf = async (message: string): Promise<number> =>
@@ -69,6 +88,11 @@ describe.skipIf(missing.length > 0)(
     beforeAll(async () => {
       nat = await NatCommand.create();
       await onTestPostgres(`CREATE DATABASE ${database}`);
+      if (collector !== undefined) {
+        const started = await startCollector(collector, nat, await freePort());
+        spans = started.process;
+        tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: started.endpoint, OTEL_BSP_SCHEDULE_DELAY: '200' };
+      }
       const stream = { NAT_KAFKA_BROKERS: broker, NAT_KAFKA_PREFIX: `observed-${run}.` };
       const [registry, metrics, evaluator] = await Promise.all([
         start('registry', 'registry/src/main.ts', {}),
@@ -81,8 +105,7 @@ describe.skipIf(missing.length > 0)(
         start('worker', 'evaluator/src/worker/worker-main.ts', { NAT_SERVER: evaluator, NAT_WORKER_KINDS: 'tabular' }),
       ]);
       gateway = await start('gateway', 'gateway/src/main.ts', { ...others, NAT_POLICY: policy });
-      const search = ['search', '--space', 'nasbench201', '--evaluator', 'tabular', '--reward', 'c10_valid_200', '--steps', '2', '--batch', '8', '--json'];
-      const ended = await nat.run([...search, '--server', gateway]);
+      const ended = await nat.run([...SEARCH, '--server', gateway]);
       const alarming = started.flatMap((one) =>
         one
           .stderr()
@@ -114,7 +137,7 @@ describe.skipIf(missing.length > 0)(
       const withoutSuffix = (name: string) => name.replace(/_(bucket|count|sum)$/, '');
       expect([...read].filter((name) => !shown.has(withoutSuffix(name)) && !shown.has(name))).toEqual([]);
       expect(all).toMatch(/grpc_server_handled_total\{grpc_service="nat\.search\.v1\.SearchService",grpc_method="CreateSearch",grpc_code="OK"\} 1/);
-      expect(all).toMatch(/grpc_server_handling_seconds_count\{grpc_service="nat\.evaluation\.v1\.WorkerService",grpc_method="CompleteEvaluation"\} [1-9]/);
+      expect(all).toMatch(/grpc_server_handling_seconds_count\{grpc_service="nat\.evaluation\.v1\.WorkerService",grpc_method="CompleteEvaluations"\} [1-9]/);
       expect(all).toMatch(/nat_searches\{state="SUCCEEDED"\} 1/);
       expect(all).toMatch(/nat_learner_lag_seconds 0\n/);
     });
@@ -149,6 +172,47 @@ describe.skipIf(missing.length > 0)(
       expect(evaluated.filter(({ health }) => health === 'err')).toEqual([]);
       server.kill('SIGTERM');
       await server.ended;
+    });
+
+    it.skipIf(collector === undefined)('send their spans to a real collector: every trial is in the trace of the call that asked for the search', async () => {
+      const all = () => readSpans(spans!.stdout());
+      /** A span and those above it, up to where its trace begins. */
+      const wayTo = (leaf: CollectedSpan): readonly string[] => {
+        const collected = all();
+        const way: string[] = [];
+        for (let span: CollectedSpan | undefined = leaf; span !== undefined;) {
+          const { service, kind, name, traceId, parentId }: CollectedSpan = span;
+          way.unshift(`${service} ${kind} ${name.slice(name.search(/[^/]+$/)).replace(`observed-${run}.`, '')}`);
+          span = collected.find((one) => one.id === parentId && one.traceId === traceId);
+        }
+        return way;
+      };
+      const ASKED = ['nat Client CreateSearch', 'gateway Server CreateSearch', 'gateway Client CreateSearch', 'policy Server CreateSearch'];
+      const ROUND = [...ASKED, 'policy Internal search.round'];
+      const TRIAL = [
+        ...ROUND,
+        'policy Client SubmitEvaluations',
+        'evaluator Server SubmitEvaluations',
+        'worker Consumer evaluate',
+        'evaluator Consumer conclude',
+        'evaluator Producer send evaluation-outcomes.v1',
+        'policy Consumer process evaluation-outcomes.v1',
+      ];
+      const patiently = { timeout: PATIENCE_MS };
+      // A synchronous search, and one with several rounds on the way.
+      for (const flags of [[], ['--asynchronous', '--rounds-in-flight', '2']]) {
+        const known = new Set(all().map(({ traceId }) => traceId));
+        succeeded(await nat.run([...SEARCH, '--server', gateway, ...flags], { env: tracing }));
+        const ofSearch = (name: RegExp) => all().filter((span) => !known.has(span.traceId) && name.test(span.name));
+        // An evaluation a round, and the step that learned from it.
+        await expect.poll(() => ofSearch(/^process .*evaluation-outcomes/).map(wayTo), patiently).toEqual([TRIAL, TRIAL]);
+        await expect.poll(() => ofSearch(/^search\.learn$/).map(wayTo), patiently).toEqual(Array(2).fill([...ROUND, 'policy Internal search.learn']));
+        const traces = new Set(ofSearch(/^(process .*evaluation-outcomes.*|search\..*)$/).map(({ traceId }) => traceId));
+        expect(traces.size).toBe(1);
+        // What spans are found by is what the logs say.
+        for (const traceId of traces) expect(started.filter((one) => one.stderr().includes(traceId)).length).toBeGreaterThan(2);
+      }
+      expect(spans!.stdout()).toContain('rpc.system: Str(grpc)');
     });
   },
 );

@@ -27,7 +27,7 @@ import {
 import { composeEvaluator, EVALUATOR_SCHEMAS } from './coordinator/compose.ts';
 import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
 
-await runMain(async () => {
+await runMain('evaluator', async () => {
   if (isMigration(process.argv)) return runMigrationOnly('evaluator', migrationEnvironment, (settings) => runMigrations(settings, EVALUATOR_SCHEMAS));
   const settings = readCoordinatorEnvironment(process.env);
   const logger = createLogger({ name: 'evaluator', level: settings.NAT_LOG_LEVEL });

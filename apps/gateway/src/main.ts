@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { forwardService } from './forward.ts';
 import { ROUTES } from './routes.ts';
 
-await runMain(async () => {
+await runMain('gateway', async () => {
   const settings = loadConfig(
     z.object({
       ...serverEnvironment,

@@ -15,7 +15,7 @@ import { databaseEnvironment, isMigration, migrationEnvironment, openPostgres, p
 import { z } from 'zod';
 import { composeMetrics, METRICS_SCHEMAS } from './compose.ts';
 
-await runMain(async () => {
+await runMain('metrics', async () => {
   if (isMigration(process.argv)) return runMigrationOnly('metrics', migrationEnvironment, (settings) => runMigrations(settings, METRICS_SCHEMAS));
   const settings = loadConfig(
     z.object({

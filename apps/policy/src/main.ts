@@ -31,7 +31,7 @@ import {
 import { composePolicy, POLICY_SCHEMAS } from './compose.ts';
 import { readPolicyEnvironment } from './policy-environment.ts';
 
-await runMain(async () => {
+await runMain('policy', async () => {
   if (isMigration(process.argv)) return runMigrationOnly('policy', migrationEnvironment, (settings) => runMigrations(settings, POLICY_SCHEMAS));
   const { settings, connection, runner } = readPolicyEnvironment(process.env);
   const protection = serverProtection(settings);

@@ -16,7 +16,7 @@ import { answers, databaseEnvironment, isMigration, migrationEnvironment, openPo
 import { z } from 'zod';
 import { composeRegistry, REGISTRY_SCHEMAS } from './compose.ts';
 
-await runMain(async () => {
+await runMain('registry', async () => {
   if (isMigration(process.argv)) return runMigrationOnly('registry', migrationEnvironment, (settings) => runMigrations(settings, REGISTRY_SCHEMAS));
   const config = loadConfig(z.object({ ...serverEnvironment, ...databaseEnvironment }), process.env);
   const protection = serverProtection(config);

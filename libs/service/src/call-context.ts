@@ -1,21 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import { formatTraceparent, type Trace } from '@nat/tracing';
 import { Metadata, type CallContext, type CallOptions } from 'nice-grpc-common';
 import type { Logger } from './logger.ts';
 
 export const REQUEST_ID_KEY = 'x-request-id';
 export const TRACEPARENT_KEY = 'traceparent';
-
-/** W3C trace context, level 1. */
-export interface Trace {
-  /** 32 lower-case hex digits, the same across all services of one request. */
-  readonly traceId: string;
-  /** 16 lower-case hex digits: this call. */
-  readonly spanId: string;
-  /** The caller's span; absent where the trace starts here. */
-  readonly parentSpanId?: string;
-  /** 2 hex digits; bit 0: sampled. */
-  readonly flags: string;
-}
 
 /** What the kit adds to every call's context. */
 export interface ServiceContext {
@@ -31,30 +20,7 @@ export interface ServiceContext {
 /** The full type of a handler's second argument. */
 export type ServiceCallContext = CallContext & ServiceContext;
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-const VERSION_FF = /^ff-/;
-const ZEROS = /^0+$/;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-
-/** The span a `traceparent` header names; undefined when it is absent or malformed. */
-export function parseTraceparent(header: string | undefined): Trace | undefined {
-  const match = header === undefined || VERSION_FF.test(header) ? null : TRACEPARENT.exec(header);
-  const [, traceId, spanId, flags] = match ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined || ZEROS.test(traceId) || ZEROS.test(spanId)) return undefined;
-  return { traceId, spanId, flags };
-}
-
-/** A new span of the trace in the header, or of a new trace when there is none. */
-export function continueTrace(header: string | undefined): Trace {
-  const parent = parseTraceparent(header);
-  const spanId = randomBytes(8).toString('hex');
-  if (parent === undefined) return { traceId: randomBytes(16).toString('hex'), spanId, flags: '01' };
-  return { traceId: parent.traceId, spanId, parentSpanId: parent.spanId, flags: parent.flags };
-}
-
-export function formatTraceparent({ traceId, spanId, flags }: Trace): string {
-  return `00-${traceId}-${spanId}-${flags}`;
-}
 
 /** The id as sent when it is 1 to 128 visible ASCII characters, else a new UUID. */
 export function acceptRequestId(header: string | undefined): string {

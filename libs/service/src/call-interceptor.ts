@@ -5,7 +5,8 @@
 import { Metadata, ServerInterceptingCall, ServerListenerBuilder, type ServerInterceptor } from '@grpc/grpc-js';
 import { DomainError, isDomainError } from '@nat/errors';
 import { Status } from 'nice-grpc-common';
-import { acceptRequestId, continueTrace, REQUEST_ID_KEY, TRACEPARENT_KEY } from './call-context.ts';
+import { acceptRequestId, REQUEST_ID_KEY, TRACEPARENT_KEY } from './call-context.ts';
+import { startServerSpan, type ServerSpan } from './call-spans.ts';
 import { CALL_KEY, type CallRecord, type OpenCalls } from './calls.ts';
 import type { CallLog } from './call-log.ts';
 import type { Logger } from './logger.ts';
@@ -38,6 +39,7 @@ export function callInterceptor({ calls, logs, logger, authenticate }: CallInter
     const startedAt = performance.now();
     let record: CallRecord | undefined;
     let key = '';
+    let span: ServerSpan | undefined;
     let received = false;
     let ended = false;
 
@@ -45,6 +47,7 @@ export function callInterceptor({ calls, logs, logger, authenticate }: CallInter
       if (ended) return;
       ended = true;
       calls.close(key);
+      span?.end(code);
       for (const log of logs) log.ended(record ?? { path: method.path, peer: call.getPeer(), startedAt }, code, detail);
     };
 
@@ -70,11 +73,13 @@ export function callInterceptor({ calls, logs, logger, authenticate }: CallInter
       start: (next) => {
         const listener = new ServerListenerBuilder()
           .withOnReceiveMetadata((metadata, nextMetadata) => {
+            span = startServerSpan(method.path, first(metadata, TRACEPARENT_KEY), call.getPeer());
             const opened: CallRecord = {
               path: method.path,
               peer: call.getPeer(),
               requestId: acceptRequestId(first(metadata, REQUEST_ID_KEY)),
-              trace: continueTrace(first(metadata, TRACEPARENT_KEY)),
+              trace: span.trace,
+              activate: span.activate,
               startedAt,
             };
             record = opened;

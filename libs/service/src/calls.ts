@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Trace } from './call-context.ts';
+import type { OpenSpan, Trace } from '@nat/tracing';
 import type { Caller } from './security/caller.ts';
 import type { MethodAccess } from './security/method-access.ts';
 
@@ -11,6 +11,8 @@ export interface CallRecord {
   readonly peer: string;
   readonly requestId: string;
   readonly trace: Trace;
+  /** Runs work under the call's span; undefined where it has none. */
+  readonly activate: OpenSpan['activate'] | undefined;
   /** As of `performance.now()`. */
   readonly startedAt: number;
   /** Absent where nobody is asked who they are. */

@@ -13,6 +13,8 @@ import {
   type TsProtoServiceDefinition,
 } from 'nice-grpc';
 import type { Registry } from 'prom-client';
+import { TRACEPARENT_KEY } from './call-context.ts';
+import { startClientSpan } from './call-spans.ts';
 import { createCallMetrics } from './call-metrics.ts';
 import type { Logger } from './logger.ts';
 import { LONGEST_REQUEST_BYTES } from './request-limits.ts';
@@ -68,6 +70,24 @@ const READS = /\/(Get|List|BatchGet|Query|Compute|Validate|Diff|Export|Check|Tra
  * DEADLINE_EXCEEDED is not: the deadline covers all attempts. ABORTED asks for a new read, not for the same write.
  */
 const RETRYABLE: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'CANCELLED']);
+
+/** Has a span for each attempt, and sends its trace context along. */
+function traced(address: string): ClientMiddleware {
+  return async function* withSpan(call, options) {
+    const metadata = Metadata(options.metadata);
+    const span = startClientSpan(call.method.path, metadata.get(TRACEPARENT_KEY), address);
+    if (span.traceparent !== undefined) metadata.set(TRACEPARENT_KEY, span.traceparent);
+    let code: number = Status.OK;
+    try {
+      return yield* call.next(call.request, { ...options, metadata });
+    } catch (error) {
+      code = error instanceof ClientError ? error.code : Status.CANCELLED;
+      throw error;
+    } finally {
+      span.end(code);
+    }
+  };
+}
 
 /** Counts attempts, and how each ended. */
 function measured(registry: Registry): ClientMiddleware {
@@ -212,7 +232,7 @@ export function createChannelTo(address: string, options: ClientChannelOptions =
     ...(loopback ? { 'grpc.enable_http_proxy': 0 } : {}),
     ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName }),
   });
-  let factory = createClientFactory();
+  let factory = createClientFactory().use(traced(address));
   if (options.metrics !== undefined) factory = factory.use(measured(options.metrics));
   factory = factory.use(domainErrors);
   if (exposed) factory = factory.use(requireProtected(address));

@@ -1,4 +1,4 @@
-export { continueCall, type ServiceCallContext, type ServiceContext, type Trace } from './call-context.ts';
+export { continueCall, type ServiceCallContext, type ServiceContext } from './call-context.ts';
 export { createChannelTo, type CallSettings, type ClientChannel, type ClientChannelOptions } from './client.ts';
 export { openClients, type PlatformClients } from './clients.ts';
 export { clientConnection, clientEnvironment, loadConfig, serverEnvironment, serverProtection } from './config.ts';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@nat/errors';
+import { startTracing } from '@nat/tracing';
 import { z } from 'zod';
 import { loadConfig, serverEnvironment } from './config.ts';
 import { createLogger, type Logger, type LOG_LEVELS } from './logger.ts';
@@ -144,13 +145,23 @@ export async function runMigrationOnly<Shape extends z.ZodRawShape>(
   createLogger({ name, level: settings.NAT_LOG_LEVEL }).info({ done: await migrate(settings) }, 'migrated');
 }
 
-/** Runs a process's main; what it throws goes to standard error (a domain error as its message alone) and makes the exit code 1. */
-export async function runMain(main: () => Promise<void>): Promise<void> {
+/**
+ * Runs a process's main, with tracing where the environment asks for it. What it throws goes to standard error (a domain error as its message alone) and makes
+ * the exit code 1.
+ * @param name of the process, as its spans have it
+ */
+export async function runMain(name: string, main: () => Promise<void>): Promise<void> {
+  let stopTracing: (() => Promise<void>) | undefined;
   try {
+    stopTracing = await startTracing(name, (detail) => {
+      createLogger({ name, level: 'warn' }).warn({ detail }, 'spans may be missing');
+    });
     await main();
   } catch (error) {
     const text = isDomainError(error) && error.kind !== 'INTERNAL' ? error.message : error instanceof Error ? error.stack : String(error);
     process.stderr.write(`${text ?? ''}\n`);
     process.exitCode = 1;
+  } finally {
+    await stopTracing?.();
   }
 }

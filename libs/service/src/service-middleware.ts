@@ -88,6 +88,20 @@ async function* until<Response>(signal: AbortSignal, responses: Responses<Respon
   }
 }
 
+/** Runs every step of a handler under the span of its call, so that the calls it makes are below it. */
+async function* under<Response>({ activate }: CallRecord, responses: Responses<Response>): Responses<Response> {
+  if (activate === undefined) return yield* responses;
+  try {
+    for (;;) {
+      const step = await activate(() => responses.next());
+      if (step.done === true) return step.value;
+      yield step.value;
+    }
+  } finally {
+    await responses.return(undefined);
+  }
+}
+
 async function* handle<Request, Response>(
   call: ServerMiddlewareCall<Request, Response, ServiceContext>,
   context: CallContext & ServiceContext,
@@ -100,19 +114,19 @@ async function* handle<Request, Response>(
       admit(findings, record, call.request, true);
       const leave = pending.enter(call.request);
       try {
-        return yield* call.next(call.request, context);
+        return yield* under(record, call.next(call.request, context));
       } finally {
         leave();
       }
     }
-    return yield* call.next(admitEach(findings, record, call.request), context);
+    return yield* under(record, call.next(admitEach(findings, record, call.request), context));
   }
   const streaming = { ...context, signal: AbortSignal.any([context.signal, context.draining]) };
   if (!call.requestStream) {
     admit(findings, record, call.request, true);
-    return yield* until(context.draining, call.next(call.request, streaming));
+    return yield* until(context.draining, under(record, call.next(call.request, streaming)));
   }
-  return yield* until(context.draining, call.next(admitEach(findings, record, call.request), streaming));
+  return yield* until(context.draining, under(record, call.next(admitEach(findings, record, call.request), streaming)));
 }
 
 /** The one middleware of every service. */

@@ -47,7 +47,7 @@ export interface Coordinator {
   readonly register: (worker: WorkerRegistration) => Promise<void>;
   readonly lease: (call: LeaseCallOptions) => Promise<LeasedEvaluation[]>;
   readonly renew: (worker: string, leases: readonly LeaseReference[]) => Promise<Renewal>;
-  readonly complete: (lease: LeaseReference, outcome: evaluation.Outcome) => Promise<EvaluationState>;
+  readonly complete: (lease: LeaseReference, outcome: evaluation.Outcome, traceparent?: string) => Promise<EvaluationState>;
   readonly release: (lease: LeaseReference, checkpoint: Checkpoint) => Promise<void>;
   readonly cancel: (name: string, reason: string) => Promise<void>;
   readonly cancelSearch: (namespace: string, search: string, reason: string) => Promise<number>;
@@ -147,8 +147,8 @@ export async function startCoordinator({ database, config, logger, registry }: C
       await seeWorker(worker);
       return renewLeases(database, { worker, leases, leaseMs: config.leaseMs });
     },
-    complete: async ({ name, token }, outcome) => {
-      const completion = await completeEvaluation({ name, token, outcome });
+    complete: async ({ name, token }, outcome, traceparent) => {
+      const completion = await completeEvaluation({ name, token, outcome, traceparent });
       if (completion.changed) {
         if (completion.state === 'QUEUED') metrics.requeued('failed', 1);
         else metrics.concluded(completion.kind, completion.state, completion.runningMs);

@@ -4,6 +4,7 @@ import { DomainError, isDomainError } from '@nat/errors';
 import { failpoint } from '@nat/failpoints';
 import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { openBlobStore, type BlobStore } from '@nat/storage';
+import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/tracing';
 import { createGrouping } from '../grouping.ts';
 import { blobsOf } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
@@ -123,7 +124,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
 
   const registered = registerOnce();
   const keeper = startLeaseKeeper({
-    renew: (leases) => client.renewLeases({ workerId, leases: [...leases] }, { deadlineMs: 10_000 }),
+    renew: (leases) => outsideSpans(() => client.renewLeases({ workerId, leases: [...leases] }, { deadlineMs: 10_000 })),
     renewMs: () => renewMs,
     onError: (error) => void onCallError(error),
     logger,
@@ -135,7 +136,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     // An outcome that no request may carry is refused with the whole request.
     isOnes: (error) => isDomainError(error) && (error.kind === 'INVALID_ARGUMENT' || error.kind === 'RESOURCE_EXHAUSTED'),
     run: async (completions) => {
-      const { results } = await client.completeEvaluations({ completions: [...completions] });
+      const { results } = await outsideSpans(() => client.completeEvaluations({ completions: [...completions] }));
       return results.map(({ result }) => {
         if (result?.$case === 'state') return { result: result.value };
         return {
@@ -147,7 +148,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
 
   /** Leased ahead, not begun. */
   const waiting = new Set<HeldLease>();
-  const runLease = async (execute: Execute, lease: evaluation.Lease, takeTurn: TakeTurn): Promise<void> => {
+  const runLease = async (execute: Execute, lease: evaluation.Lease, takeTurn: TakeTurn, span: OpenSpan): Promise<void> => {
     const held = keeper.hold(lease);
     waiting.add(held);
     await failpoint('worker.leased');
@@ -178,7 +179,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       const inTurn: Execute = (job, context) =>
         takeTurn(() => {
           waiting.delete(held);
-          return execute(job, context);
+          return span.activate(() => execute(job, context)); // a turn begins where another ended, in that one's span
         }, held.signal);
       const outcome = await attempt(inTurn, lease, held, {
         observe: observer.add,
@@ -191,7 +192,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       await observer.flush();
       await checkpoints.settle();
       const delivered = await deliverOutcome(outcome, {
-        complete: (sending) => complete({ lease: held.reference, outcome: sending }),
+        complete: (sending) => complete({ lease: held.reference, outcome: sending, traceparent: span.traceparent ?? '' }),
         backoff: newBackoff(),
         signal: givenUp.signal,
         logger: jobLogger,
@@ -235,7 +236,10 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
         );
         return leases;
       },
-      run: (lease, takeTurn) => runLease(execute, lease, takeTurn),
+      run: (lease, takeTurn) => {
+        const settings = { kind: SpanKind.CONSUMER, parent: lease.traceparent, attributes: spanAttributes(lease) };
+        return withSpan('evaluate', settings, (span) => runLease(execute, lease, takeTurn, span));
+      },
       onError: onCallError,
       backoff: newBackoff(),
     });
@@ -263,6 +267,10 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
   };
   let draining: Promise<void> | undefined;
   return { registered, drain: (finishMs) => (draining ??= drain(finishMs)) };
+}
+
+function spanAttributes({ evaluation: name, spec, attempt: number }: evaluation.Lease): Record<string, string | number> {
+  return { 'nat.evaluation': name, 'nat.kind': (spec && kindOf(spec)) ?? '', 'nat.attempt': number };
 }
 
 /** Resolves when the signal aborts. */

@@ -3,7 +3,7 @@ import { createChannelTo, createLogger, createProcessRegistry, runMain, runUntil
 import { startWorker } from './compose.ts';
 import { readWorkerEnvironment } from './worker-environment.ts';
 
-await runMain(async () => {
+await runMain('worker', async () => {
   const { server, connection, config, drainMs, logLevel, metrics } = readWorkerEnvironment(process.env);
   const logger = createLogger({ name: 'worker', level: logLevel }).child({ worker: config.workerId });
   const registry = createProcessRegistry();

@@ -155,6 +155,7 @@ describe.each(testDatabases)('asynchronous searches on $title', ({ skip, open })
     hold('open.4');
     const moving = { baseline: 'BASELINE_MOVING_AVERAGE' } as const;
     const { name } = await create('open', { ...tabular, ...ASYNCHRONOUS, ...moving, steps: 4, pairsPerEvaluation: 2, roundsInFlight: 3 });
+    await expect.poll(async () => (await harness.clients.searches.getSearch({ name })).step, { timeout: 20_000 }).toBe(1);
     // The second was learned from: two evaluations of each of the others, though the first has a lower number than the next step.
     await expect.poll(shown, { timeout: 20_000 }).toEqual([6, 0]);
     expect(await harness.clients.searches.pauseSearch({ name })).toMatchObject({ state: 'SEARCH_STATE_PAUSED', step: 1 });

@@ -167,4 +167,11 @@ export const searchMigrations: readonly Migration[] = [
           ADD COLUMN dropped_trials integer`.execute(tx);
     },
   },
+  {
+    id: '0006-traceparent',
+    up: async (tx) => {
+      await sql`ALTER TABLE policy.search ADD COLUMN traceparent text`.execute(tx);
+      await sql`ALTER TABLE policy.operation ADD COLUMN traceparent text`.execute(tx);
+    },
+  },
 ];

@@ -14,6 +14,7 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
+import { formatTraceparent } from '@nat/tracing';
 import { z } from 'zod';
 import { requestStore } from '../policies/policy-handlers.ts';
 import { openBell } from './bell.ts';
@@ -93,7 +94,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
   };
 
   return {
-    createSearch: async (request) => {
+    createSearch: async (request, { trace }) => {
       const { parent, spec, searchId: wanted, requestId, validateOnly } = request;
       const { namespace } = namespaceNames.parse(parent, 'parent');
       const completed = await prepare(namespace, spec!);
@@ -104,7 +105,8 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
           { requestId, scope: `CreateSearch:${parent}`, request, requestType: wire.CreateSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
-            return searchToWire(await insertSearch(tx, { namespace, searchId, spec: wire.SearchSpec.toJSON(completed) }));
+            const search = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), traceparent: formatTraceparent(trace) };
+            return searchToWire(await insertSearch(tx, search));
           },
         ),
       );
@@ -158,7 +160,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       return searchToWire(row);
     },
 
-    forkSearch: async (request) => {
+    forkSearch: async (request, { trace }) => {
       const { name, searchId: wanted, steps, seed, requestId } = request;
       const { namespace, search } = searchNames.parse(name);
       const parent = namespaceNames.format({ namespace });
@@ -178,8 +180,8 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
             await requireFreeId(tx, namespace, searchId);
             // Locked, so that it does not delete its weights before the fork names them. Another seed is another supernet.
             const weights = completed.seed === spec.seed ? (await lockSearch(tx, namespace, search)).weights : '';
-            const fork = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), learnerState, weights, forkedFrom: name };
-            return searchToWire(await insertSearch(tx, fork));
+            const own = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), traceparent: formatTraceparent(trace) };
+            return searchToWire(await insertSearch(tx, { ...own, learnerState, weights, forkedFrom: name }));
           },
         ),
       );
@@ -206,7 +208,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       return { trials: page, nextPageToken: more ? encodePageToken({ step: last.step, index: last.index }, scope) : '' };
     },
 
-    deriveArchitecture: (request) => startDerive(request),
+    deriveArchitecture: (request, { trace }) => startDerive(request, formatTraceparent(trace)),
   };
 }
 

@@ -40,14 +40,19 @@ export interface NewSearch {
   readonly learnerState?: string;
   readonly weights?: string;
   readonly forkedFrom?: string;
+  /** W3C trace context of the call that asks for it. */
+  readonly traceparent?: string;
 }
 
 /** @throws DomainError ALREADY_EXISTS SEARCH_EXISTS */
-export async function insertSearch(tx: Tx, { namespace, searchId, spec, learnerState = '', weights = '', forkedFrom = '' }: NewSearch): Promise<SearchRow> {
+export async function insertSearch(
+  tx: Tx,
+  { namespace, searchId, spec, learnerState = '', weights = '', forkedFrom = '', traceparent }: NewSearch,
+): Promise<SearchRow> {
   try {
     const row = await tx
       .insertInto('policy.search')
-      .values({ namespace, search_id: searchId, spec: json(spec), learner_state: learnerState, weights, forked_from: forkedFrom })
+      .values({ namespace, search_id: searchId, spec: json(spec), learner_state: learnerState, weights, forked_from: forkedFrom, traceparent })
       .returningAll()
       .executeTakeFirstOrThrow();
     await publishState(tx, row);

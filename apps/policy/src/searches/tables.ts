@@ -42,6 +42,8 @@ export interface SearchTable {
   owner_epoch: Generated<number>;
   /** Steps that the metrics service has. */
   metrics_step: Generated<number>;
+  /** W3C trace context of the call that asked for it. Null: not noted. */
+  traceparent: ColumnType<string | null, string | null | undefined, never>;
   /** Counts changes that clients see; the etag. */
   revision: Generated<number>;
   create_time: Assigned<Date>;
@@ -157,6 +159,8 @@ export interface OperationTable {
   owner: string | null;
   lease_expires_at: Date | null;
   owner_epoch: Generated<number>;
+  /** As a search's. */
+  traceparent: ColumnType<string | null, string | null | undefined, never>;
   create_time: Assigned<Date>;
 }
 

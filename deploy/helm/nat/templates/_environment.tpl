@@ -132,6 +132,19 @@
 {{- end }}
 {{- end }}
 
+{{- define "nat.env.tracing" -}}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .sampleRatio | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Further variables: a map. */}}
 {{- define "nat.env.further" -}}
 {{- range $name, $value := . }}
@@ -180,6 +193,7 @@
 - name: NAT_NO_CAPABLE_WORKER_MS
   value: {{ int64 $root.Values.evaluator.noCapableWorkerMs | quote }}
 {{- end }}
+{{- include "nat.env.tracing" $root }}
 {{- include "nat.env.further" (index $root.Values $component).env }}
 {{- end }}
 
@@ -221,5 +235,6 @@
   value: {{ $root.Values.logLevel }}
 {{ include "nat.env.blobs" $root }}
 {{- include "nat.env.data" $root }}
+{{- include "nat.env.tracing" $root }}
 {{- include "nat.env.further" $pool.env }}
 {{- end }}

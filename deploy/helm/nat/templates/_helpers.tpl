@@ -119,11 +119,11 @@ matchLabels:
   {{- end }}
 {{- end }}
 
-{{/* Egress to what the chart does not bring along: list root names, of database, kafka, blobs and issuer. */}}
+{{/* Egress to what the chart does not bring along: list root names, of database, kafka, blobs, issuer and tracing. */}}
 {{- define "nat.outside" -}}
 {{- $root := index . 0 }}
 {{- range $name := index . 1 }}
-{{- if or (eq $name "database") (and (eq $name "kafka") $root.Values.kafka.brokers) (and (eq $name "blobs") $root.Values.blobs.url) (and (eq $name "issuer") $root.Values.auth.jwt.jwksUrl) }}
+{{- if or (eq $name "database") (and (eq $name "kafka") $root.Values.kafka.brokers) (and (eq $name "blobs") $root.Values.blobs.url) (and (eq $name "issuer") $root.Values.auth.jwt.jwksUrl) (and (eq $name "tracing") $root.Values.tracing.endpoint) }}
 {{- $peer := index $root.Values.networkPolicy $name }}
 - ports:
     - { protocol: TCP, port: {{ int64 $peer.port }} }

@@ -6,6 +6,7 @@ export interface RawMessage {
   readonly key: string;
   readonly id: string;
   readonly payload: Uint8Array;
+  readonly traceparent?: string | null | undefined;
   /** Set when the envelope itself is broken. */
   readonly broken?: string;
   readonly source?: MessageSource;
@@ -42,10 +43,10 @@ export async function handleBatch<Value>(
     deadLetters.push({ topic, group, key, id, payload, reason, ...(source === undefined ? {} : { source }) });
   };
   for (const raw of batch) {
-    const { key, id, payload, broken } = raw;
+    const { key, id, payload, broken, traceparent } = raw;
     try {
       if (broken !== undefined) throw new Error(broken);
-      parsed.push({ raw, message: { topic, key, id, value: parse(payload) } });
+      parsed.push({ raw, message: { topic, key, id, value: parse(payload), ...(traceparent == null ? {} : { traceparent }) } });
     } catch (error) {
       setAside(raw, error);
     }

@@ -6,6 +6,7 @@ import type { MigrationMode } from '../database/migrate.ts';
 import { Backoff, handleBatch, type RawMessage, type StreamEvents } from './delivery.ts';
 import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics.ts';
 import { openOutboxStream, requireDeclared } from './outbox-stream.ts';
+import { consuming, publishing } from './stream-spans.ts';
 import type { DeadLetter, ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
 
 /** How brokers are reached, and what is theirs to keep. */
@@ -34,6 +35,8 @@ type Batch<Value> = readonly ReceivedMessage<Value>[];
 
 const RELAY_GROUP = 'kafka-relay';
 const ID_HEADER = 'nat-id';
+/** W3C trace context, for whoever consumes the message. */
+const TRACEPARENT_HEADER = 'traceparent';
 const REASON_HEADER = 'nat-reason';
 const GROUP_HEADER = 'nat-group';
 /** Where a dead letter was. */
@@ -99,6 +102,11 @@ function onBroker({ prefix = '' }: KafkaStreamOptions, name: string): string {
   return `${prefix}${name}`;
 }
 
+/** A group a topic: members that join one do not make the others pause. */
+function groupOf(options: KafkaStreamOptions, { topic, group }: { readonly topic: string; readonly group: string }): string {
+  return onBroker(options, `${group}.${topic}`);
+}
+
 /** An idempotent producer that is replaced after a failure: the broker may have forgotten its sequence, and then it would fail for ever. */
 class RenewedProducer {
   readonly #kafka: Kafka;
@@ -139,20 +147,21 @@ async function startRelay(database: AnyDatabase, options: KafkaStreamOptions, pr
   const outbox = await openOutboxStream(database, {
     topics: options.topics.map((topic) => ({ ...topic, groups: [RELAY_GROUP] })),
     keepMs: 0,
+    spans: false, // those of a relay are its producer's
     ...(options.migrate === undefined ? {} : { migrate: options.migrate }),
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   for (const { name: topic } of options.topics) {
     await outbox.subscribe({ topic, group: RELAY_GROUP, parse: (payload) => payload }, async (batch) => {
       await failpoint('outbox.stored');
-      await producer.send(onBroker(options, topic), batch.map(toKafka));
+      await publishing(onBroker(options, topic), batch, (messages) => producer.send(onBroker(options, topic), messages.map(toKafka)));
     });
   }
   return outbox;
 }
 
-function toKafka({ key, id, value }: ReceivedMessage<Uint8Array>): { key: string; value: Buffer; headers: IHeaders } {
-  return { key, value: asBuffer(value), headers: { [ID_HEADER]: id } };
+function toKafka({ key, id, value, traceparent }: ReceivedMessage<Uint8Array>): { key: string; value: Buffer; headers: IHeaders } {
+  return { key, value: asBuffer(value), headers: { [ID_HEADER]: id, ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }) } };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -163,7 +172,8 @@ function fromKafka({ key, value, headers, offset }: KafkaMessage, topic: string,
   const id = headers?.[ID_HEADER];
   const raw = { key: key?.toString() ?? '', payload: new Uint8Array(value ?? Buffer.alloc(0)), source: { partition, offset } };
   if (id === undefined || Array.isArray(id)) return { ...raw, id: `${topic}/${String(partition)}/${offset}`, broken: `the header ${ID_HEADER} is missing` };
-  return { ...raw, id: id.toString() };
+  const traceparent = headers?.[TRACEPARENT_HEADER];
+  return { ...raw, id: id.toString(), ...(traceparent === undefined || Array.isArray(traceparent) ? {} : { traceparent: traceparent.toString() }) };
 }
 
 async function startConsumer<Value>(
@@ -179,12 +189,13 @@ async function startConsumer<Value>(
   const stop = new AbortController();
   const backoff = new Backoff();
   const report = (error: unknown): void => streamOptions.onError?.(error, { topic, group });
+  const place = { topic: onBroker(streamOptions, topic), group: groupOf(streamOptions, options) };
 
   /** Handles messages until they are handled; true unless the partition went to another consumer or the subscription closes. */
   async function deliver(raw: readonly RawMessage[], payload: EachBatchPayload): Promise<boolean> {
     while (payload.isRunning() && !payload.isStale() && !stop.signal.aborted) {
       try {
-        const deadLetters = await handleBatch(options, raw, handler);
+        const deadLetters = await handleBatch(options, raw, (batch) => consuming(place, batch, handler));
         if (deadLetters.length > 0) await producer.send(onBroker(streamOptions, deadLetterTopic(topic)), deadLetters.map(deadLetterToKafka));
         for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
         backoff.succeeded();
@@ -221,7 +232,7 @@ async function startConsumer<Value>(
   }
 
   const consumer: Consumer = kafka.consumer({
-    groupId: onBroker(streamOptions, `${group}.${topic}`), // a group a topic: members that join one do not make the others pause
+    groupId: place.group,
     maxWaitTimeInMs: 200, // rebalances wait for running fetches
     sessionTimeout,
     heartbeatInterval: heartbeatMs,

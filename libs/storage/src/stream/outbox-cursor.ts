@@ -13,6 +13,7 @@ export interface OutboxRow extends OutboxPlace {
   readonly key: string;
   readonly id: string;
   readonly payload: Uint8Array;
+  readonly traceparent: string | null;
 }
 
 const BATCH_BYTES = 8 * 1024 * 1024;
@@ -31,9 +32,9 @@ export async function readCursor(database: AnyDatabase, topic: string, group: st
  */
 export async function readAfter(database: AnyDatabase, topic: string, place: OutboxPlace, limit: number): Promise<readonly OutboxRow[]> {
   const { rows } = await sql<OutboxRow>`
-    select xid, position, key, id, payload from (
+    select xid, position, key, id, payload, traceparent from (
       select *, sum(octet_length(payload)) over (order by xid, position) - octet_length(payload) as bytes_before from (
-        select xid, position, key, id, payload from storage.outbox
+        select xid, position, key, id, payload, traceparent from storage.outbox
         where topic = ${topic} and (xid, position) > (${place.xid}::xid8, ${place.position}::int8) and xid < pg_snapshot_xmin(pg_current_snapshot())
         order by xid, position limit ${limit}::int8
       ) as next_rows

@@ -7,6 +7,7 @@ import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
 import { migrateStorage } from './storage-migrations.ts';
+import { consuming } from './stream-spans.ts';
 import type { ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
 
 export interface OutboxStreamOptions extends StreamEvents {
@@ -17,6 +18,8 @@ export interface OutboxStreamOptions extends StreamEvents {
   readonly keepMs?: number;
   /** How often to delete messages. @default 10 s */
   readonly pruneEveryMs?: number;
+  /** Whether messages have spans where they are handled. @default true */
+  readonly spans?: boolean;
   /** How often an idle subscription looks without having been woken. @default 1 s embedded, where it is always woken, and 200 ms on a server */
   readonly pollMs?: number;
 }
@@ -87,7 +90,7 @@ async function startSubscription<Value>(
         await bell.wait(ended);
         continue;
       }
-      const deadLetters = await handleBatch(options, rows, handler);
+      const deadLetters = await handleBatch(options, rows, (batch) => (streamOptions.spans === false ? handler(batch) : consuming(options, batch, handler)));
       await acknowledge(database, topic, group, last, deadLetters);
       for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
       place = { xid: last.xid, position: last.position };

@@ -21,6 +21,10 @@ export async function appendOutbox(tx: AnyTransaction, messages: readonly Outgoi
       metadata: { topic, id },
     });
   }
-  await insertRows(tx, { table: 'storage.outbox', columns: { topic: 'text', key: 'text', id: 'text', payload: 'bytea' }, rows: messages });
+  await insertRows(tx, {
+    table: 'storage.outbox',
+    columns: { topic: 'text', key: 'text', id: 'text', payload: 'bytea', traceparent: 'text' },
+    rows: messages.map((message) => ({ ...message, traceparent: message.traceparent ?? null })),
+  });
   for (const { topic } of messages) signalAfterCommit(topicChannel(topic));
 }

@@ -57,6 +57,12 @@ const storageMigrations: readonly Migration[] = [
       await sql`create index inbox_age on storage.inbox (received_at)`.execute(tx);
     },
   },
+  {
+    id: '0004-traceparent',
+    async up(tx) {
+      await sql`alter table storage.outbox add column traceparent text`.execute(tx);
+    },
+  },
 ];
 
 export const STORAGE_SCHEMA: ServiceSchema = { service: 'storage', migrations: storageMigrations };

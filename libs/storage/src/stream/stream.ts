@@ -7,6 +7,8 @@ export interface OutgoingMessage {
   readonly id: string;
   /** At most `MAX_PAYLOAD_BYTES`. */
   readonly payload: Uint8Array;
+  /** W3C trace context of the work that publishes it. */
+  readonly traceparent?: string | undefined;
 }
 
 /** A message as the handler sees it, its payload already parsed. */
@@ -15,6 +17,8 @@ export interface ReceivedMessage<Value> {
   readonly key: string;
   readonly id: string;
   readonly value: Value;
+  /** W3C trace context of where it was published; undefined: it has none. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Where a message was in Kafka. */

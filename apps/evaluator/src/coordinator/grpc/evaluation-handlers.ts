@@ -1,7 +1,8 @@
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
-import { decodePageToken, encodePageToken, pageSize as sizeOf } from '@nat/service';
+import { decodePageToken, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
+import { formatTraceparent } from '@nat/tracing';
 import type { Coordinator } from '../coordinator.ts';
 import { listEvaluations, listObservations, readEvaluation, readEvaluations, type StoredEvaluation } from '../queue/read.ts';
 import type { Submission } from '../queue/submit.ts';
@@ -26,7 +27,7 @@ export function createEvaluationHandlers({
   database,
   workerTimeoutMs,
   blobs,
-}: EvaluationHandlersOptions): evaluation.EvaluationServiceImplementation {
+}: EvaluationHandlersOptions): evaluation.EvaluationServiceImplementation<ServiceContext> {
   const withReason = async (rows: readonly StoredEvaluation[]): Promise<evaluation.Evaluation[]> => {
     const workers = rows.some(({ state }) => state === 'QUEUED') ? await liveAbilities(database, workerTimeoutMs) : [];
     return rows.map((row) => toEvaluation(row, workers));
@@ -35,7 +36,8 @@ export function createEvaluationHandlers({
   return {
     ...createWeightsHandlers({ blobs }),
 
-    submitEvaluations: async ({ parent, evaluations }) => {
+    submitEvaluations: async ({ parent, evaluations }, { trace }) => {
+      const traceparent = formatTraceparent(trace);
       const submissions = new Map<string, Submission>();
       for (const [i, { evaluationId, spec }] of evaluations.entries()) {
         const field = `evaluations[${i}]`;
@@ -49,7 +51,7 @@ export function createEvaluationHandlers({
         if (same !== undefined && same.specification.sha256 !== specification.sha256) {
           throw DomainError.invalid(`${field}.evaluation_id`, `${evaluationId} is there twice with different specifications`);
         }
-        submissions.set(name, { name, namespace: parent, specification });
+        submissions.set(name, { name, namespace: parent, specification, traceparent });
       }
       await coordinator.submit([...submissions.values()]);
       return { names: evaluations.map(({ evaluationId }) => `${parent}/evaluations/${evaluationId}`) };

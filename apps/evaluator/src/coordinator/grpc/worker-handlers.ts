@@ -2,6 +2,7 @@ import { evaluation } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import { domainErrorToStatus, type ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
+import { formatTraceparent, SpanKind, withSpan } from '@nat/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
@@ -22,11 +23,18 @@ export interface WorkerHandlersOptions {
 
 /** WorkerService: the side of the queue that works. */
 export function createWorkerHandlers({ coordinator, database, blobs, config }: WorkerHandlersOptions): evaluation.WorkerServiceImplementation<ServiceContext> {
-  const complete = async ({ lease, outcome }: evaluation.CompleteEvaluationRequest): Promise<evaluation.EvaluationState> => {
+  const conclude = async ({ lease, outcome }: evaluation.CompleteEvaluationRequest, traceparent: string | undefined): Promise<evaluation.EvaluationState> => {
     const reference = requireLease(lease);
     if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
     if (outcome.result?.$case === 'succeeded' && blobs !== undefined) for (const key of blobsOf(outcome.result.value)) await requireBlob(blobs, key);
-    return `EVALUATION_STATE_${await coordinator.complete(reference, outcome)}`;
+    return `EVALUATION_STATE_${await coordinator.complete(reference, outcome, traceparent)}`;
+  };
+
+  /** Each outcome in the trace of its own evaluation: the call carries those of others too. */
+  const complete = (completion: evaluation.CompleteEvaluationRequest, { trace }: ServiceContext): Promise<evaluation.EvaluationState> => {
+    const above = completion.traceparent === '' ? {} : { parent: completion.traceparent, links: [formatTraceparent(trace)] };
+    const attributes = { 'nat.evaluation': completion.lease?.evaluation ?? '' };
+    return withSpan('conclude', { kind: SpanKind.CONSUMER, attributes, ...above }, ({ traceparent }) => conclude(completion, traceparent));
   };
 
   return {
@@ -44,9 +52,9 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
         signal: AbortSignal.any([signal, draining]),
       });
       return {
-        leases: leased.map(({ name, spec: bytes, resumeFrom, token, attempt, expireTime }) => {
+        leases: leased.map(({ name, spec: bytes, resumeFrom, token, attempt, expireTime, traceparent }) => {
           const spec = evaluation.EvaluationSpec.decode(bytes);
-          return { evaluation: name, spec: { ...spec, resumeFrom }, token, attempt, expireTime, continued: resumeFrom !== spec.resumeFrom };
+          return { evaluation: name, spec: { ...spec, resumeFrom }, token, attempt, expireTime, continued: resumeFrom !== spec.resumeFrom, traceparent };
         }),
       };
     },
@@ -79,13 +87,13 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       return {};
     },
 
-    completeEvaluation: async (request) => ({ state: await complete(request) }),
+    completeEvaluation: async (request, context) => ({ state: await complete(request, context) }),
 
-    completeEvaluations: async ({ completions }) => ({
+    completeEvaluations: async ({ completions }, context) => ({
       results: await Promise.all(
         completions.map(async (completion): Promise<evaluation.CompletionResult> => {
           try {
-            return { result: { $case: 'state', value: await complete(completion) } };
+            return { result: { $case: 'state', value: await complete(completion, context) } };
           } catch (error) {
             if (!isDomainError(error)) throw error;
             return { result: { $case: 'error', value: domainErrorToStatus(error) } };

@@ -31,6 +31,8 @@ export interface ReportedOutcome {
   readonly name: string;
   readonly token: number;
   readonly outcome: evaluation.Outcome;
+  /** W3C trace context of the report. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What came of an attempt. */
@@ -90,7 +92,7 @@ export async function completeEvaluations(
 
 const REFUSALS: ReadonlySet<string> = new Set(['NOT_FOUND', 'FAILED_PRECONDITION', 'INVALID_ARGUMENT']);
 
-function decide(row: LockedEvaluation, { name, token, outcome }: ReportedOutcome, retry: RetryPolicy): Decision {
+function decide(row: LockedEvaluation, { name, token, outcome, traceparent }: ReportedOutcome, retry: RetryPolicy): Decision {
   requireToken(row, token);
   const { result } = outcome;
   const passing = result?.$case === 'failed' && !result.value.terminal;
@@ -107,7 +109,7 @@ function decide(row: LockedEvaluation, { name, token, outcome }: ReportedOutcome
   if (passing && attempts < row.max_attempts) {
     return { does: 'requeue', error: `${result.value.reason}: ${result.value.message}`, pauseMs: backoff(retry, attempts) };
   }
-  return { does: 'end', ending: prepareEnding({ row, state: finalState(result), outcome }) };
+  return { does: 'end', ending: prepareEnding({ row, state: finalState(result), outcome, traceparent }) };
 }
 
 function finalState(result: evaluation.Outcome['result']): FinalState {

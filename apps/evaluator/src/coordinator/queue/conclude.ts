@@ -30,6 +30,8 @@ export interface LockedEvaluation {
   readonly now: Date;
   /** Milliseconds since the first lease; null before it. */
   readonly running_ms: number | null;
+  /** W3C trace context of the call that submitted it. */
+  readonly traceparent: string | null;
 }
 
 export type EvaluatorTransaction = Transaction<EvaluatorTables>;
@@ -42,7 +44,7 @@ export async function lockRows(
 ): Promise<LockedEvaluation[]> {
   const { rows } = await sql<LockedEvaluation>`
     SELECT e.ordinal, e.name, e.search, e.kind, e.state, e.attempt, e.released, e.max_attempts, e.token, e.settled_token, e.worker, e.required, e.pairs,
-      e.pairs_sha256, e.outcome_sha256, clock_timestamp() AS now, extract(epoch FROM clock_timestamp() - e.start_time)::float8 * 1000 AS running_ms
+      e.pairs_sha256, e.outcome_sha256, e.traceparent, clock_timestamp() AS now, extract(epoch FROM clock_timestamp() - e.start_time)::float8 * 1000 AS running_ms
     FROM evaluator.evaluation AS e WHERE ${where} ORDER BY e.ordinal ${limit === undefined ? sql`` : sql`LIMIT ${limit}`} FOR UPDATE OF e ${skipLocked ? sql`SKIP LOCKED` : sql``}`.execute(
     tx,
   );
@@ -69,6 +71,8 @@ export interface Ending {
   readonly row: LockedEvaluation;
   readonly state: FinalState;
   readonly outcome: evaluation.Outcome;
+  /** W3C trace context of what ends it. @default that of the call that submitted it */
+  readonly traceparent?: string | undefined;
 }
 
 /** An ending as it is stored and published. */
@@ -78,10 +82,11 @@ export interface PreparedEnding extends Pick<Ending, 'row' | 'state'> {
   /** Blobs that the outcome names. */
   readonly blobs: readonly string[];
   readonly payload: Uint8Array;
+  readonly traceparent: string | undefined;
 }
 
 /** @throws DomainError INVALID_ARGUMENT OUTCOME_TOO_LARGE when the event would not fit into a message */
-export function prepareEnding({ row, state, outcome }: Ending): PreparedEnding {
+export function prepareEnding({ row, state, outcome, traceparent = row.traceparent ?? undefined }: Ending): PreparedEnding {
   const payload = evaluation.OutcomeEvent.encode(
     evaluation.OutcomeEvent.create({
       evaluation: row.name,
@@ -97,7 +102,7 @@ export function prepareEnding({ row, state, outcome }: Ending): PreparedEnding {
   }
   const bytes = evaluation.Outcome.encode(outcome).finish();
   const blobs = outcome.result?.$case === 'succeeded' ? blobsOf(outcome.result.value) : [];
-  return { row, state, packed: pack(bytes), sha256: sha256(bytes), blobs, payload };
+  return { row, state, packed: pack(bytes), sha256: sha256(bytes), blobs, payload, traceparent };
 }
 
 /**
@@ -118,7 +123,13 @@ export async function storeEndings(tx: EvaluatorTransaction, endings: readonly P
     WHERE e.ordinal = n.ordinal`.execute(tx);
   await appendOutbox(
     tx,
-    endings.map(({ row, payload }) => ({ topic: OUTCOME_TOPIC.name, key: row.search === '' ? row.name : row.search, id: row.name, payload })),
+    endings.map(({ row, payload, traceparent }) => ({
+      topic: OUTCOME_TOPIC.name,
+      key: row.search === '' ? row.name : row.search,
+      id: row.name,
+      payload,
+      traceparent,
+    })),
   );
 }
 

@@ -29,6 +29,8 @@ export interface LeasedEvaluation {
   readonly expireTime: Date;
   /** Milliseconds it stood in the queue. */
   readonly waitedMs: number;
+  /** W3C trace context of the call that submitted it; empty: not noted. */
+  readonly traceparent: string;
 }
 
 /**
@@ -53,6 +55,7 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
     priority: number;
     turn: number;
     ordinal: number;
+    traceparent: string | null;
   }>`
     WITH locked AS MATERIALIZED (
       SELECT ordinal, priority, turn, spec_bytes
@@ -79,7 +82,7 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
         lease_expire_time = clock_timestamp() + ${query.leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal
-    RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal,
+    RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal, e.traceparent,
       extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
   const answers = query.calls.map((): LeasedEvaluation[] => []);
   for (const row of rows.sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)) {
@@ -92,6 +95,7 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
       attempt: row.attempt,
       expireTime: row.lease_expire_time,
       waitedMs: row.waited_ms,
+      traceparent: row.traceparent ?? '',
     });
   }
   return answers;

@@ -90,4 +90,10 @@ export const evaluatorMigrations: readonly Migration[] = [
       await sql`CREATE INDEX evaluation_share ON evaluator.evaluation (search, priority, turn) WHERE state = 'QUEUED'`.execute(tx);
     },
   },
+  {
+    id: '0004-traceparent',
+    up: async (tx) => {
+      await sql`ALTER TABLE evaluator.evaluation ADD COLUMN traceparent text`.execute(tx);
+    },
+  },
 ];

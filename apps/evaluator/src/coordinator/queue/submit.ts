@@ -10,6 +10,8 @@ export interface Submission {
   readonly name: string;
   readonly namespace: string;
   readonly specification: Specification;
+  /** W3C trace context of the call that submits it. */
+  readonly traceparent?: string | undefined;
 }
 
 /**
@@ -41,9 +43,10 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         resume_from: 'text',
         turn: 'int8',
         blobs: 'jsonb',
+        traceparent: 'text',
       },
       key: 'name',
-      rows: submissions.map(({ name, namespace, specification }, i) => ({
+      rows: submissions.map(({ name, namespace, specification, traceparent }, i) => ({
         name,
         namespace,
         kind: specification.kind,
@@ -59,6 +62,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         resume_from: specification.resumeFrom,
         turn: turns[i]!,
         blobs: specification.blobs,
+        traceparent: traceparent ?? null,
       })),
     });
     const there = submissions.filter(({ name }) => !created.has(name));

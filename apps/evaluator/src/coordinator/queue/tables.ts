@@ -60,6 +60,8 @@ export interface EvaluationTable {
   outcome: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>;
   outcome_sha256: ColumnType<string | null, string | null | undefined, string | null>;
   observations: Generated<number>;
+  /** W3C trace context of the call that submitted it. Null: not noted. */
+  traceparent: ColumnType<string | null, string | null | undefined, never>;
 }
 
 export interface ObservationTable {

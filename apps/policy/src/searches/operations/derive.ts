@@ -6,6 +6,7 @@ import { DomainError, isDomainError, toDomainError } from '@nat/errors';
 import { derivedSeed, type PairOutcome } from '@nat/search';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
+import { withSpan } from '@nat/tracing';
 import { architectureFromSource, placementFromWire } from '@nat/wire';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformedToWire } from '../../transforms/transform-wire.ts';
@@ -41,7 +42,9 @@ export async function workOnOperation(context: DeriveContext, ownership: Ownersh
   const row = await database.kysely.selectFrom('policy.operation').selectAll().where('ordinal', '=', ownership.ordinal).executeTakeFirstOrThrow();
   for (let tries = 1; ; tries += 1) {
     try {
-      await derive(context, row, ownership.epoch, signal);
+      await withSpan('operation.derive', { parent: row.traceparent ?? '', attributes: { 'nat.operation': row.operation_id } }, () =>
+        derive(context, row, ownership.epoch, signal),
+      );
       return;
     } catch (error) {
       if (signal.aborted || (isDomainError(error) && error.reason === 'OPERATION_NOT_OWNED')) return;

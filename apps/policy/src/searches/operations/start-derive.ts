@@ -19,15 +19,15 @@ export interface StartDeriveOptions {
   readonly newId: () => string;
 }
 
-/** Accepts a request to derive an architecture; whoever owns the operation does the work. */
-export type StartDerive = (request: wire.DeriveArchitectureRequest) => Promise<longrunning.Operation>;
+/** Accepts a request to derive an architecture; whoever owns the operation does the work, in the trace of the call that asked. */
+export type StartDerive = (request: wire.DeriveArchitectureRequest, traceparent: string) => Promise<longrunning.Operation>;
 
 const DEFAULT_SAMPLES = 10;
 const DEFAULT_REWARD = 'c10_valid_200';
 const DEFAULT_DATASET = 'mnist';
 
 export function createStartDerive({ database, library, lookup, requireColumn, newId }: StartDeriveOptions): StartDerive {
-  return async (request) => {
+  return async (request, traceparent) => {
     const { parent, requestId } = request;
     const { namespace } = namespaceNames.parse(parent, 'parent');
     const architecture = await architectureFromSource(request.source, 'source', lookup);
@@ -76,6 +76,7 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
               response: null,
               owner: null,
               lease_expires_at: null,
+              traceparent,
             })
             .returningAll()
             .executeTakeFirstOrThrow();

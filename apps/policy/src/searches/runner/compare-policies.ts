@@ -1,9 +1,10 @@
 /** The last thing that a search on shared weights does: it compares what it learned with what it began as, on images set aside for that. */
 import type { search as wire } from '@nat/contracts';
 import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/search';
+import { withSpan } from '@nat/tracing';
 import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf } from '../search-spec.ts';
-import { evaluate, roundOf, type Run } from './run.ts';
+import { evaluate, roundOf, roundSpan, type Run } from './run.ts';
 
 /** `report` is undefined where the spec wants no comparison, or too little could be evaluated for one. */
 export interface PolicyComparison {
@@ -16,9 +17,14 @@ export interface PolicyComparison {
  * A round after the last step: it is drawn, committed and evaluated as the others are, and nothing is learned from it.
  */
 export async function comparePolicies(run: Run): Promise<PolicyComparison> {
-  const { spec, learner, logger } = run;
+  const { spec } = run;
   const sources = spec.heldOutSources ?? 0;
   if (evaluatorOf(spec) !== 'shared-weights' || sources === 0) return { outcomes: [] };
+  return withSpan('search.compare', roundSpan(run, spec.steps + 1), () => compare(run, sources));
+}
+
+async function compare(run: Run, sources: number): Promise<PolicyComparison> {
+  const { spec, learner, logger } = run;
   const round = await roundOf(run, spec.steps + 1, async () => learner.drawHeldOut(sources, await run.start()));
   const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights]);
   const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);

@@ -3,11 +3,12 @@
  * number of steps behind the policy that drew it; a step consumes its round in its own transaction and drops those that it made too stale, so a process may
  * be killed between any two lines: the next owner waits for what is open. Which round comes first is not repeatable; that each counts once is.
  */
+import { withSpan } from '@nat/tracing';
 import { lastRound, readAbandoned, readOpenRounds, STALE } from '../flight-store.ts';
 import type { StoredEvaluation } from '../round-store.ts';
 import { abandon } from './evaluate-round.ts';
 import { learnStep } from './learn-step.ts';
-import { commitRound, evaluate, evaluateContext, readRound, type Round, type Run } from './run.ts';
+import { commitRound, evaluate, evaluateContext, learnSpan, readRound, roundSpan, type Round, type Run } from './run.ts';
 import { trainWeights } from './train-weights.ts';
 
 /** A round that is being evaluated. */
@@ -20,7 +21,9 @@ interface Flight {
   readonly landed: Promise<Landing>;
 }
 
-type Landing = { readonly round: Round } & ({ readonly evaluations: readonly StoredEvaluation[] } | { readonly error: unknown });
+type Landing = { readonly round: Round } & (
+  { readonly evaluations: readonly StoredEvaluation[]; readonly traceparent: string | undefined } | { readonly error: unknown }
+);
 
 /** Learns until all steps are done. @throws as `runSearch` */
 export async function learnAsynchronously(run: Run): Promise<void> {
@@ -42,10 +45,12 @@ export async function learnAsynchronously(run: Run): Promise<void> {
       }
       const landing = await Promise.race([...flights.values()].map(({ landed }) => landed));
       if ('error' in landing) throw landing.error;
-      const { round, evaluations } = landing;
+      const { round, evaluations, traceparent } = landing;
       const staleness = run.step - flights.get(round.ordinal)!.policyStep;
       flights.delete(round.ordinal);
-      await learnStep(run, { round, trained: await trainWeights(run, round), evaluations, flight: { staleness } });
+      await withSpan('search.learn', learnSpan(run, traceparent), async () =>
+        learnStep(run, { round, trained: await trainWeights(run, round), evaluations, flight: { staleness } }),
+      );
       await dropStale(run, flights);
     }
   } finally {
@@ -55,9 +60,13 @@ export async function learnAsynchronously(run: Run): Promise<void> {
 
 function takeOff(run: Run, round: Round, policyStep: number): Flight {
   const abort = new AbortController();
-  const evaluated = evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights], AbortSignal.any([run.signal, abort.signal]));
+  const signal = AbortSignal.any([run.signal, abort.signal]);
+  const evaluated = withSpan('search.round', roundSpan(run, round.key.step), async ({ traceparent }) => {
+    const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights], signal);
+    return { evaluations, traceparent };
+  });
   const landed = evaluated.then(
-    (evaluations) => ({ round, evaluations }),
+    ({ evaluations, traceparent }) => ({ round, evaluations, traceparent }),
     (error: unknown) => ({ round, error }),
   );
   return { round, policyStep, abort, landed };

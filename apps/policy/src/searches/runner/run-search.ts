@@ -3,6 +3,7 @@ import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import { sha256 } from '@nat/nn';
 import { freshStart } from '@nat/search';
+import { withSpan } from '@nat/tracing';
 import { sql } from 'kysely';
 import { addVersion } from '../../policies/policy-store.ts';
 import { unwrapLearnerState } from '../learner-state.ts';
@@ -13,7 +14,7 @@ import { changeState, SEARCH_CHANNEL, type Tx } from '../search-store.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
 import { learnAsynchronously } from './learn-asynchronously.ts';
 import { failedAmong, learnStep } from './learn-step.ts';
-import { evaluate, requireOwnership, roundOf, type OwnedSearch, type Run, type RunContext } from './run.ts';
+import { evaluate, learnSpan, requireOwnership, roundOf, roundSpan, type OwnedSearch, type Run, type RunContext } from './run.ts';
 import { trainWeights } from './train-weights.ts';
 
 /**
@@ -65,10 +66,14 @@ async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { initi
 
 async function runStep(run: Run): Promise<void> {
   const step = run.step + 1;
+  await withSpan('search.round', roundSpan(run, step), () => runRound(run, step));
+}
+
+async function runRound(run: Run, step: number): Promise<void> {
   const round = await roundOf(run, step, () => run.learner.draw(step));
   const trained = await trainWeights(run, round);
   const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [trained.weights]);
-  await learnStep(run, { round, trained, evaluations });
+  await withSpan('search.learn', learnSpan(run), () => learnStep(run, { round, trained, evaluations }));
 }
 
 /** Registers the policy and ends the search, in one transaction. */

@@ -5,6 +5,7 @@ import { failpoint } from '@nat/failpoints';
 import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/search';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
+import type { SpanSettings } from '@nat/tracing';
 import type { Bell } from '../bell.ts';
 import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
@@ -71,6 +72,16 @@ export async function readRound({ database, owned }: Run, ordinal: number, step:
   const { namespace, search_id: searchId } = owned.row;
   const trials = await readTrials(database.kysely, ordinal);
   return { key: { namespace, searchId, step }, ordinal, trials, pairs: pairsOfRound(trials) };
+}
+
+/** A span of a round, in the trace of the call that asked for the search, whichever process runs it. @param number of the round */
+export function roundSpan({ name, owned }: Pick<Run, 'name' | 'owned'>, number: number): SpanSettings {
+  return { parent: owned.row.traceparent ?? '', attributes: { 'nat.search': name, 'nat.round': number } };
+}
+
+/** The span of a step that learns. @param parent the `traceparent` of its round. @default the span that is active */
+export function learnSpan({ name, step }: Pick<Run, 'name' | 'step'>, parent?: string): SpanSettings {
+  return { parent, attributes: { 'nat.search': name, 'nat.step': step + 1 } };
 }
 
 /** Commits what was drawn. @param policyStep as the table's */

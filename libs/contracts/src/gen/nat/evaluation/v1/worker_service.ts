@@ -125,6 +125,8 @@ export interface Lease {
     | undefined;
   /** spec.resume_from is a checkpoint that an earlier attempt reported: it is this one's to delete once it has reported its own. */
   continued: boolean;
+  /** W3C trace context of what asked for the evaluation; empty: unknown. */
+  traceparent: string;
 }
 
 export interface LeaseReference {
@@ -169,7 +171,11 @@ export interface ReportCheckpointResponse {
 
 export interface CompleteEvaluationRequest {
   lease: LeaseReference | undefined;
-  outcome: Outcome | undefined;
+  outcome:
+    | Outcome
+    | undefined;
+  /** W3C trace context of the attempt; empty: unknown. That of the call is not enough, for one may carry many outcomes. */
+  traceparent: string;
 }
 
 export interface CompleteEvaluationResponse {
@@ -630,7 +636,15 @@ export const LeaseEvaluationsResponse: MessageFns<
 };
 
 function createBaseLease(): Lease {
-  return { evaluation: "", spec: undefined, token: 0, attempt: 0, expireTime: undefined, continued: false };
+  return {
+    evaluation: "",
+    spec: undefined,
+    token: 0,
+    attempt: 0,
+    expireTime: undefined,
+    continued: false,
+    traceparent: "",
+  };
 }
 
 export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
@@ -654,6 +668,9 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     }
     if (message.continued !== false) {
       writer.uint32(48).bool(message.continued);
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(58).string(message.traceparent);
     }
     return writer;
   },
@@ -719,6 +736,14 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
             message.continued = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -743,6 +768,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
         ? fromJsonTimestamp(object.expire_time)
         : undefined,
       continued: isSet(object.continued) ? globalThis.Boolean(object.continued) : false,
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
     };
   },
 
@@ -766,6 +792,9 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     if (message.continued !== false) {
       obj.continued = message.continued;
     }
+    if (message.traceparent !== "") {
+      obj.traceparent = message.traceparent;
+    }
     return obj;
   },
 
@@ -782,6 +811,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
     message.attempt = object.attempt ?? 0;
     message.expireTime = object.expireTime ?? undefined;
     message.continued = object.continued ?? false;
+    message.traceparent = object.traceparent ?? "";
     return message;
   },
 };
@@ -1412,7 +1442,7 @@ export const ReportCheckpointResponse: MessageFns<
 };
 
 function createBaseCompleteEvaluationRequest(): CompleteEvaluationRequest {
-  return { lease: undefined, outcome: undefined };
+  return { lease: undefined, outcome: undefined, traceparent: "" };
 }
 
 export const CompleteEvaluationRequest: MessageFns<
@@ -1427,6 +1457,9 @@ export const CompleteEvaluationRequest: MessageFns<
     }
     if (message.outcome !== undefined) {
       Outcome.encode(message.outcome, writer.uint32(18).fork()).join();
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(26).string(message.traceparent);
     }
     return writer;
   },
@@ -1460,6 +1493,14 @@ export const CompleteEvaluationRequest: MessageFns<
             message.outcome = Outcome.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1476,6 +1517,7 @@ export const CompleteEvaluationRequest: MessageFns<
     return {
       lease: isSet(object.lease) ? LeaseReference.fromJSON(object.lease) : undefined,
       outcome: isSet(object.outcome) ? Outcome.fromJSON(object.outcome) : undefined,
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
     };
   },
 
@@ -1486,6 +1528,9 @@ export const CompleteEvaluationRequest: MessageFns<
     }
     if (message.outcome !== undefined) {
       obj.outcome = Outcome.toJSON(message.outcome);
+    }
+    if (message.traceparent !== "") {
+      obj.traceparent = message.traceparent;
     }
     return obj;
   },
@@ -1501,6 +1546,7 @@ export const CompleteEvaluationRequest: MessageFns<
     message.outcome = (object.outcome !== undefined && object.outcome !== null)
       ? Outcome.fromPartial(object.outcome)
       : undefined;
+    message.traceparent = object.traceparent ?? "";
     return message;
   },
 };
