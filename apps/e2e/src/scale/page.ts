@@ -84,7 +84,8 @@ const HEAD = `# Scale
 \`npm run scale -- --publish\` writes this page. It starts Kafka, PostgreSQL, a coordinator, a policy service and the rest of a cluster on one machine, and runs
 evaluations through all of it: they are noted with the learner and submitted while workers run, leased over gRPC, concluded in PostgreSQL together with
 a row of the outbox, relayed to Kafka, and taken into the learner's inbox. Workers are the platform's own, each with its id and its connection, in two processes;
-only the work is simulated, and answers at once. Everything shares the processors of that machine: cluster, workers and whoever submits.
+only the work is simulated, and answers at once. While everything that a worker runs is short, it leases one more for each, so that leases and reports take no time
+from the work. Everything shares the processors of that machine: cluster, workers and whoever submits.
 
 The time between two commits is read from PostgreSQL (\`track_commit_timestamp\`), so rates and lags are of what is durable. With more workers than the
 machine can serve, a lease waits for its turn: workers times what each holds, over the rate. What a lease costs when the fleet is not starved is in the line on utilisation.
