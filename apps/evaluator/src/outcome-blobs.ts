@@ -1,5 +1,10 @@
 import type { evaluation } from '@nat/contracts';
 
+/** Whether text has the form of a blob's key: a specification may name anything. */
+export function isBlobKey(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
 /** Keys of the blobs that an outcome names: they must stay for as long as it does. */
 export function blobsOf({ weights, values }: evaluation.Succeeded): readonly string[] {
   const named = [weights, ...values.flatMap(({ sourceReport, resultReport }) => [...blobsOfReport(sourceReport), ...blobsOfReport(resultReport)])];
@@ -8,6 +13,11 @@ export function blobsOf({ weights, values }: evaluation.Succeeded): readonly str
 
 export function blobsOfReport(report: evaluation.ChildReport | undefined): readonly string[] {
   return [report?.weights ?? '', report?.checkpoint ?? ''].filter((key) => key !== '');
+}
+
+/** Key of the weights of a supernet that a specification scores or trains from; empty where there are none. */
+export function weightsOfSpec({ kind }: evaluation.EvaluationSpec): string {
+  return kind?.$case === 'sharedWeights' || kind?.$case === 'trainShard' ? kind.value.weights : '';
 }
 
 /** Keys of the blobs that a specification starts from. */

@@ -10,7 +10,7 @@ import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
 import type { Checkpoint } from './queue/checkpoint.ts';
 import { completeEvaluations, type Completion, type ReportedOutcome } from './queue/complete.ts';
 import { releaseLease, type LockedEvaluation } from './queue/conclude.ts';
-import { leaseEvaluations, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
+import { leaseEvaluations, leaseWarm, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
 import { countOpen } from './queue/read.ts';
 import { expireLeases, failIncapable } from './queue/reap.ts';
 import { submitEvaluations, type Submission } from './queue/submit.ts';
@@ -38,6 +38,8 @@ export interface LeaseCallOptions {
   readonly waitMs: number;
   /** Empty: all that the worker registered. */
   readonly kinds: readonly string[];
+  /** Keys of the weights that the worker has in memory. */
+  readonly warm: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -65,8 +67,10 @@ export async function startCoordinator({ database, config, logger, registry }: C
     metrics.requeued('released', leases.length);
     wakeWorkers();
   };
+  const limits = { maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs };
   const longPoll = createLongPoll({
-    lease: (calls) => leaseEvaluations(database, { ...calls[0]!, calls, maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs }),
+    lease: (calls) => leaseEvaluations(database, { ...calls[0]!, calls, ...limits }),
+    leaseWarm: (calls) => leaseWarm(database, { ...calls[0]!, calls, ...limits }),
     giveBack: release,
     pollMs: config.pollMs,
     onError: (error) => {

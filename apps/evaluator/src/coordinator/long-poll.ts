@@ -7,6 +7,8 @@ export interface LeaseCall {
   readonly capabilities: readonly string[];
   readonly kinds: readonly string[];
   readonly maxCount: number;
+  /** Keys of the weights that the worker has in memory. */
+  readonly warm: readonly string[];
   /** 0: answer at once. */
   readonly waitMs: number;
   /** Aborts when the caller went away. */
@@ -15,7 +17,7 @@ export interface LeaseCall {
 
 interface Waiter {
   readonly call: LeaseCall;
-  /** Calls of one group would be answered alike, so one empty answer stands for all of them. */
+  /** Calls of one group may be given the same, so one empty answer stands for all of them. */
   readonly group: string;
   done: boolean;
   readonly settle: (leased: LeasedEvaluation[]) => void;
@@ -24,6 +26,8 @@ interface Waiter {
 export interface LongPollOptions {
   /** What each of the calls gets, in their order; all are of workers that can do the same. */
   readonly lease: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
+  /** The same, of nothing but what starts from weights that the caller has in memory. */
+  readonly leaseWarm: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
   /** Gives back what was leased for a caller that had gone away. */
   readonly giveBack: (leased: readonly LeasedEvaluation[]) => Promise<void>;
   /** The queue is asked this often without a wake-up: other replicas, pauses that end. */
@@ -31,7 +35,7 @@ export interface LongPollOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Workers that wait for work, served in the order in which they came. */
+/** Workers that wait for work, served in the order in which they came; before that, each with what it has the weights of. */
 export interface LongPoll {
   /** Resolves with work, or empty after the wait, when the caller goes away, when this closes or when the queue cannot be read. */
   readonly wait: (call: LeaseCall) => Promise<LeasedEvaluation[]>;
@@ -53,35 +57,48 @@ function fitting(waiters: readonly Waiter[]): number {
   return past === -1 ? waiters.length : Math.max(1, past);
 }
 
+/** Those whom one statement serves, then those of the next; whoever was answered in the meantime is left out. */
+function* statements(waiters: readonly Waiter[]): Generator<readonly Waiter[]> {
+  for (let rest = waiters; ;) {
+    const open = rest.filter(({ done }) => !done);
+    if (open.length === 0) return;
+    const together = open.slice(0, fitting(open));
+    rest = open.slice(together.length);
+    yield together;
+  }
+}
+
 /** Makes the waiting room. One pass runs at a time; a wake-up during a pass makes another one follow. */
-export function createLongPoll({ lease, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
+export function createLongPoll({ lease, leaseWarm, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
   const waiters = new Set<Waiter>();
   let running = false;
   let wakeUps = 0;
   let closed = false;
 
-  /** Serves waiters of one group. @returns whether there was something for the last of them */
-  const serve = async (together: readonly Waiter[]): Promise<boolean> => {
-    const answers = await lease(together.map(({ call }) => call));
+  /** Gives waiters what was leased for them; whom nothing was leased for goes on waiting. */
+  const hand = async (together: readonly Waiter[], answers: readonly LeasedEvaluation[][]): Promise<void> => {
     const tooLate: LeasedEvaluation[] = [];
     for (const [i, waiter] of together.entries()) {
       const leased = answers[i]!;
       if (waiter.done) tooLate.push(...leased);
-      else if (leased.length > 0 || waiter.call.waitMs <= 0) waiter.settle(leased);
+      else if (leased.length > 0) waiter.settle(leased);
     }
     if (tooLate.length > 0) await giveBack(tooLate);
-    return answers.at(-1)!.length > 0;
   };
 
   const pass = async (): Promise<void> => {
     for (const group of Map.groupBy(waiters, ({ group }) => group).values()) {
+      // First, or whoever came before would take it and load the weights that another one has.
+      for (const together of statements(group.filter(({ call }) => call.warm.length > 0)))
+        await hand(together, await leaseWarm(together.map(({ call }) => call)));
       let exhausted = false;
-      for (let rest: readonly Waiter[] = group; rest.length > 0;) {
-        const open = rest.filter(({ done }) => !done);
-        const together = open.slice(0, fitting(open));
-        rest = open.slice(together.length);
-        if (!exhausted && together.length > 0) exhausted = !(await serve(together));
-        else for (const waiter of together) if (waiter.call.waitMs <= 0) waiter.settle([]);
+      for (const together of statements(group)) {
+        if (!exhausted) {
+          const answers = await lease(together.map(({ call }) => call));
+          await hand(together, answers);
+          exhausted = answers.at(-1)!.length === 0;
+        }
+        for (const waiter of together) if (waiter.call.waitMs <= 0) waiter.settle([]);
       }
     }
   };

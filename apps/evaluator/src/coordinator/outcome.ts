@@ -1,10 +1,10 @@
 import { type evaluation } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
+import { isBlobKey } from '../outcome-blobs.ts';
 import type { EvaluationKind } from './queue/tables.ts';
 import { hashPairIds } from './specification.ts';
 
 const REASON = /^[A-Z][A-Z0-9_]{0,62}$/;
-const BLOB_KEY = /^[0-9a-f]{64}$/;
 const MAX_VIOLATIONS = 20;
 
 /** What an outcome must answer. */
@@ -47,7 +47,7 @@ function checkSucceeded({ values, weights, metrics }: evaluation.Succeeded, aske
     violations.push({ field: `${field}.values[${i}]`, description: `has a number that is not finite, for the pair ${value.pairId}` });
   }
   const needsWeights = asked.kind === 'train-shard' || asked.kind === 'average';
-  if (needsWeights ? !BLOB_KEY.test(weights) : weights !== '') {
+  if (needsWeights ? !isBlobKey(weights) : weights !== '') {
     violations.push({ field: `${field}.weights`, description: needsWeights ? 'is not the key of a blob' : 'must be empty for this kind' });
   }
   for (const [name, value] of Object.entries(metrics)) {

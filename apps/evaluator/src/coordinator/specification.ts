@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/errors';
-import { blobsOfSpec } from '../outcome-blobs.ts';
+import { blobsOfSpec, weightsOfSpec } from '../outcome-blobs.ts';
 import { fromDuration } from '../wire-duration.ts';
 import type { EvaluationKind } from './queue/tables.ts';
 
@@ -23,6 +23,8 @@ export interface Specification {
   readonly resumeFrom: string;
   /** Keys of the blobs that it starts from. */
   readonly blobs: readonly string[];
+  /** Key of the weights that it scores or trains from; empty: none. */
+  readonly weights: string;
   readonly bytes: Uint8Array;
   readonly sha256: string;
   readonly pairs: number;
@@ -51,6 +53,7 @@ export function readSpecification(spec: evaluation.EvaluationSpec, field: string
     maxAttempts: spec.maxAttempts === 0 ? DEFAULT_MAX_ATTEMPTS : spec.maxAttempts,
     resumeFrom: spec.resumeFrom,
     blobs: blobsOfSpec(spec),
+    weights: weightsOfSpec(spec),
     bytes,
     sha256: sha256(bytes),
     pairs: pairIds.length,

@@ -6,7 +6,7 @@ import { statusToDomainError, type ClientChannel, type Logger } from '@nat/servi
 import { openBlobStore, type BlobStore } from '@nat/storage';
 import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/tracing';
 import { createGrouping } from '../grouping.ts';
-import { blobsOf } from '../outcome-blobs.ts';
+import { blobsOf, isBlobKey } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';
 import { createBackoff, type Backoff } from './backoff.ts';
 import { createCheckpointReporter } from './checkpoint-reporter.ts';
@@ -17,7 +17,7 @@ import { startLane, type Lane, type TakeTurn } from './lane.ts';
 import { startLeaseKeeper, type HeldLease, type StopReason } from './lease-keeper.ts';
 import { createObserver } from './observer.ts';
 import { createTabular } from './tabular.ts';
-import { createTrainers } from './trainer/trainers.ts';
+import { createTrainers, type Trainers } from './trainer/trainers.ts';
 
 export interface WorkerConfig {
   /** Stable over restarts, so that a restart frees at once what the process before held. 1 to 128 of A-Z a-z 0-9 . _ - */
@@ -67,6 +67,8 @@ export interface Worker {
   readonly drain: (finishMs: number) => Promise<void>;
 }
 
+/** Of weights in memory, as many as a call for work may name. */
+const MAX_WARM = 16;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 /** Outcomes that are known at about the same time travel together. One call that gets no answer does not hold up the rest. */
 const COMPLETIONS = { maxItems: 64, maxRunning: 4 };
@@ -220,18 +222,19 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     }
   };
 
-  const newLane = (wanted: readonly Kind[], capacity: number, execute: Execute): Lane | undefined => {
+  const newLane = (wanted: readonly Kind[], capacity: number, { execute, warm }: Pick<Trainers, 'execute' | 'warm'>): Lane | undefined => {
     const mine = wanted.filter((kind) => kinds.includes(kind));
     if (mine.length === 0 || capacity < 1) return undefined;
     return startLane({
       kinds: mine,
       capacity,
       leaseWaitMs,
-      lease: async ({ maxCount, kinds: asked, waitMs }, signal) => {
+      warm,
+      lease: async ({ maxCount, kinds: asked, waitMs, warm: keys }, signal) => {
         await Promise.race([registered, aborted(signal)]);
         signal.throwIfAborted();
         const { leases } = await client.leaseEvaluations(
-          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked] },
+          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked], warmWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_WARM) },
           { signal, deadlineMs: waitMs + 10_000 },
         );
         return leases;
@@ -245,11 +248,11 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     });
   };
   const lanes = [
-    newLane(QUICK_KINDS, config.quickLeases ?? 16, quick),
+    newLane(QUICK_KINDS, config.quickLeases ?? 16, { execute: quick, warm: () => [] }),
     newLane(
       kinds.filter((kind) => !QUICK_KINDS.includes(kind)),
       config.trainers ?? 1,
-      trainers.execute,
+      trainers,
     ),
   ].filter((lane) => lane !== undefined);
 

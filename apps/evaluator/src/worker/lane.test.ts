@@ -6,8 +6,9 @@ import { startLane, type Lane, type LeaseRequest } from './lane.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const WEIGHTS = 'ab'.repeat(32);
 const SPECS: Readonly<Partial<Record<Kind, evaluation.EvaluationSpec>>> = {
-  'shared-weights': evaluation.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value: {} } }),
+  'shared-weights': evaluation.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value: { weights: WEIGHTS } } }),
   'from-scratch': evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: {} } }),
 };
 
@@ -16,11 +17,13 @@ function moved(capacity: number) {
   const asked: { readonly request: LeaseRequest; readonly answer: PromiseWithResolvers<readonly evaluation.Lease[]> }[] = [];
   const running = new Map<string, { readonly end: () => void }>();
   const begun: string[] = [];
+  const kept: string[] = [];
   let clock = 0;
   const lane: Lane = startLane({
     kinds: ['shared-weights', 'from-scratch'],
     capacity,
     leaseWaitMs: 20_000,
+    warm: () => kept,
     lease: (request, signal) => {
       const answer = Promise.withResolvers<readonly evaluation.Lease[]>();
       signal.addEventListener('abort', () => {
@@ -48,6 +51,8 @@ function moved(capacity: number) {
   return {
     lane,
     begun,
+    /** Weights in memory where nothing runs. */
+    kept,
     requests: () => asked.map(({ request }) => request),
     /** Answers the last request, and runs what that makes run. */
     give: async (...leases: readonly (readonly [name: string, kind: Kind])[]) => {
@@ -65,12 +70,12 @@ function moved(capacity: number) {
 describe('a lane', () => {
   it('asks for all it can run, and for more when something ended', async () => {
     const { give, end, requests, begun, lane } = moved(2);
-    expect(requests()).toEqual([{ maxCount: 2, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000 }]);
+    expect(requests()).toEqual([{ maxCount: 2, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, warm: [] }]);
     await give(['a', 'from-scratch'], ['b', 'from-scratch']);
     expect(begun).toEqual(['a', 'b']);
     expect(requests()).toHaveLength(1);
     await end('a', 60_000);
-    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000 });
+    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, warm: [] });
     void end('b', 1);
     await lane.stop();
   });
@@ -82,7 +87,7 @@ describe('a lane', () => {
     expect(requests()).toHaveLength(1);
     await end('a', 900);
     await give(['b', 'shared-weights']);
-    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights'], waitMs: 2_000 });
+    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights'], waitMs: 2_000, warm: [WEIGHTS] });
     await give(['c', 'shared-weights']);
     expect(begun).toEqual(['a', 'b']);
     const before = requests().length;
@@ -109,6 +114,18 @@ describe('a lane', () => {
     await give(['c', 'shared-weights']);
     expect(requests().at(-1)).toMatchObject({ waitMs: 20_000 });
     void end('c', 1);
+    await lane.stop();
+  });
+
+  it('asks first for what has its weights in memory: where nothing runs now, and where one of a short kind will have ended', async () => {
+    const { give, end, kept, requests, lane } = moved(1);
+    await give(['a', 'shared-weights']);
+    kept.push('what the executor says');
+    await end('a', 900);
+    expect(requests().at(-1)).toMatchObject({ waitMs: 20_000, warm: ['what the executor says'] });
+    await give(['b', 'shared-weights']);
+    expect(requests().at(-1)).toMatchObject({ waitMs: 2_000, warm: [WEIGHTS] });
+    void end('b', 1);
     await lane.stop();
   });
 });

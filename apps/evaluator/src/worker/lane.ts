@@ -1,6 +1,7 @@
 import type { evaluation } from '@nat/contracts';
 import PQueue from 'p-queue';
 import type { Backoff } from './backoff.ts';
+import { weightsOfSpec } from '../outcome-blobs.ts';
 import { kindOf, type Kind } from './job.ts';
 
 /** What a lane asks the server for. */
@@ -8,6 +9,8 @@ export interface LeaseRequest {
   readonly maxCount: number;
   readonly kinds: readonly Kind[];
   readonly waitMs: number;
+  /** Keys of the weights that will be in memory when what is leased begins. */
+  readonly warm: readonly string[];
 }
 
 /** Waits for room, runs the work and gives its result; rejects when the signal aborts before. */
@@ -19,6 +22,8 @@ export interface LaneOptions {
   readonly capacity: number;
   /** A call for work that is needed now waits so long. */
   readonly leaseWaitMs: number;
+  /** Keys of the weights that are in memory where nothing runs. */
+  readonly warm: () => readonly string[];
   readonly lease: (request: LeaseRequest, signal: AbortSignal) => Promise<readonly evaluation.Lease[]>;
   /** Brings one to its end, its work in its turn; never rejects. */
   readonly run: (lease: evaluation.Lease, takeTurn: TakeTurn) => Promise<void>;
@@ -34,6 +39,12 @@ export interface Lane {
   readonly stop: () => Promise<void>;
 }
 
+interface Held {
+  readonly kind: Kind | undefined;
+  /** Key of the weights that it leaves in memory; empty: none, or not known before. */
+  readonly warm: string;
+}
+
 /** An evaluation is short when the last ones of its kind took less than this, milliseconds. */
 const SHORT_MS = 2_000;
 /** Weight of the newest duration in the running mean of its kind. */
@@ -43,7 +54,7 @@ const NEWEST = 0.5;
  * Starts to lease. While everything that runs is short, one more of a short kind is leased for each, so that reporting an outcome and asking for the
  * next evaluation take no time from the work; a long one is never leased before it can start, for another worker may be free.
  */
-export function startLane({ kinds, capacity, leaseWaitMs, lease, run, onError, backoff, now = () => performance.now() }: LaneOptions): Lane {
+export function startLane({ kinds, capacity, leaseWaitMs, warm, lease, run, onError, backoff, now = () => performance.now() }: LaneOptions): Lane {
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
   const stopped = new Promise<void>((resolve) => {
@@ -53,12 +64,13 @@ export function startLane({ kinds, capacity, leaseWaitMs, lease, run, onError, b
   });
   const queue = new PQueue({ concurrency: capacity });
   /** From the lease until its outcome is delivered. */
-  const held = new Map<Promise<void>, Kind | undefined>();
+  const held = new Map<Promise<void>, Held>();
   const recentMs = new Map<Kind, number>();
   const isShort = (kind: Kind | undefined): boolean => kind !== undefined && (recentMs.get(kind) ?? Infinity) < SHORT_MS;
 
   const start = (one: evaluation.Lease): void => {
-    const kind = one.spec === undefined ? undefined : kindOf(one.spec);
+    const { spec } = one;
+    const kind = spec && kindOf(spec);
     const takeTurn: TakeTurn = (work, signal) =>
       queue.add(
         async () => {
@@ -73,16 +85,17 @@ export function startLane({ kinds, capacity, leaseWaitMs, lease, run, onError, b
         { signal },
       );
     const job = run(one, takeTurn).finally(() => held.delete(job));
-    held.set(job, kind);
+    held.set(job, { kind, warm: spec !== undefined && kind === 'shared-weights' ? weightsOfSpec(spec) : '' });
   };
 
   /** What there is room for; undefined while there is none. */
   const wanted = (): LeaseRequest | undefined => {
-    if (held.size < capacity) return { maxCount: capacity - held.size, kinds, waitMs: leaseWaitMs };
+    if (held.size < capacity) return { maxCount: capacity - held.size, kinds, waitMs: leaseWaitMs, warm: warm() };
     const short = kinds.filter(isShort);
-    if (held.size >= 2 * capacity || short.length === 0 || ![...held.values()].every(isShort)) return undefined;
+    if (held.size >= 2 * capacity || short.length === 0 || ![...held.values()].every(({ kind }) => isShort(kind))) return undefined;
     // Waits no longer than what runs may take: then there is room for every kind.
-    return { maxCount: 2 * capacity - held.size, kinds: short, waitMs: Math.min(leaseWaitMs, SHORT_MS) };
+    const waitMs = Math.min(leaseWaitMs, SHORT_MS);
+    return { maxCount: 2 * capacity - held.size, kinds: short, waitMs, warm: [...held.values()].map(({ warm: left }) => left).filter((key) => key !== '') };
   };
 
   const loop = async (): Promise<void> => {

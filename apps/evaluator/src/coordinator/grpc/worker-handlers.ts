@@ -6,7 +6,7 @@ import { formatTraceparent, SpanKind, withSpan } from '@nat/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
-import { blobsOf } from '../../outcome-blobs.ts';
+import { blobsOf, isBlobKey } from '../../outcome-blobs.ts';
 import { appendObservations } from '../queue/read.ts';
 import type { EvaluatorTables } from '../queue/tables.ts';
 import { fromDuration, toDuration } from '../../wire-duration.ts';
@@ -43,12 +43,13 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       return { renewInterval: toDuration(config.renewMs), leaseDuration: toDuration(config.leaseMs) };
     },
 
-    leaseEvaluations: async ({ workerId, maxCount, wait, kinds }, { signal, draining }) => {
+    leaseEvaluations: async ({ workerId, maxCount, wait, kinds, warmWeights }, { signal, draining }) => {
       const leased = await coordinator.lease({
         worker: workerId,
         maxCount,
         waitMs: Math.min(MAX_WAIT_MS, Math.max(0, fromDuration(wait))),
         kinds,
+        warm: [...new Set(warmWeights)],
         signal: AbortSignal.any([signal, draining]),
       });
       return {
@@ -116,7 +117,7 @@ function requireLease(lease: evaluation.LeaseReference | undefined): { readonly 
 
 /** Weights are durable before the outcome that names them. */
 async function requireBlob(blobs: BlobStore, key: string): Promise<void> {
-  if (!/^[0-9a-f]{64}$/.test(key) || !(await blobs.has(key))) {
+  if (!isBlobKey(key) || !(await blobs.has(key))) {
     throw new DomainError('FAILED_PRECONDITION', `the weights ${key} are not in the blob store`, { reason: 'BLOB_NOT_FOUND', metadata: { key } });
   }
 }

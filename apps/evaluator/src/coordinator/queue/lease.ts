@@ -1,12 +1,15 @@
 import { json, type Database } from '@nat/storage';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { unpack } from './packing.ts';
 import type { EvaluationKind, EvaluatorTables } from './tables.ts';
+import { WARM_TURNS } from './turns.ts';
 
 /** Who asks, and for how many at most. */
 export interface LeaseAsked {
   readonly worker: string;
   readonly maxCount: number;
+  /** Keys of the weights that the worker has in memory. */
+  readonly warm: readonly string[];
 }
 
 /** What calls of workers that can do the same may lease. */
@@ -34,14 +37,95 @@ export interface LeasedEvaluation {
 }
 
 /**
- * Leases what the workers can do, highest priority first, then whose turn it is (see turns.ts); who came first is served first. One statement for all of them: rows that another
- * transaction is leasing are skipped, never waited for.
- * Each lease raises the token, so that an earlier holder is fenced out.
+ * Leases what the workers can do, highest priority first, then whose turn it is (see turns.ts); who came first is served first.
  * @returns what each call gets, in their order
  */
 export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
   const ends: number[] = [];
   for (const { maxCount } of query.calls) ends.push((ends.at(-1) ?? 0) + maxCount);
+  return leasePicked(
+    database,
+    query,
+    sql`locked AS MATERIALIZED (
+      SELECT ordinal, priority, turn, spec_bytes
+      FROM evaluator.evaluation
+      WHERE ${leasable(query)}
+      ORDER BY priority DESC, turn, ordinal
+      LIMIT ${ends.at(-1) ?? 0}
+      FOR UPDATE SKIP LOCKED
+    ), picked AS (
+      SELECT ordinal, call, worker FROM (
+        SELECT q.ordinal, c.call, c.worker, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
+        FROM (SELECT *, row_number() OVER (ORDER BY priority DESC, turn, ordinal) AS place FROM locked) AS q
+        JOIN unnest(${query.calls.map(({ worker }) => worker)}::text[], ${query.calls.map(({ maxCount }) => maxCount)}::int[], ${ends}::int[])
+          WITH ORDINALITY AS c (worker, count, last, call) ON q.place > c.last - c.count AND q.place <= c.last
+        WINDOW answer AS (PARTITION BY c.call ORDER BY q.place)
+      ) AS sized
+      WHERE place = 1 OR bytes <= ${query.maxBytes}
+    )`,
+  );
+}
+
+/**
+ * Leases what scores or trains from weights that a worker has in memory, and nothing else: of the priority of the head of the queue, and at most
+ * `WARM_TURNS` turns after it. What belongs to no search waits for its turn: nothing tells how often its submitter was early.
+ * @returns what each call gets, in their order
+ */
+export async function leaseWarm(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
+  // Of each weights the first evaluations are for the first call that has them, the next ones for the second.
+  const ends = new Map<string, number>();
+  const slots = query.calls.flatMap(({ worker, maxCount, warm }, i) =>
+    warm.map((weights) => {
+      const last = (ends.get(weights) ?? 0) + maxCount;
+      ends.set(weights, last);
+      return { weights, call: i + 1, worker, count: maxCount, last };
+    }),
+  );
+  return leasePicked(
+    database,
+    query,
+    sql`head AS MATERIALIZED (
+      SELECT priority, turn FROM evaluator.evaluation WHERE ${leasable(query)} ORDER BY priority DESC, turn, ordinal LIMIT 1
+    ), locked AS MATERIALIZED (
+      SELECT e.* FROM unnest(${[...ends.keys()]}::text[], ${[...ends.values()]}::int[]) AS warm (weights, count) CROSS JOIN LATERAL (
+        SELECT ordinal, turn, spec_bytes, weights
+        FROM evaluator.evaluation
+        WHERE ${leasable(query)}
+          AND weights = warm.weights
+          AND priority = (SELECT priority FROM head)
+          AND turn <= (SELECT turn FROM head) + ${WARM_TURNS}
+          AND search <> ''
+        ORDER BY turn, ordinal
+        LIMIT warm.count
+        FOR UPDATE SKIP LOCKED
+      ) AS e
+    ), picked AS (
+      SELECT ordinal, call, worker FROM (
+        SELECT q.ordinal, c.call, c.worker, c.count, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
+        FROM (SELECT *, row_number() OVER (PARTITION BY weights ORDER BY turn, ordinal) AS place FROM locked) AS q
+        JOIN unnest(${slots.map(({ weights }) => weights)}::text[], ${slots.map(({ call }) => call)}::bigint[], ${slots.map(({ worker }) => worker)}::text[],
+            ${slots.map(({ count }) => count)}::int[], ${slots.map(({ last }) => last)}::int[])
+          AS c (weights, call, worker, count, last) ON q.weights = c.weights AND q.place > c.last - c.count AND q.place <= c.last
+        WINDOW answer AS (PARTITION BY c.call ORDER BY q.turn, q.ordinal)
+      ) AS sized
+      WHERE place <= count AND (place = 1 OR bytes <= ${query.maxBytes})
+    )`,
+  );
+}
+
+/** What workers of these abilities may be given now. */
+function leasable({ kinds, capabilities }: LeaseQuery): RawBuilder<unknown> {
+  return sql`state = 'QUEUED'
+        AND kind = ANY (${kinds}::text[])
+        AND required <@ ${json(capabilities)}
+        AND (not_before IS NULL OR not_before <= clock_timestamp())`;
+}
+
+/**
+ * Leases the rows of `picked (ordinal, call, worker)`, the last of the queries that are given. One statement for all calls: rows that another transaction
+ * is leasing are skipped, never waited for. Each lease raises the token, so that an earlier holder is fenced out.
+ */
+async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs }: LeaseQuery, picked: RawBuilder<unknown>): Promise<LeasedEvaluation[][]> {
   const { rows } = await sql<{
     call: number;
     name: string;
@@ -57,34 +141,15 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
     ordinal: number;
     traceparent: string | null;
   }>`
-    WITH locked AS MATERIALIZED (
-      SELECT ordinal, priority, turn, spec_bytes
-      FROM evaluator.evaluation
-      WHERE state = 'QUEUED'
-        AND kind = ANY (${query.kinds}::text[])
-        AND required <@ ${json(query.capabilities)}
-        AND (not_before IS NULL OR not_before <= clock_timestamp())
-      ORDER BY priority DESC, turn, ordinal
-      LIMIT ${ends.at(-1) ?? 0}
-      FOR UPDATE SKIP LOCKED
-    ), picked AS (
-      SELECT ordinal, call, worker FROM (
-        SELECT q.ordinal, c.call, c.worker, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
-        FROM (SELECT *, row_number() OVER (ORDER BY priority DESC, turn, ordinal) AS place FROM locked) AS q
-        JOIN unnest(${query.calls.map(({ worker }) => worker)}::text[], ${query.calls.map(({ maxCount }) => maxCount)}::int[], ${ends}::int[])
-          WITH ORDINALITY AS c (worker, count, last, call) ON q.place > c.last - c.count AND q.place <= c.last
-        WINDOW answer AS (PARTITION BY c.call ORDER BY q.place)
-      ) AS sized
-      WHERE place = 1 OR bytes <= ${query.maxBytes}
-    )
+    WITH ${picked}
     UPDATE evaluator.evaluation AS e
     SET state = 'LEASED', attempt = attempt + 1, token = token + 1, worker = picked.worker,
-        lease_expire_time = clock_timestamp() + ${query.leaseMs} * interval '1 millisecond', not_before = NULL,
+        lease_expire_time = clock_timestamp() + ${leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal
     RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal, e.traceparent,
       extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
-  const answers = query.calls.map((): LeasedEvaluation[] => []);
+  const answers = calls.map((): LeasedEvaluation[] => []);
   for (const row of rows.sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)) {
     answers[row.call - 1]!.push({
       name: row.name,

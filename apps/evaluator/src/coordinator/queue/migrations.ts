@@ -96,4 +96,13 @@ export const evaluatorMigrations: readonly Migration[] = [
       await sql`ALTER TABLE evaluator.evaluation ADD COLUMN traceparent text`.execute(tx);
     },
   },
+  {
+    id: '0005-warm-weights',
+    up: async (tx) => {
+      await sql`ALTER TABLE evaluator.evaluation ADD COLUMN weights text`.execute(tx);
+      await sql`
+        CREATE INDEX evaluation_warm ON evaluator.evaluation (weights, priority, turn, ordinal)
+          WHERE state = 'QUEUED' AND weights IS NOT NULL`.execute(tx);
+    },
+  },
 ];

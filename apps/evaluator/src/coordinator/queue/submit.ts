@@ -44,6 +44,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         turn: 'int8',
         blobs: 'jsonb',
         traceparent: 'text',
+        weights: 'text',
       },
       key: 'name',
       rows: submissions.map(({ name, namespace, specification, traceparent }, i) => ({
@@ -63,6 +64,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         turn: turns[i]!,
         blobs: specification.blobs,
         traceparent: traceparent ?? null,
+        weights: specification.weights === '' ? null : specification.weights,
       })),
     });
     const there = submissions.filter(({ name }) => !created.has(name));

@@ -38,6 +38,8 @@ export interface EvaluationTable {
   checkpoint_blobs: ColumnType<string[], string[] | undefined, RawBuilder<readonly string[]>>;
   /** Blobs that the specification starts from, and once it has ended those that the outcome names. Null: not noted, in rows of an earlier version. */
   blobs: ColumnType<string[] | null, string[] | undefined, RawBuilder<readonly string[]>>;
+  /** Key of the weights that the specification scores or trains from. Null: none, or in rows of an earlier version. */
+  weights: string | null;
   state: Generated<EvaluationState>;
   /** Leases ever given. */
   attempt: Generated<number>;

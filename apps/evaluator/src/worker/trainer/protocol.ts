@@ -23,10 +23,10 @@ export interface ObservationMessage {
   readonly pairId: string;
 }
 
-/** What a trainer sends back: any number of the first two, then one of the others. */
+/** What a trainer sends back: any number of the first two, then one of the others, with the key of the weights that it has in memory then. */
 export type TrainerMessage =
   | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
   | { readonly type: 'checkpoint'; readonly checkpoint: StoredCheckpoint }
   /** The serialized Outcome. */
-  | { readonly type: 'finished'; readonly outcome: Uint8Array }
-  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string };
+  | { readonly type: 'finished'; readonly outcome: Uint8Array; readonly warm: string }
+  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string; readonly warm: string };

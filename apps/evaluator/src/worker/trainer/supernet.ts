@@ -22,15 +22,33 @@ export interface Supernets {
   readonly score: (work: evaluation.SharedWeightsEvaluation) => Promise<Partial<evaluation.Succeeded>>;
   /** Steps of local SGD; gives the key of the new weights. The same work gives the same key, however often it was cut off. */
   readonly trainShard: (spec: evaluation.EvaluationSpec, work: evaluation.TrainShardEvaluation, hooks: TrainingHooks) => Promise<Partial<evaluation.Succeeded>>;
+  /** Key of the weights that are kept; empty: none, or fresh ones. */
+  readonly warm: () => string;
 }
 
-/** Supernets in this process. The one that was used last is kept for scoring: a search trains, then scores with what came out. */
+/** A supernet that stays in memory. */
+interface Kept {
+  readonly identity: string;
+  readonly weights: string;
+  readonly shared: SharedWeights;
+  /** Scoring brings parameters up to date in another place than undisturbed training does, which rounds otherwise. */
+  scored: boolean;
+}
+
+/** Supernets in this process. The one that was used last is kept: a search trains, then scores with what came out or trains on. */
 export function createSupernets(context: TrainingContext): Supernets {
-  let kept: { readonly identity: string; readonly shared: SharedWeights } | undefined;
+  let kept: Kept | undefined;
   const identityOf = (supernet: evaluation.Supernet, weights: string): string => JSON.stringify([supernet, weights]);
-  const keep = (identity: string, shared: SharedWeights): void => {
+  const keep = (supernet: evaluation.Supernet, weights: string, shared: SharedWeights): Kept => {
     kept?.shared.dispose();
-    kept = { identity, shared };
+    return (kept = { identity: identityOf(supernet, weights), weights, shared, scored: false });
+  };
+  /** The kept one to train on, where that gives the bits of the stored weights; it is kept no longer. */
+  const takeKept = (supernet: evaluation.Supernet, weights: string): SharedWeights | undefined => {
+    if (kept === undefined || kept.scored || kept.identity !== identityOf(supernet, weights)) return undefined;
+    const { shared } = kept;
+    kept = undefined;
+    return shared;
   };
   const splitsOf = ({ dataset, split }: evaluation.Supernet): SearchSplits =>
     splitForSearch(context.dataset(dataset), split === evaluation.SearchSplit.SEARCH_SPLIT_PARITY ? 'parity' : 'set-aside');
@@ -59,30 +77,32 @@ export function createSupernets(context: TrainingContext): Supernets {
   return {
     score: async (work) => {
       const supernet = required(work.supernet);
-      const identity = identityOf(supernet, work.weights);
-      if (kept?.identity !== identity) keep(identity, open(supernet, await stored(work.weights)));
-      const { shared } = kept!;
-      return { values: await scorePairs(shared, work.pairs, await scoredBatches(splitsOf(supernet), supernet, work)) };
+      const used = kept?.identity === identityOf(supernet, work.weights) ? kept : keep(supernet, work.weights, open(supernet, await stored(work.weights)));
+      used.scored = true;
+      return { values: await scorePairs(used.shared, work.pairs, await scoredBatches(splitsOf(supernet), supernet, work)) };
     },
 
     trainShard: async (spec, work, hooks) => {
       const supernet = required(work.supernet);
       const fingerprint = fingerprintOf(spec);
       const checkpoint = await checkpointOf(context, spec, fingerprint, hooks);
-      const shared = open(supernet, checkpoint?.state ?? (await stored(work.weights)));
+      const shared =
+        checkpoint === undefined ? (takeKept(supernet, work.weights) ?? open(supernet, await stored(work.weights))) : open(supernet, checkpoint.state);
       try {
         const shard = { ...work, supernet, split: splitsOf(supernet), fingerprint, begun: checkpoint?.progress };
         const metrics = await trainSteps(context, shared, shard, hooks);
         // Averaging needs all parameters, brought to the same step. A single shard goes on as if there were no rounds.
         if (work.shards > 1) shared.settle();
         const weights = await putSearchWeights(context.blobs, spec, shared.exportState());
-        keep(identityOf(supernet, weights), shared);
+        keep(supernet, weights, shared);
         return { weights, metrics };
       } catch (error) {
         shared.dispose();
         throw error;
       }
     },
+
+    warm: () => kept?.weights ?? '',
   };
 }
 

@@ -24,10 +24,11 @@ async function answer(request: TrainerRequest): Promise<TrainerMessage> {
         send({ type: 'checkpoint', checkpoint });
       },
     });
-    return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish() };
+    return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish(), warm: training.warm() };
   } catch (error) {
     const { kind, reason, message, cause } = toDomainError(error);
-    return { type: 'failed', kind, reason, message: kind === 'INTERNAL' && cause instanceof Error ? cause.message : message };
+    const said = kind === 'INTERNAL' && cause instanceof Error ? cause.message : message;
+    return { type: 'failed', kind, reason, message: said, warm: training?.warm() ?? '' };
   }
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/errors';
 import type { Logger } from '@nat/service';
+import { weightsOfSpec } from '../../outcome-blobs.ts';
 import { fromDuration } from '../../wire-duration.ts';
 import { failure } from '../failure.ts';
 import type { Execute, Job, JobContext } from '../job.ts';
@@ -28,6 +29,8 @@ export interface TrainersOptions {
 /** Processes that hold TensorFlow. One runs one evaluation at a time and is kept for the next with the same thread count. */
 export interface Trainers {
   readonly execute: Execute;
+  /** Keys of the weights that those without work have in memory. */
+  readonly warm: () => readonly string[];
   /** Kills what is left. */
   readonly close: () => Promise<void>;
 }
@@ -40,6 +43,8 @@ interface Trainer {
   readonly lastWords: () => string;
   /** False once it was killed or may be in a state that another evaluation must not see. */
   usable: boolean;
+  /** Key of the weights that it had in memory after its last evaluation; empty: none. */
+  warm: string;
   idleTimer?: NodeJS.Timeout;
 }
 
@@ -53,7 +58,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-STDERR_KEPT);
     });
-    const trainer: Trainer = { process: child, threads, lastWords: () => stderr.trim(), usable: true };
+    const trainer: Trainer = { process: child, threads, lastWords: () => stderr.trim(), usable: true, warm: '' };
     all.add(trainer);
     child.once('exit', () => {
       clearTimeout(trainer.idleTimer);
@@ -76,9 +81,13 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
     return trainer;
   };
 
-  const take = (threads: number | undefined): Trainer => {
-    for (const trainer of idle) {
-      if (threads !== undefined && trainer.threads !== threads) continue;
+  const take = (spec: evaluation.EvaluationSpec): Trainer => {
+    const threads = threadsOf(spec);
+    const weights = weightsOfSpec(spec);
+    // One that has the weights; else one that loses none.
+    const rank = ({ warm }: Trainer): number => (warm === weights ? 0 : warm === '' ? 1 : 2);
+    const [trainer] = [...idle].filter((one) => threads === undefined || one.threads === threads).sort((a, b) => rank(a) - rank(b));
+    if (trainer !== undefined) {
       idle.delete(trainer);
       clearTimeout(trainer.idleTimer);
       return trainer;
@@ -99,7 +108,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
   };
 
   const execute: Execute = async (job, context) => {
-    const trainer = take(threadsOf(job.spec));
+    const trainer = take(job.spec);
     try {
       return await runOn(trainer, job, context, { blobUrl, dataDir, checkpointMs });
     } finally {
@@ -109,6 +118,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
 
   return {
     execute,
+    warm: () => [...idle].map(({ warm }) => warm).filter((weights) => weights !== ''),
     close: async () => {
       const ending = [...all].map(
         ({ process: child }) =>
@@ -184,6 +194,7 @@ function runOn(
           checkpoint(message.checkpoint);
           break;
         case 'finished':
+          trainer.warm = message.warm;
           settle(() => {
             resolve(evaluation.Outcome.decode(message.outcome));
           });
@@ -191,6 +202,7 @@ function runOn(
         case 'failed':
           // What went wrong unexpectedly may have left tensors and variables behind.
           if (message.kind === 'INTERNAL') kill(trainer);
+          trainer.warm = message.warm;
           settle(() => {
             reject(new DomainError(message.kind, message.message, { reason: message.reason }));
           });

@@ -34,6 +34,8 @@ export interface TrainingContext {
 export interface Training {
   /** Runs one evaluation. @throws DomainError */
   readonly run: (spec: evaluation.EvaluationSpec, hooks: TrainingHooks) => Promise<evaluation.Outcome>;
+  /** Key of the weights that are in memory; empty: none. */
+  readonly warm: () => string;
 }
 
 export interface TrainingOptions {
@@ -79,6 +81,7 @@ export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }
           throw new DomainError('UNIMPLEMENTED', 'this is nothing to train', { reason: 'UNKNOWN_KIND' });
       }
     },
+    warm: supernets.warm,
   };
 }
 

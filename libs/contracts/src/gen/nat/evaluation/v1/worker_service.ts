@@ -106,6 +106,8 @@ export interface LeaseEvaluationsRequest {
     | undefined;
   /** Only these kinds; empty: all that were registered. */
   kinds: string[];
+  /** Blobs of weights that the worker has in memory: what scores or trains from them is leased to it first, as far as fair shares allow. */
+  warmWeights: string[];
 }
 
 export interface LeaseEvaluationsResponse {
@@ -434,7 +436,7 @@ export const RegisterWorkerResponse: MessageFns<RegisterWorkerResponse, "nat.eva
 };
 
 function createBaseLeaseEvaluationsRequest(): LeaseEvaluationsRequest {
-  return { workerId: "", maxCount: 0, wait: undefined, kinds: [] };
+  return { workerId: "", maxCount: 0, wait: undefined, kinds: [], warmWeights: [] };
 }
 
 export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.evaluation.v1.LeaseEvaluationsRequest"> =
@@ -453,6 +455,9 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
       }
       for (const v of message.kinds) {
         writer.uint32(34).string(v!);
+      }
+      for (const v of message.warmWeights) {
+        writer.uint32(42).string(v!);
       }
       return writer;
     },
@@ -502,6 +507,14 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
               message.kinds.push(reader.string());
               continue;
             }
+            case 5: {
+              if (tag !== 42) {
+                break;
+              }
+
+              message.warmWeights.push(reader.string());
+              continue;
+            }
           }
           if ((tag & 7) === 4 || tag === 0) {
             break;
@@ -528,6 +541,11 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
           : 0,
         wait: isSet(object.wait) ? Duration.fromJSON(object.wait) : undefined,
         kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+        warmWeights: globalThis.Array.isArray(object?.warmWeights)
+          ? object.warmWeights.map((e: any) => globalThis.String(e))
+          : globalThis.Array.isArray(object?.warm_weights)
+          ? object.warm_weights.map((e: any) => globalThis.String(e))
+          : [],
       };
     },
 
@@ -545,6 +563,9 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
       if (message.kinds?.length) {
         obj.kinds = message.kinds;
       }
+      if (message.warmWeights?.length) {
+        obj.warmWeights = message.warmWeights;
+      }
       return obj;
     },
 
@@ -559,6 +580,7 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
         ? Duration.fromPartial(object.wait)
         : undefined;
       message.kinds = object.kinds?.map((e) => e) || [];
+      message.warmWeights = object.warmWeights?.map((e) => e) || [];
       return message;
     },
   };
