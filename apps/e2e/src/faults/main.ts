@@ -18,7 +18,7 @@ const say = (line: string): void => {
   if (!flags.json) process.stdout.write(`${line}\n`);
 };
 
-const bed = await openTestbed(join(tmpdir(), `nat-faults-${process.pid}`));
+const bed = await openTestbed(join(tmpdir(), `nat-faults-${process.pid}`), 'small');
 const results: FaultResult[] = [];
 const interrupt = new AbortController();
 onInterrupt(() => {

@@ -46,15 +46,18 @@ export interface Testbed {
   readonly close: () => Promise<void>;
 }
 
-/** @param folder of everything the cluster keeps; emptied first */
-export async function openTestbed(folder: string): Promise<Testbed> {
+/**
+ * @param folder of everything the cluster keeps; emptied first
+ * @param disk of the blobs: `small` can be filled, but holds the searches of one matrix only
+ */
+export async function openTestbed(folder: string, disk: 'small' | 'usual' = 'usual'): Promise<Testbed> {
   rmSync(folder, { recursive: true, force: true });
   const failpoints = join(folder, 'failpoints');
   const clocks = join(folder, 'clocks');
   for (const one of [failpoints, clocks]) mkdirSync(one, { recursive: true });
   const blobs = join(folder, 'cluster', 'blobs');
   mkdirSync(blobs, { recursive: true });
-  const unmount = mountSmall(blobs);
+  const unmount = disk === 'small' ? mountSmall(blobs) : () => undefined;
   const links = new Map<string, { readonly from: Kind | 'all'; readonly to: Kind; readonly link: Link }>();
   const clockOf = (kind: Kind): string => join(clocks, kind);
   const kinds = ['registry', 'metrics', 'evaluator', 'policy', 'gateway', 'worker'] as const;
