@@ -8,6 +8,7 @@ import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics
 import { openOutboxStream, requireDeclared } from './outbox-stream.ts';
 import { consuming, publishing } from './stream-spans.ts';
 import type { DeadLetter, ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
+import './kafkajs-timers.ts';
 
 /** How brokers are reached, and what is theirs to keep. */
 export interface KafkaConnection extends Replication {
