@@ -1,10 +1,5 @@
 import type { evaluation } from '@nat/contracts';
 
-/** Whether text has the form of a blob's key: a specification may name anything. */
-export function isBlobKey(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
-}
-
 /** Keys of the blobs that an outcome names: they must stay for as long as it does. */
 export function blobsOf({ weights, values }: evaluation.Succeeded): readonly string[] {
   const named = [weights, ...values.flatMap(({ sourceReport, resultReport }) => [...blobsOfReport(sourceReport), ...blobsOfReport(resultReport)])];
@@ -21,12 +16,13 @@ export function weightsOfSpec({ kind }: evaluation.EvaluationSpec): string {
 }
 
 /** Keys of the blobs that a specification starts from. */
-export function blobsOfSpec({ kind, resumeFrom }: evaluation.EvaluationSpec): readonly string[] {
+export function blobsOfSpec(spec: evaluation.EvaluationSpec): readonly string[] {
+  const { kind, resumeFrom } = spec;
   const named = (): readonly string[] => {
     switch (kind?.$case) {
       case 'sharedWeights':
       case 'trainShard':
-        return [kind.value.weights];
+        return [weightsOfSpec(spec)];
       case 'average':
         return kind.value.weights;
       case 'fromScratch':

@@ -27,7 +27,7 @@ export {
   type Subscription,
   type TopicDeclaration,
 } from './stream/stream.ts';
-export type { BlobKey, BlobStore, CollectOptions, ReferenceList } from './blobs/blob-store.ts';
+export { isBlobKey, type BlobKey, type BlobStore, type CollectOptions, type ReferenceList } from './blobs/blob-store.ts';
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
 export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneMessages, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';

@@ -1,8 +1,8 @@
 /** What the coordinator forgets: evaluations that ended long ago, with what was seen and written in them, and workers that never came back. */
 import { evaluation } from '@nat/contracts';
-import { deleteInBatches, pruneMessages, publishReferences, type BlobStore, type Database } from '@nat/storage';
+import { deleteInBatches, isBlobKey, pruneMessages, publishReferences, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { blobsOf, blobsOfSpec, isBlobKey } from '../outcome-blobs.ts';
+import { blobsOf, blobsOfSpec } from '../outcome-blobs.ts';
 import { unpack } from './queue/packing.ts';
 import type { EvaluatorTables } from './queue/tables.ts';
 
@@ -51,7 +51,7 @@ async function readReferences(database: Database<EvaluatorTables>): Promise<Read
           outcome === null ? blobsOfSpec(evaluation.EvaluationSpec.decode(unpack(spec))) : result?.$case === 'succeeded' ? blobsOf(result.value) : [];
         for (const key of named) keys.add(key);
       }
-      return new Set([...keys].filter(isBlobKey));
+      return new Set([...keys].filter(isBlobKey)); // a specification may name anything
     },
     { isolation: 'repeatable read' },
   );

@@ -1,6 +1,6 @@
 import { type evaluation } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/errors';
-import { isBlobKey } from '../outcome-blobs.ts';
+import { isBlobKey } from '@nat/storage';
 import type { EvaluationKind } from './queue/tables.ts';
 import { hashPairIds } from './specification.ts';
 

@@ -9,19 +9,8 @@ import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
 import { eventually } from '../testing/eventually.ts';
+import { SMALL_SUPERNET as supernet } from '../testing/small-supernet.ts';
 import { startWorker, type Worker } from './compose.ts';
-
-const supernet = evaluation.Supernet.create({
-  wiring: 'FULLY_CONCAT',
-  primitives: 'nat',
-  dataset: 'mnist',
-  channels: 2,
-  layers: 3,
-  seed: 5,
-  imageBatch: 4,
-  learningRate: 0.01,
-  threads: 1,
-});
 
 describe('a worker that has weights in memory', () => {
   let databases: TestDatabase;

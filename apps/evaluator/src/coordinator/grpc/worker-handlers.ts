@@ -1,12 +1,12 @@
 import { evaluation } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/errors';
 import { domainErrorToStatus, type ServiceContext } from '@nat/service';
-import type { BlobStore, Database } from '@nat/storage';
+import { isBlobKey, type BlobStore, type Database } from '@nat/storage';
 import { formatTraceparent, SpanKind, withSpan } from '@nat/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
-import { blobsOf, isBlobKey } from '../../outcome-blobs.ts';
+import { blobsOf } from '../../outcome-blobs.ts';
 import { appendObservations } from '../queue/read.ts';
 import type { EvaluatorTables } from '../queue/tables.ts';
 import { fromDuration, toDuration } from '../../wire-duration.ts';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evaluation } from '@nat/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SMALL_SUPERNET } from '../../testing/small-supernet.ts';
 import { createTraining, type Training } from './training.ts';
 
 const STEPS = 5;
@@ -14,22 +15,7 @@ const shard = (resumeFrom = '', seed = 9): evaluation.EvaluationSpec =>
     kind: {
       $case: 'trainShard',
       value: {
-        supernet: {
-          wiring: 'FULLY_CONCAT',
-          primitives: 'nat',
-          dataset: 'mnist',
-          channels: 2,
-          layers: 3,
-          seed: 5,
-          imageBatch: 4,
-          learningRate: 0.01,
-          threads: 1,
-          momentum: undefined,
-          weightDecay: undefined,
-          clipNorm: undefined,
-          split: evaluation.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
-          block: '',
-        },
+        supernet: { ...SMALL_SUPERNET, split: evaluation.SearchSplit.SEARCH_SPLIT_SET_ASIDE },
         weights: '',
         round: 0,
         shard: 1,

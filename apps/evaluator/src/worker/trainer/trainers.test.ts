@@ -6,19 +6,8 @@ import { evaluation } from '@nat/contracts';
 import { createLogger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SMALL_SUPERNET as supernet } from '../../testing/small-supernet.ts';
 import { createTrainers, type Trainers } from './trainers.ts';
-
-const supernet = evaluation.Supernet.create({
-  wiring: 'FULLY_CONCAT',
-  primitives: 'nat',
-  dataset: 'mnist',
-  channels: 2,
-  layers: 3,
-  seed: 5,
-  imageBatch: 4,
-  learningRate: 0.01,
-  threads: 1,
-});
 
 describe('trainers', () => {
   let folder: string;
