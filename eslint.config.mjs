@@ -29,7 +29,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@tensorflow/*'], message: 'Only @nat/nn imports TensorFlow.' }] }],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['@tensorflow/*'], message: 'Only @nat/tensor imports TensorFlow.' }] }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
     },
@@ -52,7 +52,26 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['libs/nn/src/**/*.ts'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['libs/tensor/src/**/*.ts'], rules: { 'no-restricted-imports': 'off' } },
+  {
+    // What is pure knows errors and random streams of @nat/base, and nothing of processes.
+    files: packagesIn('domain', 'learning'),
+    ignores: ['libs/tensor/src/**/*.ts', '**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { group: ['@tensorflow/*'], message: 'Only @nat/tensor imports TensorFlow.' },
+            {
+              group: ['@nat/base/*', '!@nat/base/errors', '!@nat/base/random'],
+              message: 'Domain and learning code takes what it needs of a process as arguments.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   {
     // A result depends on its inputs alone: streams and clocks are arguments.
     files: packagesIn('base', 'domain', 'learning'),
@@ -60,7 +79,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': [
         'error',
-        { object: 'Math', property: 'random', message: 'Take a RandomStream of @nat/random as an argument.' },
+        { object: 'Math', property: 'random', message: 'Take a RandomStream of @nat/base/random as an argument.' },
         { object: 'Date', property: 'now', message: 'Take a clock as an argument.' },
       ],
     },

@@ -5,7 +5,7 @@ import { installOnce, sha256 } from './cache.mjs';
 import { compileAddon } from './compile.mjs';
 
 /** Our operations for libtensorflow, compiled for this processor (or for `NAT_KERNELS_ARCH`, a value of g++'s -march). */
-const SOURCES = path.join('libs', 'nn', 'native');
+const SOURCES = path.join('libs', 'tensor', 'native');
 
 /** Names the sources and the processor that they are compiled for. @param {string} root */
 export function kernelsKey(root) {

@@ -4,7 +4,7 @@ import { root } from '../bootstrap/index.mjs';
 
 /**
  * The workspace's packages.
- * @returns {{name: string, folder: string, manifest: any}[]} `folder` relative to the root, such as `libs/errors`
+ * @returns {{name: string, folder: string, manifest: any}[]} `folder` relative to the root, such as `libs/base`
  */
 export function workspacePackages() {
   return ['libs', 'apps'].flatMap((under) =>

@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 export interface DownloadOptions {
   readonly url: string;

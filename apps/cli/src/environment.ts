@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 
 const schema = z.object({

@@ -1,4 +1,4 @@
-import { isDomainError, type DomainError, type DomainErrorKind } from '@nat/errors';
+import { isDomainError, type DomainError, type DomainErrorKind } from '@nat/base/errors';
 
 /** 0 success, 1 failed, 2 bad input or usage, 3 no server or worker to be had, 130 interrupted. */
 const EXIT_CODES: Readonly<Record<DomainErrorKind, number>> = {

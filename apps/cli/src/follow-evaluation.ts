@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { onInterrupt } from '@nat/service';
 import { startProgress } from './progress.ts';
 import type { Session } from './session.ts';

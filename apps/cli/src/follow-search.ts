@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { search as wire } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { startProgress } from './progress.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';

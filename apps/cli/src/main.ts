@@ -1,4 +1,4 @@
-import { startTracing } from '@nat/tracing';
+import { startTracing } from '@nat/base/tracing';
 import { describeFailure } from './failures.ts';
 import { readEnvironment } from './environment.ts';
 import { run } from './program.ts';

@@ -1,4 +1,4 @@
-import type { PlacementOptions } from '@nat/architecture';
+import type { PlacementOptions } from '@nat/cells';
 import { Option } from 'commander';
 import { integer } from './options.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { readArchitecture, type Architecture } from '@nat/architecture';
-import { DomainError } from '@nat/errors';
+import { readArchitecture, type Architecture } from '@nat/cells';
+import { DomainError } from '@nat/base/errors';
 import type { Terminal } from './terminal.ts';
 
 /** `-` reads standard input, an existing file is read, anything else is a name of the zoo or the text itself. Needs no server. */

@@ -1,5 +1,5 @@
 import type { evaluation as wire } from '@nat/contracts';
-import { PRESET_EPOCHS, type RecipePreset } from '@nat/network';
+import { PRESET_EPOCHS, type RecipePreset } from '@nat/training';
 import { Option } from 'commander';
 import { integer, number } from './options.ts';
 

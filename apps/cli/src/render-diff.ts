@@ -1,4 +1,4 @@
-import { operationLabel, type ArchitectureDiff, type CellDiff } from '@nat/architecture';
+import { operationLabel, type ArchitectureDiff, type CellDiff } from '@nat/cells';
 
 /** One line a difference. */
 export function describeDiff({ cells, skeletonChanged }: ArchitectureDiff): string {

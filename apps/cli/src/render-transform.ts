@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { drawTerminal, type EdgeEdit, type PrimitiveName } from '@nat/architecture';
+import { drawTerminal, type EdgeEdit, type PrimitiveName } from '@nat/cells';
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
-import { architectureFromSpec } from '@nat/wire';
+import { architectureFromSpec } from '@nat/convert';
 import { table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 

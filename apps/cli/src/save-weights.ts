@@ -3,7 +3,7 @@ import { access, constants, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Session } from './session.ts';
 
 /** Looks before hours of training whether a file can be written there. @throws DomainError FAILED_PRECONDITION */

@@ -1,8 +1,8 @@
 /** Options of `nat search`, and the search that they ask for. What is left out is decided by the preset, on the server. */
 import { evaluation as evaluationWire, search as wire, transform as transformWire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { placementToWire } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { placementToWire } from '@nat/convert';
 import { Option } from 'commander';
 import { datasetName, integer, number } from './options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from './placement-flags.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import type { Platform } from '@nat/platform';
 import { createChannelTo, createLogger, openClients, readTokenFile, type ClientChannelOptions, type ClientTlsFiles, type PlatformClients } from '@nat/service';
 import { countVisitors, readLockHolder, visitDirectory, type Visit } from '@nat/storage';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { architecture as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Terminal } from './terminal.ts';
 
 type Source = NonNullable<wire.ArchitectureSource['source']>;

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Session } from './session.ts';
 
 /** Bytes of one message. */

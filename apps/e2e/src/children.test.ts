@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { architectureCost, zooArchitecture } from '@nat/architecture';
+import { architectureCost, zooArchitecture } from '@nat/cells';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NatCommand, succeeded } from './testing/nat.ts';
 import { PATIENCE_MS, until } from './testing/processes.ts';

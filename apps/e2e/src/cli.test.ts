@@ -1,7 +1,7 @@
 /** The documented behaviour of the `nat` command, seen from outside: what it prints, where, and how it ends. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { architectureCost, readGenotype, readNasBench201, writeGenotype, zooArchitecture } from '@nat/architecture';
+import { architectureCost, readGenotype, readNasBench201, writeGenotype, zooArchitecture } from '@nat/cells';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { PATIENCE_MS, processesWith, until, type Ended } from './testing/processes.ts';

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { writeGenotype, zooArchitecture } from '@nat/architecture';
+import { writeGenotype, zooArchitecture } from '@nat/cells';
 import { evaluation, search as searchWire } from '@nat/contracts';
 import { createChannelTo, openClients, type ClientChannel } from '@nat/service';
 import { OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';

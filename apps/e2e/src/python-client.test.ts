@@ -2,7 +2,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { readGenotype, architectureCost, zooArchitecture } from '@nat/architecture';
+import { readGenotype, architectureCost, zooArchitecture } from '@nat/cells';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { PATIENCE_MS, type RunningProcess } from './testing/processes.ts';

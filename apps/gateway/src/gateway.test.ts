@@ -1,5 +1,5 @@
 import { evaluation, search, transform } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { createChannelTo, createLogger, createServer, type BoundService, type ClientChannel, type Server } from '@nat/service';
 import { Metadata, type TsProtoServiceDefinition } from 'nice-grpc';
 import { afterEach, describe, expect, it } from 'vitest';

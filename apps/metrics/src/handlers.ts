@@ -1,5 +1,5 @@
 import type { metrics } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { decodePageToken, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 import { metrics } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { Registry } from 'prom-client';

@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { insertRows, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import type { MetricsTables } from './tables.ts';

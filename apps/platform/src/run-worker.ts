@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { KINDS, defaultWorkerId, findCapabilities, findGpus, startWorker } from '@nat/evaluator-service';
 import { createChannelTo, runUntilSignal, type ClientChannelOptions, type ClientTlsFiles, type Logger } from '@nat/service';
 import { startWorkerProcesses } from './worker-processes.ts';

@@ -13,7 +13,7 @@ import {
   startHousekeeping,
   type HousekeepingConfig,
 } from '@nat/storage';
-import { architectureFromSpec, type ArchitectureLookup } from '@nat/wire';
+import { architectureFromSpec, type ArchitectureLookup } from '@nat/convert';
 import { keepPolicyHouse } from './housekeeping.ts';
 import type { Registry } from 'prom-client';
 import { loadBundledPolicies } from './policies/bundled.ts';

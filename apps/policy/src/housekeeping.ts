@@ -1,5 +1,5 @@
 /** What the policy service forgets: answered requests, operations, and the rounds of searches that ended long ago; and the blobs that nobody names. */
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { deleteInBatches, pruneMessages, publishReferences, type BlobStore, type Database, type HousekeepingConfig } from '@nat/storage';
 import type { Logger } from '@nat/service';
 import { sql, type RawBuilder } from 'kysely';

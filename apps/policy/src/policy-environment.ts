@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
 import { blobEnvironment, databaseEnvironment, housekeepingEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';

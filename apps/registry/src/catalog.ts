@@ -1,6 +1,6 @@
 /** The registry's own work: the zoo and stored architectures seen as one catalogue. */
-import type { Architecture } from '@nat/architecture';
-import { DomainError } from '@nat/errors';
+import type { Architecture } from '@nat/cells';
+import { DomainError } from '@nat/base/errors';
 import { requireEtag } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { architectureNames, checkPresentation, measure, notFound, type Entry } from './entry.ts';

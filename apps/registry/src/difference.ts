@@ -6,7 +6,7 @@ import {
   type Architecture,
   type ArchitectureDiff,
   type PlacementOptions,
-} from '@nat/architecture';
+} from '@nat/cells';
 
 /** One edge with another operation; indices are those of the first architecture. */
 export interface EdgeDifference {

@@ -1,5 +1,5 @@
-import { architectureCost, architectureIdentity, type Architecture, type Cost, type PlacementOptions } from '@nat/architecture';
-import { DomainError, isDomainError, type FieldViolation } from '@nat/errors';
+import { architectureCost, architectureIdentity, type Architecture, type Cost, type PlacementOptions } from '@nat/cells';
+import { DomainError, isDomainError, type FieldViolation } from '@nat/base/errors';
 import { resourceNames } from '@nat/service';
 
 export const architectureNames = resourceNames('namespaces/{namespace}/architectures/{architecture}');

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { listZoo, zooArchitecture } from '@nat/architecture';
+import { listZoo, zooArchitecture } from '@nat/cells';
 import { architecture as wire } from '@nat/contracts';
-import type { DomainError } from '@nat/errors';
+import type { DomainError } from '@nat/base/errors';
 import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
-import { architectureToSpec } from '@nat/wire';
+import { architectureToSpec } from '@nat/convert';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { composeRegistry, type Registry } from './compose.ts';
 

@@ -1,4 +1,4 @@
-import { architectureFromJson, architectureToJson, type Architecture, type Cost } from '@nat/architecture';
+import { architectureFromJson, architectureToJson, type Architecture, type Cost } from '@nat/cells';
 import { computeEtag, type RequestStore } from '@nat/service';
 import { json, type Database } from '@nat/storage';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';

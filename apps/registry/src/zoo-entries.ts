@@ -1,4 +1,4 @@
-import { listZoo, type ZooEntry } from '@nat/architecture';
+import { listZoo, type ZooEntry } from '@nat/cells';
 import { computeEtag } from '@nat/service';
 import { architectureNames, measure, type Entry } from './entry.ts';
 

@@ -1,5 +1,5 @@
-import { DomainError } from '@nat/errors';
-import type { RandomStream } from '@nat/random';
+import { DomainError } from '@nat/base/errors';
+import type { RandomStream } from '@nat/base/random';
 import { readFiles, readPooled, type Augmentation, type ImageBatch } from './image-batch.ts';
 import type { ImageSplit } from './image-dataset.ts';
 

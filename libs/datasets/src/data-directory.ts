@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /** Where a file of the data directory lies. @throws DomainError FAILED_PRECONDITION DATA_DIRECTORY_UNSET without a directory */
 export function dataPath(dataDir: string | undefined, what: string, ...parts: readonly string[]): string {

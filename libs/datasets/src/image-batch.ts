@@ -1,4 +1,4 @@
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import type { ImageDataset, ImageFiles, ImagePool, ImageSplit } from './image-dataset.ts';
 
 /** Normalised images in the order that tensors want. */

@@ -1,4 +1,4 @@
-import type { RandomStream } from '@nat/random';
+import type { RandomStream } from '@nat/base/random';
 
 /** A rectangle of an image, in pixels. */
 export interface Crop {

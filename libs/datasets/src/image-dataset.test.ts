@@ -1,4 +1,4 @@
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { batchesInOrder, drawBatch, readBatch, trainingBatches } from './batches.ts';
 import { splitDataset, splitForSearch, type ImageDataset } from './image-dataset.ts';

@@ -1,5 +1,5 @@
-import { DomainError } from '@nat/errors';
-import { RandomStream } from '@nat/random';
+import { DomainError } from '@nat/base/errors';
+import { RandomStream } from '@nat/base/random';
 import type { DatasetName } from './dataset-names.ts';
 
 /** Images as they lie in memory after reading: 8-bit planes, one record an image. */

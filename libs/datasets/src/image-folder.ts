@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, type Dirent } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { DomainError } from '@nat/errors';
-import type { RandomStream } from '@nat/random';
+import { DomainError } from '@nat/base/errors';
+import type { RandomStream } from '@nat/base/random';
 import type sharpModule from 'sharp';
 import { dataPath, invalidData, missingData } from './data-directory.ts';
 import { parseImageFolder, type ImageFolderName } from './dataset-names.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { loadCifar, type CifarFormat } from './cifar.ts';
 import { CIFAR10 } from './cifar10.ts';
 import { CIFAR100 } from './cifar100.ts';

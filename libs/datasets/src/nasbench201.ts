@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { dataPath, invalidData, missingData } from './data-directory.ts';
 
 const FILE = 'nasbench201.csv';

@@ -1,7 +1,7 @@
 /** The variables that name a process's storage, for the schema of each app, and what they mean. This module reads none itself. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import { parseBlobUrl } from './blobs/open-blob-store.ts';
 import { DEFAULT_HOUSEKEEPING, type HousekeepingConfig } from './housekeeping.ts';

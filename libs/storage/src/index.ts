@@ -5,7 +5,7 @@ export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
 export { countVisitors, visitDirectory, type Visit } from './database/directory-visitors.ts';
 export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
 export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
-export { migrate, migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from './database/migrate.ts';
+export { migrate, migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from './migrations/migrate.ts';
 export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
@@ -15,7 +15,7 @@ export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
 export { appendOutbox } from './stream/outbox.ts';
 export { OBSERVATION_TOPIC, OUTCOME_TOPIC, PLATFORM_TOPICS, SEARCH_EVENT_TOPIC } from './stream/topics.ts';
-export { migrateStorage, STORAGE_SCHEMA } from './stream/storage-migrations.ts';
+export { migrateStorage, STORAGE_SCHEMA } from './migrations/storage-migrations.ts';
 export {
   MAX_PAYLOAD_BYTES,
   TerminalMessageError,
@@ -31,7 +31,7 @@ export { isBlobKey, type BlobKey, type BlobStore, type CollectOptions, type Refe
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
 export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneMessages, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';
-export { isMigration, migrationEnvironment, runMigrations } from './run-migrations.ts';
+export { isMigration, migrationEnvironment, runMigrations } from './migrations/run-migrations.ts';
 export {
   blobEnvironment,
   blobUrlOf,

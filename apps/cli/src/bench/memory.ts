@@ -1,8 +1,8 @@
-import { officialSpace, randomOfficialArchitecture } from '@nat/architecture';
+import { officialSpace, randomOfficialArchitecture } from '@nat/cells';
 import { drawBatch, loadDataset, splitForSearch } from '@nat/datasets';
-import { SharedWeights } from '@nat/network';
-import { loadTensorflow } from '@nat/nn';
-import { RandomStream } from '@nat/random';
+import { SharedWeights } from '@nat/training';
+import { loadTensorflow } from '@nat/tensor';
+import { RandomStream } from '@nat/base/random';
 
 export interface MemoryOptions {
   readonly channels: number;

@@ -1,8 +1,7 @@
 import { search as searchWire } from '@nat/contracts';
 import { loadNasBench201 } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { CompiledPolicy, parseCheckpoint } from '@nat/policy';
-import { benchmarkNasBench201 as score, type BandScore, type NasBench201Report } from '@nat/search';
+import { DomainError } from '@nat/base/errors';
+import { type BandScore, benchmarkNasBench201 as score, CompiledPolicy, type NasBench201Report, parseCheckpoint } from '@nat/nat';
 import { followSearch } from '../follow-search.ts';
 import type { CommandContext } from '../program.ts';
 import type { Session } from '../session.ts';

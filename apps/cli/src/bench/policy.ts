@@ -1,6 +1,6 @@
-import { randomOfficialArchitecture, officialSpace } from '@nat/architecture';
-import { CompiledPolicy, SubjectPreparer, createCheckpoint, officialPairPolicy } from '@nat/policy';
-import { RandomStream } from '@nat/random';
+import { randomOfficialArchitecture, officialSpace } from '@nat/cells';
+import { CompiledPolicy, SubjectPreparer, createCheckpoint, officialPairPolicy } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
 import type { Session } from '../session.ts';
 
 /** Distinct random architectures that are transformed in turn. */

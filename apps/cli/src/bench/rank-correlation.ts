@@ -1,10 +1,10 @@
 /** How far a supernet can be trusted: whether it ranks architectures as training each from scratch does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation as evaluationWire, search as searchWire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { RandomStream } from '@nat/random';
-import { kendallTau } from '@nat/search';
-import { placementToWire } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { RandomStream } from '@nat/base/random';
+import { kendallTau } from '@nat/nat';
+import { placementToWire } from '@nat/convert';
 import { runEvaluations } from '../follow-evaluation.ts';
 import type { CommandContext } from '../program.ts';
 import { readRecipe, type RecipeFlags } from '../recipe-flags.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { inTurns, type Contestant, type Measured } from './turns.ts';
 
 /** The official code's version, and the newest. The faster one is the peer. */

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 export interface Measured {
   readonly version: string;

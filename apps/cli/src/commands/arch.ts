@@ -19,7 +19,7 @@ import {
   writeNasBench201,
   writeSvg,
   type Architecture,
-} from '@nat/architecture';
+} from '@nat/cells';
 import { Command, Option } from 'commander';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
 import type { CommandContext } from '../program.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DATASET_NAMES, findBrokenImages, findDatasets, isDatasetName, loadDataset, loadNasBench201, parseImageFolder, type DatasetName } from '@nat/datasets';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import { onInterrupt } from '@nat/service';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fetchArchive, type Archive } from '../fetch-archive.ts';

@@ -1,8 +1,8 @@
 import { rpc, search as wire, type longrunning } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { kindOfStatus } from '@nat/service';
-import { placementToWire } from '@nat/wire';
+import { placementToWire } from '@nat/convert';
 import { Command, Option } from 'commander';
 import { datasetName, integer, number } from '../options.ts';
 import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';

@@ -1,7 +1,7 @@
 import type { evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { placementToWire } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
 import { runEvaluation } from '../follow-evaluation.ts';
 import { datasetName, evaluationId } from '../options.ts';

@@ -1,8 +1,8 @@
-import { architectureCost, zooArchitecture } from '@nat/architecture';
+import { architectureCost, zooArchitecture } from '@nat/cells';
 import type { architecture as architectureWire, transform as transformWire } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
-import { architectureFromSpec, architectureToSubject } from '@nat/wire';
+import { architectureFromSpec, architectureToSubject } from '@nat/convert';
 import { Command } from 'commander';
 import { runEvaluation } from '../follow-evaluation.ts';
 import { integer } from '../options.ts';

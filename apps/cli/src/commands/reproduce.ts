@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { Command } from 'commander';
 import { integer } from '../options.ts';
 import type { CommandContext } from '../program.ts';

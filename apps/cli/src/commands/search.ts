@@ -1,5 +1,5 @@
 import { search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { Command } from 'commander';
 import { followSearch } from '../follow-search.ts';
 import { integer } from '../options.ts';

@@ -1,9 +1,9 @@
 import type { evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { PRESET_EPOCHS } from '@nat/network';
-import { planRungs, survivors, type Rung } from '@nat/search';
-import { placementToWire } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { PRESET_EPOCHS } from '@nat/training';
+import { planRungs, survivors, type Rung } from '@nat/nat';
+import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
 import { runEvaluations } from '../follow-evaluation.ts';
 import { datasetName, evaluationId, integer } from '../options.ts';

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { writeJson } from '@nat/architecture';
+import { writeJson } from '@nat/cells';
 import { transform as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { architectureFromSpec, placementToWire } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { architectureFromSpec, placementToWire } from '@nat/convert';
 import { Command, Option } from 'commander';
 import { number, integer } from '../options.ts';
 import { placementOptions, type PlacementFlags, readPlacement } from '../placement-flags.ts';

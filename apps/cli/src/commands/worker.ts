@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { createLogger } from '@nat/service';
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../program.ts';

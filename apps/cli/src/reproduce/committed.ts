@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import { rowsOf, type ResultTable, type Values } from './result-table.ts';
 import type { ComputedRow } from './row-store.ts';

@@ -1,5 +1,5 @@
 /** The tables of docs/results.md, in the order of the page. */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { ResultTable } from './result-table.ts';
 import { ablations } from './tables/ablations.ts';
 import { CIFAR10_TABLES } from './tables/cifar10/cifar10.ts';

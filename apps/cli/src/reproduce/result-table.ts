@@ -4,8 +4,8 @@
  * A table has sections, a section has rows, a row is computed once a seed. What a row computes are plain numbers by name (its measures). The page shows
  * them through columns, each of which sees the numbers of all seeds of a row, so that it can state a mean with its interval or a paired difference.
  */
-import { isDomainError, type DomainError } from '@nat/errors';
-import { meanInterval, pairedDifference, type MeanInterval } from '@nat/search';
+import { isDomainError, type DomainError } from '@nat/base/errors';
+import { meanInterval, pairedDifference, type MeanInterval } from '@nat/nat';
 
 /** The numbers of one row and seed, by measure. All are finite. */
 export type Values = Readonly<Record<string, number>>;

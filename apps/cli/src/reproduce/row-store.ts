@@ -4,7 +4,7 @@
  */
 import { appendFile, mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import type { Values } from './result-table.ts';
 

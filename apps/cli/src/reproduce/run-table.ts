@@ -1,5 +1,5 @@
 /** Computes the rows of a table that are not there yet, one after another. */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { keyOf } from './committed.ts';
 import { rowsOf, type ResultTable, type RowContext, type Values } from './result-table.ts';
 import type { ComputedRow, RowStore } from './row-store.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Failpoint } from '@nat/failpoints';
+import type { Failpoint } from '@nat/base/failpoints';
 import { until } from '../testing/processes.ts';
 
 /** A process held at a point. */

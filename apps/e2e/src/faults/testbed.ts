@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { search as wire } from '@nat/contracts';
-import type { Failpoint } from '@nat/failpoints';
+import type { Failpoint } from '@nat/base/failpoints';
 import { createChannelTo, openClients, type PlatformClients } from '@nat/service';
 import pg from 'pg';
 import { createReport } from '../../../../tools/bootstrap/report.mjs';

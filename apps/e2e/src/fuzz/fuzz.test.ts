@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, credentials, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { fromJson, toBinary, type DescMethod, type JsonValue } from '@bufbuild/protobuf';
 import { startPlatform, type Platform } from '@nat/platform';
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import { createContractRegistry, createLogger, createRequestValidator } from '@nat/service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GOOD_REQUESTS } from './good-requests.ts';

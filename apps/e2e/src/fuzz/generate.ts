@@ -1,6 +1,6 @@
 import { create, fromBinary, ScalarType, toBinary, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import { isReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
-import type { RandomStream } from '@nat/random';
+import type { RandomStream } from '@nat/base/random';
 
 /** Names and texts of the platform, so that some requests get past the checks of their form. */
 const PLAUSIBLE = [

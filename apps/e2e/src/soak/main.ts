@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import { onInterrupt } from '@nat/service';
 import type { Member } from '../../../../tools/cluster/cluster.mjs';
 import { verify } from '../faults/checks.ts';

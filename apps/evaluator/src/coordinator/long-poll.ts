@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { LeasedEvaluation } from './queue/lease.ts';
 
 /** A worker that waits for work. */

@@ -1,5 +1,5 @@
 import { type evaluation } from '@nat/contracts';
-import { DomainError, type FieldViolation } from '@nat/errors';
+import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { isBlobKey } from '@nat/storage';
 import type { EvaluationKind } from './queue/tables.ts';
 import { hashPairIds } from './specification.ts';

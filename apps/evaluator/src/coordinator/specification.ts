@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { datasetCapability } from '@nat/datasets';
-import { DomainError, type FieldViolation } from '@nat/errors';
+import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { blobsOfSpec, weightsOfSpec } from '../outcome-blobs.ts';
 import { fromDuration } from '../wire-duration.ts';
 import type { EvaluationKind } from './queue/tables.ts';

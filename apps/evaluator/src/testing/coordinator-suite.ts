@@ -1,6 +1,6 @@
 /** What suites of the coordinator share: one database for all tests, a fresh coordinator for each, and calls in a few words. */
 import { evaluation } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from 'vitest';

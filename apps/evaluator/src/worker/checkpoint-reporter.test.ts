@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { describe, expect, test } from 'vitest';
 import { createCheckpointReporter, type CheckpointReporter } from './checkpoint-reporter.ts';
 

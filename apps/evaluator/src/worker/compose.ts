@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
-import { DomainError, isDomainError } from '@nat/errors';
-import { failpoint } from '@nat/failpoints';
+import { DomainError, isDomainError } from '@nat/base/errors';
+import { failpoint } from '@nat/base/failpoints';
 import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { isBlobKey, openBlobStore, type BlobStore } from '@nat/storage';
-import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/tracing';
+import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/base/tracing';
 import { createGrouping } from '../grouping.ts';
 import { blobsOf } from '../outcome-blobs.ts';
 import { fromDuration, toDuration } from '../wire-duration.ts';

@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { isDomainError, type DomainErrorKind } from '@nat/errors';
+import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
 import type { Logger } from '@nat/service';
 import type { Backoff } from './backoff.ts';
 import { failure } from './failure.ts';

@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { isDomainError, type DomainErrorKind } from '@nat/errors';
+import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
 
 const MAX_MESSAGE = 2_000;
 /** Of one pair among up to 1,024: all of them must fit into one message of the stream. */

@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 
 const CHUNK = 1_000;
 

@@ -1,8 +1,8 @@
-import { writeNasBench201 } from '@nat/architecture';
+import { writeNasBench201 } from '@nat/cells';
 import type { evaluation } from '@nat/contracts';
 import { columnOf, loadNasBench201, rowOfCell, type NasBench201Table } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { architectureFromSubject } from '@nat/wire';
+import { DomainError } from '@nat/base/errors';
+import { architectureFromSubject } from '@nat/convert';
 import { pairFault } from './failure.ts';
 import type { Execute } from './job.ts';
 

@@ -2,7 +2,7 @@
 import { readdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { architectureCost, zooArchitecture } from '@nat/architecture';
+import { architectureCost, zooArchitecture } from '@nat/cells';
 import { evaluation } from '@nat/contracts';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions, type Protection } from '@nat/service';
 import { blobEnvironment, requireBlobUrl } from '@nat/storage';
 import { z } from 'zod';

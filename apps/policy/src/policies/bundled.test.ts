@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { zooArchitecture, type SchemeName } from '@nat/architecture';
-import { CompiledPolicy, prepareSubject } from '@nat/policy';
+import { zooArchitecture, type SchemeName } from '@nat/cells';
+import { CompiledPolicy, prepareSubject } from '@nat/nat';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadBundledPolicies } from './bundled.ts';

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
-import type { SchemeName } from '@nat/architecture';
-import { DomainError } from '@nat/errors';
-import { sha256 } from '@nat/nn';
-import { parseCheckpoint, type PolicyCheckpoint } from '@nat/policy';
+import type { SchemeName } from '@nat/cells';
+import { DomainError } from '@nat/base/errors';
+import { sha256 } from '@nat/tensor';
+import { parseCheckpoint, type PolicyCheckpoint } from '@nat/nat';
 import { z } from 'zod';
 
 const card = z.object({

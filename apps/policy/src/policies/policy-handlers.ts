@@ -1,6 +1,6 @@
 import { policy as wire } from '@nat/contracts';
-import { parseCheckpoint, type PolicyCheckpoint } from '@nat/policy';
-import { DomainError, isDomainError } from '@nat/errors';
+import { parseCheckpoint, type PolicyCheckpoint } from '@nat/nat';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import {
   computeEtag,
   decodePageToken,

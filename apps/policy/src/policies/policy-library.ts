@@ -1,6 +1,6 @@
-import type { SchemeName } from '@nat/architecture';
-import { DomainError } from '@nat/errors';
-import { CompiledPolicy, parseCheckpoint } from '@nat/policy';
+import type { SchemeName } from '@nat/cells';
+import { DomainError } from '@nat/base/errors';
+import { CompiledPolicy, parseCheckpoint } from '@nat/nat';
 import type { BlobStore, Database } from '@nat/storage';
 import type { BundledPolicy } from './bundled.ts';
 import { policyNames, versionNames } from './names.ts';

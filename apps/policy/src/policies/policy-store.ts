@@ -1,5 +1,5 @@
-import { DomainError } from '@nat/errors';
-import type { SchemeName } from '@nat/architecture';
+import { DomainError } from '@nat/base/errors';
+import type { SchemeName } from '@nat/cells';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import type { PolicyTable, PolicyTables, VersionTable } from './tables.ts';
 

@@ -1,4 +1,4 @@
-import type { SchemeName } from '@nat/architecture';
+import type { SchemeName } from '@nat/cells';
 import type { ColumnType, Generated } from 'kysely';
 
 export interface PolicyTable {

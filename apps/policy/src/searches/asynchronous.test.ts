@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { search as wire } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

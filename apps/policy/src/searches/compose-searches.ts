@@ -4,7 +4,7 @@ import { longrunning, search as searchWire } from '@nat/contracts';
 import { columnOf, loadNasBench201, type NasBench201Table } from '@nat/datasets';
 import { bindService, type BoundService, type Logger, type PlatformClients } from '@nat/service';
 import type { BlobStore, Database, Stream } from '@nat/storage';
-import type { ArchitectureLookup } from '@nat/wire';
+import type { ArchitectureLookup } from '@nat/convert';
 import type { BundledPolicy } from '../policies/bundled.ts';
 import { versionNames } from '../policies/names.ts';
 import type { PolicyLibrary } from '../policies/policy-library.ts';

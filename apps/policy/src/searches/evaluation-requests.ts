@@ -1,8 +1,8 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
-import { readJson } from '@nat/architecture';
+import { readJson } from '@nat/cells';
 import { evaluation as wire, type search as searchWire } from '@nat/contracts';
-import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/search';
-import { architectureToSpec } from '@nat/wire';
+import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/nat';
+import { architectureToSpec } from '@nat/convert';
 import { evaluationNames } from './names.ts';
 import { evaluatorOf, operationListOf, wiringOf } from './search-spec.ts';
 import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from './shared-weights-spec.ts';

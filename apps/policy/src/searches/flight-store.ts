@@ -2,7 +2,7 @@
  * Rounds of asynchronous searches in the database. Each is consumed by one step, in that step's transaction, or dropped, in the transaction of the step that
  * made it too stale; until then it is open, and whoever owns the search waits for it.
  */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader, Tx } from './search-store.ts';
 

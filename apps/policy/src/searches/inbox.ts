@@ -3,7 +3,7 @@
  * again, or after the evaluation was given up, changes nothing.
  */
 import { evaluation as wire } from '@nat/contracts';
-import { failpoint } from '@nat/failpoints';
+import { failpoint } from '@nat/base/failpoints';
 import { insertRows, isDataError, OUTCOME_TOPIC, TerminalMessageError, type Database, type Stream, type Subscription } from '@nat/storage';
 import { sql } from 'kysely';
 import type { EvaluationStateName, SearchTables } from './tables.ts';

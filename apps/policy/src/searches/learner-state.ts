@@ -2,7 +2,7 @@
  * The learner's state as a blob of one owner at one step. Its header makes the bytes unique, so the owner may delete the state it has superseded:
  * no other row can name the same blob, however alike two searches are.
  */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 export interface LearnerStateKey {
   /** namespaces/* /searches/* */

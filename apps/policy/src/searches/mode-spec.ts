@@ -1,6 +1,6 @@
 /** The part of a spec that says when a search learns, completed. */
 import { search as wire } from '@nat/contracts';
-import { DEFAULT_IMPORTANCE_CLIP } from '@nat/policy';
+import { DEFAULT_IMPORTANCE_CLIP } from '@nat/nat';
 
 type Refuse = (field: string, description: string) => void;
 type Completed = Pick<wire.SearchSpec, 'mode' | 'roundsInFlight' | 'maxStaleness' | 'importanceClip'>;

@@ -1,7 +1,7 @@
 /** Rounds in the database: what was drawn, what was asked of the evaluator, and what came of it. */
 import { insertRows } from '@nat/storage';
 import { sql } from 'kysely';
-import type { DrawnTrial, PairOutcome, RoundPairs } from '@nat/search';
+import type { DrawnTrial, PairOutcome, RoundPairs } from '@nat/nat';
 import type { PlannedEvaluation } from './evaluation-requests.ts';
 import type { Reader, Tx } from './search-store.ts';
 import type { EvaluationStateName } from './tables.ts';

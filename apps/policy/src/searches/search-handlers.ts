@@ -1,6 +1,6 @@
 import { search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { freshStart } from '@nat/search';
+import { DomainError } from '@nat/base/errors';
+import { freshStart } from '@nat/nat';
 import {
   decodePageToken,
   encodePageToken,
@@ -14,7 +14,7 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
-import { formatTraceparent } from '@nat/tracing';
+import { formatTraceparent } from '@nat/base/tracing';
 import { z } from 'zod';
 import { requestStore } from '../policies/policy-handlers.ts';
 import { openBell } from './bell.ts';

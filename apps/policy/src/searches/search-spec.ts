@@ -1,23 +1,26 @@
 /** What a search does: a request's spec checked and completed, and what its parts need of it. */
-import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/architecture';
+import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, type SchemeName } from '@nat/cells';
 import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
-import { DomainError, type FieldViolation } from '@nat/errors';
-import { EDGE_POLICY, officialPairPolicy, type MaskMode, type PolicyConfig } from '@nat/policy';
+import { DomainError, type FieldViolation } from '@nat/base/errors';
 import {
+  type BaselineName,
   blockOperations,
   defaultPreset,
+  EDGE_POLICY,
   isBlockSpaceName,
   isPresetName,
   isSpaceName,
+  type MaskMode,
+  officialPairPolicy,
+  type PolicyConfig,
   PRESET_NAMES,
   searchHyperparameters,
   searchPreset,
-  type BaselineName,
-  type SharedWeightsPreset,
   type SessionSpec,
-} from '@nat/search';
-import { placementFromWire, placementToWire } from '@nat/wire';
+  type SharedWeightsPreset,
+} from '@nat/nat';
+import { placementFromWire, placementToWire } from '@nat/convert';
 import { completeMode } from './mode-spec.ts';
 import { completeSharedWeights } from './shared-weights-spec.ts';
 

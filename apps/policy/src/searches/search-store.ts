@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { isUniqueViolation, json } from '@nat/storage';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import { publishState } from './search-events.ts';

@@ -1,5 +1,5 @@
 import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { planEvaluations, weightTaskAt } from './evaluation-requests.ts';
 import { completeSpec } from './search-spec.ts';

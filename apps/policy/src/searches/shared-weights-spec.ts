@@ -1,6 +1,6 @@
 /** The part of a spec that is about shared weights, completed; and the rounds of weight training that follow from it. */
 import { evaluation as evaluationWire, type search as wire } from '@nat/contracts';
-import type { SharedWeightsPreset } from '@nat/search';
+import type { SharedWeightsPreset } from '@nat/nat';
 
 type Refuse = (field: string, description: string) => void;
 

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture } from '@nat/architecture';
+import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture } from '@nat/cells';
 import { policy as policyWire, transform as wire } from '@nat/contracts';
-import { EDGE_POLICY, createCheckpoint, officialPairPolicy, serializeCheckpoint } from '@nat/policy';
-import { RandomStream } from '@nat/random';
+import { EDGE_POLICY, createCheckpoint, officialPairPolicy, serializeCheckpoint } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
 import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients } from '@nat/service';
 import { migrate, openEmbedded, openFolderBlobStore, type EmbeddedDatabase } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { transform as wire, type architecture as architectureWire } from '@nat/contracts';
-import { DomainError, toDomainError } from '@nat/errors';
+import { DomainError, toDomainError } from '@nat/base/errors';
 import { STATUS_OF_KIND, namespaceNames, type ServiceContext } from '@nat/service';
-import { architectureFromSource, placementFromWire, type ArchitectureLookup } from '@nat/wire';
+import { architectureFromSource, placementFromWire, type ArchitectureLookup } from '@nat/convert';
 import type { PolicyLibrary, ReadyPolicy } from '../policies/policy-library.ts';
 import { transformArchitecture, type TransformRequest } from './transform.ts';
 import { transformedToWire, type ResponseView } from './transform-wire.ts';

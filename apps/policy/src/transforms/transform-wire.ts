@@ -1,8 +1,8 @@
-import { architectureIdentity, writeGenotype, writeNasBench201, type Architecture, type Cost } from '@nat/architecture';
+import { architectureIdentity, writeGenotype, writeNasBench201, type Architecture, type Cost } from '@nat/cells';
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
-import type { Draw } from '@nat/policy';
-import { architectureToSpec, costToWire } from '@nat/wire';
+import { isDomainError } from '@nat/base/errors';
+import type { Draw } from '@nat/nat';
+import { architectureToSpec, costToWire } from '@nat/convert';
 import { certificateViolations, type Transformed } from './transform.ts';
 
 /** `full` adds specs, identities and edges, which cost more than the transform itself. */

@@ -1,6 +1,7 @@
-import type { Architecture, Budget, Cost, CostCertificate, PlacementOptions, SchemeName } from '@nat/architecture';
-import { prepareSubject, type CompiledPolicy, type Draw, type MaskMode } from '@nat/policy';
-import { RandomStream } from '@nat/random';
+import type { Architecture, Cost, PlacementOptions, SchemeName } from '@nat/cells';
+import type { Budget, CostCertificate } from '@nat/nat';
+import { prepareSubject, type CompiledPolicy, type Draw, type MaskMode } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
 
 export interface TransformRequest {
   readonly scheme: SchemeName;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import sharp from 'sharp';
 
 /** Writes `<dataDir>/<name>/{train,val}/{rows,columns}`: JPEG and PNG files of noise that is the same along each row, or each column. */

@@ -1,11 +1,11 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../logger.ts';
-import { temporaryFolder, thrownBy } from '../test-support.ts';
+import { createLogger } from '../observability/logger.ts';
+import { temporaryFolder, thrownBy } from '../testing/test-support.ts';
 import { createAuthentication, type Authenticate } from './authentication.ts';
 import { createCertificateLookup } from './certificate-caller.ts';
 import { parseCredentials } from './credentials-file.ts';

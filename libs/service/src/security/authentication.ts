@@ -1,7 +1,7 @@
 import type { PeerCertificate } from 'node:tls';
-import { DomainError } from '@nat/errors';
-import type { Logger } from '../logger.ts';
-import { watchFile } from '../watched-file.ts';
+import { DomainError } from '@nat/base/errors';
+import type { Logger } from '../observability/logger.ts';
+import { watchFile } from './watched-file.ts';
 import { createTokenLookup } from './bearer-tokens.ts';
 import type { Caller } from './caller.ts';
 import { createCertificateLookup } from './certificate-caller.ts';

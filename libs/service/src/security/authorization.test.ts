@@ -1,10 +1,10 @@
 import { create, ScalarType, toBinary, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { architecture, evaluation, health, longrunning, metrics, policy, reflection, reflectionV1Alpha, search, transform } from '@nat/contracts';
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import type { TsProtoServiceDefinition } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { authenticationOf, registry, startTestServer, thrownBy, type TestServer } from '../test-support.ts';
-import type { BoundService } from '../server.ts';
+import { authenticationOf, registry, startTestServer, thrownBy, type TestServer } from '../testing/test-support.ts';
+import type { BoundService } from '../server/server.ts';
 import { resourceNamesIn } from './authorization.ts';
 import { accessOf } from './method-access.ts';
 

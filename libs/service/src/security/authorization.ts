@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Caller } from './caller.ts';
 import { accessOf, roleMay, type MethodAccess } from './method-access.ts';
 

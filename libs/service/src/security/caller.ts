@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /**
  * What a caller may do in its namespaces. `reader` reads and computes; `editor` also creates, changes and deletes; `worker` takes evaluations from the

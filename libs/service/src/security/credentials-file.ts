@@ -1,4 +1,4 @@
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import { parseGrant, type Grant } from './caller.ts';
 
 /** One line of a file of credentials. */

@@ -1,8 +1,8 @@
 /** OIDC access tokens: JSON Web Tokens (RFC 7519) signed with an asymmetric key of the issuer's JWK set (RFC 7517). */
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { isLoopback } from '../tls.ts';
-import { watchFile } from '../watched-file.ts';
+import { isLoopback } from './tls.ts';
+import { watchFile } from './watched-file.ts';
 import { parseGrant, type Caller } from './caller.ts';
 
 export interface JwtOptions {

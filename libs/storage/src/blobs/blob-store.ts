@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /** Lower-case hexadecimal SHA-256 of a blob's bytes: its name. */
 export type BlobKey = string;

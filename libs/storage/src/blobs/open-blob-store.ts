@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { BlobStore } from './blob-store.ts';
 import { openFolderBlobStore } from './folder-blob-store.ts';
 import type { S3BlobStoreOptions } from './s3-blob-store.ts';

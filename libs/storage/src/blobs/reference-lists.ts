@@ -1,5 +1,5 @@
 /** The lists of references as text: a line with the moment, then one key a line. */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { isBlobKey, requireBlobKey, type BlobKey, type CollectOptions, type ReferenceList } from './blob-store.ts';
 
 const OWNER = /^[a-z0-9][a-z0-9-]{0,99}$/;

@@ -1,4 +1,4 @@
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 
 /** What an S3 client throws: an answer of the server with its code as name, or a failure before there was one. */
 interface S3Failure {

@@ -1,4 +1,4 @@
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 
 /** The five-character SQLSTATE of a database error, from either implementation. */
 export function sqlState(error: unknown): string | undefined {

@@ -6,7 +6,7 @@ import { until } from '../testing/until.ts';
 import { isUniqueViolation } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { insertNewRows, insertRows, json } from './insert-rows.ts';
-import { migrate, type Migration } from './migrate.ts';
+import { migrate, type Migration } from '../migrations/migrate.ts';
 import { afterCommit, inTransaction } from './transaction-scope.ts';
 
 interface Tables {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /** The process that owns a database directory. */
 export interface LockHolder {

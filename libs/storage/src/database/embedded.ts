@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import { PGlite } from '@electric-sql/pglite';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { Kysely } from 'kysely';
 import type { Database } from './database.ts';
 import { lockDirectory } from './directory-lock.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Kysely } from 'kysely';
 import { isRetryable } from './database-errors.ts';
 import type { AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database.ts';

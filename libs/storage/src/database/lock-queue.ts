@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /** Gives a resource to one caller at a time, in order of arrival. */
 export class LockQueue {

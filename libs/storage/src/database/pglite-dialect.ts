@@ -1,5 +1,5 @@
 import { messages, parse, protocol, type PGlite } from '@electric-sql/pglite';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import {
   AbortedTransactionError,
   PostgresAdapter,

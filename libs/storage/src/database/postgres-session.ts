@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import PQueue from 'p-queue';
 import type pg from 'pg';
 import type { HeldLock } from './database.ts';

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 /** The transaction that the running asynchronous call chain is in. */
 interface TransactionScope {

@@ -1,4 +1,4 @@
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import type { AnyDatabase, HeldLock } from './database.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { DomainError } from '@nat/errors';
-import { failpoint } from '@nat/failpoints';
+import { DomainError } from '@nat/base/errors';
+import { failpoint } from '@nat/base/failpoints';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
 import type { AnyDatabase } from '../database/database.ts';
-import type { MigrationMode } from '../database/migrate.ts';
+import type { MigrationMode } from '../migrations/migrate.ts';
 import { Backoff, handleBatch, type RawMessage, type StreamEvents } from './delivery.ts';
 import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics.ts';
 import { openOutboxStream, requireDeclared } from './outbox-stream.ts';

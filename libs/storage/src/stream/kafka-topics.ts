@@ -1,7 +1,7 @@
 /** Brings the topics on the brokers to what the table says: makes what is missing, raises what is lower, and refuses what it cannot change. */
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import kafkajs, { type Admin, type DescribeConfigResponse, type Kafka } from 'kafkajs';
-import type { MigrationMode } from '../database/migrate.ts';
+import type { MigrationMode } from '../migrations/migrate.ts';
 import { DEFAULT_RETENTION_MS } from './outbox-stream.ts';
 import type { TopicDeclaration } from './stream.ts';
 

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
-import type { MigrationMode } from '../database/migrate.ts';
+import type { MigrationMode } from '../migrations/migrate.ts';
 import { whileHolding } from '../database/while-holding.ts';
 import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
-import { migrateStorage } from './storage-migrations.ts';
+import { migrateStorage } from '../migrations/storage-migrations.ts';
 import { consuming } from './stream-spans.ts';
 import type { ReceivedMessage, Stream, SubscribeOptions, Subscription, TopicDeclaration } from './stream.ts';
 

@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { AnyTransaction } from '../database/database.ts';
 import { insertRows } from '../database/insert-rows.ts';
 import { signalAfterCommit } from '../database/transaction-scope.ts';

@@ -1,5 +1,5 @@
 /** Spans of messages, by OpenTelemetry's conventions for messaging: one a message, in the trace of the work that published it. */
-import { SpanKind, startSpan, type OpenSpan } from '@nat/tracing';
+import { SpanKind, startSpan, type OpenSpan } from '@nat/base/tracing';
 import type { ReceivedMessage } from './stream.ts';
 
 type Batch<Value> = readonly ReceivedMessage<Value>[];

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AnyDatabase } from '../database/database.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrations/migrate.ts';
 import { receiveOnce } from '../stream/inbox.ts';
 import type { ReceivedMessage, TopicDeclaration } from '../stream/stream.ts';
 

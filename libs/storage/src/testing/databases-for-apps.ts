@@ -65,4 +65,4 @@ export const testDatabases = [
   },
 ];
 
-export { findDestructive } from './expand-contract.ts';
+export { findDestructive } from '../migrations/expand-contract.ts';

@@ -1,5 +1,5 @@
 // Opens a database directory, says so, and stays.
-import { isDomainError } from '@nat/errors';
+import { isDomainError } from '@nat/base/errors';
 import { openEmbedded } from '../database/embedded.ts';
 
 const [directory = '', address = ''] = process.argv.slice(2);

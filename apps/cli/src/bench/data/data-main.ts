@@ -1,6 +1,6 @@
 /** An epoch of augmented batches at a time: data-main.ts SETTINGS, a line on standard input for each epoch. As torch_data.py beside it. */
 import { loadDataset, trainingBatches } from '@nat/datasets';
-import { RandomStream } from '@nat/random';
+import { RandomStream } from '@nat/base/random';
 import { takeTurns } from '../take-turns.ts';
 import type { DataSettings } from './data.ts';
 

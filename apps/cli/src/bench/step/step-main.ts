@@ -2,10 +2,10 @@
  * Work on a supernet of ours, a piece at a time: step-main.ts THREADS SETTINGS, a line on standard input for each piece, which is a training step or the
  * scoring of one batch. As torch_step.py beside it.
  */
-import { officialSpace, zooArchitecture } from '@nat/architecture';
-import { SharedWeights } from '@nat/network';
-import { loadTensorflow } from '@nat/nn';
-import { RandomStream } from '@nat/random';
+import { officialSpace, zooArchitecture } from '@nat/cells';
+import { SharedWeights } from '@nat/training';
+import { loadTensorflow } from '@nat/tensor';
+import { RandomStream } from '@nat/base/random';
 import { takeTurns } from '../take-turns.ts';
 import type { StepSettings } from './step.ts';
 

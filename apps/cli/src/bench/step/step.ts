@@ -1,5 +1,5 @@
 /** Training steps of the supernet, or scoring on it, ours and PyTorch's in turns, each in a process of its own. */
-import { zooArchitecture } from '@nat/architecture';
+import { zooArchitecture } from '@nat/cells';
 import { besideTorch, type BesideTorch } from '../torch.ts';
 
 export interface StepSettings {

@@ -2,7 +2,7 @@
 
 SETTINGS is JSON: work ("train": a training step, "score": the accuracy on one batch, normalised by it), channels, layers, batch, and the edges
 [operation, from, to] of the normal and the reduction cell. The network is the one
-that @nat/network builds for the same path: batch normalisation without weight and bias, equal edges sharing weights.
+that @nat/training builds for the same path: batch normalisation without weight and bias, equal edges sharing weights.
 """
 import json
 import resource

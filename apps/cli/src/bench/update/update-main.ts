@@ -1,7 +1,7 @@
 /** One policy update of ours at a time: update-main.ts THREADS SETTINGS, a line on standard input for each update. As torch_update.py beside it. */
-import { officialSpace, readGenotype } from '@nat/architecture';
-import { createCheckpoint, Learner, officialPairPolicy, prepareSubject, presets } from '@nat/policy';
-import { RandomStream } from '@nat/random';
+import { officialSpace, readGenotype } from '@nat/cells';
+import { createCheckpoint, Learner, officialPairPolicy, prepareSubject, presets } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
 import { takeTurns } from '../take-turns.ts';
 import type { UpdateSettings } from './update.ts';
 

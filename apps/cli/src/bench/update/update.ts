@@ -1,6 +1,6 @@
 /** Policy updates at the official size, ours and PyTorch's in turns, each in a process of its own. */
-import { officialSpace, randomOfficialArchitecture, writeGenotype } from '@nat/architecture';
-import { RandomStream } from '@nat/random';
+import { officialSpace, randomOfficialArchitecture, writeGenotype } from '@nat/cells';
+import { RandomStream } from '@nat/base/random';
 import { besideTorch, type BesideTorch } from '../torch.ts';
 
 /** Trials of an update: random cells of the space `darts`, and an action for each of their edges. */

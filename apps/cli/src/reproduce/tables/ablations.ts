@@ -1,15 +1,20 @@
 /** What each part of a search is worth: one of its choices replaced at a time, on NAS-Bench-201. */
-import { CompiledPolicy, EDGE_POLICY, LSTM_POLICY, parseCheckpoint, type AdvantageScaling, type Hyperparameters } from '@nat/policy';
 import {
   actionTableCodes,
+  type AdvantageScaling,
+  CompiledPolicy,
+  EDGE_POLICY,
   greedyCodes,
+  type Hyperparameters,
+  LSTM_POLICY,
+  type NasBench201Task,
+  parseCheckpoint,
   sampledCodes,
   searchHyperparameters,
   searchTabular,
-  uniformCodes,
-  type NasBench201Task,
   type SessionSpec,
-} from '@nat/search';
+  uniformCodes,
+} from '@nat/nat';
 import {
   absolute,
   decimals,

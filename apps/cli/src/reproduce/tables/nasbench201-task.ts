@@ -1,6 +1,6 @@
 /** What the tables on NAS-Bench-201 share: the cells, and searches among them. */
 import { loadNasBench201 } from '@nat/datasets';
-import { NasBench201Task } from '@nat/search';
+import { NasBench201Task } from '@nat/nat';
 import type { RowContext } from '../result-table.ts';
 
 let loaded: { readonly directory: string | undefined; readonly task: NasBench201Task } | undefined;

@@ -1,25 +1,27 @@
 /** What a policy gains on NAS-Bench-201, of which every cell has been trained. */
-import { CompiledPolicy, EDGE_POLICY, parseCheckpoint } from '@nat/policy';
 import {
   actionTableCodes,
   bestEvaluated,
   bestPredicted,
+  CompiledPolicy,
+  EDGE_POLICY,
   evaluateActively,
   evaluateByEvolution,
+  type Evaluated,
   evaluateRandom,
   evolvedCodes,
   fitRewardModel,
   greedyCodes,
+  type NasBench201Task,
+  parseCheckpoint,
   predictorOf,
   RIDGE,
   scoreUnderConstraint,
   searchHyperparameters,
   searchTabular,
-  uniformCodes,
-  type Evaluated,
-  type NasBench201Task,
   type SessionSpec,
-} from '@nat/search';
+  uniformCodes,
+} from '@nat/nat';
 import {
   absolute,
   decimals,
@@ -210,7 +212,7 @@ results that cost no more - mean of sources), of \`c10_valid_200\` averaged over
 of a single training. What learns sees the single values. Test accuracies are not used.
 
 An evaluation is the look-up of one distinct cell, a source or a result. The reward model (rank regression with a Matern kernel on path features,
-\`libs/search/src/reward-model\`) is fitted on the evaluated cells; the policy then learns from its predictions alone. Kernel, penalty, target and features, also
+\`libs/nat/src/search/reward-model\`) is fitted on the evaluated cells; the policy then learns from its predictions alone. Kernel, penalty, target and features, also
 those of the ridge regression, were chosen on training cells alone (next table). Chosen actively: 40 % random training cells, then in four rounds what the
 model of all before thinks the best results of random training cells; such a result may be a held-out cell, as a result of any method may.`,
   revision: 3,

@@ -1,4 +1,4 @@
-import { REWARD_MODEL, RIDGE, type RewardModelOptions } from '@nat/search';
+import { REWARD_MODEL, RIDGE, type RewardModelOptions } from '@nat/nat';
 import { describe, expect, it } from 'vitest';
 import { readCommitted } from '../committed.ts';
 import { REWARD_MODEL_SETTINGS, rewardModel } from './reward-model.ts';

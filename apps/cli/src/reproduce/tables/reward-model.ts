@@ -1,5 +1,5 @@
 /** How the reward model of the NAS-Bench-201 table was chosen. */
-import { InnerValidation, type NasBench201Task, type RewardModelOptions } from '@nat/search';
+import { InnerValidation, type NasBench201Task, type RewardModelOptions } from '@nat/nat';
 import { absolute, meanColumn, percent, type ResultRow, type ResultTable, type Values, unavailableWithout } from '../result-table.ts';
 import { taskOf } from './nasbench201-task.ts';
 

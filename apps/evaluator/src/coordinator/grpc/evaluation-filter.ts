@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { parseFilter } from '@nat/service';
 import type { EvaluationState } from '../queue/tables.ts';
 

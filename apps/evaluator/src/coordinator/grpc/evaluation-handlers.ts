@@ -1,8 +1,8 @@
 import { evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { decodePageToken, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
-import { formatTraceparent } from '@nat/tracing';
+import { formatTraceparent } from '@nat/base/tracing';
 import type { Coordinator } from '../coordinator.ts';
 import { listEvaluations, listObservations, readEvaluation, readEvaluations, type StoredEvaluation } from '../queue/read.ts';
 import type { Submission } from '../queue/submit.ts';

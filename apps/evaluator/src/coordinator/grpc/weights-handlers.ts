@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { BlobStore } from '@nat/storage';
 
 /** Bytes of one message. */

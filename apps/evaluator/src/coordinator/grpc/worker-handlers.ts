@@ -1,8 +1,8 @@
 import { evaluation } from '@nat/contracts';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import { domainErrorToStatus, type ServiceContext } from '@nat/service';
 import { isBlobKey, type BlobStore, type Database } from '@nat/storage';
-import { formatTraceparent, SpanKind, withSpan } from '@nat/tracing';
+import { formatTraceparent, SpanKind, withSpan } from '@nat/base/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';

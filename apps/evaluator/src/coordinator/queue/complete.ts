@@ -1,5 +1,5 @@
 import { evaluation } from '@nat/contracts';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
 import type { Settled } from '../../grouping.ts';

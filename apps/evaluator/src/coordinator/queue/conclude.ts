@@ -1,5 +1,5 @@
 import { evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { blobsOf } from '../../outcome-blobs.ts';

@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { insertNewRows, type Database } from '@nat/storage';
 import type { Specification } from '../specification.ts';
 import { pack } from './packing.ts';

@@ -1,4 +1,4 @@
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { json, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { lockRows, loseLeases, type LockedEvaluation } from './conclude.ts';

@@ -1,6 +1,6 @@
 import type { evaluation } from '@nat/contracts';
-import { averageSharedWeights } from '@nat/network';
-import { decodeTensors } from '@nat/nn';
+import { averageSharedWeights } from '@nat/training';
+import { decodeTensors } from '@nat/tensor';
 import { putSearchWeights } from './search-weights.ts';
 import type { TrainingContext } from './training.ts';
 

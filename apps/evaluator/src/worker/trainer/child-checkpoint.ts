@@ -1,7 +1,7 @@
 /** What a from-scratch evaluation goes on from, as one blob: the children that are done, and one between two epochs. */
 import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
-import { decodeTensors, encodeTensors, type TensorFile } from '@nat/nn';
+import { decodeTensors, encodeTensors, type TensorFile } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
 import { z } from 'zod';
 

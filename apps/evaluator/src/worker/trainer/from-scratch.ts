@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Architecture } from '@nat/architecture';
+import type { Architecture } from '@nat/cells';
 import { evaluation } from '@nat/contracts';
 import { splitDataset } from '@nat/datasets';
-import { DomainError, isDomainError } from '@nat/errors';
-import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/network';
-import { decodeTensors, encodeTensors } from '@nat/nn';
+import { DomainError, isDomainError } from '@nat/base/errors';
+import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/training';
+import { decodeTensors, encodeTensors } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
-import { architectureFromSubject, placementFromWire } from '@nat/wire';
+import { architectureFromSubject, placementFromWire } from '@nat/convert';
 import { blobsOfReport } from '../../outcome-blobs.ts';
 import { pairFault } from '../failure.ts';
 import type { StoredCheckpoint } from '../job.ts';

@@ -1,4 +1,4 @@
-import type { DomainErrorKind } from '@nat/errors';
+import type { DomainErrorKind } from '@nat/base/errors';
 import type { StoredCheckpoint } from '../job.ts';
 
 /** What a worker sends to its trainer, over the channel of a forked process. */

@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from '@nat/network';
+import { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from '@nat/training';
 import { fromDuration } from '../../wire-duration.ts';
 
 /** Zero values of the contract leave the decision to the preset; the budget of the evaluation binds too. */

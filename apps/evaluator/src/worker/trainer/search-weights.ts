@@ -1,6 +1,6 @@
 /** Weights that a search's evaluations write are its own: other searches may compute the same bits, and each may delete what it has done with. */
 import type { evaluation } from '@nat/contracts';
-import { encodeTensors, type TensorFile } from '@nat/nn';
+import { encodeTensors, type TensorFile } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
 
 const SEARCH = 'nat.search';

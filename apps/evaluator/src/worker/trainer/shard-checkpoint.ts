@@ -1,5 +1,5 @@
 /** What a shard in training goes on from, as one blob: the state of the supernet after some of its steps, and what those steps have seen. */
-import { decodeTensors, encodeTensors, type TensorFile } from '@nat/nn';
+import { decodeTensors, encodeTensors, type TensorFile } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
 import { z } from 'zod';
 

@@ -1,11 +1,11 @@
-import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zooArchitecture, type Architecture, type OfficialSpace } from '@nat/architecture';
+import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zooArchitecture, type Architecture, type OfficialSpace } from '@nat/cells';
 import { evaluation } from '@nat/contracts';
 import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
-import { DomainError, isDomainError } from '@nat/errors';
-import { SharedWeights } from '@nat/network';
-import { decodeTensors, type TensorFile } from '@nat/nn';
-import { RandomStream } from '@nat/random';
-import { architectureFromSubject } from '@nat/wire';
+import { DomainError, isDomainError } from '@nat/base/errors';
+import { SharedWeights } from '@nat/training';
+import { decodeTensors, type TensorFile } from '@nat/tensor';
+import { RandomStream } from '@nat/base/random';
+import { architectureFromSubject } from '@nat/convert';
 import { pairFault } from '../failure.ts';
 import { fingerprintOf } from './child-checkpoint.ts';
 import { putSearchWeights } from './search-weights.ts';

@@ -1,6 +1,6 @@
 /** The process that holds TensorFlow: forked by a worker, runs one evaluation after the other, ends with its worker. Argument: its thread count. */
 import { evaluation } from '@nat/contracts';
-import { toDomainError } from '@nat/errors';
+import { toDomainError } from '@nat/base/errors';
 import { createTraining, type Training } from './training.ts';
 import type { TrainerMessage, TrainerRequest } from './protocol.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { evaluation } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { Logger } from '@nat/service';
 import { weightsOfSpec } from '../../outcome-blobs.ts';
 import { fromDuration } from '../../wire-duration.ts';

@@ -1,7 +1,7 @@
 import type { evaluation } from '@nat/contracts';
 import { loadDataset, type ImageDataset } from '@nat/datasets';
-import { DomainError } from '@nat/errors';
-import { loadTensorflow, type Tensorflow } from '@nat/nn';
+import { DomainError } from '@nat/base/errors';
+import { loadTensorflow, type Tensorflow } from '@nat/tensor';
 import { openBlobStore, type BlobStore } from '@nat/storage';
 import { averageWeights } from './average.ts';
 import { trainPairs } from './from-scratch.ts';

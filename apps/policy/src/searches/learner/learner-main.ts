@@ -3,8 +3,8 @@
  * it is loaded, so every search has a process of its own; it ends with its parent.
  */
 import { loadNasBench201 } from '@nat/datasets';
-import { DomainError, isDomainError, toDomainError } from '@nat/errors';
-import { SearchSession } from '@nat/search';
+import { DomainError, isDomainError, toDomainError } from '@nat/base/errors';
+import { SearchSession } from '@nat/nat';
 import type { LearnerAnswers, LearnerRequest, RequestMessage, ResponseMessage } from './protocol.ts';
 
 let session: SearchSession | undefined;

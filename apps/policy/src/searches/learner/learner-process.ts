@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { DomainError } from '@nat/errors';
-import type { CountedTrial, DrawnTrial, SessionSpec } from '@nat/search';
+import { DomainError } from '@nat/base/errors';
+import type { CountedTrial, DrawnTrial, SessionSpec } from '@nat/nat';
 import type { Learned, LearnerAnswers, LearnerFailure, LearnerRequest, RequestMessage, ResponseMessage } from './protocol.ts';
 
 const ENTRY = fileURLToPath(new URL('./learner-main.ts', import.meta.url));

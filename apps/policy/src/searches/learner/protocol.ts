@@ -1,7 +1,6 @@
 /** What a search and its learner process say to each other, over the IPC channel with structured clones. */
-import type { DomainErrorKind, FieldViolation } from '@nat/errors';
-import type { StepStats } from '@nat/policy';
-import type { CountedTrial, DrawnTrial, SessionSpec } from '@nat/search';
+import type { DomainErrorKind, FieldViolation } from '@nat/base/errors';
+import type { CountedTrial, DrawnTrial, SessionSpec, StepStats } from '@nat/nat';
 
 export interface OpenRequest {
   readonly kind: 'open';

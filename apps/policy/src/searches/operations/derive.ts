@@ -1,13 +1,13 @@
 /** What the owner of an operation does: draws candidates, has them evaluated on held-out validation data, and takes the best. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { formatArchitecture } from '@nat/architecture';
+import { formatArchitecture } from '@nat/cells';
 import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
-import { DomainError, isDomainError, toDomainError } from '@nat/errors';
-import { derivedSeed, type PairOutcome } from '@nat/search';
+import { DomainError, isDomainError, toDomainError } from '@nat/base/errors';
+import { derivedSeed, type PairOutcome } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { withSpan } from '@nat/tracing';
-import { architectureFromSource, placementFromWire } from '@nat/wire';
+import { withSpan } from '@nat/base/tracing';
+import { architectureFromSource, placementFromWire } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformedToWire } from '../../transforms/transform-wire.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';

@@ -1,7 +1,15 @@
 import { type longrunning as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { decodePageToken, encodePageToken, namespaceNames, pageSize as sizeOf, parseFilter, type PlatformClients, type ServiceContext } from '@nat/service';
-import type { Logger } from '@nat/service';
+import { DomainError } from '@nat/base/errors';
+import {
+  decodePageToken,
+  encodePageToken,
+  type Logger,
+  namespaceNames,
+  pageSize as sizeOf,
+  parseFilter,
+  type PlatformClients,
+  type ServiceContext,
+} from '@nat/service';
 import type { Database } from '@nat/storage';
 import { z } from 'zod';
 import { openBell } from '../bell.ts';

@@ -1,5 +1,5 @@
 import { type longrunning as wire, rpc, search as searchWire } from '@nat/contracts';
-import { DomainError, type DomainErrorKind } from '@nat/errors';
+import { DomainError, type DomainErrorKind } from '@nat/base/errors';
 import { STATUS_OF_KIND } from '@nat/service';
 import type { Selectable } from 'kysely';
 import { sql } from 'kysely';

@@ -1,5 +1,5 @@
 import { search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
 import { findSearch, type Reader } from '../search-store.ts';

@@ -1,9 +1,9 @@
 import { longrunning, search as wire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
-import { DomainError, type FieldViolation } from '@nat/errors';
+import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { namespaceNames, requestOnce } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { architectureFromSource, architectureToSpec, type ArchitectureLookup } from '@nat/wire';
+import { architectureFromSource, architectureToSpec, type ArchitectureLookup } from '@nat/convert';
 import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import type { SearchTables } from '../tables.ts';

@@ -1,7 +1,7 @@
 /** The last thing that a search on shared weights does: it compares what it learned with what it began as, on images set aside for that. */
 import type { search as wire } from '@nat/contracts';
-import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/search';
-import { withSpan } from '@nat/tracing';
+import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/nat';
+import { withSpan } from '@nat/base/tracing';
 import { readOutcomes } from '../round-store.ts';
 import { evaluatorOf } from '../search-spec.ts';
 import { evaluate, roundOf, roundSpan, type Run } from './run.ts';

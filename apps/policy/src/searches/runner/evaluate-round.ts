@@ -1,7 +1,7 @@
 /** Gets the evaluations of a round done: asks for them, waits for what comes in, and asks after what does not. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { evaluation as wire } from '@nat/contracts';
-import { isDomainError, type DomainErrorKind } from '@nat/errors';
+import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
 import type { Logger, PlatformClients } from '@nat/service';
 import { inTransaction, type Database } from '@nat/storage';
 import type { Bell } from '../bell.ts';

@@ -3,7 +3,7 @@
  * number of steps behind the policy that drew it; a step consumes its round in its own transaction and drops those that it made too stale, so a process may
  * be killed between any two lines: the next owner waits for what is open. Which round comes first is not repeatable; that each counts once is.
  */
-import { withSpan } from '@nat/tracing';
+import { withSpan } from '@nat/base/tracing';
 import { lastRound, readAbandoned, readOpenRounds, STALE } from '../flight-store.ts';
 import type { StoredEvaluation } from '../round-store.ts';
 import { abandon } from './evaluate-round.ts';

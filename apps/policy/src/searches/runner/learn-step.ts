@@ -1,7 +1,7 @@
 /** A step of a search: what came of a round is learned from, and committed together with what it led to. */
-import { DomainError } from '@nat/errors';
-import { failpoint } from '@nat/failpoints';
-import { collateRound, type CountedTrial, type PairOutcome } from '@nat/search';
+import { DomainError } from '@nat/base/errors';
+import { failpoint } from '@nat/base/failpoints';
+import { collateRound, type CountedTrial, type PairOutcome } from '@nat/nat';
 import { sql } from 'kysely';
 import { consumeRound, dropStaleRounds, type DroppedRounds } from '../flight-store.ts';
 import { wrapLearnerState } from '../learner-state.ts';

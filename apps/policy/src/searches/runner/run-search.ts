@@ -1,9 +1,9 @@
 /** One search, step after step, by the process that owns it. Everything it may lose is in memory; everything that counts is committed first. */
 import { search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { sha256 } from '@nat/nn';
-import { freshStart } from '@nat/search';
-import { withSpan } from '@nat/tracing';
+import { DomainError } from '@nat/base/errors';
+import { sha256 } from '@nat/tensor';
+import { freshStart } from '@nat/nat';
+import { withSpan } from '@nat/base/tracing';
 import { sql } from 'kysely';
 import { addVersion } from '../../policies/policy-store.ts';
 import { unwrapLearnerState } from '../learner-state.ts';

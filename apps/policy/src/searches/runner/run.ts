@@ -1,11 +1,11 @@
 /** What the parts of a running search share: what it may write, its rounds, and how their evaluations get done. */
 import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
-import { failpoint } from '@nat/failpoints';
-import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/search';
+import { DomainError } from '@nat/base/errors';
+import { failpoint } from '@nat/base/failpoints';
+import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
-import type { SpanSettings } from '@nat/tracing';
+import type { SpanSettings } from '@nat/base/tracing';
 import type { Bell } from '../bell.ts';
 import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';

@@ -1,6 +1,6 @@
 /** What the owner of a search does: runs it, tries again after errors that may pass, and ends it after those that do not. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/errors';
+import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/base/errors';
 import { searchNames } from '../names.ts';
 import { changeState, SEARCH_CHANNEL, type SearchRow } from '../search-store.ts';
 import type { Ownership } from './ownership.ts';

@@ -1,5 +1,5 @@
 /** Rounds of local SGD on the shared weights: shards train apart from the same weights, then their average goes on. One shard is sequential SGD. */
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { weightTaskAt, type PlannedEvaluation } from '../evaluation-requests.ts';
 import type { StoredEvaluation } from '../round-store.ts';
 import { weightRoundsOf } from '../shared-weights-spec.ts';

@@ -3,7 +3,7 @@
  * given. Usage: node crash-process.ts '<CrashArguments as JSON>'; prints the final search as JSON.
  */
 import { type search as wire } from '@nat/contracts';
-import { parseCheckpoint } from '@nat/policy';
+import { parseCheckpoint } from '@nat/nat';
 import type { StartLearner } from '../learner/learner-process.ts';
 import { startSearchHarness } from './search-harness.ts';
 

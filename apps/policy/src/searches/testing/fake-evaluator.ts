@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { evaluation as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import type { ServiceContext } from '@nat/service';
 import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase, type BlobStore } from '@nat/storage';
 

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { evaluation as evaluationWire, metrics as metricsWire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients, type ServiceContext } from '@nat/service';
 import { openEmbedded, openFolderBlobStore, openOutboxStream, PLATFORM_TOPICS, type BlobStore, type Database } from '@nat/storage';
 import { composePolicy } from '../../compose.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NASBENCH201_OPERATIONS } from '@nat/architecture';
-import { RandomStream } from '@nat/random';
+import { NASBENCH201_OPERATIONS } from '@nat/cells';
+import { RandomStream } from '@nat/base/random';
 import { valueOf } from './fake-evaluator.ts';
 
 /** Writes a nasbench201.csv of random cells, a tenth of them held out, so that searches have sources; its values are the fake evaluator's. */

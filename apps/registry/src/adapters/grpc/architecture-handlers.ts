@@ -1,6 +1,6 @@
-import { architectureIdentity, edgeCosts, type Architecture } from '@nat/architecture';
+import { architectureIdentity, edgeCosts, type Architecture } from '@nat/cells';
 import { architecture as wire } from '@nat/contracts';
-import { DomainError, isDomainError } from '@nat/errors';
+import { DomainError, isDomainError } from '@nat/base/errors';
 import {
   applyReadMask,
   decodePageToken,
@@ -13,7 +13,7 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { architectureFromSource, architectureToSpec, costToWire, placementFromWire } from '@nat/wire';
+import { architectureFromSource, architectureToSpec, costToWire, placementFromWire } from '@nat/convert';
 import { z } from 'zod';
 import type { Catalog, CreateInput } from '../../catalog.ts';
 import { compareArchitectures } from '../../difference.ts';

@@ -10,9 +10,9 @@ import {
   writeNasBench201,
   writeSvg,
   type Architecture,
-} from '@nat/architecture';
+} from '@nat/cells';
 import type { architecture as wire } from '@nat/contracts';
-import { DomainError } from '@nat/errors';
+import { DomainError } from '@nat/base/errors';
 
 export interface ImportedText {
   readonly architecture: Architecture;

@@ -1,8 +1,8 @@
 /** Children of the CIFAR-10 tables: networks of one small size, trained from fresh weights in this process. */
-import { formatArchitecture, networkCost, placeNetwork, type Architecture, type PlacementOptions } from '@nat/architecture';
+import { formatArchitecture, networkCost, placeNetwork, type Architecture, type PlacementOptions } from '@nat/cells';
 import { loadDataset, splitDataset, type ImageDataset } from '@nat/datasets';
-import { forwardLatency, trainFromScratch } from '@nat/network';
-import { loadTensorflow, sha256 } from '@nat/nn';
+import { forwardLatency, trainFromScratch } from '@nat/training';
+import { loadTensorflow, sha256 } from '@nat/tensor';
 import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';
 

@@ -1,5 +1,5 @@
 /** What the transform of a published architecture is worth on CIFAR-10, when both are trained from scratch alike: one table an architecture. */
-import { findZooEntry, formatArchitecture, zooArchitecture, type Architecture, type SchemeName } from '@nat/architecture';
+import { findZooEntry, formatArchitecture, zooArchitecture, type Architecture, type SchemeName } from '@nat/cells';
 import {
   absolute,
   decimals,

@@ -1,7 +1,6 @@
 /** What NAT makes of an architecture when its evaluations are children trained from scratch, of which a few dozen can be had. */
-import { formatArchitecture, readArchitecture, zooArchitecture, type Architecture, type SchemeName } from '@nat/architecture';
-import { EDGE_POLICY } from '@nat/policy';
-import { searchHyperparameters, searchWithRewardModel } from '@nat/search';
+import { formatArchitecture, readArchitecture, zooArchitecture, type Architecture, type SchemeName } from '@nat/cells';
+import { EDGE_POLICY, searchHyperparameters, searchWithRewardModel } from '@nat/nat';
 import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE, STEPS } from './children.ts';

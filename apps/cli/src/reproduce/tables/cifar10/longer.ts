@@ -1,5 +1,5 @@
 /** Where a gain starts to show: the networks without one in their own tables, and their published results, trained longer. */
-import { zooArchitecture } from '@nat/architecture';
+import { zooArchitecture } from '@nat/cells';
 import { absolute, differenceColumn, meanColumn, percent, unavailableWithout, type ResultRow, type ResultTable } from '../../result-table.ts';
 import { childOf, cifar10, STEPS } from './children.ts';
 

@@ -2,8 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { SchemeName } from '@nat/architecture';
-import { sha256 } from '@nat/nn';
+import type { SchemeName } from '@nat/cells';
+import { sha256 } from '@nat/tensor';
 import type { RowContext } from '../../result-table.ts';
 import { SIZE } from '../cifar10/children.ts';
 import { judge, type HeldOutResult } from './held-out.ts';

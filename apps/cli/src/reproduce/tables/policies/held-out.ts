@@ -1,7 +1,6 @@
 /** What a policy is worth: its greedy results of sources that it did not learn from, trained from scratch beside the sources. */
-import { networkCost, placeNetwork, type Architecture, type SchemeName } from '@nat/architecture';
-import { CompiledPolicy, parseCheckpoint, prepareSubject, type Draw } from '@nat/policy';
-import { pairedDifference, type MeanInterval } from '@nat/search';
+import { networkCost, placeNetwork, type Architecture, type SchemeName } from '@nat/cells';
+import { CompiledPolicy, type Draw, type MeanInterval, pairedDifference, parseCheckpoint, prepareSubject } from '@nat/nat';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE } from '../cifar10/children.ts';
 import { HELD_OUT_STEPS, heldOutOf, type PolicySpace } from './spaces.ts';

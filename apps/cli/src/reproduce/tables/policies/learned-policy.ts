@@ -1,7 +1,7 @@
 /** A policy for a space: a few dozen short trainings, their reward model, and a policy that learns from it. Each is made once and kept. */
-import { formatArchitecture, type SchemeName } from '@nat/architecture';
-import { RandomStream } from '@nat/random';
-import { fitModel, teachPolicy, type LearningCurve, type Observation, type RewardModelOptions } from '@nat/search';
+import { formatArchitecture, type SchemeName } from '@nat/cells';
+import { RandomStream } from '@nat/base/random';
+import { fitModel, teachPolicy, type LearningCurve, type Observation, type RewardModelOptions } from '@nat/nat';
 import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE } from '../cifar10/children.ts';

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256 } from '@nat/nn';
-import { createCheckpoint, serializeCheckpoint } from '@nat/policy';
-import { RandomStream } from '@nat/random';
+import { sha256 } from '@nat/tensor';
+import { createCheckpoint, serializeCheckpoint } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowsOf, type RowContext } from '../../result-table.ts';
 import { publishPolicies } from './card.ts';

@@ -1,5 +1,5 @@
 /** The policies that come with the platform: how they were learned, and what they are worth on sources that they did not learn from. */
-import type { SchemeName } from '@nat/architecture';
+import type { SchemeName } from '@nat/cells';
 import {
   absolute,
   percent,

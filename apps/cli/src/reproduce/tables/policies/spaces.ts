@@ -1,7 +1,6 @@
 /** What the bundled policies are learned for, and how large that learning is. */
-import type { Architecture, SchemeName } from '@nat/architecture';
-import type { EdgeConfig, Hyperparameters } from '@nat/policy';
-import { heldOutSources, sampleSpace, searchHyperparameters, type SampledChild } from '@nat/search';
+import type { Architecture, SchemeName } from '@nat/cells';
+import { type EdgeConfig, heldOutSources, type Hyperparameters, type SampledChild, sampleSpace, searchHyperparameters } from '@nat/nat';
 import { SIZE } from '../cifar10/children.ts';
 
 export interface PolicySpace {

@@ -1,0 +1,126 @@
+/** Channels and sizes through an explicitly written network, shared by validation and placement. */
+import type { FieldViolation } from '@nat/base/errors';
+import { isEvenPool, keepsChannels } from './operations.ts';
+import type { Cell, CellOutput, Edge, Skeleton } from './types.ts';
+
+export type ExplicitSkeleton = Extract<Skeleton, { kind: 'explicit' }>;
+
+/** A tensor of one image: channels x size x size. */
+export interface TensorShape {
+  readonly channels: number;
+  readonly size: number;
+}
+
+/** The nodes whose values make up the cell's output, in order. `loose-ends`: nodes that no edge leaves, null edges included. */
+export function outputNodes(cell: {
+  readonly inputs: number;
+  readonly nodes: number;
+  readonly edges: readonly Edge[];
+  readonly output: CellOutput;
+}): readonly number[] {
+  switch (cell.output.kind) {
+    case 'concat':
+      return cell.output.nodes;
+    case 'last':
+      return [cell.nodes - 1];
+    case 'loose-ends': {
+      const left = new Uint8Array(cell.nodes);
+      for (const edge of cell.edges) left[edge.from] = 1;
+      const nodes: number[] = [];
+      for (let node = cell.inputs; node < cell.nodes; node++) if (left[node] === 0) nodes.push(node);
+      return nodes;
+    }
+  }
+}
+
+/** Channels that a cell may concatenate. */
+const MAX_OUTPUT_CHANNELS = 65_536;
+
+/** Fixed operations with a meaning of their own, so that their shapes can be checked; any other name is opaque. */
+const KEEPS_SHAPE = new Set(['relu', 'relu6']);
+
+export interface PlacedShapes {
+  /** One a node. */
+  readonly nodes: readonly TensorShape[];
+  readonly output: TensorShape;
+}
+
+/** Edges of a cell by the node they enter, each list in presented order. */
+function edgesByNode(cell: { readonly nodes: number; readonly edges: readonly Edge[] }): readonly (readonly number[])[] {
+  const lists: number[][] = Array.from({ length: cell.nodes }, () => []);
+  cell.edges.forEach((edge, index) => lists[edge.to]!.push(index));
+  return lists;
+}
+
+/**
+ * Shapes of every placement of an explicit skeleton. Expects structurally valid cells and reads; disagreements of channels
+ * and sizes are reported, and the first edge into a node decides its shape.
+ */
+export function explicitShapes(
+  cells: readonly Cell[],
+  skeleton: ExplicitSkeleton,
+  report: (violation: FieldViolation) => void,
+  root = 'architecture',
+): readonly PlacedShapes[] {
+  const indexOf = new Map(cells.map((cell, index) => [cell.name, index]));
+  const entering = cells.map(edgesByNode);
+  const stem: TensorShape = { channels: skeleton.stem.channels, size: Math.ceil(skeleton.imageSize / skeleton.stem.stride) };
+  const placed: PlacedShapes[] = [];
+  skeleton.placements.forEach(({ cell: name, reads }, placement) => {
+    const cellIndex = indexOf.get(name)!;
+    const cell = cells[cellIndex]!;
+    const nodes: TensorShape[] = reads.map((read) => (read < 0 ? stem : placed[read]!.output));
+    for (let node = cell.inputs; node < cell.nodes; node++) {
+      let shape: TensorShape | undefined;
+      for (const index of entering[cellIndex]![node]!) {
+        const edge = cell.edges[index]!;
+        const at = (): string => `${root}.cells[${cellIndex}].edges[${index}]`;
+        const out = edgeOutput(edge, nodes[edge.from]!, (field, description) => {
+          report({ field: `${at()}.${field}`, description: `${description} (placement ${placement})` });
+        });
+        if (shape === undefined) shape = out;
+        else if (shape.channels !== out.channels || shape.size !== out.size)
+          report({ field: at(), description: `gives ${describe(out)}, but node ${node} is ${describe(shape)} (placement ${placement})` });
+      }
+      nodes.push(shape ?? stem);
+    }
+    const outputs = outputNodes(cell);
+    const first = nodes[outputs[0] ?? cell.nodes - 1]!;
+    let channels = 0;
+    for (const node of outputs) {
+      channels += nodes[node]!.channels;
+      if (nodes[node]!.size !== first.size)
+        report({
+          field: `${root}.cells[${cellIndex}].output`,
+          description: `node ${node} is ${describe(nodes[node]!)}, but node ${outputs[0]} is ${describe(first)}`,
+        });
+    }
+    if (channels > MAX_OUTPUT_CHANNELS)
+      report({ field: `${root}.cells[${cellIndex}].output`, description: `${channels} channels, at most ${MAX_OUTPUT_CHANNELS} (placement ${placement})` });
+    placed.push({ nodes, output: { channels, size: first.size } });
+  });
+  return placed;
+}
+
+function describe(shape: TensorShape): string {
+  return `${shape.channels} x ${shape.size} x ${shape.size}`;
+}
+
+function edgeOutput(edge: Edge, input: TensorShape, report: (field: string, description: string) => void): TensorShape {
+  const inChannels = edge.channels?.in ?? input.channels;
+  const outChannels = edge.channels?.out ?? input.channels;
+  const stride = edge.stride ?? 1;
+  if (inChannels !== input.channels) report('channels.in', `${inChannels} given, but node ${edge.from} has ${input.channels}`);
+  const { operation } = edge;
+  if (operation.kind === 'primitive') {
+    if (keepsChannels(operation.name) && outChannels !== inChannels)
+      report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
+    if (isEvenPool(operation.name) && stride === 2 && input.size % 2 === 1) report('operation', `${operation.name} needs an even size, not ${input.size}`);
+  } else if (KEEPS_SHAPE.has(operation.name)) {
+    if (outChannels !== inChannels) report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
+    if (stride !== 1) report('stride', `${operation.name} has stride 1`);
+  } else if (operation.name === 'zero_pad_shortcut' && outChannels < inChannels) {
+    report('channels.out', `zero_pad_shortcut only adds channels: ${inChannels} to ${outChannels}`);
+  }
+  return { channels: outChannels, size: Math.ceil(input.size / stride) };
+}

@@ -1,0 +1,219 @@
+/** What a policy may do to an architecture, decided edge by edge. */
+import { DomainError } from '@nat/base/errors';
+import type { Budget } from './budget.ts';
+import { BudgetMasks } from './budget-masks.ts';
+import { cellGuards, LivePaths } from './connectivity.ts';
+import type { CellGuard } from './connectivity.ts';
+import { OPERATIONS } from './cost-tables.ts';
+import { FIXED, primitiveAt } from '@nat/cells';
+import { type PlacementOptions, placeNetwork, primitiveIndex, type PrimitiveName } from '@nat/cells';
+import type { PricedArchitecture } from './cost-model.ts';
+import type { SchemeTable } from './transition-schemes.ts';
+
+const NULL = primitiveIndex('null');
+
+export interface EditSpaceOptions {
+  /**
+   * `cost-masked`: an operation may only become one that adds no parameters, MACs or output at any place, each target once, and
+   * no edit cuts the last live path. `parity`: the official rows as they are.
+   * @default 'cost-masked'
+   */
+  readonly mode?: 'cost-masked' | 'parity';
+  /** Where to place the architecture to see which of its cells are dead. @default as it was priced */
+  readonly placement?: PlacementOptions;
+  /** The operations that an edge may become, beside its own. @default all that the scheme has */
+  readonly operations?: readonly PrimitiveName[];
+}
+
+/**
+ * The edges of one priced architecture that may be edited, in presented order, each with its row of targets and which of them
+ * are allowed whatever the other edges do.
+ */
+export class EditSpace {
+  readonly priced: PricedArchitecture;
+  readonly scheme: SchemeTable;
+  readonly mode: 'cost-masked' | 'parity';
+  /** Flat indices of the editable edges: all but fixed operations. */
+  readonly edges: Int32Array;
+  /** For each editable edge: the bits of its row's allowed positions. */
+  readonly masks: Int32Array;
+  readonly #placement: PlacementOptions;
+  /** Bits of the primitives that an edge may become. */
+  readonly #operations: number;
+  #guards: readonly CellGuard[] | undefined;
+
+  constructor(priced: PricedArchitecture, scheme: SchemeTable, options: EditSpaceOptions = {}) {
+    this.priced = priced;
+    this.scheme = scheme;
+    this.mode = options.mode ?? 'cost-masked';
+    this.#placement = options.placement ?? priced.placement;
+    this.#operations = options.operations?.reduce((bits, name) => bits | (1 << primitiveIndex(name)), 0) ?? -1;
+    const { operations } = priced;
+    let count = 0;
+    for (let flat = 0; flat < operations.length; flat++) if (operations[flat] !== FIXED) count++;
+    this.edges = new Int32Array(count);
+    this.masks = new Int32Array(count);
+    const shared = priced.sharing.length === 0 ? undefined : sharedEdges(priced);
+    for (let flat = 0, at = 0; flat < operations.length; flat++) {
+      if (operations[flat] === FIXED) continue;
+      this.edges[at] = flat;
+      this.masks[at] = this.#mask(flat, shared?.has(flat) ?? false);
+      at++;
+    }
+  }
+
+  /** The row of an editable edge: targets as primitive indices, in the scheme's order. */
+  row(at: number): Uint8Array {
+    return this.scheme.rows[this.priced.operations[this.edges[at]!]!]!;
+  }
+
+  /** The allowed targets of an editable edge, by name, whatever the other edges do. */
+  targets(at: number): readonly PrimitiveName[] {
+    return [...this.row(at)].filter((_, position) => ((this.masks[at]! >> position) & 1) === 1).map(primitiveAt);
+  }
+
+  /** What must stay connected in each cell; nothing in parity mode. */
+  get guards(): readonly CellGuard[] {
+    const { architecture } = this.priced;
+    this.#guards ??=
+      this.mode === 'parity'
+        ? architecture.cells.map((): CellGuard => ({ kind: 'none', anchors: [] }))
+        : cellGuards(architecture, () =>
+            placeNetwork(architecture, this.#placement).blocks.map((block) => ({ cell: block.kind === 'cell' ? block.cellIndex : -1, reads: block.reads })),
+          );
+    return this.#guards;
+  }
+
+  #mask(flat: number, shares: boolean): number {
+    const { priced, scheme } = this;
+    const source = priced.operations[flat]!;
+    const row = scheme.rows[source]!;
+    const tableRow = priced.rows[flat]!;
+    const at = tableRow * OPERATIONS + source;
+    const targets = this.mode === 'parity' ? priced.tables.legal[tableRow]! : priced.tables.cheaper[at]!;
+    let mask = 0;
+    for (let position = 0; position < row.length; position++) {
+      const target = row[position]!;
+      if (((targets >> target) & 1) === 0) continue;
+      if (target !== source && ((this.#operations >> target) & 1) === 0) continue;
+      // Weights another edge still uses are not saved: only a target without weights is surely no dearer.
+      if (shares && this.mode === 'cost-masked' && target !== source && priced.tables.params[tableRow * OPERATIONS + target]! > 0) continue;
+      mask |= 1 << position;
+    }
+    return this.mode === 'parity' ? mask : mask & ~scheme.repeats[source]!;
+  }
+}
+
+/** Edges whose operation has weights that an equal operation between the same nodes shares. */
+function sharedEdges({ sharing, operations }: PricedArchitecture): Set<number> {
+  const shared = new Set<number>();
+  for (const group of sharing) for (const flat of group) if (group.some((other) => other !== flat && operations[other] === operations[flat])) shared.add(flat);
+  return shared;
+}
+
+/**
+ * Decisions on the editable edges, one after the other. Masks take earlier decisions into account: connectivity and budgets.
+ * In `cost-masked` mode without a budget, keeping an operation is always allowed.
+ */
+export class ActionSequence {
+  readonly space: EditSpace;
+  /** The result so far: a primitive index on every edge, FIXED on fixed ones. */
+  readonly operations: Int8Array;
+  #at = 0;
+  #cell = 0;
+  #paths: LivePaths | undefined;
+  /** `allowed` of the next edge, -1 before it is asked for. */
+  #allowed = -1;
+  readonly #budget: BudgetMasks | undefined;
+
+  /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
+  constructor(space: EditSpace, budget?: Budget) {
+    this.space = space;
+    this.operations = space.priced.operations.slice();
+    if (budget !== undefined && (budget.maxParams !== undefined || budget.maxMacs !== undefined)) this.#budget = new BudgetMasks(space, budget);
+  }
+
+  /** Position of the edge to decide next in `space.edges`. */
+  get at(): number {
+    return this.#at;
+  }
+
+  get done(): boolean {
+    return this.#at === this.space.edges.length;
+  }
+
+  /** The bits of the next edge's allowed positions: never 0. */
+  allowed(): number {
+    if (this.#allowed === -1) this.#allowed = this.#mask();
+    return this.#allowed;
+  }
+
+  #mask(): number {
+    const { space } = this;
+    const mask = space.masks[this.#at]!;
+    if (space.mode === 'parity' && this.#budget === undefined) return mask;
+    const row = space.row(this.#at);
+    const flat = this.#enter();
+    const edge = flat - space.priced.offsets[this.#cell]!;
+    let allowed = mask;
+    for (let position = 0; position < row.length; position++) {
+      if (((mask >> position) & 1) === 0) continue;
+      const target = row[position]!;
+      const cuts = target === NULL && this.#paths?.wouldCut(edge) === true;
+      if (cuts || this.#budget?.allows(this.#at, target, this.#cell, this.operations) === false) allowed &= ~(1 << position);
+    }
+    return allowed;
+  }
+
+  /** Decides the next edge. @throws RangeError for a position that `allowed` does not give */
+  choose(position: number): void {
+    const { space } = this;
+    if (this.done) throw new RangeError('every edge is decided');
+    const row = space.row(this.#at);
+    if (!(position >= 0 && position < row.length) || ((this.allowed() >> position) & 1) === 0) throw new RangeError(`position ${position} is not allowed`);
+    const flat = this.#enter();
+    const target = row[position]!;
+    if (space.mode !== 'parity') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
+    this.operations[flat] = target;
+    this.#budget?.spend(this.#at, target);
+    this.#at++;
+    this.#allowed = -1;
+  }
+
+  /** Moves to the cell of the next edge and gives its flat index. */
+  #enter(): number {
+    const { space } = this;
+    const flat = space.edges[this.#at]!;
+    const { offsets } = space.priced;
+    while (flat >= offsets[this.#cell + 1]!) {
+      this.#cell++;
+      this.#paths = undefined;
+    }
+    if (space.mode !== 'parity') {
+      this.#paths ??= this.#startCell();
+    }
+    return flat;
+  }
+
+  #startCell(): LivePaths {
+    const { offsets, architecture, operations } = this.space.priced;
+    const start = offsets[this.#cell]!;
+    const live = new Uint8Array(offsets[this.#cell + 1]! - start);
+    for (let edge = 0; edge < live.length; edge++) live[edge] = operations[start + edge] === NULL ? 0 : 1;
+    return new LivePaths(architecture.cells[this.#cell]!, this.space.guards[this.#cell]!, live);
+  }
+}
+
+/** The edit space's result when every edge keeps its operation is the source; this decides all edges at once and checks each. */
+export function decideAll(space: EditSpace, positions: ArrayLike<number>, budget?: Budget): Int8Array {
+  if (positions.length !== space.edges.length)
+    throw DomainError.invalid('actions', `${positions.length} given, one an editable edge needed: ${space.edges.length}`, 'INVALID_ACTIONS');
+  const sequence = new ActionSequence(space, budget);
+  for (let at = 0; at < positions.length; at++) {
+    const position = positions[at]!;
+    if (!Number.isInteger(position) || position < 0 || position > 31 || ((sequence.allowed() >> position) & 1) === 0)
+      throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
+    sequence.choose(position);
+  }
+  return sequence.operations;
+}

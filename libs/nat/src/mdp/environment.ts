@@ -1,0 +1,136 @@
+/** An architecture prepared for a policy: what may be decided on each edge, what that costs, and what the encoders read. */
+import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName } from '@nat/cells';
+import { EditSpace } from './action-space.ts';
+import { Pricer, type PricedArchitecture } from './cost-model.ts';
+import { schemeTable, type SchemeTable } from './transition-schemes.ts';
+import { buildGraph } from '../policy/build-policy-graph.ts';
+import { Surroundings } from '../policy/placement-context.ts';
+import type { PolicyGraph } from '../policy/policy-graph.ts';
+
+/**
+ * `cost-masked`: no edge may get an operation that adds parameters, MACs or an output tensor anywhere, and a cell that lets
+ * its input through keeps doing so. `parity`: exactly the official tables.
+ */
+export type MaskMode = 'cost-masked' | 'parity';
+
+export interface SubjectOptions {
+  readonly scheme: SchemeName;
+  readonly mode: MaskMode;
+  /** Which network the costs are those of. */
+  readonly placement?: PlacementOptions;
+  /** The operations that an edge may become, beside its own. @default all that the scheme has */
+  readonly operations?: readonly PrimitiveName[];
+}
+
+/**
+ * One architecture to decide about. Immutable; make it once and draw from it as often as needed.
+ *
+ * A decision is an editable edge, in presented order; an action is a position in its row of the scheme (`nat`: null, same,
+ * skip); a candidate is a decision with one of the actions its masks allow at all.
+ */
+export class Subject {
+  readonly architecture: Architecture;
+  readonly scheme: SchemeName;
+  readonly mode: MaskMode;
+  /** The decisions, their rows and static masks. */
+  readonly space: EditSpace;
+  /** First candidate of each decision, then the number of candidates. [decisions + 1] */
+  readonly candidateStart: Int32Array;
+  /** The action of each candidate, rising within a decision. [candidates] */
+  readonly candidateAction: Uint8Array;
+  readonly #surroundings: Surroundings;
+  #graph: PolicyGraph | undefined;
+
+  /** Made by `prepareSubject`. */
+  constructor(priced: PricedArchitecture, table: SchemeTable, options: SubjectOptions, surroundings: Surroundings) {
+    const { scheme, mode, placement, operations } = options;
+    this.architecture = priced.architecture;
+    this.scheme = scheme;
+    this.mode = mode;
+    this.space = new EditSpace(priced, table, {
+      mode,
+      ...(placement === undefined ? {} : { placement }),
+      ...(operations === undefined ? {} : { operations }),
+    });
+    this.#surroundings = surroundings;
+    const { masks } = this.space;
+    this.candidateStart = new Int32Array(masks.length + 1);
+    for (let d = 0; d < masks.length; d++) this.candidateStart[d + 1] = this.candidateStart[d]! + countBits(masks[d]!);
+    this.candidateAction = new Uint8Array(this.candidateStart[masks.length]!);
+    for (let d = 0, i = 0; d < masks.length; d++) {
+      for (let action = 0, rest = masks[d]!; rest !== 0; action++, rest >>>= 1) if ((rest & 1) === 1) this.candidateAction[i++] = action;
+    }
+  }
+
+  /** Editable edges. */
+  get decisions(): number {
+    return this.space.edges.length;
+  }
+
+  /** Cell and edge of a decision, as positions in the submitted form. */
+  edgeOf(decision: number): { readonly cell: number; readonly edge: number } {
+    const { offsets } = this.space.priced;
+    const flat = this.space.edges[decision]!;
+    let cell = 0;
+    while (flat >= offsets[cell + 1]!) cell++;
+    return { cell, edge: flat - offsets[cell]! };
+  }
+
+  /** The operation that an action puts on a decision's edge. */
+  target(decision: number, action: number): PrimitiveName {
+    return primitiveAt(this.space.row(decision)[action]!);
+  }
+
+  /** What the `edge` and `lstm` encoders read. */
+  get graph(): PolicyGraph {
+    this.#graph ??= buildGraph(this, this.#surroundings);
+    return this.#graph;
+  }
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+/** Prepares many architectures under the same options; keeps the cost tables they share. */
+export class SubjectPreparer {
+  readonly #options: SubjectOptions;
+  readonly #pricer: Pricer;
+  readonly #table: SchemeTable;
+  readonly #surroundings: Surroundings;
+
+  constructor(options: SubjectOptions) {
+    this.#options = options;
+    this.#pricer = new Pricer(options.placement);
+    this.#table = schemeTable(options.scheme);
+    this.#surroundings = new Surroundings(options.placement ?? {});
+  }
+
+  /**
+   * Of a well-formed architecture (`validateArchitecture`).
+   * @throws DomainError INVALID_ARGUMENT for placement options out of range, or operations that cannot stand where they are
+   */
+  prepare(architecture: Architecture): Subject {
+    return new Subject(this.#pricer.price(architecture), this.#table, this.#options, this.#surroundings);
+  }
+}
+
+/** Preparers by their options: what they keep depends on nothing else. */
+const preparers = new Map<string, SubjectPreparer>();
+const MAX_PREPARERS = 64;
+
+/** As `SubjectPreparer.prepare`, with a preparer kept for the options. */
+export function prepareSubject(architecture: Architecture, options: SubjectOptions): Subject {
+  const { network, channels, layers, imageSize, classes, supernetOutput } = options.placement ?? {};
+  const operations = options.operations?.join(' ');
+  const key = [options.scheme, options.mode, operations, network, channels, layers, imageSize, classes, supernetOutput].join();
+  let preparer = preparers.get(key);
+  if (preparer === undefined) {
+    if (preparers.size >= MAX_PREPARERS) preparers.clear();
+    preparer = new SubjectPreparer(options);
+    preparers.set(key, preparer);
+  }
+  return preparer.prepare(architecture);
+}

@@ -1,0 +1,341 @@
+/** Properties over random architectures and random actions. */
+import { RandomStream } from '@nat/base/random';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { certify } from './certificate.ts';
+import { cellGuards } from './connectivity.ts';
+import {
+  applyEdits,
+  applyOperations,
+  type Architecture,
+  architectureCost,
+  architectureIdentity,
+  edgeCosts,
+  editsTo,
+  findViolations,
+  OFFICIAL_SPACES,
+  outputNodes,
+  type PlacementOptions,
+  placeNetwork,
+  primitiveIndex,
+  PRIMITIVES,
+  randomArchitecture,
+  randomOfficialArchitecture,
+  readGenotype,
+  readJson,
+  writeGenotype,
+  writeJson,
+} from '@nat/cells';
+import { ActionSequence, EditSpace } from './action-space.ts';
+import { Pricer } from './cost-model.ts';
+import { schemeTable } from './transition-schemes.ts';
+
+const seeds = fc.integer({ min: 0, max: 0xffff_ffff });
+const schemes = fc.constantFrom('nat' as const, 'nat++' as const);
+const runs = { numRuns: 400 };
+
+/** Any skeleton, and where it takes options any of them at a small size. */
+const placed = fc.record({
+  seed: seeds,
+  network: fc.constantFrom('evaluation' as const, 'imagenet' as const, 'supernet' as const),
+  channels: fc.integer({ min: 2, max: 9 }),
+  layers: fc.integer({ min: 1, max: 9 }),
+  imageSize: fc.constantFrom(32, 16, 64),
+});
+type Placed = typeof placed extends fc.Arbitrary<infer T> ? T : never;
+
+/** 2x2 pools need even sizes, which small images lose after two reductions. */
+function draw({ seed, network, channels, layers, imageSize }: Placed): { readonly architecture: Architecture; readonly options: PlacementOptions } {
+  const architecture = randomArchitecture(RandomStream.of(seed));
+  if (architecture.skeleton.kind === 'nasbench201') return { architecture, options: { channels, layers, imageSize } };
+  return { architecture, options: { network, channels, layers, imageSize: network === 'imagenet' ? 128 : imageSize } };
+}
+
+/** A result by random allowed actions. */
+function act(space: EditSpace, stream: RandomStream, sequence = new ActionSequence(space)): Int8Array {
+  while (!sequence.done) {
+    const allowed = sequence.allowed();
+    const positions = Array.from({ length: 32 }, (_, position) => position).filter((position) => ((allowed >> position) & 1) === 1);
+    sequence.choose(positions[stream.integer(positions.length)]!);
+  }
+  return sequence.operations;
+}
+
+/** True where the network's output depends on its image: a walk over placed edges that are not null. */
+function seesImage(architecture: Architecture, options: PlacementOptions): boolean {
+  const { blocks } = placeNetwork(architecture, options);
+  const carries: boolean[] = [];
+  for (const block of blocks) {
+    const input = (read: number): boolean => read < 0 || carries[read]!;
+    if (block.kind !== 'cell') carries.push(input(block.reads[0]));
+    else {
+      const live = block.nodes.map((_, node) => node < block.reads.length && input(block.reads[node]!));
+      for (const edge of [...block.edges].sort((a, b) => a.to - b.to)) if (edge.operation.name !== 'null' && live[edge.from]!) live[edge.to] = true;
+      carries.push(outputNodes(architecture.cells[block.cellIndex]!).some((node) => live[node]!));
+    }
+  }
+  return carries.at(-1)!;
+}
+
+describe('random architectures', () => {
+  it('are well formed', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        expect(findViolations(randomArchitecture(RandomStream.of(seed)))).toEqual([]);
+        for (const space of OFFICIAL_SPACES) expect(findViolations(randomOfficialArchitecture(space, RandomStream.of(seed)))).toEqual([]);
+      }),
+      runs,
+    );
+  });
+
+  it('of the official kind are uniform, draw a node twice, and never null', () => {
+    const stream = RandomStream.of(1);
+    const space = OFFICIAL_SPACES[0]!;
+    const counts = new Map<string, number>();
+    let doubled = 0;
+    const draws = 3000;
+    for (let at = 0; at < draws; at++) {
+      const [normal] = randomOfficialArchitecture(space, stream).cells;
+      expect(normal!.edges.map(({ to }) => to)).toEqual([2, 2, 3, 3, 4, 4, 5, 5]);
+      for (const { operation } of normal!.edges) counts.set(operation.name, (counts.get(operation.name) ?? 0) + 1);
+      if (normal!.edges[0]!.from === normal!.edges[1]!.from) doubled++;
+    }
+    expect(counts.has('null')).toBe(false);
+    expect(counts.size).toBe(8);
+    for (const count of counts.values()) expect(count / (draws * 8)).toBeCloseTo(1 / 8, 1);
+    expect(doubled / draws).toBeCloseTo(0.5, 1);
+  });
+
+  it('survive every format', () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const architecture = randomArchitecture(RandomStream.of(seed));
+        expect(readJson(writeJson(architecture))).toEqual(architecture);
+        if (architecture.skeleton.kind !== 'repeated') return;
+        const read = readGenotype(writeGenotype(architecture));
+        expect(writeGenotype(read)).toBe(writeGenotype(architecture));
+        expect(read.cells.map(({ edges }) => edges)).toEqual(architecture.cells.map(({ edges }) => edges));
+        expect(architectureIdentity(read)).toBe(architectureIdentity(architecture));
+      }),
+      runs,
+    );
+  });
+});
+
+describe('pricing', () => {
+  it('equals the cost of the placed network, for the source and for any operations', () => {
+    fc.assert(
+      fc.property(placed, (each) => {
+        const { architecture, options } = draw(each);
+        const pricer = new Pricer(options);
+        const priced = pricer.price(architecture);
+        expect(priced.cost).toEqual(architectureCost(architecture, options));
+        edgeCosts(architecture, options).forEach((costs, cell) => {
+          costs.forEach((cost, edge) => {
+            const flat = priced.offsets[cell]! + edge;
+            if (priced.operations[flat]! >= 0) expect(priced.edgeCost(flat, priced.operations[flat]!)).toEqual(cost);
+          });
+        });
+        for (const mode of ['parity', 'cost-masked'] as const) {
+          const operations = act(new EditSpace(priced, schemeTable('nat++'), { mode, placement: options }), RandomStream.of(each.seed, mode));
+          const result = applyOperations(architecture, operations);
+          expect(findViolations(result)).toEqual([]);
+          expect(priced.costOf(operations)).toEqual(architectureCost(result, options));
+          // A pricer keeps tables between architectures: priced anew, the result costs the same.
+          expect(pricer.price(result).cost).toEqual(priced.costOf(operations));
+        }
+      }),
+      runs,
+    );
+  });
+});
+
+describe('cost-masked schemes', () => {
+  it('never give a result that costs more than its source in parameters, MACs or peak memory', () => {
+    fc.assert(
+      fc.property(placed, schemes, seeds, (each, scheme, actions) => {
+        const { architecture, options } = draw(each);
+        const priced = new Pricer(options).price(architecture);
+        const operations = act(new EditSpace(priced, schemeTable(scheme), { placement: options }), RandomStream.of(actions));
+        const result = architectureCost(applyOperations(architecture, operations), options);
+        expect(result.params).toBeLessThanOrEqual(priced.cost.params);
+        expect(result.macs).toBeLessThanOrEqual(priced.cost.macs);
+        expect(result.peakActivationBytes).toBeLessThanOrEqual(priced.cost.peakActivationBytes);
+        const certificate = certify(priced, operations);
+        expect(certificate).toMatchObject({ holds: true, source: priced.cost, result });
+        expect(certificate.edges.reduce((sum, { saved }) => sum + saved.params, 0)).toBe(priced.cost.params - result.params);
+        expect(certificate.edges.reduce((sum, { saved }) => sum + saved.macs, 0)).toBe(priced.cost.macs - result.macs);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('always allow keeping, and keep every network looking at its image', () => {
+    fc.assert(
+      fc.property(placed, schemes, seeds, (each, scheme, actions) => {
+        const { architecture, options } = draw(each);
+        const space = new EditSpace(new Pricer(options).price(architecture), schemeTable(scheme), { placement: options });
+        const stream = RandomStream.of(actions);
+        const sequence = new ActionSequence(space);
+        while (!sequence.done) {
+          const allowed = sequence.allowed();
+          const row = space.row(sequence.at);
+          const keep = space.scheme.keep[space.priced.operations[space.edges[sequence.at]!]!]!;
+          expect((allowed >> keep) & 1).toBe(1);
+          // Null wherever allowed, so that the guard is what keeps paths.
+          const cut = row.findIndex((target, position) => target === primitiveIndex('null') && ((allowed >> position) & 1) === 1);
+          sequence.choose(cut >= 0 && stream.integer(4) > 0 ? cut : keep);
+        }
+        if (seesImage(architecture, options)) expect(seesImage(applyOperations(architecture, sequence.operations), options)).toBe(true);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('never do by luck what parity mode does not: there results may cost more', () => {
+    const source = readGenotype(
+      "Genotype(normal=[('skip_connect', 0, 2)], normal_concat=[2], reduce=[('null', 0, 2), ('skip_connect', 1, 2)], reduce_concat=[2])",
+    );
+    const priced = new Pricer({ channels: 4, layers: 3 }).price(source);
+    const operations = Int8Array.from(priced.operations);
+    operations[1] = primitiveIndex('skip_connect');
+    const certificate = certify(priced, operations);
+    expect(certificate.holds).toBe(false);
+    expect(certificate.edges[0]!.saved.params).toBeLessThan(0);
+    const masked = new EditSpace(priced, schemeTable('nat'));
+    expect(masked.targets(1)).toEqual(['null']);
+    expect(new EditSpace(priced, schemeTable('nat'), { mode: 'parity' }).targets(1)).toEqual(['null', 'null', 'skip_connect']);
+  });
+});
+
+describe('edits', () => {
+  it('lead to the same result as the operations they come from', () => {
+    fc.assert(
+      fc.property(placed, seeds, (each, actions) => {
+        const { architecture, options } = draw(each);
+        const priced = new Pricer(options).price(architecture);
+        const operations = act(new EditSpace(priced, schemeTable('nat++'), { placement: options }), RandomStream.of(actions));
+        const before = JSON.stringify(architecture);
+        const result = applyOperations(architecture, operations);
+        expect(applyEdits(architecture, editsTo(architecture, operations))).toEqual(result);
+        expect(JSON.stringify(architecture)).toBe(before);
+        result.cells.forEach((cell, index) => {
+          const source = architecture.cells[index]!;
+          expect(cell.edges.map(({ from, to }) => [from, to])).toEqual(source.edges.map(({ from, to }) => [from, to]));
+        });
+      }),
+      runs,
+    );
+  });
+});
+
+describe('budgets', () => {
+  const small = fc.record({
+    seed: seeds,
+    scheme: schemes,
+    share: fc.integer({ min: 0, max: 100 }),
+    macsShare: fc.integer({ min: 0, max: 100 }),
+  });
+
+  /** Every result that the masks without a budget can reach. */
+  function reachable(space: EditSpace, limit: number): Int8Array[] | undefined {
+    const results: Int8Array[] = [];
+    const walk = (positions: readonly number[]): boolean => {
+      const sequence = new ActionSequence(space);
+      for (const position of positions) sequence.choose(position);
+      if (sequence.done) return results.push(sequence.operations) <= limit;
+      const allowed = sequence.allowed();
+      for (let position = 0; position < 16; position++) if (((allowed >> position) & 1) === 1 && !walk([...positions, position])) return false;
+      return true;
+    };
+    return walk([]) ? results : undefined;
+  }
+
+  it('are met by every result, allow every result that meets them, and name the least where none does', () => {
+    let refused = 0;
+    let met = 0;
+    fc.assert(
+      fc.property(small, ({ seed, scheme, share, macsShare }) => {
+        const architecture = randomArchitecture(RandomStream.of(seed), {
+          skeleton: 'explicit',
+          maxNodes: 3,
+          maxInDegree: 2,
+          maxCells: 2,
+          primitives: ['conv_3x3', 'sep_conv_3x3', 'conv_1x1', 'skip_connect', 'null'],
+        });
+        const priced = new Pricer().price(architecture);
+        const space = new EditSpace(priced, schemeTable(scheme));
+        const all = reachable(space, 300);
+        if (all === undefined || all.length < 4) return;
+        const costs = all.map((operations) => priced.costOf(operations));
+        // From a little below the least that is reachable to the source.
+        const between = (least: number, most: number, at: number): number => Math.max(0, Math.floor(least + (1.2 * (at / 100) - 0.2) * (most - least)));
+        const budget = {
+          maxParams: between(Math.min(...costs.map(({ params }) => params)), priced.cost.params, share),
+          maxMacs: between(Math.min(...costs.map(({ macs }) => macs)), priced.cost.macs, macsShare),
+        };
+        const possible = costs.some(({ params, macs }) => params <= budget.maxParams && macs <= budget.maxMacs);
+        let sequence: ActionSequence;
+        try {
+          sequence = new ActionSequence(space, budget);
+        } catch (error) {
+          refused++;
+          expect(error).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
+          const { attainableParams, attainableMacs } = (error as { metadata: Record<string, string> }).metadata;
+          // What it names is really attained.
+          expect(costs.some(({ params }) => params === Number(attainableParams))).toBe(true);
+          expect(costs.some(({ macs }) => macs === Number(attainableMacs))).toBe(true);
+          expect(() => new ActionSequence(space, { maxParams: Number(attainableParams) })).not.toThrow();
+          expect(() => new ActionSequence(space, { maxMacs: Number(attainableMacs) })).not.toThrow();
+          return;
+        }
+        met++;
+        expect(possible).toBe(true);
+        const operations = act(space, RandomStream.of(seed, 'act'), sequence);
+        const certificate = certify(priced, operations, budget);
+        expect(certificate).toMatchObject({ holds: true, budget: { met: true } });
+        const source = priced.operations;
+        for (const [at, wanted] of all.entries()) {
+          if (costs[at]!.params > budget.maxParams || costs[at]!.macs > budget.maxMacs) continue;
+          // A path that an edit of a null opens is not counted on beforehand, so such a result may be masked.
+          if (wanted.some((operation, flat) => source[flat] === primitiveIndex('null') && operation !== source[flat])) continue;
+          const replay = new ActionSequence(space, budget);
+          while (!replay.done) {
+            const allowed = replay.allowed();
+            replay.choose(
+              space.row(replay.at).findIndex((target, position) => target === wanted[space.edges[replay.at]!] && ((allowed >> position) & 1) === 1),
+            );
+          }
+          expect(replay.operations).toEqual(wanted);
+        }
+      }),
+      runs,
+    );
+    expect(refused).toBeGreaterThan(20);
+    expect(met).toBeGreaterThan(20);
+  });
+
+  it('let the cheapest chain keep its path, where nothing but a skip stands', () => {
+    const vgg = randomArchitecture(RandomStream.of(5), { skeleton: 'nasbench201', maxNodes: 1, maxInDegree: 1, primitives: ['conv_3x3'] });
+    const priced = new Pricer().price(vgg);
+    const space = new EditSpace(priced, schemeTable('nat'));
+    const sequence = new ActionSequence(space, { maxParams: 73_306 });
+    expect(act(space, RandomStream.of(1), sequence)).toEqual(Int8Array.of(PRIMITIVES.indexOf('skip_connect')));
+    expect(() => new ActionSequence(space, { maxParams: 73_305 })).toThrow(/73306 parameters/);
+    expect(() => new ActionSequence(space, { maxParams: NaN })).toThrow(/budget.maxParams/);
+    expect(() => new ActionSequence(space, { maxMacs: -1 })).toThrow(/budget.maxMacs/);
+  });
+});
+
+describe('cellGuards', () => {
+  it('name the inputs that carry something where the source has dead cells', () => {
+    const dead = "('null', 0, 2), ('null', 1, 2)";
+    const source = readGenotype(`Genotype(normal=[${dead}], normal_concat=[2], reduce=[('skip_connect', 0, 2), ('conv_3x3', 1, 2)], reduce_concat=[2])`);
+    const places = placeNetwork(source, { layers: 3 }).blocks.map((block) => ({ cell: block.kind === 'cell' ? block.cellIndex : -1, reads: block.reads }));
+    // normal, reduce (stem, normal), reduce (normal, reduce): the first sees the image through input 0, the second through input 1.
+    expect(cellGuards(source, () => places)).toEqual([
+      { kind: 'none', anchors: [] },
+      { kind: 'each', anchors: [0, 1] },
+    ]);
+  });
+});

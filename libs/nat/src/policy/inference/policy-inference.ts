@@ -1,0 +1,124 @@
+/** Drawing transforms from a policy, in plain JavaScript: no TensorFlow is loaded, so any process can serve it. */
+import { ActionSequence } from '../../mdp/action-space.ts';
+import type { Budget } from '../../mdp/budget.ts';
+import type { RandomStream } from '@nat/base/random';
+import type { PolicyCheckpoint } from '../checkpoint.ts';
+import { CompiledEdgePolicy } from './edge-gnn.ts';
+import { CompiledLstmPolicy } from './lstm.ts';
+import { CompiledPairPolicy } from './gcn.ts';
+import type { PolicyConfig } from '../policy-config.ts';
+import { Draw } from '../sampled-transform.ts';
+import { PROBABILITY_FLOOR } from '../probability.ts';
+import type { Subject } from '../../mdp/environment.ts';
+
+/** `greedy` takes the likeliest candidate of every decision, the first of equals. `sample` draws with the stream given. */
+export type DrawMode = { readonly mode: 'greedy' } | { readonly mode: 'sample'; readonly stream: RandomStream };
+
+/** A policy ready to draw. Safe to share: it keeps nothing but the scores of the last subject. */
+export class CompiledPolicy {
+  readonly config: PolicyConfig;
+  readonly #scores: (subject: Subject) => Float64Array;
+  readonly #floor: number;
+  readonly #q = new Float64Array(32);
+  #lastSubject: Subject | undefined;
+  #lastScores: Float64Array = new Float64Array(0);
+
+  constructor(checkpoint: PolicyCheckpoint) {
+    const { config } = checkpoint;
+    this.config = config;
+    this.#scores = scoresOf(checkpoint);
+    this.#floor = config.encoder === 'pair' ? PROBABILITY_FLOOR : 0;
+  }
+
+  /**
+   * The unnormalised log-probability of every candidate of the subject, before masks. [candidates]
+   * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE
+   */
+  scores(subject: Subject): Float64Array {
+    if (this.#lastSubject !== subject) {
+      this.#lastScores = this.#scores(subject);
+      this.#lastSubject = subject;
+    }
+    return this.#lastScores;
+  }
+
+  /**
+   * One transform. Drawing again from the same subject costs no second encoding.
+   * @throws DomainError FAILED_PRECONDITION: POLICY_NOT_APPLICABLE; BUDGET_UNREACHABLE with the attainable minimum
+   */
+  draw(subject: Subject, mode: DrawMode, budget?: Budget): Draw {
+    const scores = this.scores(subject);
+    const { decisions, candidateStart, candidateAction } = subject;
+    const sequence = new ActionSequence(subject.space, budget);
+    const actions = new Uint8Array(decisions);
+    const probabilities = new Float64Array(decisions);
+    const q = this.#q;
+    let logProb = 0;
+    let entropy = 0;
+    for (let d = 0; d < decisions; d++) {
+      const start = candidateStart[d]!;
+      const count = candidateStart[d + 1]! - start;
+      const allowed = sequence.allowed();
+      const total = this.#probabilities(scores, candidateAction, start, count, allowed);
+      const chosen = mode.mode === 'greedy' ? likeliest(q, count) : drawn(mode.stream, q, count, total);
+      const action = candidateAction[start + chosen]!;
+      sequence.choose(action);
+      actions[d] = action;
+      probabilities[d] = q[chosen]! / total;
+      if ((allowed & (allowed - 1)) === 0) continue; // forced: probability 1, no entropy
+      logProb += Math.log(q[chosen]!);
+      for (let k = 0; k < count; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
+    }
+    return new Draw({ subject, actions, operations: sequence.operations, probabilities, logProb, entropy, budget });
+  }
+
+  /** Fills q for one decision: a softmax over what is allowed, plus the encoder's floor, 0 elsewhere; returns the sum. */
+  #probabilities(scores: Float64Array, candidateAction: Uint8Array, start: number, count: number, allowed: number): number {
+    const q = this.#q;
+    let highest = -Infinity;
+    for (let k = 0; k < count; k++) {
+      const isAllowed = ((allowed >> candidateAction[start + k]!) & 1) === 1;
+      q[k] = isAllowed ? scores[start + k]! : -Infinity;
+      if (q[k]! > highest) highest = q[k]!;
+    }
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      q[k] = Math.exp(q[k]! - highest);
+      sum += q[k]!;
+    }
+    let total = 0;
+    for (let k = 0; k < count; k++) {
+      if (((allowed >> candidateAction[start + k]!) & 1) === 1) q[k] = q[k]! / sum + this.#floor;
+      total += q[k]!;
+    }
+    return total;
+  }
+}
+
+/** How the encoder of a checkpoint scores a subject's candidates. */
+function scoresOf({ config, parameters }: PolicyCheckpoint): (subject: Subject) => Float64Array {
+  if (config.encoder === 'pair') {
+    const encoder = new CompiledPairPolicy(config, parameters);
+    return (subject) => encoder.scores(subject);
+  }
+  const encoder = config.encoder === 'edge' ? new CompiledEdgePolicy(config, parameters) : new CompiledLstmPolicy(config, parameters);
+  return ({ graph }) => encoder.scores(graph);
+}
+
+function likeliest(q: Float64Array, count: number): number {
+  let best = 0;
+  for (let k = 1; k < count; k++) if (q[k]! > q[best]!) best = k;
+  return best;
+}
+
+function drawn(stream: RandomStream, q: Float64Array, count: number, total: number): number {
+  let rest = stream.uniform() * total;
+  let last = 0;
+  for (let k = 0; k < count; k++) {
+    if (q[k]! <= 0) continue;
+    last = k;
+    rest -= q[k]!;
+    if (rest < 0) break;
+  }
+  return last;
+}

@@ -1,0 +1,81 @@
+/** Where cells and edges stand in the placed network. */
+import { placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/cells';
+import type { CellPlacement } from './edge-features.ts';
+
+/** Means over the placements of an edge's cell. */
+export interface EdgeSurroundings {
+  /** Of stride - 1. */
+  readonly strided: number;
+  /** Of log2(out / in channels). */
+  readonly channelRatio: number;
+}
+
+/** One architecture's cells and edges. */
+export interface CellSurroundings extends CellPlacement {
+  readonly edge: (edge: number) => EdgeSurroundings;
+}
+
+/** Places architectures with the same options. In the repeated skeletons all architectures stand alike: those are placed once. */
+export class Surroundings {
+  readonly #placement: PlacementOptions;
+  readonly #uniform = new Map<string, readonly UniformCell[]>();
+
+  constructor(placement: PlacementOptions) {
+    this.#placement = placement;
+  }
+
+  /** [cells] */
+  of(architecture: Architecture): readonly CellSurroundings[] {
+    const { cells, skeleton } = architecture;
+    if (skeleton.kind === 'explicit') return explicitCells(architecture, placeNetwork(architecture, this.#placement));
+    let uniform = this.#uniform.get(skeleton.kind);
+    if (uniform === undefined) {
+      uniform = uniformCells(architecture, placeNetwork(architecture, this.#placement));
+      this.#uniform.set(skeleton.kind, uniform);
+    }
+    return uniform.map(({ position, frequency, fromInput }, c) => ({
+      position,
+      frequency,
+      edge: (e) => ({ strided: cells[c]!.edges[e]!.from < cells[c]!.inputs ? fromInput : 0, channelRatio: 0 }),
+    }));
+  }
+}
+
+interface UniformCell extends CellPlacement {
+  /** Stride - 1 of edges that leave a cell input. */
+  readonly fromInput: number;
+}
+
+function uniformCells(architecture: Architecture, network: Network): readonly UniformCell[] {
+  const reductions = network.blocks.flatMap((block) => (block.kind === 'cell' && block.reduction ? [block.cellIndex] : []));
+  return placementsOf(architecture, network).map((placement, c) => ({ ...placement, fromInput: reductions.includes(c) ? 1 : 0 }));
+}
+
+function explicitCells(architecture: Architecture, network: Network): readonly CellSurroundings[] {
+  const sums = architecture.cells.map((cell) => cell.edges.map(() => ({ strided: 0, channelRatio: 0, places: 0 })));
+  for (const block of network.blocks) {
+    if (block.kind !== 'cell') continue;
+    for (const { cellIndex, edgeIndex, stride, inChannels, outChannels } of block.edges) {
+      const sum = sums[cellIndex]![edgeIndex]!;
+      sum.strided += stride - 1;
+      sum.channelRatio += Math.log2(outChannels / inChannels);
+      sum.places++;
+    }
+  }
+  return placementsOf(architecture, network).map((placement, c) => ({
+    ...placement,
+    edge: (e) => {
+      const { strided, channelRatio, places } = sums[c]![e]!;
+      return { strided: strided / places, channelRatio: channelRatio / places };
+    },
+  }));
+}
+
+function placementsOf({ cells }: Architecture, { blocks }: Network): readonly CellPlacement[] {
+  const positions = cells.map((): number[] => []);
+  blocks.forEach((block, index) => {
+    if (block.kind === 'cell') positions[block.cellIndex]!.push(index / Math.max(1, blocks.length - 1));
+  });
+  const placed = positions.reduce((sum, list) => sum + list.length, 0);
+  return positions.map((list) => ({ position: list.reduce((sum, at) => sum + at, 0) / Math.max(1, list.length), frequency: list.length / placed }));
+}

@@ -1,0 +1,61 @@
+import { isPrimitiveName, type PrimitiveName, type SchemeName } from '@nat/cells';
+import { DomainError } from '@nat/base/errors';
+import { z } from 'zod';
+import { edgeInitializers, type EdgeConfig } from './edge-gnn.ts';
+import { lstmInitializers, type LstmConfig } from './lstm.ts';
+import { pairInitializers, type PairConfig } from './gcn.ts';
+import type { Initializers } from './parameters.ts';
+
+/** What a policy is: which encoder, of which size. */
+export type PolicyConfig = EdgeConfig | PairConfig | LstmConfig;
+
+/** The `edge` encoder at the size that the presets were tuned for. */
+export const EDGE_POLICY: EdgeConfig = { encoder: 'edge', hidden: 48, layers: 2 };
+
+/** The `lstm` encoder with about as many parameters (40,802) as EDGE_POLICY has (41,616). */
+export const LSTM_POLICY: LstmConfig = { encoder: 'lstm', hidden: 46, layers: 2 };
+
+/** The official network at its command-line defaults, for the operations of one official search space. */
+export function officialPairPolicy(scheme: SchemeName, primitives: readonly PrimitiveName[]): PairConfig {
+  return { encoder: 'pair', scheme, primitives, embedding: 100, features: 1024, hidden: 100 };
+}
+
+const width = z.int().min(1).max(8192);
+const schema = z.discriminatedUnion('encoder', [
+  z.strictObject({ encoder: z.literal('edge'), hidden: width, layers: z.int().min(1).max(64) }),
+  z.strictObject({ encoder: z.literal('lstm'), hidden: width, layers: z.int().min(1).max(64) }),
+  z.strictObject({
+    encoder: z.literal('pair'),
+    scheme: z.enum(['nat', 'nat++']),
+    primitives: z
+      .array(z.custom<PrimitiveName>(isPrimitiveName, 'not an operation'))
+      .min(1)
+      .refine((names) => new Set(names).size === names.length, 'names an operation twice'),
+    embedding: width,
+    features: width,
+    hidden: width,
+  }),
+]);
+
+/**
+ * A config from data of any origin.
+ * @throws DomainError INVALID_ARGUMENT, reason POLICY_CONFIG
+ */
+export function parseConfig(value: unknown): PolicyConfig {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const violations = result.error.issues.map(({ path, message }) => ({ field: ['config', ...path].join('.'), description: message }));
+  throw DomainError.invalidFields(violations, 'POLICY_CONFIG');
+}
+
+/** Shapes and starting values of every parameter of a policy, by name. */
+export function policyInitializers(config: PolicyConfig): Initializers {
+  switch (config.encoder) {
+    case 'edge':
+      return edgeInitializers(config);
+    case 'lstm':
+      return lstmInitializers(config);
+    case 'pair':
+      return pairInitializers(config);
+  }
+}

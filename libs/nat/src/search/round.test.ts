@@ -1,0 +1,74 @@
+import { readArchitecture } from '@nat/cells';
+import { CompiledPolicy, createCheckpoint, EDGE_POLICY } from '@nat/nat';
+import { RandomStream } from '@nat/base/random';
+import { describe, expect, it } from 'vitest';
+import { collateRound, drawRound, learnerTrials, pairsOfRound, type DrawnTrial, type PairOutcome } from './round.ts';
+import { officialCellsSpace } from './spaces/official-spaces.ts';
+import { SubjectCache } from './environment-cache.ts';
+
+const options = { scheme: 'nat', mode: 'cost-masked' } as const;
+const space = officialCellsSpace('darts', 'nat');
+const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of('round')));
+const round = (step: number, batch = 6): readonly DrawnTrial[] =>
+  drawRound({ space, subjects: new SubjectCache(options), policy, seed: 5, step, batch, withGreedy: true });
+
+describe('drawing a round', () => {
+  it('depends on seed, step and index alone', () => {
+    const trials = round(3);
+    round(2);
+    expect(round(3)).toEqual(trials);
+    expect(round(3, 3)).toEqual(trials.slice(0, 3));
+    expect(round(4)).not.toEqual(trials);
+    expect(drawRound({ space, subjects: new SubjectCache(options), policy, seed: 6, step: 3, batch: 6, withGreedy: true })).not.toEqual(trials);
+  });
+
+  it('stores texts and actions that can be learned from again', () => {
+    const trials = round(1);
+    const subjects = new SubjectCache(options);
+    const again = learnerTrials(trials.map((trial) => ({ trial, reward: 1, greedyReward: 0 })), subjects); // prettier-ignore
+    trials.forEach(({ source, result, actions, logProb }, i) => {
+      const { subject } = again[i]!;
+      expect(logProb).toBeLessThan(0);
+      expect(actions).toHaveLength(subject.decisions);
+      const after = readArchitecture(result).cells.flatMap(({ edges }) => edges.map(({ operation }) => operation.name));
+      const decided = actions.map((action, d) => subject.target(d, action));
+      expect(after).toEqual(decided);
+      expect(readArchitecture(source).cells.length).toBe(2);
+    });
+  });
+});
+
+describe('pairs and outcomes', () => {
+  const trial = (index: number, source: string, result: string, greedyResult: string): DrawnTrial => ({
+    index,
+    source,
+    actions: [],
+    result,
+    logProb: -1,
+    greedyResult,
+  });
+  const trials = [trial(0, 'a', 'x', 'y'), trial(1, 'a', 'y', 'y'), trial(2, 'b', 'y', 'y'), trial(3, 'a', 'z', 'w'), trial(4, 'a', 'q', 'w')];
+
+  it('asks for every trial, and for each greedy partner once', () => {
+    const { pairs, greedyPair } = pairsOfRound(trials);
+    expect(pairs.slice(0, 5)).toEqual(trials.map(({ source, result }) => ({ source, result })));
+    expect(pairs.slice(5)).toEqual([{ source: 'a', result: 'w' }]);
+    expect(greedyPair).toEqual([1, 1, 2, 5, 5]);
+  });
+
+  it('counts rewards in trial order and leaves out what failed, or whose partner did', () => {
+    const round_ = pairsOfRound(trials);
+    const value = (sourceValue: number, resultValue: number): PairOutcome => ({ sourceValue, resultValue });
+    const outcomes = [value(1, 2), value(1, 4), { failure: 'LOST: gone' }, value(1, NaN), value(1, 8), { failure: 'LOST: too' }];
+    const { counted, leftOut } = collateRound(trials, round_, outcomes);
+    expect(counted).toEqual([
+      { trial: trials[0], reward: 1, greedyReward: 3 },
+      { trial: trials[1], reward: 3, greedyReward: 3 },
+    ]);
+    expect(leftOut.map(({ trial: { index }, failure }) => [index, failure])).toEqual([
+      [2, 'LOST: gone'],
+      [3, 'NOT_FINITE: a value is not a finite number'],
+      [4, 'greedy partner: LOST: too'],
+    ]);
+  });
+});

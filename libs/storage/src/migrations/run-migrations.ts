@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import { migrateSchemas, type ServiceSchema } from './migrate.ts';
+import { openPostgres } from '../database/postgres.ts';
+import { databaseEnvironment, kafkaConnectionOf, kafkaEnvironment, postgresOptionsOf } from '../environment.ts';
+import { migrateKafkaTopics } from '../stream/kafka-stream.ts';
+import { PLATFORM_TOPICS } from '../stream/topics.ts';
+
+/** What `runMigrations` needs to know: less than the service itself does. */
+export const migrationEnvironment = { ...databaseEnvironment, ...kafkaEnvironment };
+
+/**
+ * Runs the migrations of a service and, where brokers are named, brings the topics to what their table says. May be run again, and by several at once.
+ * @returns what was done, one line each
+ */
+export async function runMigrations(
+  settings: z.output<z.ZodObject<typeof migrationEnvironment>>,
+  schemas: readonly ServiceSchema[],
+): Promise<readonly string[]> {
+  const kafka = kafkaConnectionOf(settings);
+  const database = await openPostgres({ ...postgresOptionsOf(settings), maxConnections: 1 });
+  try {
+    const ran = await migrateSchemas(database, schemas);
+    const topics = kafka === undefined ? [] : await migrateKafkaTopics({ ...kafka, clientId: 'nat-migrate' }, PLATFORM_TOPICS);
+    return [...ran, ...topics];
+  } finally {
+    await database.close();
+  }
+}
+
+/** True for `main.ts --migrate`: run the migrations and end. */
+export function isMigration(argv: readonly string[]): boolean {
+  return argv.slice(2).includes('--migrate');
+}

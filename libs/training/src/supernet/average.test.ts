@@ -1,0 +1,72 @@
+import { officialSpace, randomOfficialArchitecture, zooArchitecture } from '@nat/cells';
+import { batchesInOrder, drawBatch, splitDataset } from '@nat/datasets';
+import { encodeTensors, loadTensorflow, type TensorFile } from '@nat/tensor';
+import { RandomStream } from '@nat/base/random';
+import { describe, expect, it } from 'vitest';
+import { averageSharedWeights } from './average.ts';
+import { SharedWeights, VELOCITY, type SharedWeightsOptions } from './shared-weights.ts';
+import { stripedImages } from './striped-images.ts';
+
+const tf = loadTensorflow();
+const space = officialSpace('NAT', 'LOOSE_END_PRIMITIVES');
+const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, validationFraction: 0.5 });
+const OPTIONS: SharedWeightsOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
+
+/** The state of a shard after some steps from a state. */
+async function trainShard(from: TensorFile | undefined, shard: number, steps: number, settle = true): Promise<TensorFile> {
+  const shared = new SharedWeights(OPTIONS);
+  if (from !== undefined) shared.importState(from);
+  for (let i = 0; i < steps; i++) {
+    const random = RandomStream.of('shard', shard, shared.steps);
+    shared.trainStep(randomOfficialArchitecture(space, random), await drawBatch(splits.train, { batchSize: 8, random, augment: false }));
+  }
+  if (settle) shared.settle();
+  const state = shared.exportState();
+  shared.dispose();
+  return state;
+}
+
+describe('averageSharedWeights', async () => {
+  const start = await trainShard(undefined, 0, 3);
+  const [a, b, c] = [await trainShard(start, 1, 2), await trainShard(start, 2, 2), await trainShard(start, 3, 2)];
+
+  it('takes the mean of weights, statistics and momentum', () => {
+    const average = averageSharedWeights([a, b, c]);
+    expect(new Set(average.tensors.keys())).toEqual(new Set([a, b, c].flatMap(({ tensors }) => [...tensors.keys()])));
+    let moved = 0;
+    for (const [name, { data }] of average.tensors) {
+      const shards = [a, b, c].map(({ tensors }) => tensors.get(name)?.data);
+      const initial = name.endsWith('.running_var') ? 1 : 0;
+      if (!name.startsWith(VELOCITY) && !name.includes('.running_')) expect(shards.every((shard) => shard !== undefined)).toBe(true);
+      const expected = Float32Array.from(data, (_, k) => shards.reduce((sum, shard) => sum + (shard?.[k] ?? initial), 0) / 3);
+      expect(data).toEqual(expected);
+      if (shards[0] !== undefined && data.some((value, k) => value !== shards[0]![k])) moved++;
+    }
+    expect(moved).toBeGreaterThan(50);
+  });
+
+  it('is a state that training goes on from', async () => {
+    const average = averageSharedWeights([a, b, c]);
+    const next = await trainShard(average, 1, 1);
+    expect(encodeTensors(next)).not.toEqual(encodeTensors(average));
+    const shared = new SharedWeights(OPTIONS);
+    shared.importState(average);
+    expect(shared.steps).toBe(5);
+    expect(shared.accuracy(zooArchitecture('ENAS'), await Array.fromAsync(batchesInOrder(splits.validation, 12)))).toBeGreaterThanOrEqual(0);
+    shared.dispose();
+  });
+
+  it('gives one state back, and equal states unchanged', () => {
+    expect(averageSharedWeights([a])).toBe(a);
+    expect(encodeTensors(averageSharedWeights([a, a]))).toEqual(encodeTensors(a));
+  });
+
+  it('refuses what does not belong together', async () => {
+    const shorter = await trainShard(start, 1, 1);
+    const unsettled = await trainShard(await trainShard(undefined, 0, 3, false), 1, 2, false);
+    expect(() => averageSharedWeights([])).toThrow(/nothing to average/);
+    expect(() => averageSharedWeights([a, shorter])).toThrow(/another number of steps/);
+    expect(() => averageSharedWeights([a, unsettled])).toThrow(/settled before/);
+    expect(() => averageSharedWeights([a, { tensors: new Map(), metadata: {} }])).toThrow(/no state of shared weights/);
+  });
+});

@@ -1,0 +1,216 @@
+/**
+ * The supernet of an official space (section 4.1 of the paper): one set of weights that all architectures of the space share.
+ * A sampled architecture is a path through it, and only that path is computed.
+ */
+import { placeNetwork, primitive, type Architecture, type OfficialSpace } from '@nat/cells';
+import { drawBatch, type ImageBatch, type ImageSplit } from '@nat/datasets';
+import { DomainError } from '@nat/base/errors';
+import { MomentumSgd, type SgdState, type TensorFile, type Tensorflow } from '@nat/tensor';
+import { RandomStream } from '@nat/base/random';
+import { buildNetwork, type NetworkLayer } from '../executor/network.ts';
+import { correctOf, diverged, trainingStep } from '../executor/training-step.ts';
+import { Weights } from '../executor/weights.ts';
+
+export interface SharedWeightsOptions {
+  readonly tf: Tensorflow;
+  readonly space: OfficialSpace;
+  /** First channels C. @default 20 */
+  readonly channels?: number;
+  /** Cells in a row. @default 8 */
+  readonly layers?: number;
+  readonly imageSize: number;
+  readonly classes: number;
+  /** Of the initial weights, and of the images and paths that `train` draws. */
+  readonly seed: number;
+  /** Constant, as in the official code. @default 0.01 */
+  readonly learningRate?: number;
+  /** @default 0.9 */
+  readonly momentum?: number;
+  /** @default 3e-4 */
+  readonly weightDecay?: number;
+  /** Global norm that gradients are clipped to. @default 5 */
+  readonly clipNorm?: number;
+}
+
+/** A source and what became of it; with no result, the source alone. */
+export interface ArchitecturePair {
+  readonly source: Architecture;
+  readonly result?: Architecture;
+}
+/** Accuracies as fractions, on the same images with the same weights. */
+export interface PairAccuracy {
+  readonly source: number;
+  readonly result?: number;
+}
+
+export interface SupernetTraining {
+  /** Images that weights are fitted to. */
+  readonly split: ImageSplit;
+  readonly steps: number;
+  readonly batchSize: number;
+  /** The path of a step, e.g. uniform over the space. */
+  readonly drawArchitecture: (random: RandomStream) => Architecture;
+  readonly onStep?: (report: StepReport) => void;
+  /** Asked before every step. */
+  readonly shouldStop?: () => boolean;
+}
+export interface StepReport {
+  /** Steps so far, over all calls. */
+  readonly step: number;
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** Momentum stands beside its parameter under this prefix. */
+export const VELOCITY = 'velocity/';
+const STATE = 'nat.supernet';
+
+/** What stands beside the tensors of a state: learning rates with their number of steps, and the step that each moving parameter has come to. */
+export interface SupernetProgress {
+  readonly seed: number;
+  readonly rates: SgdState['rates'];
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+export function stateMetadata({ seed, rates, steps }: SupernetProgress): Readonly<Record<string, string>> {
+  const sorted = Object.fromEntries(Object.entries(steps).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { [STATE]: JSON.stringify({ seed, rates, steps: sorted }) };
+}
+
+/** @throws DomainError INVALID_ARGUMENT for the metadata of another file */
+export function parseState(metadata: Readonly<Record<string, string>>): SupernetProgress {
+  const text = metadata[STATE];
+  if (text === undefined) throw DomainError.invalid('weights', 'no state of shared weights', 'NOT_SHARED_WEIGHTS');
+  return JSON.parse(text) as SupernetProgress;
+}
+
+export class SharedWeights {
+  readonly #options: Required<SharedWeightsOptions>;
+  readonly #weights: Weights;
+  readonly #sgd: MomentumSgd;
+
+  constructor(options: SharedWeightsOptions) {
+    this.#options = { channels: 20, layers: 8, learningRate: 0.01, momentum: 0.9, weightDecay: 3e-4, clipNorm: 5, ...options };
+    const { tf, seed, momentum, weightDecay, clipNorm } = this.#options;
+    this.#weights = new Weights(tf, seed);
+    this.#sgd = new MomentumSgd(tf, { momentum, weightDecay, clipNorm });
+  }
+
+  /** Training steps so far. */
+  get steps(): number {
+    return this.#sgd.steps;
+  }
+
+  /** One step of SGD along the path of an architecture. @throws DomainError as `train` */
+  trainStep(architecture: Architecture, batch: ImageBatch): StepReport {
+    const { tf, learningRate } = this.#options;
+    const trainee = { tf, network: this.#path(architecture), weights: this.#weights, sgd: this.#sgd };
+    // Running statistics are never read here: sampled paths are always normalised by their batch.
+    const { loss, correct } = trainingStep(trainee, batch, { learningRate, mode: 'batch' });
+    if (!Number.isFinite(loss)) throw diverged(this.steps);
+    return { step: this.steps, loss, accuracy: correct / batch.size };
+  }
+
+  /**
+   * Trains for some steps. Images and paths of step t come from (seed, t) alone, so training in pieces is training at once.
+   * Gives the event loop a turn between steps. Returns how many steps were made.
+   * @throws DomainError INVALID_ARGUMENT for a path outside the space; FAILED_PRECONDITION TRAINING_DIVERGED
+   */
+  async train({ split, steps, batchSize, drawArchitecture, onStep, shouldStop }: SupernetTraining): Promise<number> {
+    for (let made = 0; made < steps; made++) {
+      if (shouldStop?.() === true) return made;
+      const random = RandomStream.of(this.#options.seed, 'supernet', this.steps);
+      const architecture = drawArchitecture(random);
+      const report = this.trainStep(architecture, await drawBatch(split, { batchSize, random, augment: true }));
+      onStep?.(report);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return steps;
+  }
+
+  /** Accuracy of an architecture on the given images, normalised by their batches. */
+  accuracy(architecture: Architecture, batches: readonly ImageBatch[]): number {
+    const { tf } = this.#options;
+    const network = this.#path(architecture);
+    this.#sgd.catchUp(this.#weights.parameters(network.parameters));
+    let [correct, images] = [0, 0];
+    for (const batch of batches) {
+      correct += correctOf(tf, network, this.#weights, 'batch', batch);
+      images += batch.size;
+    }
+    return correct / images;
+  }
+
+  /** Accuracies of pairs, all on the same images; an architecture that occurs again is not run again. */
+  pairAccuracies(pairs: readonly ArchitecturePair[], batches: readonly ImageBatch[]): PairAccuracy[] {
+    const known = new Map<string, number>();
+    const accuracyOf = (architecture: Architecture): number => {
+      const key = JSON.stringify(architecture.cells);
+      const accuracy = known.get(key) ?? this.accuracy(architecture, batches);
+      known.set(key, accuracy);
+      return accuracy;
+    };
+    return pairs.map(({ source, result }) => ({ source: accuracyOf(source), ...(result === undefined ? {} : { result: accuracyOf(result) }) }));
+  }
+
+  /**
+   * Brings every parameter of the supernet into being and to the current step: what averaging needs, because shards use different paths. Rounds in
+   * another place than an undisturbed run does, so a run that is not averaged does without.
+   */
+  settle(): void {
+    this.#sgd.catchUp(this.#weights.parameters(this.#path(everyPath(this.#options.space)).parameters));
+  }
+
+  /** Weights under their official names, momentum, and how far each parameter has come: everything that training goes on from. */
+  exportState(): TensorFile {
+    const { rates, slots } = this.#sgd.exportState();
+    const tensors = this.#weights.export();
+    for (const [name, { velocity }] of slots) tensors.set(VELOCITY + name, { shape: [velocity.length], data: velocity });
+    const steps = Object.fromEntries([...slots].map(([name, { step }]) => [name, step]));
+    return { tensors, metadata: stateMetadata({ seed: this.#options.seed, rates, steps }) };
+  }
+
+  /** Goes on from an exported state, bit for bit. @throws DomainError INVALID_ARGUMENT for another file or another seed */
+  importState({ tensors, metadata }: TensorFile): void {
+    const { seed, rates, steps } = parseState(metadata);
+    if (seed !== this.#options.seed) throw DomainError.invalid('weights', `of a supernet with seed ${seed}, not ${this.#options.seed}`, 'OTHER_SEED');
+    this.#weights.restore(new Map([...tensors].filter(([name]) => !name.startsWith(VELOCITY))));
+    const slots = Object.entries(steps).map(([name, step]) => [name, { step, velocity: tensors.get(VELOCITY + name)!.data }] as const);
+    this.#sgd.importState({ rates, slots: new Map(slots) });
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+    this.#sgd.dispose();
+  }
+
+  #path(architecture: Architecture): NetworkLayer {
+    const { space, channels, layers, imageSize, classes } = this.#options;
+    checkPath(architecture, space);
+    const supernetOutput = space.operationType === 'LOOSE_END_PRIMITIVES' ? 'loose-ends' : 'all-nodes';
+    const network = placeNetwork(architecture, { network: 'supernet', channels, layers, imageSize, classes, supernetOutput });
+    return buildNetwork(network, { sharedOperations: space.primitives });
+  }
+}
+
+/** All operations on all edges at once. */
+function everyPath({ primitives, steps }: OfficialSpace): Architecture {
+  const nodes = Array.from({ length: steps }, (_, step) => step + 2);
+  const edges = nodes.flatMap((to) => Array.from({ length: to }, (_, from) => primitives.map((name) => ({ from, to, operation: primitive(name) }))).flat());
+  const cells = ['normal', 'reduce'].map((name) => ({ name, inputs: 2, nodes: steps + 2, edges, output: { kind: 'concat' as const, nodes } }));
+  return { cells, skeleton: { kind: 'repeated' } };
+}
+
+/** An architecture is a path through the supernet: its cells have the space's nodes and operations. */
+function checkPath({ cells, skeleton }: Architecture, { primitives, steps, operationType }: OfficialSpace): void {
+  const outside = (field: string, description: string): DomainError => DomainError.invalid(field, description, 'OUTSIDE_SUPERNET');
+  if (skeleton.kind !== 'repeated') throw outside('architecture.skeleton', `a supernet has repeated cells, not a ${skeleton.kind} skeleton`);
+  cells.forEach(({ nodes, edges }, cell) => {
+    if (nodes !== steps + 2) throw outside(`architecture.cells[${cell}].nodes`, `${nodes} nodes, the cells of ${operationType} have ${steps + 2}`);
+    edges.forEach(({ operation }, edge) => {
+      if (!primitives.some((name) => name === operation.name)) {
+        throw outside(`architecture.cells[${cell}].edges[${edge}].operation`, `${operation.name} is not among ${primitives.join(', ')}`);
+      }
+    });
+  });
+}
