@@ -1,20 +1,20 @@
-export { ActionSequence, EditSpace, decideAll, type EditSpaceOptions } from './mdp/action-space.ts';
+export { Episode, ActionSpace, playEpisode, type ActionSpaceOptions } from './mdp/action-space.ts';
 export { checkBudget, withinBudget, type Budget } from './mdp/budget.ts';
 export { certify, type CostCertificate, type EdgeSaving } from './mdp/certificate.ts';
 export { LivePaths, cellGuards, type CellGuard } from './mdp/connectivity.ts';
-export { PricedArchitecture, Pricer } from './mdp/cost-model.ts';
+export { CostedArchitecture, CostModel } from './mdp/cost-model.ts';
 export { NAT_ACTIONS, schemeTable, transitionRow, type SchemeTable } from './mdp/transition-schemes.ts';
 export { advantages, scaleAdvantages, type AdvantageScaling, type BaselineOptions, type Rewards } from './learning/baseline.ts';
 export { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './policy/checkpoint.ts';
-export { CompiledPolicy, type DrawMode } from './policy/inference/policy-inference.ts';
-export { EDGE_POLICY, LSTM_POLICY, officialPairPolicy, type PolicyConfig } from './policy/policy-config.ts';
-export { Draw, type DrawnEdge } from './policy/sampled-transform.ts';
-export type { EdgeConfig } from './policy/edge-gnn.ts';
+export { PolicyInference, type SamplingMode } from './policy/inference/policy-inference.ts';
+export { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from './policy/policy-config.ts';
+export { SampledTransform, type SampledEdge } from './policy/sampled-transform.ts';
+export type { EdgeGnnConfig } from './policy/edge-gnn.ts';
 export { DEFAULT_IMPORTANCE_CLIP } from './learning/importance.ts';
 export { Learner, type StepStats, type Trial } from './learning/reinforce.ts';
-export type { PairConfig } from './policy/gcn.ts';
+export type { GcnConfig } from './policy/gcn.ts';
 export { presets, type Hyperparameters } from './learning/presets.ts';
-export { prepareSubject, Subject, SubjectPreparer, type MaskMode, type SubjectOptions } from './mdp/environment.ts';
+export { createEnvironment, Environment, EnvironmentFactory, type MaskMode, type EnvironmentOptions } from './mdp/environment.ts';
 export { actionTableCodes, evolvedCodes, uniformCodes } from './search/benchmark/simple-transforms.ts';
 export { scoreUnderConstraint, type ConstrainedScores, type Constraint } from './search/benchmark/constraints.ts';
 export {
@@ -37,12 +37,12 @@ export { compareHeldOut } from './search/held-out.ts';
 export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './search/hyperparameters.ts';
 export {
   collateRound,
-  drawRound,
+  sampleRound,
   learnerTrials,
   pairsOfRound,
   type CollatedRound,
   type CountedTrial,
-  type DrawnTrial,
+  type SampledTrial,
   type LeftOutTrial,
   type PairOutcome,
   type RoundOptions,
@@ -64,4 +64,4 @@ export type { SearchSpace, Source } from './search/spaces/space.ts';
 export { zooSpace } from './search/spaces/zoo-space.ts';
 export { differsFromZero, kendallTau, meanInterval, pairedDifference, type MeanInterval, type RankCorrelation } from './search/statistics.ts';
 export { planRungs, survivors, type Rung } from './search/successive-halving.ts';
-export { SubjectCache } from './search/environment-cache.ts';
+export { EnvironmentCache } from './search/environment-cache.ts';

@@ -1,6 +1,6 @@
 import { officialSpace, randomOfficialArchitecture } from '@nat/cells';
 import { drawBatch, loadDataset, splitForSearch } from '@nat/datasets';
-import { SharedWeights } from '@nat/training';
+import { Supernet } from '@nat/training';
 import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 
@@ -35,7 +35,7 @@ export async function measureMemory({ steps, threads, batch, ...size }: MemoryOp
   const tf = loadTensorflow({ threads });
   const { weights: split } = splitForSearch(loadDataset('mnist', undefined), 'set-aside');
   const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
-  const shared = new SharedWeights({ tf, space, ...size, imageSize: 32, classes: 10, seed: 0 });
+  const shared = new Supernet({ tf, space, ...size, imageSize: 32, classes: 10, seed: 0 });
   const points: MemoryPoint[] = [];
   const every = Math.max(1, Math.floor(steps / POINTS));
   for (let step = 1; step <= steps; step++) {

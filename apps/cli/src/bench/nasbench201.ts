@@ -1,7 +1,7 @@
 import { search as searchWire } from '@nat/contracts';
 import { loadNasBench201 } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { type BandScore, benchmarkNasBench201 as score, CompiledPolicy, type NasBench201Report, parseCheckpoint } from '@nat/nat';
+import { type BandScore, benchmarkNasBench201 as score, PolicyInference, type NasBench201Report, parseCheckpoint } from '@nat/nat';
 import { followSearch } from '../follow-search.ts';
 import type { CommandContext } from '../program.ts';
 import type { Session } from '../session.ts';
@@ -25,7 +25,7 @@ export async function benchmarkNasBench201(context: CommandContext, session: Ses
   const { checkpoint, version } = await session.clients.policies.exportPolicyVersion({ name });
   const report = score({
     table: benchmark,
-    policy: new CompiledPolicy(parseCheckpoint(checkpoint)),
+    policy: new PolicyInference(parseCheckpoint(checkpoint)),
     column: flags.reward,
     seed: flags.seed,
     policyEvaluations: pairs ?? (await pairsOf(session, name)),

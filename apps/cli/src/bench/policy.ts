@@ -1,5 +1,5 @@
 import { randomOfficialArchitecture, officialSpace } from '@nat/cells';
-import { CompiledPolicy, SubjectPreparer, createCheckpoint, officialPairPolicy } from '@nat/nat';
+import { PolicyInference, EnvironmentFactory, createCheckpoint, officialGcnPolicy } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import type { Session } from '../session.ts';
 
@@ -10,13 +10,13 @@ const UNARY_WARM_UP = 200;
 /** Transforms a second: preparing, encoding, sampling and certifying both cells, in this thread. */
 export function benchmarkPolicyInference(seconds: number): { readonly transformsPerSecond: number; readonly distinct: number } {
   const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
-  const policy = new CompiledPolicy(createCheckpoint(officialPairPolicy('nat', space.primitives), RandomStream.of('bench', 'policy')));
+  const policy = new PolicyInference(createCheckpoint(officialGcnPolicy('nat', space.primitives), RandomStream.of('bench', 'policy')));
   const architectures = Array.from({ length: ARCHITECTURES }, (_, i) => randomOfficialArchitecture(space, RandomStream.of('bench', 'architecture', i)));
-  const preparer = new SubjectPreparer({ scheme: 'nat', mode: 'cost-masked' });
+  const preparer = new EnvironmentFactory({ scheme: 'nat', mode: 'cost-masked' });
   let held = 0;
   const transform = (i: number): void => {
-    const subject = preparer.prepare(architectures[i % ARCHITECTURES]!);
-    const draw = policy.draw(subject, { mode: 'sample', stream: RandomStream.of('bench', i) });
+    const environment = preparer.prepare(architectures[i % ARCHITECTURES]!);
+    const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of('bench', i) });
     if (draw.certificate.holds) held++;
   };
   for (let i = 0; i < 2_000; i++) transform(i);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { zooArchitecture, type SchemeName } from '@nat/cells';
-import { CompiledPolicy, prepareSubject } from '@nat/nat';
+import { PolicyInference, createEnvironment } from '@nat/nat';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadBundledPolicies } from './bundled.ts';
@@ -42,11 +42,11 @@ describe('bundled policies', () => {
     const { scheme, checkpoint } = bundled.get(id)!;
     const [prefix, ...rest] = id.split('-');
     expect(scheme).toBe(SCHEMES[prefix!]);
-    const policy = new CompiledPolicy(checkpoint);
+    const policy = new PolicyInference(checkpoint);
     // The published architecture may be kept whole: others of the zoo are edited.
     for (const name of new Set([ZOO[rest.join('-')]!, 'DARTS', 'ENAS', 'R1', 'resnet20'])) {
-      const subject = prepareSubject(zooArchitecture(name), { scheme, mode: 'cost-masked' });
-      const { source, result, holds } = policy.draw(subject, { mode: 'greedy' }).certificate;
+      const environment = createEnvironment(zooArchitecture(name), { scheme, mode: 'cost-masked' });
+      const { source, result, holds } = policy.sample(environment, { mode: 'greedy' }).certificate;
       expect(holds).toBe(true);
       for (const cost of ['params', 'macs', 'peakActivationBytes'] as const) expect(result[cost]).toBeLessThanOrEqual(source[cost]);
     }

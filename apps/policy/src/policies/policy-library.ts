@@ -1,6 +1,6 @@
 import type { SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
-import { CompiledPolicy, parseCheckpoint } from '@nat/nat';
+import { PolicyInference, parseCheckpoint } from '@nat/nat';
 import type { BlobStore, Database } from '@nat/storage';
 import type { BundledPolicy } from './bundled.ts';
 import { policyNames, versionNames } from './names.ts';
@@ -13,7 +13,7 @@ export interface ReadyPolicy {
   readonly versionName: string;
   /** What it was learned with, and what a transform uses unless told otherwise. */
   readonly scheme: SchemeName;
-  readonly policy: CompiledPolicy;
+  readonly policy: PolicyInference;
 }
 
 /** Compiled policies kept in memory; each is a few hundred kilobytes. */
@@ -24,7 +24,7 @@ export class PolicyLibrary {
   readonly #database: Database<PolicyTables>;
   readonly #blobs: BlobStore;
   readonly #bundled: ReadonlyMap<string, BundledPolicy>;
-  readonly #compiled = new Map<string, CompiledPolicy>();
+  readonly #compiled = new Map<string, PolicyInference>();
 
   constructor(options: { readonly database: Database<PolicyTables>; readonly blobs: BlobStore; readonly bundled: ReadonlyMap<string, BundledPolicy> }) {
     this.#database = options.database;
@@ -64,7 +64,7 @@ export class PolicyLibrary {
     return {
       versionName: versionNames.format({ namespace, policy: bundled.id, version: '1' }),
       scheme: bundled.scheme,
-      policy: this.#compile(bundled.sha256, () => new CompiledPolicy(bundled.checkpoint)),
+      policy: this.#compile(bundled.sha256, () => new PolicyInference(bundled.checkpoint)),
     };
   }
 
@@ -78,12 +78,12 @@ export class PolicyLibrary {
     return { versionName: versionNames.format({ namespace, policy: id, version: String(wanted) }), scheme: policy.scheme, policy: compiled };
   }
 
-  async #compiler(sha256: string): Promise<() => CompiledPolicy> {
+  async #compiler(sha256: string): Promise<() => PolicyInference> {
     const checkpoint = parseCheckpoint(await this.#blobs.get(sha256));
-    return () => new CompiledPolicy(checkpoint);
+    return () => new PolicyInference(checkpoint);
   }
 
-  #compile(sha256: string, make: () => CompiledPolicy): CompiledPolicy {
+  #compile(sha256: string, make: () => PolicyInference): PolicyInference {
     const known = this.#compiled.get(sha256);
     if (known !== undefined) {
       // Last used, last to go.

@@ -1,7 +1,7 @@
 /** Rounds in the database: what was drawn, what was asked of the evaluator, and what came of it. */
 import { insertRows } from '@nat/storage';
 import { sql } from 'kysely';
-import type { DrawnTrial, PairOutcome, RoundPairs } from '@nat/nat';
+import type { SampledTrial, PairOutcome, RoundPairs } from '@nat/nat';
 import type { PlannedEvaluation } from './evaluation-requests.ts';
 import type { Reader, Tx } from './search-store.ts';
 import type { EvaluationStateName } from './tables.ts';
@@ -23,7 +23,7 @@ export async function insertRound(
     readonly step: number;
     /** As the table's; null where the search is synchronous. */
     readonly policyStep: number | null;
-    readonly trials: readonly DrawnTrial[];
+    readonly trials: readonly SampledTrial[];
     readonly pairs: RoundPairs;
     readonly evaluations: readonly PlannedEvaluation[];
   },
@@ -75,7 +75,7 @@ export async function findRound(reader: Reader, search: number, step: number): P
 }
 
 /** The trials of a round as they were drawn, in order. */
-export async function readTrials(reader: Reader, round: number): Promise<readonly DrawnTrial[]> {
+export async function readTrials(reader: Reader, round: number): Promise<readonly SampledTrial[]> {
   const rows = await reader.selectFrom('policy.trial').selectAll().where('round', '=', round).orderBy('index').execute();
   return rows.map(({ index, source, actions, result, greedy_result: greedyResult, log_prob: logProb }) => ({
     index,

@@ -12,7 +12,7 @@ import {
   isPresetName,
   isSpaceName,
   type MaskMode,
-  officialPairPolicy,
+  officialGcnPolicy,
   type PolicyConfig,
   PRESET_NAMES,
   searchHyperparameters,
@@ -194,7 +194,7 @@ function configOf({ encoder, encoderSize, space }: wire.SearchSpec, scheme: Sche
   const official = officialSpaceOf(space, scheme);
   if (official === undefined) throw DomainError.invalid('spec.encoder', 'pair reads published cells only: use edge');
   return {
-    ...officialPairPolicy(scheme, official.primitives),
+    ...officialGcnPolicy(scheme, official.primitives),
     ...(embedding > 0 ? { embedding } : {}),
     ...(features > 0 ? { features } : {}),
     ...(graphHidden > 0 ? { hidden: graphHidden } : {}),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture } from '@nat/cells';
 import { policy as policyWire, transform as wire } from '@nat/contracts';
-import { EDGE_POLICY, createCheckpoint, officialPairPolicy, serializeCheckpoint } from '@nat/nat';
+import { EDGE_POLICY, createCheckpoint, officialGcnPolicy, serializeCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients } from '@nat/service';
 import { migrate, openEmbedded, openFolderBlobStore, type EmbeddedDatabase } from '@nat/storage';
@@ -129,7 +129,7 @@ describe('transforms and policies over gRPC', () => {
   it('keeps versions, imports once by request id, and exports the bytes it got', async () => {
     const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
     const bytes = [1, 2].map((seed) =>
-      serializeCheckpoint(createCheckpoint({ ...officialPairPolicy('nat', space.primitives), features: 8, hidden: 8, embedding: 8 }, RandomStream.of(seed))),
+      serializeCheckpoint(createCheckpoint({ ...officialGcnPolicy('nat', space.primitives), features: 8, hidden: 8, embedding: 8 }, RandomStream.of(seed))),
     );
     const first = await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[0]!, requestId: 'a' });
     expect(await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[0]!, requestId: 'a' })).toEqual(first);

@@ -1,7 +1,7 @@
 import { architectureIdentity, writeGenotype, writeNasBench201, type Architecture, type Cost } from '@nat/cells';
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
-import type { Draw } from '@nat/nat';
+import type { SampledTransform } from '@nat/nat';
 import { architectureToSpec, costToWire } from '@nat/convert';
 import { certificateViolations, type Transformed } from './transform.ts';
 
@@ -27,7 +27,7 @@ function sourceToWire(architecture: Architecture, cost: Cost, view: ResponseView
   };
 }
 
-function drawToWire(draw: Draw, view: ResponseView): wire.TransformResult {
+function drawToWire(draw: SampledTransform, view: ResponseView): wire.TransformResult {
   const { certificate, result } = draw;
   return {
     spec: view === 'full' ? architectureToSpec(result) : undefined,
@@ -48,9 +48,9 @@ function drawToWire(draw: Draw, view: ResponseView): wire.TransformResult {
 }
 
 /** Every decided edge, kept or replaced. */
-function edgesToWire({ certificate, edges, subject }: Draw): architectureWire.EdgeEdit[] {
+function edgesToWire({ certificate, edges, environment }: SampledTransform): architectureWire.EdgeEdit[] {
   const saved = new Map(certificate.edges.map((edge) => [`${edge.cell}:${edge.edge}`, edge.saved]));
-  const { cells } = subject.architecture;
+  const { cells } = environment.architecture;
   return edges.map(({ cell, edge, before, after, probability }) => {
     const { params, macs } = saved.get(`${cell}:${edge}`) ?? { params: 0, macs: 0 };
     const { from, to } = cells[cell]!.edges[edge]!;

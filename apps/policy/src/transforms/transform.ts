@@ -1,6 +1,6 @@
 import type { Architecture, Cost, PlacementOptions, SchemeName } from '@nat/cells';
 import type { Budget, CostCertificate } from '@nat/nat';
-import { prepareSubject, type CompiledPolicy, type Draw, type MaskMode } from '@nat/nat';
+import { createEnvironment, type PolicyInference, type SampledTransform, type MaskMode } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 
 export interface TransformRequest {
@@ -17,7 +17,7 @@ export interface TransformRequest {
 export interface Transformed {
   readonly source: { readonly architecture: Architecture; readonly cost: Cost };
   /** At least one, the most probable first. */
-  readonly draws: readonly Draw[];
+  readonly draws: readonly SampledTransform[];
 }
 
 /**
@@ -25,13 +25,13 @@ export interface Transformed {
  *
  * @throws DomainError INVALID_ARGUMENT for placements that do not fit; FAILED_PRECONDITION POLICY_NOT_APPLICABLE, BUDGET_UNREACHABLE
  */
-export function transformArchitecture(policy: CompiledPolicy, architecture: Architecture, request: TransformRequest): Transformed {
-  const subject = prepareSubject(architecture, { scheme: request.scheme, mode: request.mode, placement: request.placement });
-  const source = { architecture, cost: subject.space.priced.cost };
-  if (request.greedy) return { source, draws: [policy.draw(subject, { mode: 'greedy' }, request.budget)] };
-  const distinct = new Map<string, Draw>();
+export function transformArchitecture(policy: PolicyInference, architecture: Architecture, request: TransformRequest): Transformed {
+  const environment = createEnvironment(architecture, { scheme: request.scheme, mode: request.mode, placement: request.placement });
+  const source = { architecture, cost: environment.space.priced.cost };
+  if (request.greedy) return { source, draws: [policy.sample(environment, { mode: 'greedy' }, request.budget)] };
+  const distinct = new Map<string, SampledTransform>();
   for (let i = 0; i < request.samples; i++) {
-    const draw = policy.draw(subject, { mode: 'sample', stream: RandomStream.of(request.seed, 'transform', i) }, request.budget);
+    const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of(request.seed, 'transform', i) }, request.budget);
     const key = draw.actions.join();
     if (!distinct.has(key)) distinct.set(key, draw);
   }

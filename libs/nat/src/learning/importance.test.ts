@@ -1,24 +1,24 @@
 import { readNasBench201, zooArchitecture } from '@nat/cells';
-import { ActionSequence } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/action-space.ts';
 import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { policySha256, type PolicyCheckpoint } from '../policy/checkpoint.ts';
-import { CompiledPolicy } from '../policy/inference/policy-inference.ts';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
 import type { PolicyConfig } from '../policy/policy-config.ts';
 import { DEFAULT_IMPORTANCE_CLIP, importanceWeights } from './importance.ts';
 import { Learner, lossAndGradients, prepareBatch, type Trial } from './reinforce.ts';
 import { presets } from './presets.ts';
-import { prepareSubject, type Subject } from '../mdp/environment.ts';
+import { createEnvironment, type Environment } from '../mdp/environment.ts';
 import { gradientErrors, lossInDouble, shaken, termsInDouble } from '../testing/double-precision.ts';
 
 const tf = loadTensorflow();
 const edge: PolicyConfig = { encoder: 'edge', hidden: 6, layers: 2 };
-const cell = prepareSubject(readNasBench201('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|'), {
+const cell = createEnvironment(readNasBench201('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|'), {
   scheme: 'nat',
   mode: 'cost-masked',
 });
-const subjects: readonly Subject[] = [cell, prepareSubject(zooArchitecture('DARTS'), { scheme: 'nat++', mode: 'cost-masked' })];
+const environments: readonly Environment[] = [cell, createEnvironment(zooArchitecture('DARTS'), { scheme: 'nat++', mode: 'cost-masked' })];
 /** The policy that learns, and one that it could have been a few steps ago. */
 const now = shaken(edge, 3);
 const earlier: PolicyCheckpoint = {
@@ -32,12 +32,12 @@ const earlier: PolicyCheckpoint = {
 };
 
 function drawnBy(checkpoint: PolicyCheckpoint, each: number, stale: boolean): Trial[] {
-  const policy = new CompiledPolicy(checkpoint);
-  return subjects.flatMap((subject, s) =>
+  const policy = new PolicyInference(checkpoint);
+  return environments.flatMap((environment, s) =>
     Array.from({ length: each }, (_, i): Trial => {
       const stream = RandomStream.of('trial', s, i);
-      const { actions, logProb } = policy.draw(subject, { mode: 'sample', stream });
-      return { subject, actions, reward: stream.normal(), greedyReward: 0, ...(stale ? { behaviourLogProb: logProb } : {}) };
+      const { actions, logProb } = policy.sample(environment, { mode: 'sample', stream });
+      return { environment, actions, reward: stream.normal(), greedyReward: 0, ...(stale ? { behaviourLogProb: logProb } : {}) };
     }),
   );
 }
@@ -139,17 +139,17 @@ describe('a learner with trials of an earlier policy', () => {
   });
 });
 
-/** One trial for each transform of a subject. */
-function everyTransform(subject: Subject): readonly Trial[] {
+/** One trial for each transform of a environment. */
+function everyTransform(environment: Environment): readonly Trial[] {
   const found: Trial[] = [];
   const extend = (actions: readonly number[]): void => {
-    if (actions.length === subject.decisions) {
-      found.push({ subject, actions, reward: 0 });
+    if (actions.length === environment.decisions) {
+      found.push({ environment, actions, reward: 0 });
       return;
     }
-    const sequence = new ActionSequence(subject.space);
-    for (const action of actions) sequence.choose(action);
-    const bits = sequence.allowed();
+    const sequence = new Episode(environment.space);
+    for (const action of actions) sequence.step(action);
+    const bits = sequence.legalActions();
     for (let action = 0; action < 32; action++) if ((bits >> action) & 1) extend([...actions, action]);
   };
   extend([]);

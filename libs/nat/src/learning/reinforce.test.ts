@@ -3,11 +3,11 @@ import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts';
-import { CompiledPolicy } from '../policy/inference/policy-inference.ts';
-import { officialPairPolicy, type PolicyConfig } from '../policy/policy-config.ts';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
+import { officialGcnPolicy, type PolicyConfig } from '../policy/policy-config.ts';
 import { Learner, lossAndGradients, prepareBatch, type Trial } from './reinforce.ts';
 import { presets, type Hyperparameters } from './presets.ts';
-import { prepareSubject, type Subject } from '../mdp/environment.ts';
+import { createEnvironment, type Environment } from '../mdp/environment.ts';
 import { gradientErrors, lossInDouble, shaken } from '../testing/double-precision.ts';
 
 const tf = loadTensorflow();
@@ -15,27 +15,27 @@ const cell = (text: string): Architecture => readNasBench201(text);
 const edge: PolicyConfig = { encoder: 'edge', hidden: 6, layers: 2 };
 const lstm: PolicyConfig = { encoder: 'lstm', hidden: 5, layers: 3 };
 const pair: PolicyConfig = {
-  ...officialPairPolicy('nat++', officialSpace('NATv2', 'FULLY_CONCAT_PRIMITIVES').primitives),
+  ...officialGcnPolicy('nat++', officialSpace('NATv2', 'FULLY_CONCAT_PRIMITIVES').primitives),
   embedding: 5,
   features: 7,
   hidden: 6,
 };
 
-const mixed: readonly Subject[] = [
-  prepareSubject(cell('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|'), { scheme: 'nat', mode: 'cost-masked' }),
-  prepareSubject(zooArchitecture('DARTS'), { scheme: 'nat++', mode: 'cost-masked' }),
-  prepareSubject(zooArchitecture('resnet20'), { scheme: 'nat', mode: 'cost-masked' }),
-  prepareSubject(zooArchitecture('ENAS'), { scheme: 'nat', mode: 'parity' }),
+const mixed: readonly Environment[] = [
+  createEnvironment(cell('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|'), { scheme: 'nat', mode: 'cost-masked' }),
+  createEnvironment(zooArchitecture('DARTS'), { scheme: 'nat++', mode: 'cost-masked' }),
+  createEnvironment(zooArchitecture('resnet20'), { scheme: 'nat', mode: 'cost-masked' }),
+  createEnvironment(zooArchitecture('ENAS'), { scheme: 'nat', mode: 'parity' }),
 ];
-const official: readonly Subject[] = ['DARTS', 'VGG'].map((name) => prepareSubject(zooArchitecture(name), { scheme: 'nat++', mode: 'cost-masked' }));
+const official: readonly Environment[] = ['DARTS', 'VGG'].map((name) => createEnvironment(zooArchitecture(name), { scheme: 'nat++', mode: 'cost-masked' }));
 
-function sampled(checkpoint: PolicyCheckpoint, subjects: readonly Subject[], each: number): Trial[] {
-  const policy = new CompiledPolicy(checkpoint);
-  return subjects.flatMap((subject, s) =>
+function sampled(checkpoint: PolicyCheckpoint, environments: readonly Environment[], each: number): Trial[] {
+  const policy = new PolicyInference(checkpoint);
+  return environments.flatMap((environment, s) =>
     Array.from({ length: each }, (_, i): Trial => {
       const stream = RandomStream.of('trial', s, i);
-      const { actions } = policy.draw(subject, { mode: 'sample', stream });
-      return { subject, actions, reward: stream.normal(), greedyReward: 0 };
+      const { actions } = policy.sample(environment, { mode: 'sample', stream });
+      return { environment, actions, reward: stream.normal(), greedyReward: 0 };
     }),
   );
 }
@@ -45,10 +45,10 @@ describe('gradients', () => {
     ['edge', edge, mixed],
     ['lstm', lstm, mixed],
     ['pair', pair, official],
-  ] as const)('of every parameter of the %s encoder agree with finite differences in double precision', (_, config, subjects) => {
+  ] as const)('of every parameter of the %s encoder agree with finite differences in double precision', (_, config, environments) => {
     const checkpoint = shaken(config, 3);
     const { parameters } = checkpoint;
-    const trials = sampled(checkpoint, subjects, 2);
+    const trials = sampled(checkpoint, environments, 2);
     const weights = Float64Array.from(trials, ({ reward }) => reward / trials.length);
     const entropyWeight = 0.1 / trials.length;
     const { gradients, loss } = lossAndGradients(tf, config, parameters, prepareBatch(trials), weights, [entropyWeight]);
@@ -148,7 +148,7 @@ describe('Learner', () => {
     const start = createCheckpoint(edge, RandomStream.of(11));
     const learner = await Learner.restore(start, hyperparameters);
     const [trial] = sampled(start, [mixed[0]!], 1);
-    const { subject, actions } = trial!;
+    const { environment, actions } = trial!;
     const failure = (trials: readonly Trial[]): unknown => {
       try {
         learner.step(trials);
@@ -158,15 +158,17 @@ describe('Learner', () => {
       return undefined;
     };
     expect(failure([])).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'EMPTY_BATCH' });
-    expect(failure([{ subject, actions, reward: NaN, greedyReward: 0 }])).toMatchObject({ reason: 'REWARD', violations: [{ field: 'trials[0].reward' }] });
-    expect(failure([{ subject, actions: [1], reward: 0, greedyReward: 0 }])).toMatchObject({
+    expect(failure([{ environment, actions, reward: NaN, greedyReward: 0 }])).toMatchObject({ reason: 'REWARD', violations: [{ field: 'trials[0].reward' }] });
+    expect(failure([{ environment, actions: [1], reward: 0, greedyReward: 0 }])).toMatchObject({
       reason: 'ACTION_NOT_ALLOWED',
       violations: [{ field: 'trials[0].actions' }],
     });
-    expect(failure([{ subject, actions: [9, 1, 1, 1, 1, 1], reward: 0, greedyReward: 0 }])).toMatchObject({ violations: [{ field: 'trials[0].actions[0]' }] });
+    expect(failure([{ environment, actions: [9, 1, 1, 1, 1, 1], reward: 0, greedyReward: 0 }])).toMatchObject({
+      violations: [{ field: 'trials[0].actions[0]' }],
+    });
     // Cutting every edge would cut the last path.
-    expect(failure([{ subject, actions: [0, 1, 0, 0, 1, 0], reward: 0, greedyReward: 0 }])).toMatchObject({ reason: 'ACTION_NOT_ALLOWED' });
-    expect(failure([{ subject, actions, reward: 0 }])).toMatchObject({ reason: 'GREEDY_REWARD_MISSING' });
+    expect(failure([{ environment, actions: [0, 1, 0, 0, 1, 0], reward: 0, greedyReward: 0 }])).toMatchObject({ reason: 'ACTION_NOT_ALLOWED' });
+    expect(failure([{ environment, actions, reward: 0 }])).toMatchObject({ reason: 'GREEDY_REWARD_MISSING' });
     expect(learner.updates).toBe(0);
   });
 
@@ -175,24 +177,27 @@ describe('Learner', () => {
       ...presets.tabular,
       learningRate: 1e-2,
     });
-    const paying = (subject: Subject, actions: ArrayLike<number>): number =>
-      Array.from({ length: subject.decisions }, (_, d) => (subject.target(d, actions[d]!) === 'skip_connect' ? 1 : 0)).reduce<number>((a, b) => a + b, 0);
+    const paying = (environment: Environment, actions: ArrayLike<number>): number =>
+      Array.from({ length: environment.decisions }, (_, d) => (environment.target(d, actions[d]!) === 'skip_connect' ? 1 : 0)).reduce<number>(
+        (a, b) => a + b,
+        0,
+      );
     const [source] = mixed;
     for (let step = 0; step < 40; step++) {
-      const policy = new CompiledPolicy(learner.checkpoint());
-      const greedy = policy.draw(source!, { mode: 'greedy' });
+      const policy = new PolicyInference(learner.checkpoint());
+      const greedy = policy.sample(source!, { mode: 'greedy' });
       learner.step(
         Array.from({ length: 32 }, (_, i) => {
-          const { actions } = policy.draw(source!, { mode: 'sample', stream: RandomStream.of('learns', step, i) });
-          return { subject: source!, actions, reward: paying(source!, actions), greedyReward: paying(source!, greedy.actions) };
+          const { actions } = policy.sample(source!, { mode: 'sample', stream: RandomStream.of('learns', step, i) });
+          return { environment: source!, actions, reward: paying(source!, actions), greedyReward: paying(source!, greedy.actions) };
         }),
       );
     }
-    const policy = new CompiledPolicy(learner.checkpoint());
-    expect(paying(source!, policy.draw(source!, { mode: 'greedy' }).actions)).toBe(6);
-    const elsewhere = prepareSubject(zooArchitecture('DARTS'), { scheme: 'nat', mode: 'cost-masked' });
-    const untrained = new CompiledPolicy(createCheckpoint({ encoder: 'edge', hidden: 16, layers: 2 }, RandomStream.of(12)));
-    const greedy = policy.draw(elsewhere, { mode: 'greedy' });
-    expect(paying(elsewhere, greedy.actions)).toBeGreaterThan(paying(elsewhere, untrained.draw(elsewhere, { mode: 'greedy' }).actions));
+    const policy = new PolicyInference(learner.checkpoint());
+    expect(paying(source!, policy.sample(source!, { mode: 'greedy' }).actions)).toBe(6);
+    const elsewhere = createEnvironment(zooArchitecture('DARTS'), { scheme: 'nat', mode: 'cost-masked' });
+    const untrained = new PolicyInference(createCheckpoint({ encoder: 'edge', hidden: 16, layers: 2 }, RandomStream.of(12)));
+    const greedy = policy.sample(elsewhere, { mode: 'greedy' });
+    expect(paying(elsewhere, greedy.actions)).toBeGreaterThan(paying(elsewhere, untrained.sample(elsewhere, { mode: 'greedy' }).actions));
   });
 });

@@ -7,7 +7,7 @@
  *     H      = sum of the entropies of those same conditionals
  *     w      = 1 where this policy drew the trial, else a clipped importance weight (importance.ts)
  */
-import { ActionSequence } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/action-space.ts';
 import type { Budget } from '../mdp/budget.ts';
 import { DomainError } from '@nat/base/errors';
 import {
@@ -28,11 +28,11 @@ import { DEFAULT_IMPORTANCE_CLIP, importanceOf, importanceWeights, type Drawn, t
 import { entropyCoefficientsAt, learningRateAt, type Hyperparameters } from './presets.ts';
 import { PROBABILITY_FLOOR } from '../policy/probability.ts';
 import { candidateScores } from '../policy/candidate-scores.ts';
-import type { Subject } from '../mdp/environment.ts';
+import type { Environment } from '../mdp/environment.ts';
 
 /** A transform that was evaluated. */
 export interface Trial extends Rewards, Drawn {
-  readonly subject: Subject;
+  readonly environment: Environment;
   /** As `Draw.actions`. */
   readonly actions: ArrayLike<number>;
   /** The budget it was drawn under. @default none */
@@ -81,22 +81,22 @@ interface DecisionTable {
 /** What a batch's loss is made of, beside the parameters. */
 export interface PreparedBatch {
   /** Distinct architectures, in the order of their first trial. */
-  readonly subjects: readonly Subject[];
+  readonly environments: readonly Environment[];
   readonly table: DecisionTable;
 }
 
 /** Lays out the decisions of all trials; forced decisions (one allowed candidate) have probability 1 and are left out. */
 export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
-  const offsets = new Map<Subject, number>();
+  const offsets = new Map<Environment, number>();
   let candidates = 0;
   let width = 1;
   let rows = 0;
-  for (const { subject } of trials) {
-    rows += subject.decisions;
-    if (offsets.has(subject)) continue;
-    offsets.set(subject, candidates);
-    candidates += subject.candidateAction.length;
-    for (let d = 0; d < subject.decisions; d++) width = Math.max(width, subject.candidateStart[d + 1]! - subject.candidateStart[d]!);
+  for (const { environment } of trials) {
+    rows += environment.decisions;
+    if (offsets.has(environment)) continue;
+    offsets.set(environment, candidates);
+    candidates += environment.candidateAction.length;
+    for (let d = 0; d < environment.decisions; d++) width = Math.max(width, environment.candidateStart[d + 1]! - environment.candidateStart[d]!);
   }
   const candidate = new Int32Array(rows * width);
   const allowed = new Float32Array(rows * width);
@@ -104,18 +104,18 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
   const trialOf = new Int32Array(rows);
   const cellOf = new Int32Array(rows);
   let row = 0;
-  trials.forEach(({ subject, actions, budget }, trial) => {
-    const offset = offsets.get(subject)!;
-    const { decisions, candidateStart, candidateAction, space } = subject;
+  trials.forEach(({ environment, actions, budget }, trial) => {
+    const offset = offsets.get(environment)!;
+    const { decisions, candidateStart, candidateAction, space } = environment;
     if (actions.length !== decisions) throw notAllowed(trial, '', `${actions.length} given for ${decisions} edges`);
-    const sequence = new ActionSequence(space, budget);
+    const sequence = new Episode(space, budget);
     let cell = 0;
     for (let d = 0; d < decisions; d++) {
       const action = actions[d]!;
-      const bits = sequence.allowed();
+      const bits = sequence.legalActions();
       if (!(Number.isInteger(action) && action >= 0 && action < 32 && ((bits >> action) & 1) === 1))
         throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
-      sequence.choose(action);
+      sequence.step(action);
       if ((bits & (bits - 1)) === 0) continue; // forced
       for (let i = candidateStart[d]!, at = row * width; i < candidateStart[d + 1]!; i++, at++) {
         candidate[at] = offset + i;
@@ -137,7 +137,7 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
     trial: trialOf.subarray(0, row),
     cell: cellOf.subarray(0, row),
   };
-  return { subjects: [...offsets.keys()], table };
+  return { environments: [...offsets.keys()], table };
 }
 
 function notAllowed(trial: number, at: string, description: string): DomainError {
@@ -160,7 +160,7 @@ export function lossAndGradients(
   tf: Tensorflow,
   config: PolicyConfig,
   parameters: ReadonlyMap<string, HostTensor>,
-  { subjects, table }: PreparedBatch,
+  { environments, table }: PreparedBatch,
   weights: Float64Array, // advantage / trials, by trial
   entropyWeights: readonly number[], // coefficient / trials, by cell; the last one serves the cells after it
   importance?: Importance, // its weights multiply those of the trials
@@ -175,7 +175,7 @@ export function lossAndGradients(
   tf.tidy(() => {
     const names = [...parameters.keys()];
     const tensors = names.map((name) => tf.tensor(parameters.get(name)!.data, [...parameters.get(name)!.shape]));
-    const scores = candidateScores(tf, config, subjects);
+    const scores = candidateScores(tf, config, environments);
     const candidate = tf.tensor1d(table.candidate, 'int32');
     const allowed = tf.tensor2d(table.allowed, [decisions, width]);
     const taken = tf.tensor2d(table.taken, [decisions, width]);
@@ -266,7 +266,7 @@ export class Learner {
 
   /**
    * One Adam update on the mean loss of the trials.
-   * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward or log-probability that is not finite, actions that the subject does not allow
+   * @throws DomainError INVALID_ARGUMENT: an empty batch, a reward or log-probability that is not finite, actions that the environment does not allow
    */
   step(trials: readonly Trial[]): StepStats {
     if (this.#disposed) throw new DomainError('FAILED_PRECONDITION', 'this learner is disposed', { reason: 'LEARNER_DISPOSED' });

@@ -1,7 +1,7 @@
 import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { certify } from './certificate.ts';
-import { ActionSequence, decideAll, EditSpace } from './action-space.ts';
+import { Episode, playEpisode, ActionSpace } from './action-space.ts';
 import {
   applyEdits,
   applyOperations,
@@ -12,14 +12,14 @@ import {
   readNasBench201,
   zooArchitecture,
 } from '@nat/cells';
-import { Pricer } from './cost-model.ts';
+import { CostModel } from './cost-model.ts';
 import { schemeTable } from './transition-schemes.ts';
 
-const space = (architecture: Architecture, scheme: 'nat' | 'nat++' = 'nat', options: PlacementOptions = {}): EditSpace =>
-  new EditSpace(new Pricer(options).price(architecture), schemeTable(scheme), { placement: options });
+const space = (architecture: Architecture, scheme: 'nat' | 'nat++' = 'nat', options: PlacementOptions = {}): ActionSpace =>
+  new ActionSpace(new CostModel(options).price(architecture), schemeTable(scheme), { placement: options });
 
 /** Allowed targets of an edge by its place, e.g. `1.3` for cell 1, edge 3. */
-function targets(each: EditSpace, cell: number, edge: number): readonly string[] {
+function targets(each: ActionSpace, cell: number, edge: number): readonly string[] {
   return each.targets(each.edges.indexOf(each.priced.offsets[cell]! + edge));
 }
 
@@ -44,7 +44,7 @@ describe('EditSpace', () => {
   it('keeps to the operations given, and always to the one that is there', () => {
     const cell = readNasBench201('|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_1x1~2|');
     const names = (operations?: readonly ('null' | 'skip_connect' | 'conv_1x1')[]): readonly (readonly string[])[] => {
-      const each = new EditSpace(new Pricer({}).price(cell), schemeTable('nat++'), operations === undefined ? {} : { operations });
+      const each = new ActionSpace(new CostModel({}).price(cell), schemeTable('nat++'), operations === undefined ? {} : { operations });
       return [0, 2].map((edge) => targets(each, 0, edge));
     };
     expect(names()[0]).toContain('sep_conv_3x3');
@@ -65,7 +65,7 @@ describe('EditSpace', () => {
 
   it('keeps pools away from places that change the channels, in parity mode too', () => {
     const vgg = zooArchitecture('vgg16');
-    const parity = new EditSpace(new Pricer().price(vgg), schemeTable('nat++'), { mode: 'parity' });
+    const parity = new ActionSpace(new CostModel().price(vgg), schemeTable('nat++'), { mode: 'parity' });
     expect(targets(parity, 1, 0)).toEqual(['conv_3x3', 'conv_1x1', 'sep_conv_3x3', 'dil_conv_3x3', 'skip_connect', 'null']); // 64 to 128 channels
     expect(targets(parity, 1, 1)).toContain('max_pool_3x3');
   });
@@ -90,56 +90,56 @@ describe('EditSpace', () => {
 describe('ActionSequence', () => {
   it('keeps the last live path of a chain, and only that', () => {
     const vgg = space(zooArchitecture('vgg16'));
-    const sequence = new ActionSequence(vgg);
+    const sequence = new Episode(vgg);
     while (!sequence.done) {
-      expect(sequence.allowed() & 1).toBe(0); // action 0 is null
-      sequence.choose(1);
+      expect(sequence.legalActions() & 1).toBe(0); // action 0 is null
+      sequence.step(1);
     }
     const block = space(zooArchitecture('resnet20'));
-    const cut = new ActionSequence(block);
-    expect(cut.allowed() & 1).toBe(1);
-    cut.choose(0);
-    cut.choose(0);
-    expect(cut.allowed() & 1).toBe(0); // the shortcut is what is left
+    const cut = new Episode(block);
+    expect(cut.legalActions() & 1).toBe(1);
+    cut.step(0);
+    cut.step(0);
+    expect(cut.legalActions() & 1).toBe(0); // the shortcut is what is left
     expect(() => {
-      cut.choose(0);
+      cut.step(0);
     }).toThrow(RangeError);
   });
 
   it('counts on a path as the source has it, until an edit opens another', () => {
     const cell = space(readNasBench201('|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'));
-    const keep = new ActionSequence(cell);
-    for (const position of [1, 1, 1]) keep.choose(position);
-    expect(keep.allowed() & 1).toBe(0);
-    const open = new ActionSequence(cell);
-    for (const position of [2, 1, 1]) open.choose(position); // node 1 reached, but not yet left
-    expect(open.allowed() & 1).toBe(0);
-    const through = new ActionSequence(space(readNasBench201('|none~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|')));
-    expect(through.allowed()).toBe(0b110);
+    const keep = new Episode(cell);
+    for (const position of [1, 1, 1]) keep.step(position);
+    expect(keep.legalActions() & 1).toBe(0);
+    const open = new Episode(cell);
+    for (const position of [2, 1, 1]) open.step(position); // node 1 reached, but not yet left
+    expect(open.legalActions() & 1).toBe(0);
+    const through = new Episode(space(readNasBench201('|none~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|')));
+    expect(through.legalActions()).toBe(0b110);
   });
 
   it('refuses actions out of order and out of range', () => {
     const cell = space(readNasBench201('|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'));
-    expect(() => decideAll(cell, [1, 1, 1])).toThrow(/one an editable edge needed: 6/);
-    expect(() => decideAll(cell, [1, 1, 1, 0, 1, 1])).toThrow(/actions\[3\]: 0 is not allowed/);
-    expect(() => decideAll(cell, [1, 1, NaN, 1, 1, 1])).toThrow(/actions\[2\]: NaN/);
-    expect(() => decideAll(cell, [9, 1, 1, 1, 1, 1])).toThrow(/actions\[0\]: 9/);
-    expect(decideAll(cell, [1, 1, 1, 1, 1, 1])).toEqual(cell.priced.operations);
+    expect(() => playEpisode(cell, [1, 1, 1])).toThrow(/one an editable edge needed: 6/);
+    expect(() => playEpisode(cell, [1, 1, 1, 0, 1, 1])).toThrow(/actions\[3\]: 0 is not allowed/);
+    expect(() => playEpisode(cell, [1, 1, NaN, 1, 1, 1])).toThrow(/actions\[2\]: NaN/);
+    expect(() => playEpisode(cell, [9, 1, 1, 1, 1, 1])).toThrow(/actions\[0\]: 9/);
+    expect(playEpisode(cell, [1, 1, 1, 1, 1, 1])).toEqual(cell.priced.operations);
   });
 
   it('names the least that a budget can come to', () => {
     const darts = space(zooArchitecture('DARTS'));
     let thrown: unknown;
     try {
-      expect(new ActionSequence(darts, { maxParams: 1000 })).toBeUndefined();
+      expect(new Episode(darts, { maxParams: 1000 })).toBeUndefined();
     } catch (error) {
       thrown = error;
     }
     if (!isDomainError(thrown)) throw new Error('expected a DomainError');
     expect(thrown).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
     const least = Number(thrown.metadata['attainableParams']);
-    const sequence = new ActionSequence(darts, { maxParams: least });
-    while (!sequence.done) sequence.choose(31 - Math.clz32(sequence.allowed() & -sequence.allowed()));
+    const sequence = new Episode(darts, { maxParams: least });
+    while (!sequence.done) sequence.step(31 - Math.clz32(sequence.legalActions() & -sequence.legalActions()));
     expect(certify(darts.priced, sequence.operations, { maxParams: least })).toMatchObject({
       holds: true,
       result: { params: least },
@@ -150,7 +150,7 @@ describe('ActionSequence', () => {
 
 describe('certify', () => {
   it('says by how much each edge got cheaper', () => {
-    const priced = new Pricer().price(zooArchitecture('DARTS'));
+    const priced = new CostModel().price(zooArchitecture('DARTS'));
     const operations = Int8Array.from(priced.operations);
     operations[2] = primitiveIndex('skip_connect');
     const certificate = certify(priced, operations);
@@ -168,7 +168,7 @@ describe('certify', () => {
   });
 
   it('does not hold where published results cost more than their sources', () => {
-    const priced = new Pricer().price(zooArchitecture('VGG'));
+    const priced = new CostModel().price(zooArchitecture('VGG'));
     const published = zooArchitecture('NAT_VGG').cells.flatMap(({ edges }) =>
       edges.map(({ operation }) => (operation.kind === 'primitive' ? primitiveIndex(operation.name) : -1)),
     );
@@ -186,7 +186,7 @@ describe('applyEdits', () => {
     expect(result.cells[0]!.edges[2]!.operation.name).toBe('skip_connect');
     expect(result.name).toBeUndefined();
     expect(applyEdits(darts, [])).toBe(darts);
-    expect(applyOperations(darts, new Pricer().price(darts).operations)).toBe(darts);
+    expect(applyOperations(darts, new CostModel().price(darts).operations)).toBe(darts);
   });
 
   it('keeps an activation where the new operation applies one', () => {

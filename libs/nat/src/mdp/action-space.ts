@@ -7,12 +7,12 @@ import type { CellGuard } from './connectivity.ts';
 import { OPERATIONS } from './cost-tables.ts';
 import { FIXED, primitiveAt } from '@nat/cells';
 import { type PlacementOptions, placeNetwork, primitiveIndex, type PrimitiveName } from '@nat/cells';
-import type { PricedArchitecture } from './cost-model.ts';
+import type { CostedArchitecture } from './cost-model.ts';
 import type { SchemeTable } from './transition-schemes.ts';
 
 const NULL = primitiveIndex('null');
 
-export interface EditSpaceOptions {
+export interface ActionSpaceOptions {
   /**
    * `cost-masked`: an operation may only become one that adds no parameters, MACs or output at any place, each target once, and
    * no edit cuts the last live path. `parity`: the official rows as they are.
@@ -29,8 +29,8 @@ export interface EditSpaceOptions {
  * The edges of one priced architecture that may be edited, in presented order, each with its row of targets and which of them
  * are allowed whatever the other edges do.
  */
-export class EditSpace {
-  readonly priced: PricedArchitecture;
+export class ActionSpace {
+  readonly priced: CostedArchitecture;
   readonly scheme: SchemeTable;
   readonly mode: 'cost-masked' | 'parity';
   /** Flat indices of the editable edges: all but fixed operations. */
@@ -42,7 +42,7 @@ export class EditSpace {
   readonly #operations: number;
   #guards: readonly CellGuard[] | undefined;
 
-  constructor(priced: PricedArchitecture, scheme: SchemeTable, options: EditSpaceOptions = {}) {
+  constructor(priced: CostedArchitecture, scheme: SchemeTable, options: ActionSpaceOptions = {}) {
     this.priced = priced;
     this.scheme = scheme;
     this.mode = options.mode ?? 'cost-masked';
@@ -105,7 +105,7 @@ export class EditSpace {
 }
 
 /** Edges whose operation has weights that an equal operation between the same nodes shares. */
-function sharedEdges({ sharing, operations }: PricedArchitecture): Set<number> {
+function sharedEdges({ sharing, operations }: CostedArchitecture): Set<number> {
   const shared = new Set<number>();
   for (const group of sharing) for (const flat of group) if (group.some((other) => other !== flat && operations[other] === operations[flat])) shared.add(flat);
   return shared;
@@ -115,8 +115,8 @@ function sharedEdges({ sharing, operations }: PricedArchitecture): Set<number> {
  * Decisions on the editable edges, one after the other. Masks take earlier decisions into account: connectivity and budgets.
  * In `cost-masked` mode without a budget, keeping an operation is always allowed.
  */
-export class ActionSequence {
-  readonly space: EditSpace;
+export class Episode {
+  readonly space: ActionSpace;
   /** The result so far: a primitive index on every edge, FIXED on fixed ones. */
   readonly operations: Int8Array;
   #at = 0;
@@ -127,7 +127,7 @@ export class ActionSequence {
   readonly #budget: BudgetMasks | undefined;
 
   /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
-  constructor(space: EditSpace, budget?: Budget) {
+  constructor(space: ActionSpace, budget?: Budget) {
     this.space = space;
     this.operations = space.priced.operations.slice();
     if (budget !== undefined && (budget.maxParams !== undefined || budget.maxMacs !== undefined)) this.#budget = new BudgetMasks(space, budget);
@@ -143,7 +143,7 @@ export class ActionSequence {
   }
 
   /** The bits of the next edge's allowed positions: never 0. */
-  allowed(): number {
+  legalActions(): number {
     if (this.#allowed === -1) this.#allowed = this.#mask();
     return this.#allowed;
   }
@@ -166,11 +166,11 @@ export class ActionSequence {
   }
 
   /** Decides the next edge. @throws RangeError for a position that `allowed` does not give */
-  choose(position: number): void {
+  step(position: number): void {
     const { space } = this;
     if (this.done) throw new RangeError('every edge is decided');
     const row = space.row(this.#at);
-    if (!(position >= 0 && position < row.length) || ((this.allowed() >> position) & 1) === 0) throw new RangeError(`position ${position} is not allowed`);
+    if (!(position >= 0 && position < row.length) || ((this.legalActions() >> position) & 1) === 0) throw new RangeError(`position ${position} is not allowed`);
     const flat = this.#enter();
     const target = row[position]!;
     if (space.mode !== 'parity') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
@@ -205,15 +205,15 @@ export class ActionSequence {
 }
 
 /** The edit space's result when every edge keeps its operation is the source; this decides all edges at once and checks each. */
-export function decideAll(space: EditSpace, positions: ArrayLike<number>, budget?: Budget): Int8Array {
+export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, budget?: Budget): Int8Array {
   if (positions.length !== space.edges.length)
     throw DomainError.invalid('actions', `${positions.length} given, one an editable edge needed: ${space.edges.length}`, 'INVALID_ACTIONS');
-  const sequence = new ActionSequence(space, budget);
+  const sequence = new Episode(space, budget);
   for (let at = 0; at < positions.length; at++) {
     const position = positions[at]!;
-    if (!Number.isInteger(position) || position < 0 || position > 31 || ((sequence.allowed() >> position) & 1) === 0)
+    if (!Number.isInteger(position) || position < 0 || position > 31 || ((sequence.legalActions() >> position) & 1) === 0)
       throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
-    sequence.choose(position);
+    sequence.step(position);
   }
   return sequence.operations;
 }

@@ -1,7 +1,7 @@
 /** Masks decisions that no completion within the budget follows. */
 import { addFrontiers, checkBudget, cheapestCompletion, choicesOf, NOTHING, paretoFrontier, unreachable, withinBudget } from './budget.ts';
 import type { Budget, Expense, Frontier } from './budget.ts';
-import type { EditSpace } from './action-space.ts';
+import type { ActionSpace } from './action-space.ts';
 import { FIXED } from '@nat/cells';
 import { primitiveIndex } from '@nat/cells';
 
@@ -11,7 +11,7 @@ type Completion = 'keep' | ReadonlyMap<number, number>;
 
 /** Keeps a sequence of decisions within a budget. There is always a decision to allow: that of the completion it knows. */
 export class BudgetMasks {
-  readonly #space: EditSpace;
+  readonly #space: ActionSpace;
   readonly #budget: Budget;
   /** Of decided edges and everything that cannot change. */
   #params: number;
@@ -30,7 +30,7 @@ export class BudgetMasks {
   /** For each target that `allows` has allowed for the next edge: a completion behind it. */
   readonly #pending = new Map<number, Completion>();
 
-  constructor(space: EditSpace, budget: Budget) {
+  constructor(space: ActionSpace, budget: Budget) {
     checkBudget(budget);
     this.#space = space;
     this.#budget = budget;

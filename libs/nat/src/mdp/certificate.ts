@@ -1,7 +1,7 @@
 /** The proof that comes with every result: what it costs, against its source and the caller's budget, edge by edge. */
 import type { Budget } from './budget.ts';
 import { withinBudget } from './budget.ts';
-import type { PricedArchitecture } from './cost-model.ts';
+import type { CostedArchitecture } from './cost-model.ts';
 import { type Cost, type EdgeEdit, editsTo } from '@nat/cells';
 
 export interface EdgeSaving extends EdgeEdit {
@@ -20,7 +20,7 @@ export interface CostCertificate {
 }
 
 /** Certifies a result given as primitive indices on the edges of a priced source. Linear in the edges. */
-export function certify(priced: PricedArchitecture, operations: ArrayLike<number>, budget?: Budget): CostCertificate {
+export function certify(priced: CostedArchitecture, operations: ArrayLike<number>, budget?: Budget): CostCertificate {
   const source = priced.cost;
   const result = priced.costOf(operations);
   const met = budget === undefined || withinBudget(result.params, result.macs, budget);
@@ -34,7 +34,7 @@ export function certify(priced: PricedArchitecture, operations: ArrayLike<number
   };
 }
 
-function ownSavings(priced: PricedArchitecture, operations: ArrayLike<number>): readonly EdgeSaving[] {
+function ownSavings(priced: CostedArchitecture, operations: ArrayLike<number>): readonly EdgeSaving[] {
   return editsTo(priced.architecture, operations).map((edit): EdgeSaving => {
     const flat = priced.offsets[edit.cell]! + edit.edge;
     const before = priced.edgeCost(flat, priced.operations[flat]!);
@@ -44,7 +44,7 @@ function ownSavings(priced: PricedArchitecture, operations: ArrayLike<number>): 
 }
 
 /** Where edges share weights: what each edit saves after those before it. */
-function stepwiseSavings(priced: PricedArchitecture, operations: ArrayLike<number>): readonly EdgeSaving[] {
+function stepwiseSavings(priced: CostedArchitecture, operations: ArrayLike<number>): readonly EdgeSaving[] {
   const current = Int8Array.from(priced.operations);
   let before = priced.cost;
   return editsTo(priced.architecture, operations).map((edit): EdgeSaving => {

@@ -1,6 +1,6 @@
 import { primitive, type Architecture } from '@nat/cells';
 import { expect, it } from 'vitest';
-import { Pricer } from './cost-model.ts';
+import { CostModel } from './cost-model.ts';
 
 it('refuses what costs more than can be counted', () => {
   const cell = {
@@ -21,5 +21,5 @@ it('refuses what costs more than can be counted', () => {
       classes: 10,
     },
   };
-  expect(() => new Pricer().price(architecture)).toThrow(/more than can be counted/);
+  expect(() => new CostModel().price(architecture)).toThrow(/more than can be counted/);
 });

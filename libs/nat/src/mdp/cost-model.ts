@@ -24,7 +24,7 @@ const MAX_PLANS = 256;
  * Prices architectures placed with the same options. Keeps the tables it has built, so callers hold one a set of options
  * for as long as they price. Architectures must be well formed (see `validateArchitecture`).
  */
-export class Pricer {
+export class CostModel {
   readonly options: PlacementOptions;
   readonly #plans = new Map<string, UniformPlan>();
 
@@ -33,13 +33,13 @@ export class Pricer {
   }
 
   /** @throws DomainError INVALID_ARGUMENT as `placeNetwork` */
-  price(architecture: Architecture): PricedArchitecture {
+  price(architecture: Architecture): CostedArchitecture {
     const { cells, skeleton } = architecture;
     const offsets = new Int32Array(cells.length + 1);
     for (let cell = 0; cell < cells.length; cell++) offsets[cell + 1] = offsets[cell]! + cells[cell]!.edges.length;
     if (skeleton.kind === 'explicit') {
       const plan = explicitPlan(placeNetwork(architecture, this.options), offsets);
-      return new PricedArchitecture(architecture, this.options, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
+      return new CostedArchitecture(architecture, this.options, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
     }
     const plan = this.#uniformPlan(architecture);
     // Plain arrays: small typed ones live outside the heap and cost more to make than to fill.
@@ -48,7 +48,7 @@ export class Pricer {
     const idle = new Array<number>(count).fill(0);
     const busy = new Array<number>(count).fill(0);
     for (let cell = 0; cell < cells.length; cell++) profileUniform(cells[cell]!, cell, offsets[cell]!, plan, rows, idle, busy);
-    return new PricedArchitecture(architecture, this.options, offsets, plan.tables, plan, plan.shared, rows, idle, busy);
+    return new CostedArchitecture(architecture, this.options, offsets, plan.tables, plan, plan.shared, rows, idle, busy);
   }
 
   #uniformPlan(architecture: Architecture): UniformPlan {
@@ -122,7 +122,7 @@ function held(memory: Float64Array, inputs: number, nodes: number): number {
  * An architecture with the price of every operation at every edge. Edges are numbered flat: cell after cell, in presented
  * order; operations by `primitiveIndex`.
  */
-export class PricedArchitecture {
+export class CostedArchitecture {
   readonly architecture: Architecture;
   /** The options it was priced with. */
   readonly placement: PlacementOptions;

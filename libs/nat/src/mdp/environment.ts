@@ -1,10 +1,10 @@
 /** An architecture prepared for a policy: what may be decided on each edge, what that costs, and what the encoders read. */
 import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName } from '@nat/cells';
-import { EditSpace } from './action-space.ts';
-import { Pricer, type PricedArchitecture } from './cost-model.ts';
+import { ActionSpace } from './action-space.ts';
+import { CostModel, type CostedArchitecture } from './cost-model.ts';
 import { schemeTable, type SchemeTable } from './transition-schemes.ts';
 import { buildGraph } from '../policy/build-policy-graph.ts';
-import { Surroundings } from '../policy/placement-context.ts';
+import { PlacementContext } from '../policy/placement-context.ts';
 import type { PolicyGraph } from '../policy/policy-graph.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { PolicyGraph } from '../policy/policy-graph.ts';
  */
 export type MaskMode = 'cost-masked' | 'parity';
 
-export interface SubjectOptions {
+export interface EnvironmentOptions {
   readonly scheme: SchemeName;
   readonly mode: MaskMode;
   /** Which network the costs are those of. */
@@ -28,26 +28,26 @@ export interface SubjectOptions {
  * A decision is an editable edge, in presented order; an action is a position in its row of the scheme (`nat`: null, same,
  * skip); a candidate is a decision with one of the actions its masks allow at all.
  */
-export class Subject {
+export class Environment {
   readonly architecture: Architecture;
   readonly scheme: SchemeName;
   readonly mode: MaskMode;
   /** The decisions, their rows and static masks. */
-  readonly space: EditSpace;
+  readonly space: ActionSpace;
   /** First candidate of each decision, then the number of candidates. [decisions + 1] */
   readonly candidateStart: Int32Array;
   /** The action of each candidate, rising within a decision. [candidates] */
   readonly candidateAction: Uint8Array;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: PlacementContext;
   #graph: PolicyGraph | undefined;
 
-  /** Made by `prepareSubject`. */
-  constructor(priced: PricedArchitecture, table: SchemeTable, options: SubjectOptions, surroundings: Surroundings) {
+  /** Made by `createEnvironment`. */
+  constructor(priced: CostedArchitecture, table: SchemeTable, options: EnvironmentOptions, surroundings: PlacementContext) {
     const { scheme, mode, placement, operations } = options;
     this.architecture = priced.architecture;
     this.scheme = scheme;
     this.mode = mode;
-    this.space = new EditSpace(priced, table, {
+    this.space = new ActionSpace(priced, table, {
       mode,
       ...(placement === undefined ? {} : { placement }),
       ...(operations === undefined ? {} : { operations }),
@@ -95,41 +95,41 @@ function countBits(bits: number): number {
 }
 
 /** Prepares many architectures under the same options; keeps the cost tables they share. */
-export class SubjectPreparer {
-  readonly #options: SubjectOptions;
-  readonly #pricer: Pricer;
+export class EnvironmentFactory {
+  readonly #options: EnvironmentOptions;
+  readonly #pricer: CostModel;
   readonly #table: SchemeTable;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: PlacementContext;
 
-  constructor(options: SubjectOptions) {
+  constructor(options: EnvironmentOptions) {
     this.#options = options;
-    this.#pricer = new Pricer(options.placement);
+    this.#pricer = new CostModel(options.placement);
     this.#table = schemeTable(options.scheme);
-    this.#surroundings = new Surroundings(options.placement ?? {});
+    this.#surroundings = new PlacementContext(options.placement ?? {});
   }
 
   /**
    * Of a well-formed architecture (`validateArchitecture`).
    * @throws DomainError INVALID_ARGUMENT for placement options out of range, or operations that cannot stand where they are
    */
-  prepare(architecture: Architecture): Subject {
-    return new Subject(this.#pricer.price(architecture), this.#table, this.#options, this.#surroundings);
+  prepare(architecture: Architecture): Environment {
+    return new Environment(this.#pricer.price(architecture), this.#table, this.#options, this.#surroundings);
   }
 }
 
 /** Preparers by their options: what they keep depends on nothing else. */
-const preparers = new Map<string, SubjectPreparer>();
+const preparers = new Map<string, EnvironmentFactory>();
 const MAX_PREPARERS = 64;
 
-/** As `SubjectPreparer.prepare`, with a preparer kept for the options. */
-export function prepareSubject(architecture: Architecture, options: SubjectOptions): Subject {
+/** As `EnvironmentFactory.prepare`, with a preparer kept for the options. */
+export function createEnvironment(architecture: Architecture, options: EnvironmentOptions): Environment {
   const { network, channels, layers, imageSize, classes, supernetOutput } = options.placement ?? {};
   const operations = options.operations?.join(' ');
   const key = [options.scheme, options.mode, operations, network, channels, layers, imageSize, classes, supernetOutput].join();
   let preparer = preparers.get(key);
   if (preparer === undefined) {
     if (preparers.size >= MAX_PREPARERS) preparers.clear();
-    preparer = new SubjectPreparer(options);
+    preparer = new EnvironmentFactory(options);
     preparers.set(key, preparer);
   }
   return preparer.prepare(architecture);

@@ -26,8 +26,8 @@ import {
   writeGenotype,
   writeJson,
 } from '@nat/cells';
-import { ActionSequence, EditSpace } from './action-space.ts';
-import { Pricer } from './cost-model.ts';
+import { Episode, ActionSpace } from './action-space.ts';
+import { CostModel } from './cost-model.ts';
 import { schemeTable } from './transition-schemes.ts';
 
 const seeds = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -52,11 +52,11 @@ function draw({ seed, network, channels, layers, imageSize }: Placed): { readonl
 }
 
 /** A result by random allowed actions. */
-function act(space: EditSpace, stream: RandomStream, sequence = new ActionSequence(space)): Int8Array {
+function act(space: ActionSpace, stream: RandomStream, sequence = new Episode(space)): Int8Array {
   while (!sequence.done) {
-    const allowed = sequence.allowed();
+    const allowed = sequence.legalActions();
     const positions = Array.from({ length: 32 }, (_, position) => position).filter((position) => ((allowed >> position) & 1) === 1);
-    sequence.choose(positions[stream.integer(positions.length)]!);
+    sequence.step(positions[stream.integer(positions.length)]!);
   }
   return sequence.operations;
 }
@@ -127,7 +127,7 @@ describe('pricing', () => {
     fc.assert(
       fc.property(placed, (each) => {
         const { architecture, options } = draw(each);
-        const pricer = new Pricer(options);
+        const pricer = new CostModel(options);
         const priced = pricer.price(architecture);
         expect(priced.cost).toEqual(architectureCost(architecture, options));
         edgeCosts(architecture, options).forEach((costs, cell) => {
@@ -137,7 +137,7 @@ describe('pricing', () => {
           });
         });
         for (const mode of ['parity', 'cost-masked'] as const) {
-          const operations = act(new EditSpace(priced, schemeTable('nat++'), { mode, placement: options }), RandomStream.of(each.seed, mode));
+          const operations = act(new ActionSpace(priced, schemeTable('nat++'), { mode, placement: options }), RandomStream.of(each.seed, mode));
           const result = applyOperations(architecture, operations);
           expect(findViolations(result)).toEqual([]);
           expect(priced.costOf(operations)).toEqual(architectureCost(result, options));
@@ -155,8 +155,8 @@ describe('cost-masked schemes', () => {
     fc.assert(
       fc.property(placed, schemes, seeds, (each, scheme, actions) => {
         const { architecture, options } = draw(each);
-        const priced = new Pricer(options).price(architecture);
-        const operations = act(new EditSpace(priced, schemeTable(scheme), { placement: options }), RandomStream.of(actions));
+        const priced = new CostModel(options).price(architecture);
+        const operations = act(new ActionSpace(priced, schemeTable(scheme), { placement: options }), RandomStream.of(actions));
         const result = architectureCost(applyOperations(architecture, operations), options);
         expect(result.params).toBeLessThanOrEqual(priced.cost.params);
         expect(result.macs).toBeLessThanOrEqual(priced.cost.macs);
@@ -174,17 +174,17 @@ describe('cost-masked schemes', () => {
     fc.assert(
       fc.property(placed, schemes, seeds, (each, scheme, actions) => {
         const { architecture, options } = draw(each);
-        const space = new EditSpace(new Pricer(options).price(architecture), schemeTable(scheme), { placement: options });
+        const space = new ActionSpace(new CostModel(options).price(architecture), schemeTable(scheme), { placement: options });
         const stream = RandomStream.of(actions);
-        const sequence = new ActionSequence(space);
+        const sequence = new Episode(space);
         while (!sequence.done) {
-          const allowed = sequence.allowed();
+          const allowed = sequence.legalActions();
           const row = space.row(sequence.at);
           const keep = space.scheme.keep[space.priced.operations[space.edges[sequence.at]!]!]!;
           expect((allowed >> keep) & 1).toBe(1);
           // Null wherever allowed, so that the guard is what keeps paths.
           const cut = row.findIndex((target, position) => target === primitiveIndex('null') && ((allowed >> position) & 1) === 1);
-          sequence.choose(cut >= 0 && stream.integer(4) > 0 ? cut : keep);
+          sequence.step(cut >= 0 && stream.integer(4) > 0 ? cut : keep);
         }
         if (seesImage(architecture, options)) expect(seesImage(applyOperations(architecture, sequence.operations), options)).toBe(true);
       }),
@@ -196,15 +196,15 @@ describe('cost-masked schemes', () => {
     const source = readGenotype(
       "Genotype(normal=[('skip_connect', 0, 2)], normal_concat=[2], reduce=[('null', 0, 2), ('skip_connect', 1, 2)], reduce_concat=[2])",
     );
-    const priced = new Pricer({ channels: 4, layers: 3 }).price(source);
+    const priced = new CostModel({ channels: 4, layers: 3 }).price(source);
     const operations = Int8Array.from(priced.operations);
     operations[1] = primitiveIndex('skip_connect');
     const certificate = certify(priced, operations);
     expect(certificate.holds).toBe(false);
     expect(certificate.edges[0]!.saved.params).toBeLessThan(0);
-    const masked = new EditSpace(priced, schemeTable('nat'));
+    const masked = new ActionSpace(priced, schemeTable('nat'));
     expect(masked.targets(1)).toEqual(['null']);
-    expect(new EditSpace(priced, schemeTable('nat'), { mode: 'parity' }).targets(1)).toEqual(['null', 'null', 'skip_connect']);
+    expect(new ActionSpace(priced, schemeTable('nat'), { mode: 'parity' }).targets(1)).toEqual(['null', 'null', 'skip_connect']);
   });
 });
 
@@ -213,8 +213,8 @@ describe('edits', () => {
     fc.assert(
       fc.property(placed, seeds, (each, actions) => {
         const { architecture, options } = draw(each);
-        const priced = new Pricer(options).price(architecture);
-        const operations = act(new EditSpace(priced, schemeTable('nat++'), { placement: options }), RandomStream.of(actions));
+        const priced = new CostModel(options).price(architecture);
+        const operations = act(new ActionSpace(priced, schemeTable('nat++'), { placement: options }), RandomStream.of(actions));
         const before = JSON.stringify(architecture);
         const result = applyOperations(architecture, operations);
         expect(applyEdits(architecture, editsTo(architecture, operations))).toEqual(result);
@@ -238,13 +238,13 @@ describe('budgets', () => {
   });
 
   /** Every result that the masks without a budget can reach. */
-  function reachable(space: EditSpace, limit: number): Int8Array[] | undefined {
+  function reachable(space: ActionSpace, limit: number): Int8Array[] | undefined {
     const results: Int8Array[] = [];
     const walk = (positions: readonly number[]): boolean => {
-      const sequence = new ActionSequence(space);
-      for (const position of positions) sequence.choose(position);
+      const sequence = new Episode(space);
+      for (const position of positions) sequence.step(position);
       if (sequence.done) return results.push(sequence.operations) <= limit;
-      const allowed = sequence.allowed();
+      const allowed = sequence.legalActions();
       for (let position = 0; position < 16; position++) if (((allowed >> position) & 1) === 1 && !walk([...positions, position])) return false;
       return true;
     };
@@ -263,8 +263,8 @@ describe('budgets', () => {
           maxCells: 2,
           primitives: ['conv_3x3', 'sep_conv_3x3', 'conv_1x1', 'skip_connect', 'null'],
         });
-        const priced = new Pricer().price(architecture);
-        const space = new EditSpace(priced, schemeTable(scheme));
+        const priced = new CostModel().price(architecture);
+        const space = new ActionSpace(priced, schemeTable(scheme));
         const all = reachable(space, 300);
         if (all === undefined || all.length < 4) return;
         const costs = all.map((operations) => priced.costOf(operations));
@@ -275,9 +275,9 @@ describe('budgets', () => {
           maxMacs: between(Math.min(...costs.map(({ macs }) => macs)), priced.cost.macs, macsShare),
         };
         const possible = costs.some(({ params, macs }) => params <= budget.maxParams && macs <= budget.maxMacs);
-        let sequence: ActionSequence;
+        let sequence: Episode;
         try {
-          sequence = new ActionSequence(space, budget);
+          sequence = new Episode(space, budget);
         } catch (error) {
           refused++;
           expect(error).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
@@ -285,8 +285,8 @@ describe('budgets', () => {
           // What it names is really attained.
           expect(costs.some(({ params }) => params === Number(attainableParams))).toBe(true);
           expect(costs.some(({ macs }) => macs === Number(attainableMacs))).toBe(true);
-          expect(() => new ActionSequence(space, { maxParams: Number(attainableParams) })).not.toThrow();
-          expect(() => new ActionSequence(space, { maxMacs: Number(attainableMacs) })).not.toThrow();
+          expect(() => new Episode(space, { maxParams: Number(attainableParams) })).not.toThrow();
+          expect(() => new Episode(space, { maxMacs: Number(attainableMacs) })).not.toThrow();
           return;
         }
         met++;
@@ -299,12 +299,10 @@ describe('budgets', () => {
           if (costs[at]!.params > budget.maxParams || costs[at]!.macs > budget.maxMacs) continue;
           // A path that an edit of a null opens is not counted on beforehand, so such a result may be masked.
           if (wanted.some((operation, flat) => source[flat] === primitiveIndex('null') && operation !== source[flat])) continue;
-          const replay = new ActionSequence(space, budget);
+          const replay = new Episode(space, budget);
           while (!replay.done) {
-            const allowed = replay.allowed();
-            replay.choose(
-              space.row(replay.at).findIndex((target, position) => target === wanted[space.edges[replay.at]!] && ((allowed >> position) & 1) === 1),
-            );
+            const allowed = replay.legalActions();
+            replay.step(space.row(replay.at).findIndex((target, position) => target === wanted[space.edges[replay.at]!] && ((allowed >> position) & 1) === 1));
           }
           expect(replay.operations).toEqual(wanted);
         }
@@ -317,13 +315,13 @@ describe('budgets', () => {
 
   it('let the cheapest chain keep its path, where nothing but a skip stands', () => {
     const vgg = randomArchitecture(RandomStream.of(5), { skeleton: 'nasbench201', maxNodes: 1, maxInDegree: 1, primitives: ['conv_3x3'] });
-    const priced = new Pricer().price(vgg);
-    const space = new EditSpace(priced, schemeTable('nat'));
-    const sequence = new ActionSequence(space, { maxParams: 73_306 });
+    const priced = new CostModel().price(vgg);
+    const space = new ActionSpace(priced, schemeTable('nat'));
+    const sequence = new Episode(space, { maxParams: 73_306 });
     expect(act(space, RandomStream.of(1), sequence)).toEqual(Int8Array.of(PRIMITIVES.indexOf('skip_connect')));
-    expect(() => new ActionSequence(space, { maxParams: 73_305 })).toThrow(/73306 parameters/);
-    expect(() => new ActionSequence(space, { maxParams: NaN })).toThrow(/budget.maxParams/);
-    expect(() => new ActionSequence(space, { maxMacs: -1 })).toThrow(/budget.maxMacs/);
+    expect(() => new Episode(space, { maxParams: 73_305 })).toThrow(/73306 parameters/);
+    expect(() => new Episode(space, { maxParams: NaN })).toThrow(/budget.maxParams/);
+    expect(() => new Episode(space, { maxMacs: -1 })).toThrow(/budget.maxMacs/);
   });
 });
 

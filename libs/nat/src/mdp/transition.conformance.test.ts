@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ActionSequence, decideAll, EditSpace } from './action-space.ts';
+import { Episode, playEpisode, ActionSpace } from './action-space.ts';
 import { primitiveAt } from '@nat/cells';
 import {
   applyOperations,
@@ -19,7 +19,7 @@ import {
   type SchemeName,
   writeGenotype,
 } from '@nat/cells';
-import { Pricer } from './cost-model.ts';
+import { CostModel } from './cost-model.ts';
 import { NAT_ACTIONS, schemeTable, transitionRow } from './transition-schemes.ts';
 
 const directory = process.env['NAT_GOLDEN_DIR'] ?? join(import.meta.dirname, '../../../../fixtures/golden');
@@ -79,7 +79,7 @@ const vectors = z.strictObject({
 });
 
 const placement = { channels: 4, layers: 3 } as const;
-const pricer = new Pricer(placement);
+const pricer = new CostModel(placement);
 
 /** An architecture with these edges in the given cell, and nothing but a null in the other. */
 function withCell(edges: Named, which: 'normal' | 'reduce' = 'normal', concat?: readonly number[]): Architecture {
@@ -108,10 +108,10 @@ function edgesOf(architecture: Architecture, which: 'normal' | 'reduce' = 'norma
 /** The official transformation: actions are positions of the official rows. */
 function transform(edges: Named, actions: readonly number[], scheme: SchemeName, which: 'normal' | 'reduce' = 'normal'): Named {
   const source = withCell(edges, which);
-  const space = new EditSpace(pricer.price(source), schemeTable(scheme), { mode: 'parity', placement });
+  const space = new ActionSpace(pricer.price(source), schemeTable(scheme), { mode: 'parity', placement });
   const keep = schemeTable(scheme).keep[primitiveIndex('null')]!;
   const positions = which === 'normal' ? [...actions, keep] : [keep, ...actions];
-  return edgesOf(applyOperations(source, decideAll(space, positions)), which);
+  return edgesOf(applyOperations(source, playEpisode(space, positions)), which);
 }
 
 describe.each(['transform_nat.json', 'transform_natv2.json'])('%s', (file) => {
@@ -213,11 +213,11 @@ describe.each(['transform_nat.json', 'transform_natv2.json'])('%s', (file) => {
 
   it('offers in parity mode every official row entry as an action of its own', () => {
     for (const operation of golden.primitives.FULLY_CONCAT_PRIMITIVES) {
-      const space = new EditSpace(pricer.price(withCell([[operation, 0, 2]])), schemeTable(scheme), { mode: 'parity', placement });
-      const sequence = new ActionSequence(space);
+      const space = new ActionSpace(pricer.price(withCell([[operation, 0, 2]])), schemeTable(scheme), { mode: 'parity', placement });
+      const sequence = new Episode(space);
       const row = [...space.row(0)].map(primitiveAt);
       expect(row).toEqual(golden.transition_table.FULLY_CONCAT_PRIMITIVES[operation]);
-      expect(sequence.allowed()).toBe((1 << row.length) - 1);
+      expect(sequence.legalActions()).toBe((1 << row.length) - 1);
     }
   });
 });

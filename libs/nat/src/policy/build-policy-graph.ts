@@ -3,12 +3,12 @@ import { FIXED } from '@nat/cells';
 import { costScale, structureFeatures } from './edge-features.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './policy-graph.ts';
 import { FIXED_ROW, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
-import type { Subject } from '../mdp/environment.ts';
-import type { Surroundings } from './placement-context.ts';
+import type { Environment } from '../mdp/environment.ts';
+import type { PlacementContext } from './placement-context.ts';
 
-/** The graph of a subject. Names, activations and absolute sizes do not enter it. */
-export function buildGraph(subject: Subject, surroundings: Surroundings): PolicyGraph {
-  const { architecture, space, candidateStart, candidateAction } = subject;
+/** The graph of a environment. Names, activations and absolute sizes do not enter it. */
+export function buildGraph(environment: Environment, surroundings: PlacementContext): PolicyGraph {
+  const { architecture, space, candidateStart, candidateAction } = environment;
   const { priced } = space;
   const { cells } = architecture;
   const edges = priced.operations.length;
@@ -47,7 +47,7 @@ export function buildGraph(subject: Subject, surroundings: Surroundings): Policy
   const edgeOfCandidate = new Int32Array(candidates);
   const candidateOperation = new Int32Array(candidates);
   const candidateFeatures = new Float32Array(candidates * CANDIDATE_FEATURE_COUNT);
-  for (let d = 0; d < subject.decisions; d++) {
+  for (let d = 0; d < environment.decisions; d++) {
     const flat = space.edges[d]!;
     const row = space.row(d);
     for (let i = candidateStart[d]!; i < candidateStart[d + 1]!; i++) {

@@ -2,7 +2,7 @@ import { decodeTensors, encodeTensors } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint } from './checkpoint.ts';
-import { officialPairPolicy, type PolicyConfig } from './policy-config.ts';
+import { officialGcnPolicy, type PolicyConfig } from './policy-config.ts';
 
 const edge: PolicyConfig = { encoder: 'edge', hidden: 8, layers: 2 };
 
@@ -26,7 +26,7 @@ describe('policy checkpoints', () => {
     for (const config of [
       edge,
       { encoder: 'lstm', hidden: 3, layers: 2 } as const,
-      { ...officialPairPolicy('nat', ['null', 'skip_connect', 'conv_3x3']), features: 16, hidden: 4, embedding: 3 },
+      { ...officialGcnPolicy('nat', ['null', 'skip_connect', 'conv_3x3']), features: 16, hidden: 4, embedding: 3 },
     ]) {
       const checkpoint = { ...createCheckpoint(config, RandomStream.of(5)), step: 17, baseline: 0.1 + 0.2 };
       const bytes = serializeCheckpoint(checkpoint);

@@ -41,14 +41,14 @@ function isLive(edge: Cell['edges'][number]): boolean {
 }
 
 /** Whether a path without nulls leads from a cell input to each node. [nodes] */
-function fed(cell: Cell): Uint8Array {
+function reachableFromInput(cell: Cell): Uint8Array {
   const result = new Uint8Array(cell.nodes).fill(1, 0, cell.inputs);
   for (const edge of [...cell.edges].sort((a, b) => a.from - b.from)) if (isLive(edge) && result[edge.from]) result[edge.to] = 1;
   return result;
 }
 
 /** Whether a path without nulls leads from each node to the cell's output. [nodes] */
-function heard(cell: Cell, outputs: readonly number[]): Uint8Array {
+function reachesOutput(cell: Cell, outputs: readonly number[]): Uint8Array {
   const result = new Uint8Array(cell.nodes);
   for (const node of outputs) result[node] = 1;
   for (const edge of [...cell.edges].sort((a, b) => b.to - a.to)) if (isLive(edge) && result[edge.to]) result[edge.from] = 1;
@@ -62,8 +62,8 @@ export function structureFeatures(cell: Cell, placement: CellPlacement, edgePlac
   const last = Math.max(1, cell.nodes - 1);
   const outputs = outputNodes(cell);
   const isOutput = new Set(outputs);
-  const source = fed(cell);
-  const sink = heard(cell, outputs);
+  const source = reachableFromInput(cell);
+  const sink = reachesOutput(cell, outputs);
   const into = new Float32Array(cell.nodes);
   const outOf = new Float32Array(cell.nodes);
   for (const { from, to } of cell.edges) {

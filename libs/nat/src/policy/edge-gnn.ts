@@ -17,7 +17,7 @@ import type { GraphBatch } from './policy-graph.ts';
 import { uniformInit, zeroInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Size of an edge encoder. */
-export interface EdgeConfig {
+export interface EdgeGnnConfig {
   readonly encoder: 'edge';
   /** Width of h and of the head. */
   readonly hidden: number;
@@ -26,7 +26,7 @@ export interface EdgeConfig {
 }
 
 /** Shapes and starting values of the parameters, by name. */
-export function edgeInitializers({ hidden, layers }: EdgeConfig): Initializers {
+export function edgeGnnInitializers({ hidden, layers }: EdgeGnnConfig): Initializers {
   const matrix = (rows: number, fan = rows): Initializers[string] => uniformInit([rows, hidden], Math.sqrt(3 / fan));
   const all: Initializers = {
     ...inputInitializers(hidden),
@@ -47,7 +47,7 @@ export function edgeInitializers({ hidden, layers }: EdgeConfig): Initializers {
 }
 
 /** Scores of all candidates of a batch of architectures. -> [candidates, 1] */
-export function edgeScores(tf: Tensorflow, { hidden, layers }: EdgeConfig, parameters: Parameters, batch: GraphBatch): Tensor2D {
+export function edgeGnnScores(tf: Tensorflow, { hidden, layers }: EdgeGnnConfig, parameters: Parameters, batch: GraphBatch): Tensor2D {
   const weight = (name: string): Tensor2D => parameters[name] as Tensor2D;
   const bias = (name: string): Tensor1D => parameters[name] as Tensor1D;
   const { nodes, cells, architectures } = batch.sizes;

@@ -2,11 +2,11 @@
 import { PRIMITIVES, primitiveAt, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import type { Tensor1D, Tensorflow } from '@nat/tensor';
-import type { PairBatch, PairConfig } from './gcn.ts';
-import type { Subject } from '../mdp/environment.ts';
+import type { GcnBatch, GcnConfig } from './gcn.ts';
+import type { Environment } from '../mdp/environment.ts';
 
 /** One architecture. Node rows: two inputs a cell, then every cell's own nodes, cells in order. */
-export interface PairRows {
+export interface GcnRows {
   readonly cells: number;
   readonly nodes: number;
   /** Embedding rows of each own node's first and second operation, in presented order. [nodes] */
@@ -24,7 +24,7 @@ function notApplicable(message: string): DomainError {
 }
 
 /** Column of the logits that scores each candidate. NAT: the action itself (null, same, skip); NAT++: the target operation. [candidates] */
-export function pairColumnOfCandidate({ decisions, candidateStart, candidateAction, space }: Subject, { scheme, primitives }: PairConfig): ArrayLike<number> {
+export function gcnColumnOfCandidate({ decisions, candidateStart, candidateAction, space }: Environment, { scheme, primitives }: GcnConfig): ArrayLike<number> {
   if (scheme === 'nat') return candidateAction;
   const columns = columnsOf(primitives);
   const result = new Int32Array(candidateAction.length);
@@ -50,7 +50,7 @@ function columnsOf(primitives: readonly PrimitiveName[]): Int8Array {
  * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE: another scheme, another in-degree, or an operation
  * that the policy has no embedding for
  */
-export function pairRows({ architecture, scheme, space }: Subject, config: PairConfig): PairRows {
+export function gcnRows({ architecture, scheme, space }: Environment, config: GcnConfig): GcnRows {
   if (scheme !== config.scheme) throw notApplicable(`it decides by the scheme ${config.scheme}, not ${scheme}`);
   const { operations, offsets } = space.priced;
   const rowOf = columnsOf(config.primitives);
@@ -86,7 +86,7 @@ export function pairRows({ architecture, scheme, space }: Subject, config: PairC
 }
 
 /** Lays the rows of many architectures out as one graph; the caller disposes its tensors. */
-export function pairBatch(tf: Tensorflow, rows: readonly PairRows[]): PairBatch {
+export function gcnBatch(tf: Tensorflow, rows: readonly GcnRows[]): GcnBatch {
   const cells = rows.reduce((sum, { cells: count }) => sum + count, 0);
   const nodes = rows.reduce((sum, { nodes: count }) => sum + count, 0);
   const first = new Int32Array(nodes);

@@ -18,7 +18,7 @@ import { gatherRows, relu, segmentSum, type Tensor1D, type Tensor2D, type Tensor
 import { normalInit, uniformInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Size of a pair encoder. The official defaults are 100 / 1024 / 100. */
-export interface PairConfig {
+export interface GcnConfig {
   readonly encoder: 'pair';
   readonly scheme: SchemeName;
   /** The operations it knows, in the order of its embedding rows (and, for `nat++`, of its columns). */
@@ -32,12 +32,12 @@ export interface PairConfig {
 }
 
 /** Scores an edge has: its candidates are some of these. */
-export function pairColumns({ scheme, primitives }: PairConfig): number {
+export function gcnColumns({ scheme, primitives }: GcnConfig): number {
   return scheme === 'nat' ? 3 : primitives.length;
 }
 
 /** Shapes and starting values of the parameters, by official name. */
-export function pairInitializers(config: PairConfig): Initializers {
+export function gcnInitializers(config: GcnConfig): Initializers {
   const { embedding, features, hidden, primitives } = config;
   const linear = (out: number, into: number): { weight: Initializers[string]; bias: Initializers[string] } => {
     const bound = 1 / Math.sqrt(into);
@@ -50,7 +50,7 @@ export function pairInitializers(config: PairConfig): Initializers {
   const modules = {
     gc1: convolution(features, hidden),
     gc2: convolution(hidden, hidden),
-    fc: linear(2 * pairColumns(config), hidden),
+    fc: linear(2 * gcnColumns(config), hidden),
     emb_attn: linear(features, 2 * embedding),
   };
   return {
@@ -61,7 +61,7 @@ export function pairInitializers(config: PairConfig): Initializers {
 }
 
 /** Cells of any number as one graph. Node rows: the two inputs of every cell first, then every cell's own nodes. */
-export interface PairBatch {
+export interface GcnBatch {
   readonly cells: number;
   /** Own nodes of all cells. */
   readonly nodes: number;
@@ -74,7 +74,7 @@ export interface PairBatch {
 }
 
 /** What the network computes on the way, named as in the official code. */
-export interface PairActivations {
+export interface GcnActivations {
   readonly gc1: Tensor2D; // [2 cells + nodes, hidden], before its ReLU
   readonly gc2: Tensor2D; // [2 cells + nodes, hidden]
   readonly logits: Tensor2D; // [2 nodes, columns]
@@ -84,29 +84,29 @@ const matrix = (parameters: Parameters, name: string): Tensor2D => parameters[`$
 const bias = (parameters: Parameters, name: string): Tensor1D => parameters[`${name}.bias`] as Tensor1D;
 
 /** The embeddings of each node's two operations, or of a cell's inputs. -> [2 cells + nodes, 2 embedding] */
-export function pairHidden(tf: Tensorflow, parameters: Parameters, { cells, first, second }: PairBatch): Tensor2D {
+export function gcnHidden(tf: Tensorflow, parameters: Parameters, { cells, first, second }: GcnBatch): Tensor2D {
   const operations = matrix(parameters, 'op_hidden');
   const own = tf.concat2d([gatherRows(tf, operations, first), gatherRows(tf, operations, second)], 1); // [nodes, 2 embedding]
   return tf.concat2d([tf.tile(matrix(parameters, 'node_hidden'), [cells, 1]), own], 0);
 }
 
 /** Features of each node, as the official code has them; the forward pass goes around them. -> [2 cells + nodes, features] */
-export function pairFeatures(tf: Tensorflow, parameters: Parameters, hidden: Tensor2D): Tensor2D {
+export function gcnFeatures(tf: Tensorflow, parameters: Parameters, hidden: Tensor2D): Tensor2D {
   return tf.matMul(hidden, matrix(parameters, 'emb_attn'), false, true).add(bias(parameters, 'emb_attn'));
 }
 
 /** The forward pass. */
-export function pairForward(tf: Tensorflow, config: PairConfig, parameters: Parameters, batch: PairBatch): PairActivations {
+export function gcnForward(tf: Tensorflow, config: GcnConfig, parameters: Parameters, batch: GcnBatch): GcnActivations {
   const rows = 2 * batch.cells + batch.nodes;
   const adjacent = (y: Tensor2D): Tensor2D => segmentSum(tf, gatherRows(tf, y, batch.from), batch.to, rows); // A y
 
   const w1 = matrix(parameters, 'gc1'); // [features, hidden]
   const folded: Tensor2D = tf.matMul(matrix(parameters, 'emb_attn'), w1, true); // W_emb^T W_1  [2 embedding, hidden]
   const shift: Tensor2D = tf.matMul(bias(parameters, 'emb_attn').as2D(1, config.features), w1); // b_emb W_1  [1, hidden]
-  const xw: Tensor2D = tf.matMul(pairHidden(tf, parameters, batch), folded).add(shift); // x W_1  [rows, hidden]
+  const xw: Tensor2D = tf.matMul(gcnHidden(tf, parameters, batch), folded).add(shift); // x W_1  [rows, hidden]
   const gc1: Tensor2D = adjacent(xw).add(bias(parameters, 'gc1'));
   const gc2: Tensor2D = adjacent(tf.matMul(relu(tf, gc1), matrix(parameters, 'gc2'))).add(bias(parameters, 'gc2'));
   const own = tf.slice2d(gc2, [2 * batch.cells, 0], [batch.nodes, config.hidden]);
   const logits: Tensor2D = tf.matMul(own, matrix(parameters, 'fc'), false, true).add(bias(parameters, 'fc'));
-  return { gc1, gc2, logits: logits.reshape([2 * batch.nodes, pairColumns(config)]) };
+  return { gc1, gc2, logits: logits.reshape([2 * batch.nodes, gcnColumns(config)]) };
 }

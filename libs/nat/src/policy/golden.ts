@@ -5,7 +5,7 @@ import { officialSpace, primitive, type Architecture, type Cell, type OfficialRe
 import type { HostTensor } from '@nat/tensor';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import type { PairConfig } from './gcn.ts';
+import type { GcnConfig } from './gcn.ts';
 
 export const goldenDirectory = process.env['NAT_GOLDEN_DIR'] ?? join(import.meta.dirname, '../../../../fixtures/golden');
 
@@ -59,7 +59,7 @@ export function goldenConfig(
   repository: OfficialRepository,
   operationType: OperationType,
   { edge_hid, nfeat, gcn_hid }: z.infer<typeof configSchema>,
-): PairConfig {
+): GcnConfig {
   const { primitives } = officialSpace(repository, operationType);
   return { encoder: 'pair', scheme: repository === 'NAT' ? 'nat' : 'nat++', primitives, embedding: edge_hid, features: nfeat, hidden: gcn_hid };
 }

@@ -3,7 +3,7 @@ import { placeNetwork, type Architecture, type Network, type PlacementOptions } 
 import type { CellPlacement } from './edge-features.ts';
 
 /** Means over the placements of an edge's cell. */
-export interface EdgeSurroundings {
+export interface EdgeContext {
   /** Of stride - 1. */
   readonly strided: number;
   /** Of log2(out / in channels). */
@@ -11,12 +11,12 @@ export interface EdgeSurroundings {
 }
 
 /** One architecture's cells and edges. */
-export interface CellSurroundings extends CellPlacement {
-  readonly edge: (edge: number) => EdgeSurroundings;
+export interface CellContext extends CellPlacement {
+  readonly edge: (edge: number) => EdgeContext;
 }
 
 /** Places architectures with the same options. In the repeated skeletons all architectures stand alike: those are placed once. */
-export class Surroundings {
+export class PlacementContext {
   readonly #placement: PlacementOptions;
   readonly #uniform = new Map<string, readonly UniformCell[]>();
 
@@ -25,7 +25,7 @@ export class Surroundings {
   }
 
   /** [cells] */
-  of(architecture: Architecture): readonly CellSurroundings[] {
+  of(architecture: Architecture): readonly CellContext[] {
     const { cells, skeleton } = architecture;
     if (skeleton.kind === 'explicit') return explicitCells(architecture, placeNetwork(architecture, this.#placement));
     let uniform = this.#uniform.get(skeleton.kind);
@@ -51,7 +51,7 @@ function uniformCells(architecture: Architecture, network: Network): readonly Un
   return placementsOf(architecture, network).map((placement, c) => ({ ...placement, fromInput: reductions.includes(c) ? 1 : 0 }));
 }
 
-function explicitCells(architecture: Architecture, network: Network): readonly CellSurroundings[] {
+function explicitCells(architecture: Architecture, network: Network): readonly CellContext[] {
   const sums = architecture.cells.map((cell) => cell.edges.map(() => ({ strided: 0, channelRatio: 0, places: 0 })));
   for (const block of network.blocks) {
     if (block.kind !== 'cell') continue;

@@ -1,22 +1,22 @@
 import { isPrimitiveName, type PrimitiveName, type SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
-import { edgeInitializers, type EdgeConfig } from './edge-gnn.ts';
+import { edgeGnnInitializers, type EdgeGnnConfig } from './edge-gnn.ts';
 import { lstmInitializers, type LstmConfig } from './lstm.ts';
-import { pairInitializers, type PairConfig } from './gcn.ts';
+import { gcnInitializers, type GcnConfig } from './gcn.ts';
 import type { Initializers } from './parameters.ts';
 
 /** What a policy is: which encoder, of which size. */
-export type PolicyConfig = EdgeConfig | PairConfig | LstmConfig;
+export type PolicyConfig = EdgeGnnConfig | GcnConfig | LstmConfig;
 
 /** The `edge` encoder at the size that the presets were tuned for. */
-export const EDGE_POLICY: EdgeConfig = { encoder: 'edge', hidden: 48, layers: 2 };
+export const EDGE_POLICY: EdgeGnnConfig = { encoder: 'edge', hidden: 48, layers: 2 };
 
 /** The `lstm` encoder with about as many parameters (40,802) as EDGE_POLICY has (41,616). */
 export const LSTM_POLICY: LstmConfig = { encoder: 'lstm', hidden: 46, layers: 2 };
 
 /** The official network at its command-line defaults, for the operations of one official search space. */
-export function officialPairPolicy(scheme: SchemeName, primitives: readonly PrimitiveName[]): PairConfig {
+export function officialGcnPolicy(scheme: SchemeName, primitives: readonly PrimitiveName[]): GcnConfig {
   return { encoder: 'pair', scheme, primitives, embedding: 100, features: 1024, hidden: 100 };
 }
 
@@ -52,10 +52,10 @@ export function parseConfig(value: unknown): PolicyConfig {
 export function policyInitializers(config: PolicyConfig): Initializers {
   switch (config.encoder) {
     case 'edge':
-      return edgeInitializers(config);
+      return edgeGnnInitializers(config);
     case 'lstm':
       return lstmInitializers(config);
     case 'pair':
-      return pairInitializers(config);
+      return gcnInitializers(config);
   }
 }

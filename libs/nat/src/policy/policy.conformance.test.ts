@@ -5,7 +5,7 @@ import { transitionRow } from '../mdp/transition-schemes.ts';
 import { initialAdamState, loadTensorflow } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { CompiledPolicy } from './inference/policy-inference.ts';
+import { PolicyInference } from './inference/policy-inference.ts';
 import type { PolicyCheckpoint } from './checkpoint.ts';
 import {
   archSchema,
@@ -29,26 +29,26 @@ import {
   type GoldenArch,
 } from './golden.ts';
 import { Learner, lossAndGradients, prepareBatch, type Trial } from '../learning/reinforce.ts';
-import type { PairConfig } from './gcn.ts';
-import { pairFeatures, pairForward, pairHidden } from './gcn.ts';
-import { pairBatch, pairRows } from './gcn-graph.ts';
+import type { GcnConfig } from './gcn.ts';
+import { gcnFeatures, gcnForward, gcnHidden } from './gcn.ts';
+import { gcnBatch, gcnRows } from './gcn-graph.ts';
 import { presets } from '../learning/presets.ts';
-import { prepareSubject, type Subject } from '../mdp/environment.ts';
+import { createEnvironment, type Environment } from '../mdp/environment.ts';
 
 const tf = loadTensorflow();
 
-function checkpointOf(config: PairConfig, parameters: PolicyCheckpoint['parameters'], baseline = 0): PolicyCheckpoint {
+function checkpointOf(config: GcnConfig, parameters: PolicyCheckpoint['parameters'], baseline = 0): PolicyCheckpoint {
   const { moments } = initialAdamState(new Map([...parameters].map(([name, { data }]) => [name, data])));
   return { config, parameters, moments, step: 0, baseline };
 }
 
-function parity(architecture: Architecture, { scheme }: PairConfig): Subject {
-  return prepareSubject(architecture, { scheme, mode: 'parity' });
+function parity(architecture: Architecture, { scheme }: GcnConfig): Environment {
+  return createEnvironment(architecture, { scheme, mode: 'parity' });
 }
 
 /** The operation indices that actions lead to, in the official form. */
-function resultArch(subject: Subject, arch: GoldenArch, actions: readonly number[], primitives: readonly PrimitiveName[]): GoldenArch {
-  return arch.map(([, from, to], d) => [primitives.indexOf(subject.target(d, actions[d]!)), from, to]);
+function resultArch(environment: Environment, arch: GoldenArch, actions: readonly number[], primitives: readonly PrimitiveName[]): GoldenArch {
+  return arch.map(([, from, to], d) => [primitives.indexOf(environment.target(d, actions[d]!)), from, to]);
 }
 
 const knownFiles = [
@@ -130,7 +130,7 @@ describe('A: forward', () => {
       for (const scale of ['small', 'official'] as const) {
         const config = goldenConfig(repo, set.op_type, set[scale].config);
         const parameters = goldenParameters(set[scale]);
-        const policy = new CompiledPolicy(checkpointOf(config, parameters));
+        const policy = new PolicyInference(checkpointOf(config, parameters));
         it(`${repo} ${set.op_type} ${scale}: order of the operations`, () => {
           expect(config.primitives).toEqual(set.primitives);
         });
@@ -144,16 +144,16 @@ describe('A: forward', () => {
   }
 
   function checkForward(
-    config: PairConfig,
+    config: GcnConfig,
     parameters: PolicyCheckpoint['parameters'],
-    policy: CompiledPolicy,
+    policy: PolicyInference,
     example: z.infer<z.ZodObject<typeof common>>,
     repo: string,
   ): void {
     const { primitives } = config;
     expect(example.arch.map(([op, from, to]) => [primitives[op], from, to])).toEqual(example.arch_named);
-    const subject = parity(singleCell(goldenCell('cell', example.arch, primitives)), config);
-    const rows = pairRows(subject, config);
+    const environment = parity(singleCell(goldenCell('cell', example.arch, primitives)), config);
+    const rows = gcnRows(environment, config);
     expect(Array.from(rows.first, (op, i) => [op, rows.second[i]])).toEqual(example.op_pairs);
     const adjacency = new Array<number>(example.adj.data.length).fill(0);
     rows.from.forEach((from, e) => (adjacency[rows.to[e]! * example.adj.shape[1]! + from]! += 1));
@@ -161,10 +161,10 @@ describe('A: forward', () => {
 
     const activations = tf.tidy(() => {
       const tensors = Object.fromEntries([...parameters].map(([key, { shape, data }]) => [key, tf.tensor(data, [...shape])]));
-      const batch = pairBatch(tf, [rows]);
-      const hidden = pairHidden(tf, tensors, batch);
-      const x = pairFeatures(tf, tensors, hidden);
-      const { gc1, gc2, logits } = pairForward(tf, config, tensors, batch);
+      const batch = gcnBatch(tf, [rows]);
+      const hidden = gcnHidden(tf, tensors, batch);
+      const x = gcnFeatures(tf, tensors, hidden);
+      const { gc1, gc2, logits } = gcnForward(tf, config, tensors, batch);
       const first8 = x.slice([0, 0], [-1, 8]);
       return Object.fromEntries(Object.entries({ hidden, x, first8, gc1, gc2, logits }).map(([key, tensor]) => [key, tensor.dataSync<'float32'>()]));
     }) as unknown as Record<'hidden' | 'x' | 'first8' | 'gc1' | 'gc2' | 'logits', Float32Array>;
@@ -180,35 +180,35 @@ describe('A: forward', () => {
       tf,
       config,
       parameters,
-      prepareBatch([{ subject, actions: example.actions, reward: 0 }]),
+      prepareBatch([{ environment, actions: example.actions, reward: 0 }]),
       Float64Array.of(0),
       [0],
     );
     expectScalar(logProb, example.log_p, 'log_p');
     expectScalar(entropy, example.entropy, 'entropy');
-    expect(resultArch(subject, example.arch, example.actions, primitives)).toEqual(example.new_arch);
+    expect(resultArch(environment, example.arch, example.actions, primitives)).toEqual(example.new_arch);
     expect(example.new_arch.map(([op, from, to]) => [primitives[op], from, to])).toEqual(example.new_arch_named);
 
-    const { candidateStart } = subject;
-    const probabilities = Array.from({ length: subject.decisions }, (_, d) =>
-      distribution(policy.scores(subject).subarray(candidateStart[d], candidateStart[d + 1])),
+    const { candidateStart } = environment;
+    const probabilities = Array.from({ length: environment.decisions }, (_, d) =>
+      distribution(policy.scores(environment).subarray(candidateStart[d], candidateStart[d + 1])),
     );
     if (repo === 'NAT') {
-      expectTensor(policy.scores(subject), example.logits, 'compiled logits');
+      expectTensor(policy.scores(environment), example.logits, 'compiled logits');
       expectTensor(probabilities.flatMap(({ softmax }) => softmax), example.softmax!, 'softmax'); // prettier-ignore
       expectTensor(probabilities.flatMap(({ q }) => q), example.probs_plus_eps!, 'probs_plus_eps'); // prettier-ignore
       expectTensor(probabilities.flatMap(({ logQ }) => logQ), example.log_probs!, 'log_probs'); // prettier-ignore
       return;
     }
-    expect(example.edges!.length).toBe(subject.decisions);
+    expect(example.edges!.length).toBe(environment.decisions);
     example.edges!.forEach((edge, d) => {
-      expect(Array.from(subject.space.row(d), (_, action) => primitives.indexOf(subject.target(d, action)))).toEqual(edge.allowed);
+      expect(Array.from(environment.space.row(d), (_, action) => primitives.indexOf(environment.target(d, action)))).toEqual(edge.allowed);
       expect(primitives[example.arch[d]![0]]).toBe(edge.op);
-      expectTensor(policy.scores(subject).subarray(candidateStart[d], candidateStart[d + 1]), edge.masked_logits, `edge ${d}: compiled logits`);
+      expectTensor(policy.scores(environment).subarray(candidateStart[d], candidateStart[d + 1]), edge.masked_logits, `edge ${d}: compiled logits`);
       expectTensor(probabilities[d]!.q, edge.probs_plus_eps, `edge ${d}: probs_plus_eps`);
       expectTensor(probabilities[d]!.logQ, edge.log_probs, `edge ${d}: log_probs`);
       expect(edge.action).toBe(example.actions[d]);
-      expect(primitives.indexOf(subject.target(d, edge.action))).toBe(edge.new_op);
+      expect(primitives.indexOf(environment.target(d, edge.action))).toBe(edge.new_op);
     });
   }
 
@@ -287,19 +287,19 @@ describe('B: gradients and Adam steps', () => {
     }
   }
 
-  function trialOf(config: PairConfig, example: z.infer<z.ZodObject<typeof pair>>): Trial {
+  function trialOf(config: GcnConfig, example: z.infer<z.ZodObject<typeof pair>>): Trial {
     const cells = [goldenCell('normal', example.arch_normal, config.primitives), goldenCell('reduce', example.arch_reduce, config.primitives)];
-    const subject = parity({ cells, skeleton: { kind: 'repeated' } }, config);
+    const environment = parity({ cells, skeleton: { kind: 'repeated' } }, config);
     const actions = [...example.actions_normal, ...example.actions_reduce];
     const half = example.arch_normal.length;
-    const reached = resultArch(subject, [...example.arch_normal, ...example.arch_reduce], actions, config.primitives);
+    const reached = resultArch(environment, [...example.arch_normal, ...example.arch_reduce], actions, config.primitives);
     expect([reached.slice(0, half), reached.slice(half)]).toEqual([example.new_normal, example.new_reduce]);
     expectScalar(example.acc_old, example.n_right_old / example.batch, 'acc_old');
     expectScalar(example.acc_new, example.n_right_new / example.batch, 'acc_new');
-    return { subject, actions, reward: example.acc_new - example.acc_old };
+    return { environment, actions, reward: example.acc_new - example.acc_old };
   }
 
-  function checkGradient(config: PairConfig, parameters: PolicyCheckpoint['parameters'], example: z.infer<typeof gradientCase>): void {
+  function checkGradient(config: GcnConfig, parameters: PolicyCheckpoint['parameters'], example: z.infer<typeof gradientCase>): void {
     const trial = trialOf(config, example);
     const reward = trial.reward - example.baseline;
     expectScalar(reward, example.reward, 'reward');
@@ -327,7 +327,7 @@ describe('B: gradients and Adam steps', () => {
     if (expected.full !== undefined) expectTensor(actual, expected.full, what);
   }
 
-  async function checkSteps(config: PairConfig, parameters: PolicyCheckpoint['parameters'], steps: readonly z.infer<typeof step>[]): Promise<void> {
+  async function checkSteps(config: GcnConfig, parameters: PolicyCheckpoint['parameters'], steps: readonly z.infer<typeof step>[]): Promise<void> {
     const learner = await Learner.restore(checkpointOf(config, parameters), presets.nat);
     for (const [i, example] of steps.entries()) {
       expectScalar(learner.checkpoint().baseline, example.baseline_before, `step ${i + 1}: baseline before`);
@@ -391,7 +391,7 @@ describe('C: transforms', () => {
   for (const name of ['transform_nat.json', 'transform_natv2.json'] as const) {
     const golden = readGolden(name, file);
     const scheme = golden.repo === 'NAT' ? 'nat' : 'nat++';
-    const configOf = (type: z.infer<typeof operationTypeSchema>): PairConfig => goldenConfig(golden.repo, type, { edge_hid: 1, nfeat: 1, gcn_hid: 1 });
+    const configOf = (type: z.infer<typeof operationTypeSchema>): GcnConfig => goldenConfig(golden.repo, type, { edge_hid: 1, nfeat: 1, gcn_hid: 1 });
 
     it(`${golden.repo}: primitives and transition tables`, () => {
       if (golden.repo === 'NAT') expect(golden.transform_primitives).toEqual(['null', 'same', 'skip_connect']);
@@ -408,9 +408,9 @@ describe('C: transforms', () => {
 
     it.each(golden.pairs.map((pair, i) => [`${i} ${pair.name}`, pair] as const))(`${golden.repo} pair %s`, (_, pair) => {
       const config = configOf(pair.op_type);
-      const subject = parity(singleCell(goldenCell('cell', pair.arch, config.primitives)), config);
+      const environment = parity(singleCell(goldenCell('cell', pair.arch, config.primitives)), config);
       expect(pair.arch.map(([op, from, to]) => [config.primitives[op], from, to])).toEqual(pair.arch_named);
-      const result = resultArch(subject, pair.arch, pair.actions, config.primitives);
+      const result = resultArch(environment, pair.arch, pair.actions, config.primitives);
       expect(result).toEqual(pair.result);
       expect(result.map(([op, from, to]) => [config.primitives[op], from, to])).toEqual(pair.result_named);
     });

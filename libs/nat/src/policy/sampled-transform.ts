@@ -1,10 +1,10 @@
 import { applyOperations, editsTo, type Architecture, type EdgeEdit, type PrimitiveName } from '@nat/cells';
 import { certify, type CostCertificate } from '../mdp/certificate.ts';
 import type { Budget } from '../mdp/budget.ts';
-import type { Subject } from '../mdp/environment.ts';
+import type { Environment } from '../mdp/environment.ts';
 
 /** What a draw decided for one edge. */
-export interface DrawnEdge {
+export interface SampledEdge {
   /** Positions in the submitted form. */
   readonly cell: number;
   readonly edge: number;
@@ -14,9 +14,9 @@ export interface DrawnEdge {
   readonly probability: number;
 }
 
-/** What a policy decided about one subject. */
+/** What a policy decided about one environment. */
 export interface Decided {
-  readonly subject: Subject;
+  readonly environment: Environment;
   /** One a decision: position in its row of the scheme. */
   readonly actions: Uint8Array;
   /** A primitive index on every edge, cell after cell. */
@@ -30,8 +30,8 @@ export interface Decided {
   readonly budget: Budget | undefined;
 }
 
-/** One transform of a subject. What is not asked for is not built. */
-export class Draw {
+/** One transform of a environment. What is not asked for is not built. */
+export class SampledTransform {
   readonly #decided: Decided;
   #result: Architecture | undefined;
   #certificate: CostCertificate | undefined;
@@ -40,8 +40,8 @@ export class Draw {
     this.#decided = decided;
   }
 
-  get subject(): Subject {
-    return this.#decided.subject;
+  get environment(): Environment {
+    return this.#decided.environment;
   }
 
   /** One a decision: position in its row of the scheme. */
@@ -60,34 +60,34 @@ export class Draw {
   }
 
   /** Every edge that could have been replaced, kept ones included. */
-  get edges(): readonly DrawnEdge[] {
-    const { subject, actions, probabilities } = this.#decided;
+  get edges(): readonly SampledEdge[] {
+    const { environment, actions, probabilities } = this.#decided;
     return Array.from(actions, (action, d) => {
-      const { cell, edge } = subject.edgeOf(d);
-      return { cell, edge, before: operationAt(subject, cell, edge), after: subject.target(d, action), probability: probabilities[d]! };
+      const { cell, edge } = environment.edgeOf(d);
+      return { cell, edge, before: operationAt(environment, cell, edge), after: environment.target(d, action), probability: probabilities[d]! };
     });
   }
 
   /** The edges that were replaced. */
   get edits(): readonly EdgeEdit[] {
-    return editsTo(this.subject.architecture, this.#decided.operations);
+    return editsTo(this.environment.architecture, this.#decided.operations);
   }
 
   /** The transformed architecture, without the source's name; the source itself where nothing was replaced. */
   get result(): Architecture {
-    this.#result ??= applyOperations(this.subject.architecture, this.#decided.operations);
+    this.#result ??= applyOperations(this.environment.architecture, this.#decided.operations);
     return this.#result;
   }
 
   /** What the result costs, against its source and the budget. */
   get certificate(): CostCertificate {
-    this.#certificate ??= certify(this.subject.space.priced, this.#decided.operations, this.#decided.budget);
+    this.#certificate ??= certify(this.environment.space.priced, this.#decided.operations, this.#decided.budget);
     return this.#certificate;
   }
 }
 
-function operationAt(subject: Subject, cell: number, edge: number): PrimitiveName {
-  const { operation } = subject.architecture.cells[cell]!.edges[edge]!;
+function operationAt(environment: Environment, cell: number, edge: number): PrimitiveName {
+  const { operation } = environment.architecture.cells[cell]!.edges[edge]!;
   if (operation.kind === 'fixed') throw new TypeError('a fixed operation is never decided');
   return operation.name;
 }

@@ -1,5 +1,5 @@
 import { loadNasBench201 } from '@nat/datasets';
-import { CompiledPolicy, EDGE_POLICY, parseCheckpoint } from '@nat/nat';
+import { PolicyInference, EDGE_POLICY, parseCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { codeOfText } from './benchmark/cell-results.ts';
@@ -21,7 +21,7 @@ async function searchOutOfOrder(task: NasBench201Task, spec: SessionSpec, rounds
   let staleness = 0;
   for (let step = 0, round = 0; step < STEPS; step++) {
     while (flights.length < Math.min(roundsInFlight, STEPS - step)) {
-      const trials = session.draw(++round);
+      const trials = session.sample(++round);
       const pairs = pairsOfRound(trials);
       const valueOf = (cell: string): number => task.rewards.value[codeOfText(cell)]!;
       const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
@@ -36,7 +36,7 @@ async function searchOutOfOrder(task: NasBench201Task, spec: SessionSpec, rounds
 
 /** Part of what held-out cells can gain that one transform of each, drawn from the policy, gains: greedy ones jump with single decisions this early. */
 function gainOf(task: NasBench201Task, checkpoint: Uint8Array): number {
-  const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
+  const policy = new PolicyInference(parseCheckpoint(checkpoint));
   return task.gainOf(sampledCodes(task, policy, { draws: 1, seed: 0, by: 'likelihood' }).codes).gain;
 }
 

@@ -1,34 +1,34 @@
 import { readArchitecture } from '@nat/cells';
-import { SubjectPreparer, type Subject, type SubjectOptions } from '@nat/nat';
+import { EnvironmentFactory, type Environment, type EnvironmentOptions } from '@nat/nat';
 import type { Source } from './spaces/space.ts';
 
 /** Prepared sources by text, so that a source that comes again is prepared once. Keeps the `capacity` latest. */
-export class SubjectCache {
-  readonly #preparer: SubjectPreparer;
+export class EnvironmentCache {
+  readonly #preparer: EnvironmentFactory;
   readonly #capacity: number;
-  readonly #subjects = new Map<string, Subject>();
+  readonly #environments = new Map<string, Environment>();
 
-  constructor(options: SubjectOptions, capacity = 20_000) {
-    this.#preparer = new SubjectPreparer(options);
+  constructor(options: EnvironmentOptions, capacity = 20_000) {
+    this.#preparer = new EnvironmentFactory(options);
     this.#capacity = capacity;
   }
 
-  /** The subject of a source that was just drawn. */
-  of({ text, architecture }: Source): Subject {
-    return this.#subjects.get(text) ?? this.#keep(text, this.#preparer.prepare(architecture));
+  /** The environment of a source that was just drawn. */
+  of({ text, architecture }: Source): Environment {
+    return this.#environments.get(text) ?? this.#keep(text, this.#preparer.prepare(architecture));
   }
 
-  /** The subject of a source that a trial stored as text. */
-  read(text: string): Subject {
-    return this.#subjects.get(text) ?? this.#keep(text, this.#preparer.prepare(readArchitecture(text, 'source')));
+  /** The environment of a source that a trial stored as text. */
+  read(text: string): Environment {
+    return this.#environments.get(text) ?? this.#keep(text, this.#preparer.prepare(readArchitecture(text, 'source')));
   }
 
-  #keep(text: string, subject: Subject): Subject {
-    if (this.#subjects.size >= this.#capacity) {
-      const oldest = this.#subjects.keys().next().value;
-      if (oldest !== undefined) this.#subjects.delete(oldest);
+  #keep(text: string, environment: Environment): Environment {
+    if (this.#environments.size >= this.#capacity) {
+      const oldest = this.#environments.keys().next().value;
+      if (oldest !== undefined) this.#environments.delete(oldest);
     }
-    this.#subjects.set(text, subject);
-    return subject;
+    this.#environments.set(text, environment);
+    return environment;
   }
 }

@@ -1,26 +1,26 @@
-import { CompiledPolicy, createCheckpoint, EDGE_POLICY } from '@nat/nat';
+import { PolicyInference, createCheckpoint, EDGE_POLICY } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { compareHeldOut, drawHeldOut } from './held-out.ts';
+import { compareHeldOut, sampleHeldOut } from './held-out.ts';
 import { blockSpace } from './spaces/block-spaces.ts';
-import { SubjectCache } from './environment-cache.ts';
+import { EnvironmentCache } from './environment-cache.ts';
 
 const space = blockSpace('resblock', 'nat');
-const subjects = new SubjectCache({ scheme: 'nat', mode: 'cost-masked' });
-const policyOf = (name: string): CompiledPolicy => new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(name)));
+const environments = new EnvironmentCache({ scheme: 'nat', mode: 'cost-masked' });
+const policyOf = (name: string): PolicyInference => new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(name)));
 
 describe('the comparison with the untrained policy', () => {
   it('draws one transform of every source by either policy, always of the same sources', () => {
     const [trained, untrained] = [policyOf('a'), policyOf('b')];
-    const trials = drawHeldOut({ space, subjects, trained, untrained, sources: 12 });
+    const trials = sampleHeldOut({ space, environments, trained, untrained, sources: 12 });
     expect(trials.map(({ index }) => index)).toEqual(trials.map((_, i) => i));
     for (let i = 0; i < 24; i += 2) expect(trials[i + 1]!.source).toBe(trials[i]!.source);
     expect(new Set(trials.map(({ source }) => source)).size).toBeGreaterThan(6);
     expect(trials.some(({ result }, i) => i % 2 === 0 && result !== trials[i + 1]!.result)).toBe(true);
 
-    const swapped = drawHeldOut({ space, subjects, trained: untrained, untrained: trained, sources: 12 });
+    const swapped = sampleHeldOut({ space, environments, trained: untrained, untrained: trained, sources: 12 });
     expect(swapped.map(({ result }) => result)).toEqual(trials.map((_, i) => trials[i % 2 === 0 ? i + 1 : i - 1]!.result));
-    const itself = drawHeldOut({ space, subjects, trained, untrained: trained, sources: 12 });
+    const itself = sampleHeldOut({ space, environments, trained, untrained: trained, sources: 12 });
     expect(itself.every(({ result }, i) => result === itself[i - (i % 2)]!.result)).toBe(true);
   });
 

@@ -1,16 +1,16 @@
 /** What a search learned, measured on images that neither its weights nor its policy have seen: the policy it ends with against the one it began as. */
-import type { CompiledPolicy } from '@nat/nat';
-import { drawRound, type DrawnTrial, type PairOutcome } from './round.ts';
+import type { PolicyInference } from '@nat/nat';
+import { sampleRound, type SampledTrial, type PairOutcome } from './round.ts';
 import type { SearchSpace } from './spaces/space.ts';
 import { meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
-import type { SubjectCache } from './environment-cache.ts';
+import type { EnvironmentCache } from './environment-cache.ts';
 
 export interface HeldOutOptions {
   readonly space: SearchSpace;
-  readonly subjects: SubjectCache;
-  readonly trained: CompiledPolicy;
+  readonly environments: EnvironmentCache;
+  readonly trained: PolicyInference;
   /** The policy before its first step. */
-  readonly untrained: CompiledPolicy;
+  readonly untrained: PolicyInference;
   readonly sources: number;
 }
 
@@ -18,9 +18,9 @@ export interface HeldOutOptions {
 const KEY = { seed: 0, step: 0 };
 
 /** One sampled transform of each source by the trained policy and one by the untrained: trials 2i and 2i + 1 are of source i. [2 sources] */
-export function drawHeldOut({ space, subjects, trained, untrained, sources }: HeldOutOptions): readonly DrawnTrial[] {
+export function sampleHeldOut({ space, environments, trained, untrained, sources }: HeldOutOptions): readonly SampledTrial[] {
   // Both draw from the same streams, so that they see the same sources and the same luck.
-  const draw = (policy: CompiledPolicy): readonly DrawnTrial[] => drawRound({ ...KEY, space, subjects, policy, batch: sources, withGreedy: false });
+  const draw = (policy: PolicyInference): readonly SampledTrial[] => sampleRound({ ...KEY, space, environments, policy, batch: sources, withGreedy: false });
   const [byTrained, byUntrained] = [draw(trained), draw(untrained)];
   return byTrained.flatMap((trial, i) => [
     { ...trial, index: 2 * i },

@@ -1,16 +1,16 @@
 import { readArchitecture } from '@nat/cells';
-import { CompiledPolicy, createCheckpoint, EDGE_POLICY } from '@nat/nat';
+import { PolicyInference, createCheckpoint, EDGE_POLICY } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { collateRound, drawRound, learnerTrials, pairsOfRound, type DrawnTrial, type PairOutcome } from './round.ts';
+import { collateRound, sampleRound, learnerTrials, pairsOfRound, type SampledTrial, type PairOutcome } from './round.ts';
 import { officialCellsSpace } from './spaces/official-spaces.ts';
-import { SubjectCache } from './environment-cache.ts';
+import { EnvironmentCache } from './environment-cache.ts';
 
 const options = { scheme: 'nat', mode: 'cost-masked' } as const;
 const space = officialCellsSpace('darts', 'nat');
-const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of('round')));
-const round = (step: number, batch = 6): readonly DrawnTrial[] =>
-  drawRound({ space, subjects: new SubjectCache(options), policy, seed: 5, step, batch, withGreedy: true });
+const policy = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of('round')));
+const round = (step: number, batch = 6): readonly SampledTrial[] =>
+  sampleRound({ space, environments: new EnvironmentCache(options), policy, seed: 5, step, batch, withGreedy: true });
 
 describe('drawing a round', () => {
   it('depends on seed, step and index alone', () => {
@@ -19,19 +19,19 @@ describe('drawing a round', () => {
     expect(round(3)).toEqual(trials);
     expect(round(3, 3)).toEqual(trials.slice(0, 3));
     expect(round(4)).not.toEqual(trials);
-    expect(drawRound({ space, subjects: new SubjectCache(options), policy, seed: 6, step: 3, batch: 6, withGreedy: true })).not.toEqual(trials);
+    expect(sampleRound({ space, environments: new EnvironmentCache(options), policy, seed: 6, step: 3, batch: 6, withGreedy: true })).not.toEqual(trials);
   });
 
   it('stores texts and actions that can be learned from again', () => {
     const trials = round(1);
-    const subjects = new SubjectCache(options);
-    const again = learnerTrials(trials.map((trial) => ({ trial, reward: 1, greedyReward: 0 })), subjects); // prettier-ignore
+    const environments = new EnvironmentCache(options);
+    const again = learnerTrials(trials.map((trial) => ({ trial, reward: 1, greedyReward: 0 })), environments); // prettier-ignore
     trials.forEach(({ source, result, actions, logProb }, i) => {
-      const { subject } = again[i]!;
+      const { environment } = again[i]!;
       expect(logProb).toBeLessThan(0);
-      expect(actions).toHaveLength(subject.decisions);
+      expect(actions).toHaveLength(environment.decisions);
       const after = readArchitecture(result).cells.flatMap(({ edges }) => edges.map(({ operation }) => operation.name));
-      const decided = actions.map((action, d) => subject.target(d, action));
+      const decided = actions.map((action, d) => environment.target(d, action));
       expect(after).toEqual(decided);
       expect(readArchitecture(source).cells.length).toBe(2);
     });
@@ -39,7 +39,7 @@ describe('drawing a round', () => {
 });
 
 describe('pairs and outcomes', () => {
-  const trial = (index: number, source: string, result: string, greedyResult: string): DrawnTrial => ({
+  const trial = (index: number, source: string, result: string, greedyResult: string): SampledTrial => ({
     index,
     source,
     actions: [],

@@ -4,13 +4,13 @@
  * drawn is stored before it is evaluated, and learning reads what was stored.
  */
 import { formatArchitecture } from '@nat/cells';
-import type { CompiledPolicy, Draw, Trial } from '@nat/nat';
+import type { PolicyInference, SampledTransform, Trial } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import type { SearchSpace } from './spaces/space.ts';
-import type { SubjectCache } from './environment-cache.ts';
+import type { EnvironmentCache } from './environment-cache.ts';
 
 /** A drawn pair, as it is stored. */
-export interface DrawnTrial {
+export interface SampledTrial {
   /** Position in the round. */
   readonly index: number;
   readonly source: string;
@@ -25,8 +25,8 @@ export interface DrawnTrial {
 
 export interface RoundOptions {
   readonly space: SearchSpace;
-  readonly subjects: SubjectCache;
-  readonly policy: CompiledPolicy;
+  readonly environments: EnvironmentCache;
+  readonly policy: PolicyInference;
   readonly seed: number;
   /** From 1. */
   readonly step: number;
@@ -37,25 +37,25 @@ export interface RoundOptions {
 }
 
 /** Draws the trials of one step: a source a ~ space and a transform b ~ pi(. | a). */
-export function drawRound({ space, subjects, policy, seed, step, batch, withGreedy }: RoundOptions): readonly DrawnTrial[] {
+export function sampleRound({ space, environments, policy, seed, step, batch, withGreedy }: RoundOptions): readonly SampledTrial[] {
   return Array.from({ length: batch }, (_, index) => {
     const stream = RandomStream.of(seed, step, index);
-    const source = space.drawSource(stream);
-    const subject = subjects.of(source);
-    const draw = policy.draw(subject, { mode: 'sample', stream });
+    const source = space.sampleSource(stream);
+    const environment = environments.of(source);
+    const draw = policy.sample(environment, { mode: 'sample', stream });
     const trial = { index, source: source.text, actions: [...draw.actions], result: resultText(source.text, draw), logProb: draw.logProb };
     if (!withGreedy) return trial;
-    const greedy = policy.draw(subject, { mode: 'greedy' });
+    const greedy = policy.sample(environment, { mode: 'greedy' });
     return { ...trial, greedyResult: sameActions(draw, greedy) ? trial.result : resultText(source.text, greedy) };
   });
 }
 
 /** The result's text; the source's own where nothing was replaced, so that equal architectures of a space have equal texts. */
-function resultText(source: string, { subject, result }: Draw): string {
-  return result === subject.architecture ? source : formatArchitecture(result).text;
+function resultText(source: string, { environment, result }: SampledTransform): string {
+  return result === environment.architecture ? source : formatArchitecture(result).text;
 }
 
-function sameActions(a: Draw, b: Draw): boolean {
+function sameActions(a: SampledTransform, b: SampledTransform): boolean {
   return a.actions.every((action, i) => action === b.actions[i]);
 }
 
@@ -73,7 +73,7 @@ export interface RoundPairs {
 }
 
 /** Names the pairs of a round. The same trials give the same pairs in the same order. */
-export function pairsOfRound(trials: readonly DrawnTrial[]): RoundPairs {
+export function pairsOfRound(trials: readonly SampledTrial[]): RoundPairs {
   const pairs: RoundPair[] = trials.map(({ source, result }) => ({ source, result }));
   const known = new Map<string, number>();
   const keyOf = ({ source, result }: RoundPair): string => `${source}\n${result}`;
@@ -99,14 +99,14 @@ export type PairOutcome = { readonly sourceValue: number; readonly resultValue: 
 
 /** A trial that counts in the step. */
 export interface CountedTrial {
-  readonly trial: DrawnTrial;
+  readonly trial: SampledTrial;
   readonly reward: number;
   readonly greedyReward?: number;
 }
 
 /** A trial that does not, and why. */
 export interface LeftOutTrial {
-  readonly trial: DrawnTrial;
+  readonly trial: SampledTrial;
   readonly failure: string;
 }
 
@@ -126,7 +126,7 @@ function rewardOf(outcome: PairOutcome): number | string {
  * Rewards in trial order, whatever order the outcomes came in. A trial whose own pair or greedy partner failed is left out.
  * @param outcomes by pair, as `pairsOfRound` numbers them
  */
-export function collateRound(trials: readonly DrawnTrial[], { greedyPair }: RoundPairs, outcomes: readonly PairOutcome[]): CollatedRound {
+export function collateRound(trials: readonly SampledTrial[], { greedyPair }: RoundPairs, outcomes: readonly PairOutcome[]): CollatedRound {
   const counted: CountedTrial[] = [];
   const leftOut: LeftOutTrial[] = [];
   trials.forEach((trial, i) => {
@@ -151,9 +151,9 @@ export function collateRound(trials: readonly DrawnTrial[], { greedyPair }: Roun
  * The learner's form of counted trials, in the same order.
  * @param stale whether an earlier policy drew them: they are weighted by how much likelier the learner's policy is to draw them. @default false
  */
-export function learnerTrials(counted: readonly CountedTrial[], subjects: SubjectCache, stale = false): Trial[] {
+export function learnerTrials(counted: readonly CountedTrial[], environments: EnvironmentCache, stale = false): Trial[] {
   return counted.map(({ trial, reward, greedyReward }) => ({
-    subject: subjects.read(trial.source),
+    environment: environments.read(trial.source),
     actions: trial.actions,
     reward,
     ...(greedyReward === undefined ? {} : { greedyReward }),

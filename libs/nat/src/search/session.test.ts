@@ -29,7 +29,7 @@ function valueOf(text: string): number {
 
 /** One step; gives the mean reward of its trials. */
 async function step(session: SearchSession, number: number): Promise<number> {
-  const trials = session.draw(number);
+  const trials = session.sample(number);
   const pairs = pairsOfRound(trials);
   const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
   const { meanReward } = await session.learn(collateRound(trials, pairs, outcomes).counted);

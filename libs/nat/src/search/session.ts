@@ -1,7 +1,7 @@
 import type { PlacementOptions, SchemeName } from '@nat/cells';
 import type { NasBench201Table } from '@nat/datasets';
 import {
-  CompiledPolicy,
+  PolicyInference,
   createCheckpoint,
   Learner,
   parseCheckpoint,
@@ -12,12 +12,12 @@ import {
   type PolicyConfig,
   type StepStats,
 } from '@nat/nat';
-import { drawHeldOut } from './held-out.ts';
-import { drawRound, learnerTrials, type CountedTrial, type DrawnTrial } from './round.ts';
+import { sampleHeldOut } from './held-out.ts';
+import { sampleRound, learnerTrials, type CountedTrial, type SampledTrial } from './round.ts';
 import { initializationStream } from './seeds.ts';
 import { openSpace } from './spaces/open-space.ts';
 import type { SearchSpace } from './spaces/space.ts';
-import { SubjectCache } from './environment-cache.ts';
+import { EnvironmentCache } from './environment-cache.ts';
 
 /** What decides every bit of a search, beside the rewards. Plain data: it crosses process boundaries. */
 export interface SessionSpec {
@@ -48,9 +48,9 @@ export interface SessionOptions {
 export class SearchSession {
   readonly #spec: SessionSpec;
   readonly #space: SearchSpace;
-  readonly #subjects: SubjectCache;
+  readonly #environments: EnvironmentCache;
   #checkpoint: PolicyCheckpoint;
-  #policy: CompiledPolicy;
+  #policy: PolicyInference;
   #learner: Promise<Learner> | undefined;
 
   /** @throws DomainError INVALID_ARGUMENT UNKNOWN_SPACE, POLICY_CONFIG; FAILED_PRECONDITION without the space's table; DATA_LOSS for a damaged checkpoint */
@@ -59,12 +59,12 @@ export class SearchSession {
     this.#space = openSpace(spec.space, { scheme: spec.scheme, loadTable });
     const { scheme, mode, placement, roundsInFlight = 1 } = spec;
     const { operations } = this.#space;
-    this.#subjects = new SubjectCache(
+    this.#environments = new EnvironmentCache(
       { scheme, mode, placement, ...(operations === undefined ? {} : { operations }) },
       this.#space.recurring ? 20_000 : (1 + roundsInFlight) * spec.batch,
     );
     this.#checkpoint = checkpoint === undefined ? createCheckpoint(spec.config, initializationStream(spec.seed)) : parseCheckpoint(checkpoint);
-    this.#policy = new CompiledPolicy(this.#checkpoint);
+    this.#policy = new PolicyInference(this.#checkpoint);
   }
 
   /** Learner updates behind the policy. A step in which every trial is left out makes none. */
@@ -73,20 +73,20 @@ export class SearchSession {
   }
 
   /** The trials of a step (or, where rounds are drawn ahead, of a round), counted from 1. Drawing has no effect: it gives the same until something is learned. */
-  draw(step: number): readonly DrawnTrial[] {
+  sample(step: number): readonly SampledTrial[] {
     const { seed, batch, hyperparameters } = this.#spec;
     const withGreedy = hyperparameters.baseline.kind === 'self-critical';
-    return drawRound({ space: this.#space, subjects: this.#subjects, policy: this.#policy, seed, step, batch, withGreedy });
+    return sampleRound({ space: this.#space, environments: this.#environments, policy: this.#policy, seed, step, batch, withGreedy });
   }
 
   /**
    * One transform of each of so many sources by the policy now, and one by the untrained policy, as `drawHeldOut`.
    * @param start the checkpoint that the search began with; undefined: a fresh policy of its seed
    */
-  drawHeldOut(sources: number, start: Uint8Array | undefined): readonly DrawnTrial[] {
+  sampleHeldOut(sources: number, start: Uint8Array | undefined): readonly SampledTrial[] {
     const { config, seed } = this.#spec;
-    const untrained = new CompiledPolicy(start === undefined ? createCheckpoint(config, initializationStream(seed)) : parseCheckpoint(start));
-    return drawHeldOut({ space: this.#space, subjects: this.#subjects, trained: this.#policy, untrained, sources });
+    const untrained = new PolicyInference(start === undefined ? createCheckpoint(config, initializationStream(seed)) : parseCheckpoint(start));
+    return sampleHeldOut({ space: this.#space, environments: this.#environments, trained: this.#policy, untrained, sources });
   }
 
   /** Loads TensorFlow and the learner ahead of the first `learn`. */
@@ -101,9 +101,9 @@ export class SearchSession {
    */
   async learn(counted: readonly CountedTrial[], staleness = 0): Promise<StepStats> {
     const learner = await this.#restored();
-    const stats = learner.step(learnerTrials(counted, this.#subjects, staleness > 0));
+    const stats = learner.step(learnerTrials(counted, this.#environments, staleness > 0));
     this.#checkpoint = learner.checkpoint();
-    this.#policy = new CompiledPolicy(this.#checkpoint);
+    this.#policy = new PolicyInference(this.#checkpoint);
     return stats;
   }
 

@@ -1,9 +1,9 @@
 /** The learner's loss again, in double precision and without TensorFlow: what its gradients are held against. */
-import { ActionSequence } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/action-space.ts';
 import type { HostTensor } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { createCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts';
-import { CompiledPolicy } from '../policy/inference/policy-inference.ts';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
 import type { PolicyConfig } from '../policy/policy-config.ts';
 import type { Trial } from '../learning/reinforce.ts';
 import { PROBABILITY_FLOOR } from '../policy/probability.ts';
@@ -24,17 +24,17 @@ interface Terms {
 
 /** From the compiled policy: shares no code with TensorFlow's gradient. */
 export function termsInDouble(config: PolicyConfig, parameters: PolicyCheckpoint['parameters'], trials: readonly Trial[]): Terms {
-  const policy = new CompiledPolicy({ config, parameters, moments: new Map(), step: 0, baseline: 0 });
+  const policy = new PolicyInference({ config, parameters, moments: new Map(), step: 0, baseline: 0 });
   const logProb = new Float64Array(trials.length);
   const entropy = new Float64Array(trials.length);
-  trials.forEach(({ subject, actions }, t) => {
-    const scores = policy.scores(subject);
-    const sequence = new ActionSequence(subject.space);
-    for (let d = 0; d < subject.decisions; d++) {
-      const bits = sequence.allowed();
-      const open = Array.from(subject.candidateAction.subarray(subject.candidateStart[d], subject.candidateStart[d + 1]), (action, k) => ({
+  trials.forEach(({ environment, actions }, t) => {
+    const scores = policy.scores(environment);
+    const sequence = new Episode(environment.space);
+    for (let d = 0; d < environment.decisions; d++) {
+      const bits = sequence.legalActions();
+      const open = Array.from(environment.candidateAction.subarray(environment.candidateStart[d], environment.candidateStart[d + 1]), (action, k) => ({
         action,
-        weight: (bits >> action) & 1 ? Math.exp(scores[subject.candidateStart[d]! + k]!) : 0,
+        weight: (bits >> action) & 1 ? Math.exp(scores[environment.candidateStart[d]! + k]!) : 0,
       })).filter(({ weight }) => weight > 0);
       const total = open.reduce((sum, { weight }) => sum + weight, 0);
       if (open.length > 1) {
@@ -44,7 +44,7 @@ export function termsInDouble(config: PolicyConfig, parameters: PolicyCheckpoint
           entropy[t]! -= q * Math.log(q);
         }
       }
-      sequence.choose(actions[d]!);
+      sequence.step(actions[d]!);
     }
   });
   return { logProb, entropy };

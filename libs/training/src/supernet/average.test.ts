@@ -4,17 +4,17 @@ import { encodeTensors, loadTensorflow, type TensorFile } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { averageSharedWeights } from './average.ts';
-import { SharedWeights, VELOCITY, type SharedWeightsOptions } from './shared-weights.ts';
+import { Supernet, VELOCITY, type SupernetOptions } from './shared-weights.ts';
 import { stripedImages } from './striped-images.ts';
 
 const tf = loadTensorflow();
 const space = officialSpace('NAT', 'LOOSE_END_PRIMITIVES');
 const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, validationFraction: 0.5 });
-const OPTIONS: SharedWeightsOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
+const OPTIONS: SupernetOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
 
 /** The state of a shard after some steps from a state. */
 async function trainShard(from: TensorFile | undefined, shard: number, steps: number, settle = true): Promise<TensorFile> {
-  const shared = new SharedWeights(OPTIONS);
+  const shared = new Supernet(OPTIONS);
   if (from !== undefined) shared.importState(from);
   for (let i = 0; i < steps; i++) {
     const random = RandomStream.of('shard', shard, shared.steps);
@@ -49,7 +49,7 @@ describe('averageSharedWeights', async () => {
     const average = averageSharedWeights([a, b, c]);
     const next = await trainShard(average, 1, 1);
     expect(encodeTensors(next)).not.toEqual(encodeTensors(average));
-    const shared = new SharedWeights(OPTIONS);
+    const shared = new Supernet(OPTIONS);
     shared.importState(average);
     expect(shared.steps).toBe(5);
     expect(shared.accuracy(zooArchitecture('ENAS'), await Array.fromAsync(batchesInOrder(splits.validation, 12)))).toBeGreaterThanOrEqual(0);

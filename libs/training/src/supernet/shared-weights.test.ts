@@ -3,13 +3,13 @@ import { batchesInOrder, splitDataset } from '@nat/datasets';
 import { decodeTensors, encodeTensors, loadTensorflow } from '@nat/tensor';
 import type { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { SharedWeights, type SharedWeightsOptions, type StepReport } from './shared-weights.ts';
+import { Supernet, type SupernetOptions, type StepReport } from './shared-weights.ts';
 import { stripedImages } from './striped-images.ts';
 
 const tf = loadTensorflow();
 const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
 const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, validationFraction: 0.5 });
-const OPTIONS: SharedWeightsOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
+const OPTIONS: SupernetOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
 
 /** Inputs and operations uniform over the space, as the official code draws them. */
 function drawArchitecture(random: RandomStream): Architecture {
@@ -31,14 +31,14 @@ describe('SharedWeights', () => {
   it('goes on from a saved state bit for bit', async () => {
     const before = tf.memory().numTensors;
     const whole: StepReport[] = [];
-    const undisturbed = new SharedWeights(OPTIONS);
+    const undisturbed = new Supernet(OPTIONS);
     await undisturbed.train({ ...training, steps: 6, onStep: (report) => whole.push(report) });
 
     const pieces: StepReport[] = [];
-    const first = new SharedWeights(OPTIONS);
+    const first = new Supernet(OPTIONS);
     await first.train({ ...training, steps: 3, onStep: (report) => pieces.push(report) });
     const file = decodeTensors(encodeTensors(first.exportState()));
-    const second = new SharedWeights(OPTIONS);
+    const second = new Supernet(OPTIONS);
     second.importState(file);
     expect(second.exportState()).toEqual(first.exportState());
     await second.train({ ...training, steps: 3, onStep: (report) => pieces.push(report) });
@@ -51,7 +51,7 @@ describe('SharedWeights', () => {
   });
 
   it('learns', async () => {
-    const shared = new SharedWeights(OPTIONS);
+    const shared = new Supernet(OPTIONS);
     const losses: number[] = [];
     await shared.train({ ...training, batchSize: 24, steps: 40, onStep: ({ loss }) => losses.push(loss) });
     const mean = (values: number[]): number => values.reduce((a, b) => a + b) / values.length;
@@ -60,7 +60,7 @@ describe('SharedWeights', () => {
   });
 
   it('scores pairs on the same images, and leaves the weights as they are', async () => {
-    const shared = new SharedWeights(OPTIONS);
+    const shared = new Supernet(OPTIONS);
     await shared.train({ ...training, steps: 4 });
     const batches = await Array.fromAsync(batchesInOrder(splits.validation, 12));
     const [source, result] = [zooArchitecture('DARTS'), zooArchitecture('NAT_DARTS')];
@@ -76,7 +76,7 @@ describe('SharedWeights', () => {
   });
 
   it('stops when it is told to', async () => {
-    const shared = new SharedWeights(OPTIONS);
+    const shared = new Supernet(OPTIONS);
     let asked = 0;
     expect(await shared.train({ ...training, steps: 5, shouldStop: () => ++asked > 2 })).toBe(2);
     expect(shared.steps).toBe(2);
@@ -84,7 +84,7 @@ describe('SharedWeights', () => {
   });
 
   it('refuses paths that it does not hold, and states of another supernet', async () => {
-    const shared = new SharedWeights(OPTIONS);
+    const shared = new Supernet(OPTIONS);
     const batches = await Array.fromAsync(batchesInOrder(splits.validation, 12));
     expect(() => shared.accuracy(zooArchitecture('ENAS'), batches)).toThrow(/7 nodes, the cells of FULLY_CONCAT_PRIMITIVES have 6/);
     expect(() => shared.accuracy(zooArchitecture('vgg16'), batches)).toThrow(/not a explicit skeleton/);
@@ -96,7 +96,7 @@ describe('SharedWeights', () => {
     expect(() => {
       shared.importState({ tensors: new Map(), metadata: {} });
     }).toThrow(/no state of shared weights/);
-    const other = new SharedWeights({ ...OPTIONS, seed: 9 });
+    const other = new Supernet({ ...OPTIONS, seed: 9 });
     expect(() => {
       shared.importState(other.exportState());
     }).toThrow(/seed 9, not 4/);

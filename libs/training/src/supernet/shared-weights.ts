@@ -11,7 +11,7 @@ import { buildNetwork, type NetworkLayer } from '../executor/network.ts';
 import { correctOf, diverged, trainingStep } from '../executor/training-step.ts';
 import { Weights } from '../executor/weights.ts';
 
-export interface SharedWeightsOptions {
+export interface SupernetOptions {
   readonly tf: Tensorflow;
   readonly space: OfficialSpace;
   /** First channels C. @default 20 */
@@ -84,12 +84,12 @@ export function parseState(metadata: Readonly<Record<string, string>>): Supernet
   return JSON.parse(text) as SupernetProgress;
 }
 
-export class SharedWeights {
-  readonly #options: Required<SharedWeightsOptions>;
+export class Supernet {
+  readonly #options: Required<SupernetOptions>;
   readonly #weights: Weights;
   readonly #sgd: MomentumSgd;
 
-  constructor(options: SharedWeightsOptions) {
+  constructor(options: SupernetOptions) {
     this.#options = { channels: 20, layers: 8, learningRate: 0.01, momentum: 0.9, weightDecay: 3e-4, clipNorm: 5, ...options };
     const { tf, seed, momentum, weightDecay, clipNorm } = this.#options;
     this.#weights = new Weights(tf, seed);

@@ -3,7 +3,7 @@
  * scoring of one batch. As torch_step.py beside it.
  */
 import { officialSpace, zooArchitecture } from '@nat/cells';
-import { SharedWeights } from '@nat/training';
+import { Supernet } from '@nat/training';
 import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { takeTurns } from '../take-turns.ts';
@@ -13,7 +13,7 @@ const [threads, settings] = process.argv.slice(2);
 const { channels, layers, batch, network, work } = JSON.parse(settings!) as StepSettings;
 const tf = loadTensorflow({ threads: Number(threads) });
 const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
-const shared = new SharedWeights({ tf, space, channels, layers, imageSize: 32, classes: 10, seed: 0 });
+const shared = new Supernet({ tf, space, channels, layers, imageSize: 32, classes: 10, seed: 0 });
 const architecture = zooArchitecture(network);
 const random = RandomStream.of(0, 'images');
 const images = Float32Array.from({ length: batch * 32 * 32 * 3 }, () => random.uniform() * 2 - 1);

@@ -1,6 +1,6 @@
 /** One policy update of ours at a time: update-main.ts THREADS SETTINGS, a line on standard input for each update. As torch_update.py beside it. */
 import { officialSpace, readGenotype } from '@nat/cells';
-import { createCheckpoint, Learner, officialPairPolicy, prepareSubject, presets } from '@nat/nat';
+import { createCheckpoint, Learner, officialGcnPolicy, createEnvironment, presets } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { takeTurns } from '../take-turns.ts';
 import type { UpdateSettings } from './update.ts';
@@ -8,11 +8,11 @@ import type { UpdateSettings } from './update.ts';
 const [threads, settings] = process.argv.slice(2);
 const { genotypes, actions } = JSON.parse(settings!) as UpdateSettings;
 const { primitives } = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
-const checkpoint = createCheckpoint(officialPairPolicy('nat', primitives), RandomStream.of(0));
+const checkpoint = createCheckpoint(officialGcnPolicy('nat', primitives), RandomStream.of(0));
 const learner = await Learner.restore(checkpoint, presets.nat, { threads: Number(threads) });
 const random = RandomStream.of(0, 'rewards');
 const trials = genotypes.map((genotype, i) => ({
-  subject: prepareSubject(readGenotype(genotype), { scheme: 'nat', mode: 'parity' }),
+  environment: createEnvironment(readGenotype(genotype), { scheme: 'nat', mode: 'parity' }),
   actions: actions[i]!,
   reward: random.normal(),
 }));

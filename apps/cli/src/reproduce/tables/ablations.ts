@@ -2,7 +2,7 @@
 import {
   actionTableCodes,
   type AdvantageScaling,
-  CompiledPolicy,
+  PolicyInference,
   EDGE_POLICY,
   greedyCodes,
   type Hyperparameters,
@@ -45,7 +45,7 @@ const LINEAR: AdvantageScaling = { normalization: 'rms', clip: 3 };
 type Change = Partial<Pick<SessionSpec, 'scheme' | 'mode' | 'config' | 'batch'>> & { readonly hyperparameters?: Partial<Hyperparameters> };
 
 interface Learned {
-  readonly policy: CompiledPolicy;
+  readonly policy: PolicyInference;
   /** Pairs evaluated while learning, those that came again included. */
   readonly pairs: number;
 }
@@ -76,7 +76,7 @@ async function learn(seed: number, context: RowContext, change: Change): Promise
 }
 
 function learnedOf(bytes: Uint8Array): Learned {
-  return { policy: new CompiledPolicy(parseCheckpoint(bytes.subarray(4))), pairs: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) };
+  return { policy: new PolicyInference(parseCheckpoint(bytes.subarray(4))), pairs: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) };
 }
 
 /** The policy that every other row is compared with. */

@@ -3,7 +3,7 @@ import {
   actionTableCodes,
   bestEvaluated,
   bestPredicted,
-  CompiledPolicy,
+  PolicyInference,
   EDGE_POLICY,
   evaluateActively,
   evaluateByEvolution,
@@ -57,12 +57,12 @@ function searchSpec(seed: number, { threads }: RowContext, { steps, batch }: Siz
   return { space: 'nasbench201', scheme: 'nat', mode: 'cost-masked', placement: {}, config: EDGE_POLICY, seed, batch, hyperparameters, threads };
 }
 
-function policyOf(checkpoint: Uint8Array): CompiledPolicy {
-  return new CompiledPolicy(parseCheckpoint(checkpoint));
+function policyOf(checkpoint: Uint8Array): PolicyInference {
+  return new PolicyInference(parseCheckpoint(checkpoint));
 }
 
 /** The policy of one seed: the same as `nat search --space nasbench201 --evaluator tabular --steps 500 --batch 512 --seed N` learns. */
-async function oneShotPolicy(seed: number, context: RowContext): Promise<CompiledPolicy> {
+async function oneShotPolicy(seed: number, context: RowContext): Promise<PolicyInference> {
   const checkpoint = await context.artifact(`one-shot-${seed}.safetensors`, async () => {
     context.note(`learning a policy: ${FULL.steps} steps of ${FULL.batch}`);
     return (await searchTabular({ task: taskOf(context), spec: searchSpec(seed, context, FULL, 'self-critical'), steps: FULL.steps })).checkpoint;

@@ -2,7 +2,7 @@ import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zoo
 import { evaluation } from '@nat/contracts';
 import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/base/errors';
-import { SharedWeights } from '@nat/training';
+import { Supernet } from '@nat/training';
 import { decodeTensors, type TensorFile } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { architectureFromSubject } from '@nat/convert';
@@ -30,7 +30,7 @@ export interface Supernets {
 interface Kept {
   readonly identity: string;
   readonly weights: string;
-  readonly shared: SharedWeights;
+  readonly shared: Supernet;
   /** Scoring brings parameters up to date in another place than undisturbed training does, which rounds otherwise. */
   scored: boolean;
 }
@@ -39,12 +39,12 @@ interface Kept {
 export function createSupernets(context: TrainingContext): Supernets {
   let kept: Kept | undefined;
   const identityOf = (supernet: evaluation.Supernet, weights: string): string => JSON.stringify([supernet, weights]);
-  const keep = (supernet: evaluation.Supernet, weights: string, shared: SharedWeights): Kept => {
+  const keep = (supernet: evaluation.Supernet, weights: string, shared: Supernet): Kept => {
     kept?.shared.dispose();
     return (kept = { identity: identityOf(supernet, weights), weights, shared, scored: false });
   };
   /** The kept one to train on, where that gives the bits of the stored weights; it is kept no longer. */
-  const takeKept = (supernet: evaluation.Supernet, weights: string): SharedWeights | undefined => {
+  const takeKept = (supernet: evaluation.Supernet, weights: string): Supernet | undefined => {
     if (kept === undefined || kept.scored || kept.identity !== identityOf(supernet, weights)) return undefined;
     const { shared } = kept;
     kept = undefined;
@@ -55,9 +55,9 @@ export function createSupernets(context: TrainingContext): Supernets {
 
   const stored = async (weights: string): Promise<TensorFile | undefined> => (weights === '' ? undefined : decodeTensors(await context.blobs.get(weights)));
 
-  const open = (supernet: evaluation.Supernet, file: TensorFile | undefined): SharedWeights => {
+  const open = (supernet: evaluation.Supernet, file: TensorFile | undefined): Supernet => {
     const { classes, imageSize } = context.dataset(supernet.dataset);
-    const shared = new SharedWeights({
+    const shared = new Supernet({
       tf: context.tensorflow(),
       space: spaceOf(supernet),
       channels: supernet.channels,
@@ -174,7 +174,7 @@ interface ShardWork {
  * Step t of a shard draws its path and images from (seed, t) and, where there are several, the shard. So rounds of one shard are the sequential
  * algorithm exactly, however it is cut into rounds.
  */
-async function trainSteps(context: TrainingContext, shared: SharedWeights, work: ShardWork, hooks: TrainingHooks): Promise<Record<string, number>> {
+async function trainSteps(context: TrainingContext, shared: Supernet, work: ShardWork, hooks: TrainingHooks): Promise<Record<string, number>> {
   const drawPath = pathsOf(work.supernet);
   const start = context.now();
   let storedAt = start;
@@ -208,7 +208,7 @@ async function trainSteps(context: TrainingContext, shared: SharedWeights, work:
 }
 
 /** An architecture that occurs again is not run again. */
-async function scorePairs(shared: SharedWeights, pairs: readonly evaluation.Pair[], batches: readonly ImageBatch[]): Promise<evaluation.PairValue[]> {
+async function scorePairs(shared: Supernet, pairs: readonly evaluation.Pair[], batches: readonly ImageBatch[]): Promise<evaluation.PairValue[]> {
   const known = new Map<string, number>();
   const accuracyOf = async (architecture: Architecture): Promise<number> => {
     const key = JSON.stringify(architecture.cells);

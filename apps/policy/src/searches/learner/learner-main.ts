@@ -16,8 +16,8 @@ async function answer(request: LearnerRequest): Promise<LearnerAnswers[LearnerRe
     return session.serialize();
   }
   if (session === undefined) throw new DomainError('INTERNAL', 'the learner was not opened', { reason: 'LEARNER_NOT_OPEN' });
-  if (request.kind === 'draw') return session.draw(request.step);
-  if (request.kind === 'draw-held-out') return session.drawHeldOut(request.sources, request.start);
+  if (request.kind === 'draw') return session.sample(request.step);
+  if (request.kind === 'draw-held-out') return session.sampleHeldOut(request.sources, request.start);
   const stats = await session.learn(request.trials, request.staleness);
   return { stats, checkpoint: session.serialize() };
 }

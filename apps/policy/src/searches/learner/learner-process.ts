@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DomainError } from '@nat/base/errors';
-import type { CountedTrial, DrawnTrial, SessionSpec } from '@nat/nat';
+import type { CountedTrial, SampledTrial, SessionSpec } from '@nat/nat';
 import type { Learned, LearnerAnswers, LearnerFailure, LearnerRequest, RequestMessage, ResponseMessage } from './protocol.ts';
 
 const ENTRY = fileURLToPath(new URL('./learner-main.ts', import.meta.url));
@@ -11,9 +11,9 @@ const STDERR_KEPT = 4_000;
 export interface LearnerProcess {
   /** The state it opened with: what the search started from, or the checkpoint given. */
   readonly opened: Uint8Array;
-  readonly draw: (step: number) => Promise<readonly DrawnTrial[]>;
+  readonly draw: (step: number) => Promise<readonly SampledTrial[]>;
   /** As `SearchSession.drawHeldOut`. */
-  readonly drawHeldOut: (sources: number, start: Uint8Array | undefined) => Promise<readonly DrawnTrial[]>;
+  readonly drawHeldOut: (sources: number, start: Uint8Array | undefined) => Promise<readonly SampledTrial[]>;
   /** @param staleness as `SearchSession.learn` */
   readonly learn: (trials: readonly CountedTrial[], staleness: number) => Promise<Learned>;
   /** Kills it; nothing of it is left running when this resolves. */

@@ -1,6 +1,6 @@
 /** What a search and its learner process say to each other, over the IPC channel with structured clones. */
 import type { DomainErrorKind, FieldViolation } from '@nat/base/errors';
-import type { CountedTrial, DrawnTrial, SessionSpec, StepStats } from '@nat/nat';
+import type { CountedTrial, SampledTrial, SessionSpec, StepStats } from '@nat/nat';
 
 export interface OpenRequest {
   readonly kind: 'open';
@@ -41,8 +41,8 @@ export interface Learned {
 export interface LearnerAnswers {
   /** The state that it opened with. */
   readonly open: Uint8Array;
-  readonly draw: readonly DrawnTrial[];
-  readonly 'draw-held-out': readonly DrawnTrial[];
+  readonly draw: readonly SampledTrial[];
+  readonly 'draw-held-out': readonly SampledTrial[];
   readonly learn: Learned;
 }
 

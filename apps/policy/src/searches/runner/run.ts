@@ -2,7 +2,7 @@
 import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
-import { pairsOfRound, type DrawnTrial, type RoundPairs } from '@nat/nat';
+import { pairsOfRound, type SampledTrial, type RoundPairs } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
@@ -57,12 +57,12 @@ export interface Run extends RunContext {
 export interface Round {
   readonly key: RoundKey;
   readonly ordinal: number;
-  readonly trials: readonly DrawnTrial[];
+  readonly trials: readonly SampledTrial[];
   readonly pairs: RoundPairs;
 }
 
 /** The round of a step: as an earlier run committed it, else drawn and committed, before anything is evaluated. */
-export async function roundOf(run: Run, step: number, draw: () => Promise<readonly DrawnTrial[]>): Promise<Round> {
+export async function roundOf(run: Run, step: number, draw: () => Promise<readonly SampledTrial[]>): Promise<Round> {
   const stored = await findRound(run.database.kysely, run.owned.row.ordinal, step);
   return stored === undefined ? commitRound(run, step, await draw()) : readRound(run, stored, step);
 }
@@ -85,7 +85,7 @@ export function learnSpan({ name, step }: Pick<Run, 'name' | 'step'>, parent?: s
 }
 
 /** Commits what was drawn. @param policyStep as the table's */
-export async function commitRound(run: Run, step: number, trials: readonly DrawnTrial[], policyStep: number | null = null): Promise<Round> {
+export async function commitRound(run: Run, step: number, trials: readonly SampledTrial[], policyStep: number | null = null): Promise<Round> {
   const { database, owned, signal, spec } = run;
   const { ordinal: search, namespace, search_id: searchId } = owned.row;
   const key: RoundKey = { namespace, searchId, step };

@@ -82,7 +82,7 @@ function operationTable(hidden: number, embedding: Float32Array, weight: Float32
 }
 
 /** How edges are read. */
-export class CompiledInput {
+export class InputRows {
   readonly #hidden: number;
   /** b_x + E[op] + features(op) W_x. [operations, hidden] */
   readonly #table: Float64Array;
@@ -116,7 +116,7 @@ export class CompiledInput {
 }
 
 /** How candidates are scored. */
-export class CompiledTargets {
+export class TargetScores {
   readonly #hidden: number;
   /** T[op] + features(op) U_target. [operations, hidden] */
   readonly #table: Float64Array;

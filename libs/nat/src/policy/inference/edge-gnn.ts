@@ -4,8 +4,8 @@
  * feed or to read.
  */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { activate, CompiledInput, CompiledTargets, multiplyAdd, Rows, transposed } from './action-head.ts';
-import type { EdgeConfig } from '../edge-gnn.ts';
+import { activate, InputRows, TargetScores, multiplyAdd, Rows, transposed } from './action-head.ts';
+import type { EdgeGnnConfig } from '../edge-gnn.ts';
 import type { PolicyGraph } from '../policy-graph.ts';
 
 /** Matrices are stored transposed: one row an output. */
@@ -22,11 +22,11 @@ interface Layer {
 }
 
 /** Scores of an edge policy. */
-export class CompiledEdgePolicy {
+export class EdgeGnnInference {
   readonly #hidden: number;
   readonly #layers: readonly Layer[];
-  readonly #input: CompiledInput;
-  readonly #targets: CompiledTargets;
+  readonly #input: InputRows;
+  readonly #targets: TargetScores;
   readonly #headEdge: Float64Array;
   readonly #headCell: Float64Array;
   readonly #headBias: Float64Array;
@@ -40,13 +40,13 @@ export class CompiledEdgePolicy {
   readonly #whole = new Rows();
   readonly #wholePart = new Rows();
 
-  constructor(config: EdgeConfig, parameters: PolicyCheckpoint['parameters']) {
+  constructor(config: EdgeGnnConfig, parameters: PolicyCheckpoint['parameters']) {
     const { hidden, layers } = config;
     const data = (name: string): Float32Array => parameters.get(name)!.data;
     const square = (name: string, half = 0): Float64Array => transposed(data(name).subarray(half * hidden * hidden), hidden, hidden);
     this.#hidden = hidden;
-    this.#input = new CompiledInput(hidden, parameters);
-    this.#targets = new CompiledTargets(hidden, parameters);
+    this.#input = new InputRows(hidden, parameters);
+    this.#targets = new TargetScores(hidden, parameters);
     this.#headEdge = square('head.edge');
     this.#headCell = square('head.cell');
     this.#headBias = Float64Array.from(data('head.bias'));

@@ -11,9 +11,9 @@
  * of sources, so each is computed when it is first met and kept.
  */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { pairColumns, type PairConfig } from '../gcn.ts';
-import { pairColumnOfCandidate, pairRows } from '../gcn-graph.ts';
-import type { Subject } from '../../mdp/environment.ts';
+import { gcnColumns, type GcnConfig } from '../gcn.ts';
+import { gcnColumnOfCandidate, gcnRows } from '../gcn-graph.ts';
+import type { Environment } from '../../mdp/environment.ts';
 
 /** a [n, k] times b [k, m], or b^T where b is given as [m, k]. */
 function product(a: ArrayLike<number>, b: ArrayLike<number>, n: number, k: number, m: number, transposeB: boolean): Float64Array {
@@ -39,8 +39,8 @@ function columns(data: ArrayLike<number>, rows: number, of: number, start: numbe
 const MAX_KEPT = 4_000_000;
 
 /** Scores of a pair policy. */
-export class CompiledPairPolicy {
-  readonly #config: PairConfig;
+export class GcnInference {
+  readonly #config: GcnConfig;
   readonly #width: number; // columns of both edges of a node
   /** x W_1 of each source: the two inputs, then every pair of operations. [sources, hidden] */
   readonly #sources: Float64Array;
@@ -54,10 +54,10 @@ export class CompiledPairPolicy {
   readonly #isKept: Uint8Array;
   readonly #h: Float64Array;
 
-  constructor(config: PairConfig, parameters: PolicyCheckpoint['parameters']) {
+  constructor(config: GcnConfig, parameters: PolicyCheckpoint['parameters']) {
     const { embedding, features, hidden, primitives } = config;
     const data = (name: string): Float32Array => parameters.get(name)!.data;
-    const width = 2 * pairColumns(config);
+    const width = 2 * gcnColumns(config);
     const linear = (halfStart: number): Float64Array => {
       const half = columns(data('emb_attn.weight'), features, 2 * embedding, halfStart, embedding); // [features, embedding]
       const throughEmbedding = product(data('op_hidden.weight'), half, primitives.length, embedding, features, true);
@@ -98,10 +98,10 @@ export class CompiledPairPolicy {
     this.#isKept = new Uint8Array(keeps ? sources ** 2 : 0);
   }
 
-  /** One score a candidate of the subject. @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE */
-  scores(subject: Subject): Float64Array {
+  /** One score a candidate of the environment. @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE */
+  scores(environment: Environment): Float64Array {
     const width = this.#width;
-    const { cells, nodes, first, second, from, to, logitRow } = pairRows(subject, this.#config);
+    const { cells, nodes, first, second, from, to, logitRow } = gcnRows(environment, this.#config);
     const operations = this.#config.primitives.length;
     const sourceOf = (row: number): number => (row < 2 * cells ? row & 1 : 2 + first[row - 2 * cells]! * operations + second[row - 2 * cells]!);
 
@@ -119,7 +119,7 @@ export class CompiledPairPolicy {
       const row = u < 0 ? 0 : this.#pair(reads[2 * u]!, reads[2 * u + 1]!);
       for (let j = 0; j < width; j++) logits[at + j]! += table[row + j]!;
     }
-    return this.#candidates(subject, logits, logitRow);
+    return this.#candidates(environment, logits, logitRow);
   }
 
   /** Where h_u M of a node with these sources lies in the kept numbers. */
@@ -148,9 +148,9 @@ export class CompiledPairPolicy {
     }
   }
 
-  #candidates(subject: Subject, logits: Float64Array, logitRow: Int32Array): Float64Array {
-    const { decisions, candidateStart } = subject;
-    const column = pairColumnOfCandidate(subject, this.#config);
+  #candidates(environment: Environment, logits: Float64Array, logitRow: Int32Array): Float64Array {
+    const { decisions, candidateStart } = environment;
+    const column = gcnColumnOfCandidate(environment, this.#config);
     const perEdge = this.#width / 2;
     const scores = new Float64Array(column.length);
     for (let d = 0; d < decisions; d++) {

@@ -1,6 +1,6 @@
 /** The `lstm` encoder without TensorFlow, for inference: the same equations as lstm-encoder.ts on typed arrays, one architecture at a time. */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { activate, CompiledInput, CompiledTargets, multiplyAdd, Rows, transposed } from './action-head.ts';
+import { activate, InputRows, TargetScores, multiplyAdd, Rows, transposed } from './action-head.ts';
 import type { PolicyGraph } from '../policy-graph.ts';
 import { readingOrder, type LstmConfig } from '../lstm.ts';
 
@@ -19,11 +19,11 @@ function sigmoid(z: number): number {
 }
 
 /** Scores of an LSTM policy. */
-export class CompiledLstmPolicy {
+export class LstmInference {
   readonly #hidden: number;
   readonly #layers: readonly Layer[];
-  readonly #input: CompiledInput;
-  readonly #targets: CompiledTargets;
+  readonly #input: InputRows;
+  readonly #targets: TargetScores;
   readonly #headEdge: Float64Array;
   readonly #headBias: Float64Array;
   readonly #driven = new Rows();
@@ -32,8 +32,8 @@ export class CompiledLstmPolicy {
   constructor({ hidden, layers }: LstmConfig, parameters: PolicyCheckpoint['parameters']) {
     const data = (name: string): Float32Array => parameters.get(name)!.data;
     this.#hidden = hidden;
-    this.#input = new CompiledInput(hidden, parameters);
-    this.#targets = new CompiledTargets(hidden, parameters);
+    this.#input = new InputRows(hidden, parameters);
+    this.#targets = new TargetScores(hidden, parameters);
     this.#headEdge = transposed(data('head.edge'), hidden, hidden);
     this.#headBias = Float64Array.from(data('head.bias'));
     this.#layers = Array.from({ length: layers }, (_, layer) => ({

@@ -1,14 +1,14 @@
 import { officialSpace, PRIMITIVES, primitive, readNasBench201, zooArchitecture, type Architecture, type Cell, type SchemeName } from '@nat/cells';
-import { ActionSequence } from '../../mdp/action-space.ts';
+import { Episode } from '../../mdp/action-space.ts';
 import { loadTensorflow, type HostTensor } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, type PolicyCheckpoint } from '../checkpoint.ts';
-import { CompiledPolicy } from './policy-inference.ts';
-import { EDGE_POLICY, LSTM_POLICY, officialPairPolicy, type PolicyConfig } from '../policy-config.ts';
+import { PolicyInference } from './policy-inference.ts';
+import { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from '../policy-config.ts';
 import { lossAndGradients, prepareBatch } from '../../learning/reinforce.ts';
 import { candidateScores } from '../candidate-scores.ts';
-import { prepareSubject, type MaskMode, type Subject } from '../../mdp/environment.ts';
+import { createEnvironment, type MaskMode, type Environment } from '../../mdp/environment.ts';
 
 const tf = loadTensorflow();
 
@@ -37,15 +37,15 @@ function randomArchitecture(stream: RandomStream): Architecture {
   return { cells: [randomCell('normal', 2, stream), randomCell('reduce', 2, stream)], skeleton: { kind: 'repeated' } };
 }
 
-function subjects(scheme: SchemeName, mode: MaskMode): Subject[] {
+function environments(scheme: SchemeName, mode: MaskMode): Environment[] {
   const stream = RandomStream.of('random architectures');
   const random = Array.from({ length: 20 }, () => randomArchitecture(stream));
   const zoo = ['DARTS', 'NAONet', 'vgg16', 'resnet20', 'mobilenet_v2'].map((name) => zooArchitecture(name));
   const cell = readNasBench201('|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|');
-  return [...random, ...zoo, cell].map((architecture) => prepareSubject(architecture, { scheme, mode }));
+  return [...random, ...zoo, cell].map((architecture) => createEnvironment(architecture, { scheme, mode }));
 }
 
-function tensorflowScores({ config, parameters }: PolicyCheckpoint, given: readonly Subject[]): Float32Array {
+function tensorflowScores({ config, parameters }: PolicyCheckpoint, given: readonly Environment[]): Float32Array {
   return tf
     .tidy(() => {
       const tensors = Object.fromEntries([...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]));
@@ -54,10 +54,10 @@ function tensorflowScores({ config, parameters }: PolicyCheckpoint, given: reado
     .dataSync<'float32'>();
 }
 
-function expectAgreement(checkpoint: PolicyCheckpoint, given: readonly Subject[]): void {
-  const policy = new CompiledPolicy(checkpoint);
+function expectAgreement(checkpoint: PolicyCheckpoint, given: readonly Environment[]): void {
+  const policy = new PolicyInference(checkpoint);
   const expected = tensorflowScores(checkpoint, given);
-  const scores = given.flatMap((subject) => [...policy.scores(subject)]);
+  const scores = given.flatMap((environment) => [...policy.scores(environment)]);
   expect(scores.length).toBe(expected.length);
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   expect(largest).toBeGreaterThan(0.01);
@@ -68,31 +68,31 @@ function expectAgreement(checkpoint: PolicyCheckpoint, given: readonly Subject[]
 
 describe('compiled scores', () => {
   it.each(['nat', 'nat++'] as const)('of the edge encoder are those of TensorFlow, many architectures in one pass (%s)', (scheme) => {
-    expectAgreement(shaken(EDGE_POLICY, 1), subjects(scheme, 'cost-masked'));
-    expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), subjects(scheme, 'parity'));
+    expectAgreement(shaken(EDGE_POLICY, 1), environments(scheme, 'cost-masked'));
+    expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), environments(scheme, 'parity'));
   });
 
   it('of the lstm encoder are those of TensorFlow, sequences of any lengths in one pass', () => {
-    expectAgreement(shaken(LSTM_POLICY, 1), subjects('nat', 'cost-masked'));
-    expectAgreement(shaken({ encoder: 'lstm', hidden: 7, layers: 1 }, 2), subjects('nat++', 'parity'));
+    expectAgreement(shaken(LSTM_POLICY, 1), environments('nat', 'cost-masked'));
+    expectAgreement(shaken({ encoder: 'lstm', hidden: 7, layers: 1 }, 2), environments('nat++', 'parity'));
   });
 
   it.each(['NAT', 'NATv2'] as const)('of the pair encoder are those of TensorFlow (%s)', (repository) => {
     const { primitives } = officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
     const scheme = repository === 'NAT' ? 'nat' : 'nat++';
     const given = ['DARTS', 'VGG', 'ResBlock', 'R1', 'R2'].flatMap((name) =>
-      (['cost-masked', 'parity'] as const).map((mode) => prepareSubject(zooArchitecture(name), { scheme, mode })),
+      (['cost-masked', 'parity'] as const).map((mode) => createEnvironment(zooArchitecture(name), { scheme, mode })),
     );
-    expectAgreement(shaken(officialPairPolicy(scheme, primitives), 3), given);
+    expectAgreement(shaken(officialGcnPolicy(scheme, primitives), 3), given);
   });
 
   it('of an lstm of one layer do not know what is read later, those of two layers do', () => {
     const scores = (layers: number, last: string): number[] => {
-      const policy = new CompiledPolicy(shaken({ encoder: 'lstm', hidden: 8, layers }, 6, 0.3));
+      const policy = new PolicyInference(shaken({ encoder: 'lstm', hidden: 8, layers }, 6, 0.3));
       const text = `|avg_pool_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|${last}~2|`;
       // In parity mode, with costs that both cells share, nothing but the last operation differs.
-      const subject = prepareSubject(readNasBench201(text), { scheme: 'nat', mode: 'parity' });
-      return [...policy.scores(subject).subarray(0, subject.candidateStart[1])];
+      const environment = createEnvironment(readNasBench201(text), { scheme: 'nat', mode: 'parity' });
+      return [...policy.scores(environment).subarray(0, environment.candidateStart[1])];
     };
     expect(scores(1, 'skip_connect')).toEqual(scores(1, 'avg_pool_3x3'));
     expect(scores(2, 'skip_connect')).not.toEqual(scores(2, 'avg_pool_3x3'));
@@ -102,13 +102,13 @@ describe('compiled scores', () => {
     ['edge', EDGE_POLICY],
     ['lstm', LSTM_POLICY],
   ] as const)("of the %s encoder do not depend on the order of a node's names: an isomorphic copy scores alike", (_, config) => {
-    const policy = new CompiledPolicy(shaken(config, 4));
+    const policy = new PolicyInference(shaken(config, 4));
     const source = randomArchitecture(RandomStream.of('copy'));
     const reversed: Architecture = { ...source, cells: source.cells.map((cell) => ({ ...cell, edges: [...cell.edges].reverse() })) };
     const scores = (architecture: Architecture): number[][] => {
-      const subject = prepareSubject(architecture, { scheme: 'nat', mode: 'cost-masked' });
-      return Array.from({ length: subject.decisions }, (_, d) => [
-        ...policy.scores(subject).subarray(subject.candidateStart[d], subject.candidateStart[d + 1]),
+      const environment = createEnvironment(architecture, { scheme: 'nat', mode: 'cost-masked' });
+      return Array.from({ length: environment.decisions }, (_, d) => [
+        ...policy.scores(environment).subarray(environment.candidateStart[d], environment.candidateStart[d + 1]),
       ]);
     };
     const [normal] = source.cells;
@@ -125,7 +125,7 @@ describe('compiled scores', () => {
 describe('pair policies', () => {
   it('refuse what they cannot read', () => {
     const { primitives } = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
-    const policy = new CompiledPolicy(createCheckpoint({ ...officialPairPolicy('nat', primitives), features: 8, hidden: 4, embedding: 4 }, RandomStream.of(1)));
+    const policy = new PolicyInference(createCheckpoint({ ...officialGcnPolicy('nat', primitives), features: 8, hidden: 4, embedding: 4 }, RandomStream.of(1)));
     for (const [name, scheme] of [
       ['resnet20', 'nat'],
       ['ENAS', 'nat'],
@@ -133,10 +133,10 @@ describe('pair policies', () => {
       ['NAONet', 'nat'],
     ] as const) {
       // prettier-ignore
-      const subject = prepareSubject(zooArchitecture(name), { scheme, mode: 'cost-masked' });
-      if (name === 'ENAS') expect(policy.scores(subject).length).toBeGreaterThan(0);
+      const environment = createEnvironment(zooArchitecture(name), { scheme, mode: 'cost-masked' });
+      if (name === 'ENAS') expect(policy.scores(environment).length).toBeGreaterThan(0);
       else
-        expect(() => policy.draw(subject, { mode: 'greedy' }), name).toThrow(
+        expect(() => policy.sample(environment, { mode: 'greedy' }), name).toThrow(
           expect.objectContaining({ kind: 'FAILED_PRECONDITION', reason: 'POLICY_NOT_APPLICABLE' }),
         );
     }
@@ -144,14 +144,14 @@ describe('pair policies', () => {
 });
 
 describe('draws', () => {
-  const policy = new CompiledPolicy(shaken(EDGE_POLICY, 5));
-  const given = subjects('nat', 'cost-masked');
+  const policy = new PolicyInference(shaken(EDGE_POLICY, 5));
+  const given = environments('nat', 'cost-masked');
 
   it('have the log-probability and entropy that the learner gives their actions', () => {
     const checkpoint = shaken(EDGE_POLICY, 5);
-    const draws = given.map((subject, i) => policy.draw(subject, { mode: 'sample', stream: RandomStream.of('draw', i) }));
+    const draws = given.map((environment, i) => policy.sample(environment, { mode: 'sample', stream: RandomStream.of('draw', i) }));
     for (const draw of draws) {
-      const batch = prepareBatch([{ subject: draw.subject, actions: draw.actions, reward: 0 }]);
+      const batch = prepareBatch([{ environment: draw.environment, actions: draw.actions, reward: 0 }]);
       const { logProb, entropy } = lossAndGradients(tf, EDGE_POLICY, checkpoint.parameters, batch, Float64Array.of(0), [0]);
       expect(draw.logProb).toBeCloseTo(logProb, 3);
       expect(draw.entropy).toBeCloseTo(entropy, 3);
@@ -160,9 +160,9 @@ describe('draws', () => {
   });
 
   it('never cost more than their source, and say so', () => {
-    for (const subject of given) {
+    for (const environment of given) {
       for (let i = 0; i < 20; i++) {
-        const draw = policy.draw(subject, { mode: 'sample', stream: RandomStream.of('cost', i) });
+        const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of('cost', i) });
         expect(draw.certificate.holds).toBe(true);
         const changed = draw.edges.filter(({ before, after }) => before !== after);
         expect(draw.edits.map(({ cell, edge, before, after }) => ({ cell, edge, before, after }))).toEqual(
@@ -174,18 +174,18 @@ describe('draws', () => {
   });
 
   it('depend on the stream alone', () => {
-    const actions = (seed: number): number[] => [...policy.draw(given[0]!, { mode: 'sample', stream: RandomStream.of(seed) }).actions];
+    const actions = (seed: number): number[] => [...policy.sample(given[0]!, { mode: 'sample', stream: RandomStream.of(seed) }).actions];
     expect(actions(1)).toEqual(actions(1));
     expect(Array.from({ length: 5 }, (_, i) => actions(i)).some((other) => other.join() !== actions(1).join())).toBe(true);
   });
 
   it('come as often as their probabilities say', () => {
-    const subject = given.at(-1)!;
+    const environment = given.at(-1)!;
     const counts = new Map<string, { count: number; probability: number }>();
     const n = 20_000;
     const stream = RandomStream.of('frequencies');
     for (let i = 0; i < n; i++) {
-      const draw = policy.draw(subject, { mode: 'sample', stream });
+      const draw = policy.sample(environment, { mode: 'sample', stream });
       const key = draw.actions.join();
       const entry = counts.get(key) ?? { count: 0, probability: Math.exp(draw.logProb) };
       entry.count++;
@@ -200,50 +200,53 @@ describe('draws', () => {
   });
 
   it('take the likeliest allowed action of every decision when greedy', () => {
-    for (const subject of given) {
-      const draw = policy.draw(subject, { mode: 'greedy' });
-      const scores = policy.scores(subject);
-      const sequence = new ActionSequence(subject.space);
-      for (let d = 0; d < subject.decisions; d++) {
-        const bits = sequence.allowed();
+    for (const environment of given) {
+      const draw = policy.sample(environment, { mode: 'greedy' });
+      const scores = policy.scores(environment);
+      const sequence = new Episode(environment.space);
+      for (let d = 0; d < environment.decisions; d++) {
+        const bits = sequence.legalActions();
         const score = (action: number): number =>
-          scores[subject.candidateStart[d]! + [...subject.candidateAction.subarray(subject.candidateStart[d], subject.candidateStart[d + 1])].indexOf(action)]!;
+          scores[
+            environment.candidateStart[d]! +
+              [...environment.candidateAction.subarray(environment.candidateStart[d], environment.candidateStart[d + 1])].indexOf(action)
+          ]!;
         const chosen = draw.actions[d]!;
         for (let action = 0; action < 32; action++) if ((bits >> action) & 1) expect(score(action)).toBeLessThanOrEqual(score(chosen));
-        sequence.choose(chosen);
+        sequence.step(chosen);
       }
     }
   });
 
   it('keep within a budget, and name what can be reached where none can', () => {
     const { parameters } = shaken(EDGE_POLICY, 5);
-    for (const subject of given) {
-      const { cost } = subject.space.priced;
-      const least = policy.draw(subject, { mode: 'greedy' }).certificate; // any result is a reachable budget
+    for (const environment of given) {
+      const { cost } = environment.space.priced;
+      const least = policy.sample(environment, { mode: 'greedy' }).certificate; // any result is a reachable budget
       const budget = { maxParams: Math.floor((cost.params + least.result.params) / 2), maxMacs: Math.floor((cost.macs + least.result.macs) / 2) };
       for (let i = 0; i < 2; i++) {
-        const draw = policy.draw(subject, { mode: 'sample', stream: RandomStream.of('budget', i) }, budget);
+        const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of('budget', i) }, budget);
         expect(draw.certificate.result.params).toBeLessThanOrEqual(budget.maxParams);
         expect(draw.certificate.result.macs).toBeLessThanOrEqual(budget.maxMacs);
         const { logProb } = lossAndGradients(
           tf,
           EDGE_POLICY,
           parameters,
-          prepareBatch([{ subject, actions: draw.actions, reward: 0, budget }]),
+          prepareBatch([{ environment, actions: draw.actions, reward: 0, budget }]),
           Float64Array.of(0),
           [0],
         );
         expect(draw.logProb).toBeCloseTo(logProb, 3);
       }
-      expect(() => policy.draw(subject, { mode: 'greedy' }, { maxParams: 1 })).toThrow(
+      expect(() => policy.sample(environment, { mode: 'greedy' }, { maxParams: 1 })).toThrow(
         expect.objectContaining({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' }),
       );
     }
   });
 
   it('of an untrained edge policy are nearly uniform', () => {
-    const untrained = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(6)));
-    for (const { probability } of untrained.draw(given.at(-1)!, { mode: 'greedy' }).edges)
+    const untrained = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(6)));
+    for (const { probability } of untrained.sample(given.at(-1)!, { mode: 'greedy' }).edges)
       expect([1 / 2, 1 / 3, 1].some((p) => Math.abs(p - probability) < 0.1)).toBe(true);
   });
 });

@@ -1,26 +1,26 @@
 /** Drawing transforms from a policy, in plain JavaScript: no TensorFlow is loaded, so any process can serve it. */
-import { ActionSequence } from '../../mdp/action-space.ts';
+import { Episode } from '../../mdp/action-space.ts';
 import type { Budget } from '../../mdp/budget.ts';
 import type { RandomStream } from '@nat/base/random';
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { CompiledEdgePolicy } from './edge-gnn.ts';
-import { CompiledLstmPolicy } from './lstm.ts';
-import { CompiledPairPolicy } from './gcn.ts';
+import { EdgeGnnInference } from './edge-gnn.ts';
+import { LstmInference } from './lstm.ts';
+import { GcnInference } from './gcn.ts';
 import type { PolicyConfig } from '../policy-config.ts';
-import { Draw } from '../sampled-transform.ts';
+import { SampledTransform } from '../sampled-transform.ts';
 import { PROBABILITY_FLOOR } from '../probability.ts';
-import type { Subject } from '../../mdp/environment.ts';
+import type { Environment } from '../../mdp/environment.ts';
 
 /** `greedy` takes the likeliest candidate of every decision, the first of equals. `sample` draws with the stream given. */
-export type DrawMode = { readonly mode: 'greedy' } | { readonly mode: 'sample'; readonly stream: RandomStream };
+export type SamplingMode = { readonly mode: 'greedy' } | { readonly mode: 'sample'; readonly stream: RandomStream };
 
-/** A policy ready to draw. Safe to share: it keeps nothing but the scores of the last subject. */
-export class CompiledPolicy {
+/** A policy ready to draw. Safe to share: it keeps nothing but the scores of the last environment. */
+export class PolicyInference {
   readonly config: PolicyConfig;
-  readonly #scores: (subject: Subject) => Float64Array;
+  readonly #scores: (environment: Environment) => Float64Array;
   readonly #floor: number;
   readonly #q = new Float64Array(32);
-  #lastSubject: Subject | undefined;
+  #lastEnvironment: Environment | undefined;
   #lastScores: Float64Array = new Float64Array(0);
 
   constructor(checkpoint: PolicyCheckpoint) {
@@ -31,25 +31,25 @@ export class CompiledPolicy {
   }
 
   /**
-   * The unnormalised log-probability of every candidate of the subject, before masks. [candidates]
+   * The unnormalised log-probability of every candidate of the environment, before masks. [candidates]
    * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE
    */
-  scores(subject: Subject): Float64Array {
-    if (this.#lastSubject !== subject) {
-      this.#lastScores = this.#scores(subject);
-      this.#lastSubject = subject;
+  scores(environment: Environment): Float64Array {
+    if (this.#lastEnvironment !== environment) {
+      this.#lastScores = this.#scores(environment);
+      this.#lastEnvironment = environment;
     }
     return this.#lastScores;
   }
 
   /**
-   * One transform. Drawing again from the same subject costs no second encoding.
+   * One transform. Drawing again from the same environment costs no second encoding.
    * @throws DomainError FAILED_PRECONDITION: POLICY_NOT_APPLICABLE; BUDGET_UNREACHABLE with the attainable minimum
    */
-  draw(subject: Subject, mode: DrawMode, budget?: Budget): Draw {
-    const scores = this.scores(subject);
-    const { decisions, candidateStart, candidateAction } = subject;
-    const sequence = new ActionSequence(subject.space, budget);
+  sample(environment: Environment, mode: SamplingMode, budget?: Budget): SampledTransform {
+    const scores = this.scores(environment);
+    const { decisions, candidateStart, candidateAction } = environment;
+    const sequence = new Episode(environment.space, budget);
     const actions = new Uint8Array(decisions);
     const probabilities = new Float64Array(decisions);
     const q = this.#q;
@@ -58,18 +58,18 @@ export class CompiledPolicy {
     for (let d = 0; d < decisions; d++) {
       const start = candidateStart[d]!;
       const count = candidateStart[d + 1]! - start;
-      const allowed = sequence.allowed();
+      const allowed = sequence.legalActions();
       const total = this.#probabilities(scores, candidateAction, start, count, allowed);
       const chosen = mode.mode === 'greedy' ? likeliest(q, count) : drawn(mode.stream, q, count, total);
       const action = candidateAction[start + chosen]!;
-      sequence.choose(action);
+      sequence.step(action);
       actions[d] = action;
       probabilities[d] = q[chosen]! / total;
       if ((allowed & (allowed - 1)) === 0) continue; // forced: probability 1, no entropy
       logProb += Math.log(q[chosen]!);
       for (let k = 0; k < count; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
     }
-    return new Draw({ subject, actions, operations: sequence.operations, probabilities, logProb, entropy, budget });
+    return new SampledTransform({ environment, actions, operations: sequence.operations, probabilities, logProb, entropy, budget });
   }
 
   /** Fills q for one decision: a softmax over what is allowed, plus the encoder's floor, 0 elsewhere; returns the sum. */
@@ -95,13 +95,13 @@ export class CompiledPolicy {
   }
 }
 
-/** How the encoder of a checkpoint scores a subject's candidates. */
-function scoresOf({ config, parameters }: PolicyCheckpoint): (subject: Subject) => Float64Array {
+/** How the encoder of a checkpoint scores a environment's candidates. */
+function scoresOf({ config, parameters }: PolicyCheckpoint): (environment: Environment) => Float64Array {
   if (config.encoder === 'pair') {
-    const encoder = new CompiledPairPolicy(config, parameters);
-    return (subject) => encoder.scores(subject);
+    const encoder = new GcnInference(config, parameters);
+    return (environment) => encoder.scores(environment);
   }
-  const encoder = config.encoder === 'edge' ? new CompiledEdgePolicy(config, parameters) : new CompiledLstmPolicy(config, parameters);
+  const encoder = config.encoder === 'edge' ? new EdgeGnnInference(config, parameters) : new LstmInference(config, parameters);
   return ({ graph }) => encoder.scores(graph);
 }
 

@@ -1,6 +1,6 @@
 import { NASBENCH201_OPERATIONS } from '@nat/cells';
 import { columnOf, loadNasBench201, parseNasBench201, type NasBench201Table } from '@nat/datasets';
-import { CompiledPolicy, createCheckpoint, EDGE_POLICY, parseCheckpoint } from '@nat/nat';
+import { PolicyInference, createCheckpoint, EDGE_POLICY, parseCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { searchHyperparameters } from '../hyperparameters.ts';
@@ -35,7 +35,7 @@ describe('scores', () => {
 
 describe('a task on a table by formula', () => {
   const task = new NasBench201Task(formulaTable());
-  const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
+  const policy = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
 
   it('lets held-out cells become more under nat++, all of it in the table', () => {
     const cells = task.heldOutUnder({ scheme: 'nat++', mode: 'cost-masked' });
@@ -71,7 +71,7 @@ describe('the benchmark on a table by formula', () => {
   let report: NasBench201Report;
 
   beforeAll(() => {
-    const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
+    const policy = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
     report = benchmarkNasBench201({ table: formulaTable(), policy, actionTable: { steps: 60, batch: 64 }, evolutionEvaluations: 40 });
   });
 
@@ -89,7 +89,7 @@ describe('the benchmark on a table by formula', () => {
   });
 
   it('wants a column that is there', () => {
-    const policy = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
+    const policy = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(1)));
     expect(() => benchmarkNasBench201({ table: formulaTable(), policy, column: 'test' })).toThrow(expect.objectContaining({ reason: 'UNKNOWN_COLUMN' }));
   });
 });
@@ -105,12 +105,12 @@ describe.skipIf(dataDirectory === undefined)('a short search on NAS-Bench-201 (n
       { loadTable: () => table },
     );
     for (let step = 1; step <= STEPS; step++) {
-      const trials = session.draw(step);
+      const trials = session.sample(step);
       const pairs = pairsOfRound(trials);
       const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
       await session.learn(collateRound(trials, pairs, outcomes).counted);
     }
-    const policy = new CompiledPolicy(parseCheckpoint(session.serialize()));
+    const policy = new PolicyInference(parseCheckpoint(session.serialize()));
     const report = benchmarkNasBench201({ table, policy, policyEvaluations: STEPS * BATCH, actionTable: { steps: STEPS, batch: BATCH } });
     expect(method(report, 'policy').certificateViolations).toBe(0);
     expect(method(report, 'policy').overall.gain).toBeGreaterThan(0.94);

@@ -1,6 +1,6 @@
 import { NASBENCH201_OPERATIONS, readNasBench201, type SchemeName } from '@nat/cells';
 import { columnOf, rowOfCell, type NasBench201Table } from '@nat/datasets';
-import { SubjectPreparer, type MaskMode, type Subject } from '@nat/nat';
+import { EnvironmentFactory, type MaskMode, type Environment } from '@nat/nat';
 
 /** Cells of NAS-Bench-201 as numbers: every cell is one of 5^6 codes, its operations as digits in the order of its edges. */
 const EDGES = 6;
@@ -12,7 +12,7 @@ const digitOf: ReadonlyMap<string, number> = new Map(NASBENCH201_OPERATIONS.map(
 export interface CellResults {
   /** In the table. */
   readonly row: number;
-  readonly subject: Subject;
+  readonly environment: Environment;
   /** Digits that each edge may get, its own among them. [edges][targets] */
   readonly targets: readonly (readonly number[])[];
   /** Digits it has. [edges] */
@@ -32,7 +32,7 @@ export class CellTable {
   readonly value: Float64Array;
   readonly params: Float64Array;
   readonly macs: Float64Array;
-  readonly #preparers = new Map<string, SubjectPreparer>();
+  readonly #preparers = new Map<string, EnvironmentFactory>();
   readonly #table: NasBench201Table;
 
   /** @throws DomainError INVALID_ARGUMENT UNKNOWN_COLUMN; NOT_FOUND UNKNOWN_CELL for a table that lacks cells */
@@ -56,16 +56,16 @@ export class CellTable {
   /** @param rules what may become of it; results keep to the table's operations */
   cell(row: number, { scheme, mode }: CellRules = DEFAULT_RULES): CellResults {
     const text = this.#table.cells[row]!;
-    const subject = this.#preparer(scheme, mode).prepare(readNasBench201(text));
+    const environment = this.#preparer(scheme, mode).prepare(readNasBench201(text));
     const digits = digitsOf(text);
-    const targets = digits.map((_, edge) => subject.space.targets(edge).map((name) => digitOf.get(name)!));
-    return { row, subject, digits, targets };
+    const targets = digits.map((_, edge) => environment.space.targets(edge).map((name) => digitOf.get(name)!));
+    return { row, environment, digits, targets };
   }
 
-  #preparer(scheme: SchemeName, mode: MaskMode): SubjectPreparer {
+  #preparer(scheme: SchemeName, mode: MaskMode): EnvironmentFactory {
     const key = `${scheme} ${mode}`;
     let preparer = this.#preparers.get(key);
-    if (preparer === undefined) this.#preparers.set(key, (preparer = new SubjectPreparer({ scheme, mode, operations: PRIMITIVES })));
+    if (preparer === undefined) this.#preparers.set(key, (preparer = new EnvironmentFactory({ scheme, mode, operations: PRIMITIVES })));
     return preparer;
   }
 

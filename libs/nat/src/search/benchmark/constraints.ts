@@ -1,6 +1,6 @@
 /** The best result of every held-out cell under a cost that its source must shrink to. */
 import { columnOf } from '@nat/datasets';
-import type { CompiledPolicy } from '@nat/nat';
+import type { PolicyInference } from '@nat/nat';
 import { argmax } from '../argmax.ts';
 import { codeOf, codeOfNames, codeOfText, type CellResults } from './cell-results.ts';
 import type { NasBench201Task } from './held-out-gain.ts';
@@ -33,7 +33,7 @@ const NEAR_ZERO = 0.01;
 export function scoreUnderConstraint(
   task: NasBench201Task,
   { column, fraction }: Constraint,
-  policy: CompiledPolicy,
+  policy: PolicyInference,
   predict: (code: number) => number,
 ): ConstrainedScores {
   const cost = costByCode(task, column);
@@ -76,13 +76,13 @@ function costByCode({ table }: NasBench201Task, column: string): Float64Array {
 }
 
 /** log pi(result | source) up to a constant: the sum of the scores of its actions; masks only leave results out. */
-function likelihoodOf(policy: CompiledPolicy, { subject }: CellResults): (code: number) => number {
-  const scores = policy.scores(subject);
+function likelihoodOf(policy: PolicyInference, { environment }: CellResults): (code: number) => number {
+  const scores = policy.scores(environment);
   // By edge, the score of every digit it may get.
-  const byDigit = Array.from({ length: subject.decisions }, (_, edge) => {
+  const byDigit = Array.from({ length: environment.decisions }, (_, edge) => {
     const scoreOf = new Float64Array(5).fill(-Infinity);
-    for (let c = subject.candidateStart[edge]!; c < subject.candidateStart[edge + 1]!; c++) {
-      scoreOf[codeOfNames([subject.target(edge, subject.candidateAction[c]!)])] = scores[c]!;
+    for (let c = environment.candidateStart[edge]!; c < environment.candidateStart[edge + 1]!; c++) {
+      scoreOf[codeOfNames([environment.target(edge, environment.candidateAction[c]!)])] = scores[c]!;
     }
     return scoreOf;
   });

@@ -1,5 +1,5 @@
 import type { NasBench201Table } from '@nat/datasets';
-import { createCheckpoint, CompiledPolicy, EDGE_POLICY, type Draw } from '@nat/nat';
+import { createCheckpoint, PolicyInference, EDGE_POLICY, type SampledTransform } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { splitNasBench201 } from '../spaces/nasbench201-space.ts';
 import { greedyDigits, learnActionTable } from './action-table.ts';
@@ -10,7 +10,7 @@ import { codeOfDraw } from './tabular-search.ts';
 
 export interface NasBench201BenchmarkOptions {
   readonly table: NasBench201Table;
-  readonly policy: CompiledPolicy;
+  readonly policy: PolicyInference;
   /** Distinct pairs the policy learned from, to be shown. @default null, not known */
   readonly policyEvaluations?: number | null;
   /** What is gained. @default 'c10_valid_200' */
@@ -52,7 +52,7 @@ export function benchmarkNasBench201(options: NasBench201BenchmarkOptions): NasB
     const certificateViolations = results.filter((digits, i) => !cellTable.costsNoMore(codeOf(digits), codeOf(cells[i]!.digits))).length;
     return scoreMethod(values, results.map(look), { name, evaluations, certificateViolations });
   };
-  const byDraw = (name: string, evaluations: number | null, decide: (cell: CellResults, index: number) => Draw): MethodScore => {
+  const byDraw = (name: string, evaluations: number | null, decide: (cell: CellResults, index: number) => SampledTransform): MethodScore => {
     const draws = cells.map(decide);
     const codes = draws.map(codeOfDraw);
     // Both the certificate and the benchmark's own counts must agree that nothing got dearer.
@@ -60,12 +60,12 @@ export function benchmarkNasBench201(options: NasBench201BenchmarkOptions): NasB
     return scoreMethod(values, codes.map((code) => cellTable.value[code]!), { name, evaluations, certificateViolations }); // prettier-ignore
   };
 
-  const uniform = new CompiledPolicy(createCheckpoint(EDGE_POLICY, RandomStream.of(seed, 'uniform')));
-  const sample = (cell: CellResults, index: number, draw: number): Draw =>
-    uniform.draw(cell.subject, { mode: 'sample', stream: RandomStream.of(seed, 'benchmark', index, draw) });
-  const bestOfRandom = (cell: CellResults, index: number): Draw => {
+  const uniform = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(seed, 'uniform')));
+  const sample = (cell: CellResults, index: number, draw: number): SampledTransform =>
+    uniform.sample(cell.environment, { mode: 'sample', stream: RandomStream.of(seed, 'benchmark', index, draw) });
+  const bestOfRandom = (cell: CellResults, index: number): SampledTransform => {
     const draws = Array.from({ length: RANDOM_DRAWS }, (_, k) => sample(cell, index, k));
-    const valueOf = (draw: Draw): number => cellTable.value[codeOfDraw(draw)]!;
+    const valueOf = (draw: SampledTransform): number => cellTable.value[codeOfDraw(draw)]!;
     return draws.reduce((best, draw) => (valueOf(draw) > valueOf(best) ? draw : best));
   };
   const { steps, batch } = options.actionTable ?? { steps: 500, batch: 512 };
@@ -75,7 +75,7 @@ export function benchmarkNasBench201(options: NasBench201BenchmarkOptions): NasB
     column,
     heldOutCells: cells.length,
     methods: [
-      byDraw('policy', policyEvaluations, (cell) => policy.draw(cell.subject, { mode: 'greedy' })),
+      byDraw('policy', policyEvaluations, (cell) => policy.sample(cell.environment, { mode: 'greedy' })),
       byDigits('keep-all', 0, ({ digits }) => digits),
       byDraw('uniform-random', 0, (cell, i) => sample(cell, i, 0)),
       byDraw('best-of-10-random', RANDOM_DRAWS * cells.length, bestOfRandom),

@@ -1,5 +1,5 @@
 /** A search whose rewards are looked up, in one process: the rounds of a `tabular` search without the services around them. */
-import type { CompiledPolicy, Draw } from '@nat/nat';
+import type { PolicyInference, SampledTransform } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { collateRound, pairsOfRound } from '../round.ts';
 import { SearchSession, type SessionSpec } from '../session.ts';
@@ -35,7 +35,7 @@ export async function searchTabular({ task, spec, steps, rewardOf, onStep }: Tab
   };
   let count = 0;
   for (let step = 1; step <= steps; step++) {
-    const trials = session.draw(step);
+    const trials = session.sample(step);
     const round = pairsOfRound(trials);
     const outcomes = round.pairs.map(({ source, result }) => ({ sourceValue: value(source), resultValue: value(result) }));
     await session.learn(collateRound(trials, round, outcomes).counted);
@@ -46,8 +46,8 @@ export async function searchTabular({ task, spec, steps, rewardOf, onStep }: Tab
 }
 
 /** Code of the greedy result of every cell. */
-export function greedyCodes(policy: CompiledPolicy, cells: readonly CellResults[]): readonly number[] {
-  return cells.map(({ subject }) => codeOfDraw(policy.draw(subject, { mode: 'greedy' })));
+export function greedyCodes(policy: PolicyInference, cells: readonly CellResults[]): readonly number[] {
+  return cells.map(({ environment }) => codeOfDraw(policy.sample(environment, { mode: 'greedy' })));
 }
 
 /** Results of the held-out cells, and how many look-ups it took to choose them. */
@@ -62,13 +62,13 @@ export interface SampledCodes {
  */
 export function sampledCodes(
   task: NasBench201Task,
-  policy: CompiledPolicy,
+  policy: PolicyInference,
   { draws, seed, by }: { readonly draws: number; readonly seed: number; readonly by: 'reward' | 'likelihood' },
 ): SampledCodes {
   let lookUps = 0;
-  const codes = task.heldOut.map(({ subject }, i) => {
+  const codes = task.heldOut.map(({ environment }, i) => {
     const stream = RandomStream.of(seed, 'samples', i);
-    const samples = Array.from({ length: draws }, () => policy.draw(subject, { mode: 'sample', stream }));
+    const samples = Array.from({ length: draws }, () => policy.sample(environment, { mode: 'sample', stream }));
     const valueOf = (code: number): number => task.rewards.value[code]!;
     if (by === 'likelihood') return codeOfDraw(samples.reduce((best, draw) => (draw.logProb > best.logProb ? draw : best)));
     const distinct = [...new Set(samples.map(codeOfDraw))];
@@ -79,6 +79,6 @@ export function sampledCodes(
 }
 
 /** Code of what a draw results in. */
-export function codeOfDraw({ result }: Draw): number {
+export function codeOfDraw({ result }: SampledTransform): number {
   return codeOfNames(result.cells[0]!.edges.map(({ operation }) => operation.name));
 }

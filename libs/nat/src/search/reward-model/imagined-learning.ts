@@ -42,7 +42,7 @@ export async function teachPolicy(spec: SessionSpec, model: RewardModel, steps: 
   const [reward, entropy]: [number[], number[]] = [[], []];
   for (let step = 1; step <= steps; step++) {
     if (predicted.size > KEPT) predicted = new Map();
-    const trials = session.draw(step);
+    const trials = session.sample(step);
     const round = pairsOfRound(trials);
     const outcomes = round.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
     const stats = await session.learn(collateRound(trials, round, outcomes).counted);

@@ -3,12 +3,12 @@
  * policy learns from the model (Sutton 1991, "Dyna"). Not the method of the papers, whose policy learns from evaluations alone.
  */
 import { formatArchitecture, type Architecture } from '@nat/cells';
-import { CompiledPolicy, parseCheckpoint, type Subject } from '@nat/nat';
+import { PolicyInference, parseCheckpoint, type Environment } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { argmax } from '../argmax.ts';
 import type { SessionSpec } from '../session.ts';
 import { zooSpace } from '../spaces/zoo-space.ts';
-import { SubjectCache } from '../environment-cache.ts';
+import { EnvironmentCache } from '../environment-cache.ts';
 import type { ChosenModel } from './choose-model.ts';
 import { fitModel, teachPolicy } from './imagined-learning.ts';
 import { randomTransform } from './random-transform.ts';
@@ -50,9 +50,9 @@ const CANDIDATES = 8;
 /** The same options and values give the same bits. */
 export async function searchWithRewardModel(options: ModelBasedSearchOptions): Promise<ModelBasedSearchResult> {
   const { spec, evaluations, rounds, evaluate } = options;
-  const { architecture: source } = zooSpace(spec.space).drawSource(RandomStream.of(spec.seed));
+  const { architecture: source } = zooSpace(spec.space).sampleSource(RandomStream.of(spec.seed));
   const { scheme, mode, placement, seed } = spec;
-  const subject = new SubjectCache({ scheme, mode, placement }).of({ text: spec.space, architecture: source });
+  const environment = new EnvironmentCache({ scheme, mode, placement }).of({ text: spec.space, architecture: source });
   const observed = new Map<string, Observation>();
   const observe = async (architecture: Architecture): Promise<void> => {
     const text = formatArchitecture(architecture).text;
@@ -63,13 +63,13 @@ export async function searchWithRewardModel(options: ModelBasedSearchOptions): P
 
   const random = Math.round(evaluations * RANDOM_SHARE);
   const explore = RandomStream.of(seed, 'explore');
-  for (let draws = 0; observed.size < random && draws < MOST_DRAWS; draws++) await observe(randomTransform(subject, explore));
+  for (let draws = 0; observed.size < random && draws < MOST_DRAWS; draws++) await observe(randomTransform(environment, explore));
   for (let round = 2; round <= rounds; round++) {
     const { model } = fitModel([...observed.values()], RandomStream.of(seed, 'folds', round - 1));
     const goal = random + Math.round(((evaluations - random) * (round - 1)) / (rounds - 1));
     const stream = RandomStream.of(seed, 'propose', round);
     for (let draws = 0; observed.size < goal && draws < MOST_DRAWS; draws++) {
-      const considered = Array.from({ length: stream.uniform() < EXPLORED ? 1 : CONSIDERED }, () => randomTransform(subject, stream));
+      const considered = Array.from({ length: stream.uniform() < EXPLORED ? 1 : CONSIDERED }, () => randomTransform(environment, stream));
       const fresh = considered.filter((result) => !observed.has(formatArchitecture(result).text));
       if (fresh.length > 0) await observe(argmax(fresh, (result) => model.predict(result)));
     }
@@ -77,13 +77,13 @@ export async function searchWithRewardModel(options: ModelBasedSearchOptions): P
   const observations = [...observed.values()];
   const { model, chosen } = fitModel(observations, RandomStream.of(seed, 'folds', rounds));
   const { checkpoint } = await teachPolicy(spec, model, options.imaginedSteps);
-  const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
-  return { checkpoint, chosen, observations, candidates: favourites(policy, model, subject, observations) };
+  const policy = new PolicyInference(parseCheckpoint(checkpoint));
+  return { checkpoint, chosen, observations, candidates: favourites(policy, model, environment, observations) };
 }
 
 /** The greedy result first, whatever the model says of it; then what was evaluated, by the model, which sees through the noise of evaluations. */
-function favourites(policy: CompiledPolicy, model: RewardModel, subject: Subject, observations: readonly Observation[]): readonly Architecture[] {
-  const greedy = policy.draw(subject, { mode: 'greedy' }).result;
+function favourites(policy: PolicyInference, model: RewardModel, environment: Environment, observations: readonly Observation[]): readonly Architecture[] {
+  const greedy = policy.sample(environment, { mode: 'greedy' }).result;
   const greedyText = formatArchitecture(greedy).text;
   const ranked = observations
     .filter(({ architecture }) => formatArchitecture(architecture).text !== greedyText)

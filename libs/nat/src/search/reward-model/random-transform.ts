@@ -1,20 +1,20 @@
 import { applyOperations, type Architecture } from '@nat/cells';
-import { ActionSequence } from '../../mdp/action-space.ts';
-import type { Subject } from '@nat/nat';
+import { Episode } from '../../mdp/action-space.ts';
+import type { Environment } from '@nat/nat';
 import type { RandomStream } from '@nat/base/random';
 
 /** Shares of edges that random edits touch: small ones tell what an edit does, large ones what edits do together. */
 const TOUCHED = [1 / 8, 1 / 4, 1 / 2];
 
 /** A result of uniform edits on a share of the edges, the share drawn first. */
-export function randomTransform(subject: Subject, stream: RandomStream, shares: readonly number[] = TOUCHED): Architecture {
+export function randomTransform(environment: Environment, stream: RandomStream, shares: readonly number[] = TOUCHED): Architecture {
   const share = shares[stream.integer(shares.length)]!;
-  const sequence = new ActionSequence(subject.space);
-  const { scheme, priced } = subject.space;
+  const sequence = new Episode(environment.space);
+  const { scheme, priced } = environment.space;
   while (!sequence.done) {
-    const allowed = [...subject.space.row(sequence.at)].flatMap((_, position) => (((sequence.allowed() >> position) & 1) === 1 ? [position] : []));
-    const keep = scheme.keep[priced.operations[subject.space.edges[sequence.at]!]!]!;
-    sequence.choose(stream.uniform() < share || !allowed.includes(keep) ? allowed[stream.integer(allowed.length)]! : keep);
+    const allowed = [...environment.space.row(sequence.at)].flatMap((_, position) => (((sequence.legalActions() >> position) & 1) === 1 ? [position] : []));
+    const keep = scheme.keep[priced.operations[environment.space.edges[sequence.at]!]!]!;
+    sequence.step(stream.uniform() < share || !allowed.includes(keep) ? allowed[stream.integer(allowed.length)]! : keep);
   }
-  return applyOperations(subject.architecture, sequence.operations);
+  return applyOperations(environment.architecture, sequence.operations);
 }

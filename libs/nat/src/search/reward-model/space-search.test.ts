@@ -1,5 +1,5 @@
 import { formatArchitecture, networkCost, placeNetwork, type Architecture } from '@nat/cells';
-import { CompiledPolicy, parseCheckpoint, prepareSubject } from '@nat/nat';
+import { PolicyInference, parseCheckpoint, createEnvironment } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { searchHyperparameters } from '../hyperparameters.ts';
@@ -99,9 +99,9 @@ describe('teachPolicy', () => {
     const { checkpoint, curve } = await teach();
     expect(curve.reward).toHaveLength(60);
     expect(curve.entropy.at(-1)!).toBeLessThan(curve.entropy[0]!);
-    const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
+    const policy = new PolicyInference(parseCheckpoint(checkpoint));
     const gained = heldOutSources({ space: 'resblock', seed: 5 }, children, 12).map((source) => {
-      const { result } = policy.draw(prepareSubject(source, { scheme: 'nat++', mode: 'cost-masked', placement }), { mode: 'greedy' });
+      const { result } = policy.sample(createEnvironment(source, { scheme: 'nat++', mode: 'cost-masked', placement }), { mode: 'greedy' });
       return skipsOf(result) - skipsOf(source);
     });
     expect(gained.reduce((sum, gain) => sum + gain, 0) / gained.length).toBeGreaterThan(1);

@@ -4,10 +4,10 @@
  */
 import { formatArchitecture, zooArchitecture, type Architecture, type PlacementOptions, type SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
-import type { Subject } from '@nat/nat';
+import type { Environment } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { openSpace } from '../spaces/open-space.ts';
-import { SubjectCache } from '../environment-cache.ts';
+import { EnvironmentCache } from '../environment-cache.ts';
 import { randomTransform } from './random-transform.ts';
 
 export interface SampleOptions {
@@ -38,15 +38,15 @@ const MOST_DRAWS = 1_000;
 
 /** Sources, each followed by its edits. No architecture comes twice. @throws DomainError FAILED_PRECONDITION SPACE_TOO_SMALL */
 export function sampleSpace({ space, zoo, placement, seed, sources, edits }: SampleOptions): readonly SampledChild[] {
-  const subjects = new SubjectCache({ scheme: SCHEME, mode: 'cost-masked', placement });
+  const environments = new EnvironmentCache({ scheme: SCHEME, mode: 'cost-masked', placement });
   const known = new Set<string>();
   const fresh = (draw: (attempt: number) => Architecture): Architecture => firstNew(known, space, draw);
   return Array.from({ length: sources }, (_, i) => {
     const architecture =
       i === 0 ? fresh(() => zooArchitecture(zoo)) : fresh((attempt) => drawSource(space, SCHEME, RandomStream.of(seed, 'source', i, attempt)));
     const source = formatArchitecture(architecture).text;
-    const subject = subjects.of({ text: source, architecture });
-    const edited = Array.from({ length: edits }, (_, edit) => fresh((attempt) => editOf(subject, edit, RandomStream.of(seed, 'edit', i, edit, attempt))));
+    const environment = environments.of({ text: source, architecture });
+    const edited = Array.from({ length: edits }, (_, edit) => fresh((attempt) => editOf(environment, edit, RandomStream.of(seed, 'edit', i, edit, attempt))));
     return [architecture, ...edited].map((child) => ({ source, architecture: child }));
   }).flat();
 }
@@ -65,11 +65,11 @@ function drawSource(space: string, scheme: SchemeName, stream: RandomStream): Ar
   const loadTable = (): never => {
     throw DomainError.invalid('space', `${space} is evaluated by its table`, 'TABULAR_SPACE');
   };
-  return openSpace(space, { scheme, loadTable }).drawSource(stream).architecture;
+  return openSpace(space, { scheme, loadTable }).sampleSource(stream).architecture;
 }
 
-function editOf(subject: Subject, edit: number, stream: RandomStream): Architecture {
-  return randomTransform(subject, stream, [SHARES[edit % SHARES.length]!]);
+function editOf(environment: Environment, edit: number, stream: RandomStream): Architecture {
+  return randomTransform(environment, stream, [SHARES[edit % SHARES.length]!]);
 }
 
 /** The first draw whose text is not known; from then on it is. */

@@ -24,7 +24,7 @@ export function blockSpace(name: BlockSpaceName, scheme: SchemeName): SearchSpac
   return {
     name,
     recurring: false,
-    drawSource: (stream) => {
+    sampleSource: (stream) => {
       const architecture = randomBlockArchitecture(block, operations, stream);
       return { text: writeGenotype(architecture), architecture };
     },

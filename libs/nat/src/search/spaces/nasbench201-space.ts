@@ -32,7 +32,7 @@ export function nasBench201Space(table: NasBench201Table): SearchSpace {
     name: 'nasbench201',
     recurring: true,
     operations: NASBENCH201_OPERATIONS.map(({ primitive }) => primitive),
-    drawSource: (stream) => {
+    sampleSource: (stream) => {
       const text = table.cells[training[stream.integer(training.length)]!]!;
       return { text, architecture: readNasBench201(text) };
     },

@@ -29,7 +29,7 @@ export function officialCellsSpace(name: OfficialSpaceName, scheme: SchemeName):
   return {
     name,
     recurring: false,
-    drawSource: (stream) => {
+    sampleSource: (stream) => {
       const architecture: Architecture = { cells: [drawCell('normal', stream), drawCell('reduce', stream)], skeleton: { kind: 'repeated' } };
       return { text: writeGenotype(architecture), architecture };
     },

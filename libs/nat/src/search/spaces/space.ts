@@ -12,7 +12,7 @@ export interface Source {
 export interface SearchSpace {
   readonly name: string;
   /** One source. The same stream gives the same source. */
-  readonly drawSource: (stream: RandomStream) => Source;
+  readonly sampleSource: (stream: RandomStream) => Source;
   /** Whether sources come again often enough that preparing them once pays. */
   readonly recurring: boolean;
   /** The operations that the space has, where results must stay within it. @default results may leave it */

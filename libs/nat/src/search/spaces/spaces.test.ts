@@ -19,7 +19,7 @@ describe('NAS-Bench-201', () => {
   it('never draws a cell of a held-out class, and every other one', () => {
     const space = nasBench201Space(table);
     const stream = RandomStream.of(1);
-    const drawn = new Set(Array.from({ length: 600 }, () => space.drawSource(stream).text));
+    const drawn = new Set(Array.from({ length: 600 }, () => space.sampleSource(stream).text));
     const { training, heldOut } = splitNasBench201(table);
     expect(heldOut).toEqual([0, 10, 20]);
     expect([...drawn].sort()).toEqual(training.map((row) => table.cells[row]!).sort());
@@ -39,7 +39,7 @@ describe.each(['darts', 'enas'] as const)('random cells of %s', (name) => {
     const froms = new Map<number, number>();
     let repeats = 0;
     for (let i = 0; i < 400; i++) {
-      const { architecture } = space.drawSource(stream);
+      const { architecture } = space.sampleSource(stream);
       validateArchitecture(architecture, 'source');
       for (const { edges, nodes, output } of architecture.cells) {
         expect([edges.length, nodes]).toEqual([2 * steps, 2 + steps]);
@@ -67,7 +67,7 @@ describe.each(['resblock', 'vgg', 'mobilenetv2'] as const)('cells around %s', (n
     const stream = RandomStream.of(3);
     const changed: number[] = [];
     for (let i = 0; i < 400; i++) {
-      const { architecture } = space.drawSource(stream);
+      const { architecture } = space.sampleSource(stream);
       validateArchitecture(architecture, 'source');
       const edges = architecture.cells.flatMap((cell) => cell.edges);
       const own = block.cells.flatMap((cell) => cell.edges);
@@ -89,11 +89,11 @@ describe('openSpace', () => {
 
   it('gives one architecture for a name of the zoo, whose capitals tell it from a space', () => {
     const space = openSpace('DARTS', { scheme: 'nat', loadTable });
-    const [a, b] = [space.drawSource(RandomStream.of(1)), space.drawSource(RandomStream.of(2))];
+    const [a, b] = [space.sampleSource(RandomStream.of(1)), space.sampleSource(RandomStream.of(2))];
     expect(a).toBe(b);
     expect(a.text).toBe('DARTS');
-    expect(openSpace('darts', { scheme: 'nat', loadTable }).drawSource(RandomStream.of(1)).text).toContain('Genotype(');
-    expect(openSpace('ResNet20', { scheme: 'nat', loadTable }).drawSource(RandomStream.of(1)).text).toBe('resnet20');
+    expect(openSpace('darts', { scheme: 'nat', loadTable }).sampleSource(RandomStream.of(1)).text).toContain('Genotype(');
+    expect(openSpace('ResNet20', { scheme: 'nat', loadTable }).sampleSource(RandomStream.of(1)).text).toBe('resnet20');
   });
 
   it('knows which names it knows', () => {

@@ -8,5 +8,5 @@ import type { SearchSpace, Source } from './space.ts';
 export function zooSpace(name: string): SearchSpace {
   const architecture = zooArchitecture(name);
   const source: Source = { text: architecture.name ?? name, architecture };
-  return { name, recurring: true, drawSource: () => source };
+  return { name, recurring: true, sampleSource: () => source };
 }

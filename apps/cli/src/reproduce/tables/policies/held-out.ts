@@ -1,6 +1,6 @@
 /** What a policy is worth: its greedy results of sources that it did not learn from, trained from scratch beside the sources. */
 import { networkCost, placeNetwork, type Architecture, type SchemeName } from '@nat/cells';
-import { CompiledPolicy, type Draw, type MeanInterval, pairedDifference, parseCheckpoint, prepareSubject } from '@nat/nat';
+import { PolicyInference, type SampledTransform, type MeanInterval, pairedDifference, parseCheckpoint, createEnvironment } from '@nat/nat';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE } from '../cifar10/children.ts';
 import { HELD_OUT_STEPS, heldOutOf, type PolicySpace } from './spaces.ts';
@@ -29,9 +29,9 @@ export interface EdgeShares {
 
 /** Source i and its result train with seed + 1 + i: the same initial weights' seed, images and order. */
 export async function judge(checkpoint: Uint8Array, space: PolicySpace, scheme: SchemeName, seed: number, context: RowContext): Promise<HeldOutResult> {
-  const policy = new CompiledPolicy(parseCheckpoint(checkpoint));
+  const policy = new PolicyInference(parseCheckpoint(checkpoint));
   const sources = heldOutOf(space, seed);
-  const draws = sources.map((source) => policy.draw(prepareSubject(source, { scheme, mode: 'cost-masked', placement: SIZE }), { mode: 'greedy' }));
+  const draws = sources.map((source) => policy.sample(createEnvironment(source, { scheme, mode: 'cost-masked', placement: SIZE }), { mode: 'greedy' }));
   const [before, after]: [number[], number[]] = [[], []];
   for (const [i, draw] of draws.entries()) {
     const test = async (architecture: Architecture): Promise<number> =>
@@ -49,13 +49,13 @@ export async function judge(checkpoint: Uint8Array, space: PolicySpace, scheme: 
   };
 }
 
-function savings(draws: readonly Draw[]): Pick<HeldOutResult, 'savedParams' | 'savedMacs'> {
-  const costs = draws.map(({ subject, result }) => [subject.architecture, result].map((of) => networkCost(placeNetwork(of, SIZE))));
+function savings(draws: readonly SampledTransform[]): Pick<HeldOutResult, 'savedParams' | 'savedMacs'> {
+  const costs = draws.map(({ environment, result }) => [environment.architecture, result].map((of) => networkCost(placeNetwork(of, SIZE))));
   const saved = (of: 'params' | 'macs'): number => mean(costs.map(([source, result]) => 1 - result![of] / source![of]));
   return { savedParams: saved('params'), savedMacs: saved('macs') };
 }
 
-function edgeShares(draws: readonly Draw[]): EdgeShares {
+function edgeShares(draws: readonly SampledTransform[]): EdgeShares {
   const edges = draws.flatMap(({ edges: of }) => of);
   const share = (belongs: (edge: (typeof edges)[number]) => boolean): number => edges.filter(belongs).length / edges.length;
   return {

@@ -1,6 +1,6 @@
 /** What the bundled policies are learned for, and how large that learning is. */
 import type { Architecture, SchemeName } from '@nat/cells';
-import { type EdgeConfig, heldOutSources, type Hyperparameters, type SampledChild, sampleSpace, searchHyperparameters } from '@nat/nat';
+import { type EdgeGnnConfig, heldOutSources, type Hyperparameters, type SampledChild, sampleSpace, searchHyperparameters } from '@nat/nat';
 import { SIZE } from '../cifar10/children.ts';
 
 export interface PolicySpace {
@@ -34,7 +34,7 @@ export const HELD_OUT = 6;
 export const HELD_OUT_STEPS = 300;
 
 /** Half as wide as EDGE_POLICY: what a model of a few dozen children knows fits in, and a bundled file stays small. */
-export const CONFIG: EdgeConfig = { encoder: 'edge', hidden: 24, layers: 2 };
+export const CONFIG: EdgeGnnConfig = { encoder: 'edge', hidden: 24, layers: 2 };
 export const UPDATES = 300;
 export const TRIALS = 64;
 
