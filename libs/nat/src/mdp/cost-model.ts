@@ -14,7 +14,6 @@ import {
   placeNetwork,
   primitiveIndex,
   type PrimitiveName,
-  PRIMITIVES,
   runningOrder,
 } from '@nat/cells';
 
