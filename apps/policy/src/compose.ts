@@ -22,10 +22,10 @@ import { createPolicyHandlers } from './policies/policy-handlers.ts';
 import { PolicyLibrary } from './policies/policy-library.ts';
 import { composeSearches } from './searches/compose-searches.ts';
 import type { StartLearner } from './searches/learner/learner-process.ts';
-import { exposeSearches } from './searches/search-metrics.ts';
-import { searchMigrations } from './searches/migrations.ts';
-import type { RunnerConfig } from './searches/runner/config.ts';
-import type { SearchTables } from './searches/tables.ts';
+import { exposeSearches } from './searches/metrics/search-metrics.ts';
+import { searchMigrations } from './searches/store/migrations.ts';
+import type { RunnerConfig } from './searches/loop/config.ts';
+import type { SearchTables } from './searches/store/tables.ts';
 import { createTransformHandlers } from './transforms/transform-handlers.ts';
 
 /** What the policy service keeps in its database. */

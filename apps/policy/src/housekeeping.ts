@@ -3,7 +3,7 @@ import { isDomainError } from '@nat/base/errors';
 import { deleteInBatches, pruneMessages, publishReferences, type BlobStore, type Database, type HousekeepingConfig } from '@nat/storage';
 import type { Logger } from '@nat/service';
 import { sql, type RawBuilder } from 'kysely';
-import type { SearchTables } from './searches/tables.ts';
+import type { SearchTables } from './searches/store/tables.ts';
 
 /** Each has up to thousands of other rows. */
 const ROUNDS_A_STATEMENT = 20;

@@ -2,7 +2,7 @@ import { DomainError } from '@nat/base/errors';
 import { clientConnection, clientEnvironment, loadConfig, serverEnvironment, type ClientChannelOptions } from '@nat/service';
 import { blobEnvironment, databaseEnvironment, housekeepingEnvironment, kafkaEnvironment } from '@nat/storage';
 import { z } from 'zod';
-import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './searches/runner/config.ts';
+import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './searches/loop/config.ts';
 
 const milliseconds = z.coerce.number().int().min(1);
 

@@ -6,7 +6,7 @@ import { isDomainError } from '@nat/base/errors';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exposeSearches } from './search-metrics.ts';
+import { exposeSearches } from './metrics/search-metrics.ts';
 import { failedOutcome } from './testing/fake-evaluator.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';

@@ -10,19 +10,19 @@ import { versionNames } from '../policies/names.ts';
 import type { PolicyLibrary } from '../policies/policy-library.ts';
 import { findPolicy, findVersion } from '../policies/policy-store.ts';
 import { openBell } from './bell.ts';
-import { OUTCOME_CHANNEL, subscribeOutcomes } from './inbox.ts';
+import { OUTCOME_CHANNEL, subscribeOutcomes } from './evaluation/inbox.ts';
 import { startLearnerProcess, type StartLearner } from './learner/learner-process.ts';
-import { startMetricsRelay } from './metrics-relay.ts';
+import { startMetricsRelay } from './metrics/metrics-relay.ts';
 import { workOnOperation } from './operations/derive.ts';
 import { createOperationHandlers } from './operations/operation-handlers.ts';
 import { OPERATION_CHANNEL } from './operations/operation-store.ts';
 import { createStartDerive } from './operations/start-derive.ts';
-import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './runner/config.ts';
-import { startOwnerLoop } from './runner/owner-loop.ts';
-import { workOnSearch } from './runner/search-work.ts';
-import { createSearchHandlers } from './search-handlers.ts';
-import { SEARCH_CHANNEL } from './search-store.ts';
-import type { SearchTables } from './tables.ts';
+import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './loop/config.ts';
+import { startOwnerLoop } from './ownership/owner-loop.ts';
+import { workOnSearch } from './loop/search-work.ts';
+import { createSearchHandlers } from './contract/search-handlers.ts';
+import { SEARCH_CHANNEL } from './store/search-store.ts';
+import type { SearchTables } from './store/tables.ts';
 
 export interface SearchesOptions {
   readonly database: Database<SearchTables>;

@@ -8,7 +8,7 @@ import type { search as wire } from '@nat/contracts';
 import { openEmbedded } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashArguments, CrashPoint } from './testing/crash-process.ts';
-import type { SearchTables } from './tables.ts';
+import type { SearchTables } from './store/tables.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
 const ENTRY = fileURLToPath(new URL('./testing/crash-process.ts', import.meta.url));

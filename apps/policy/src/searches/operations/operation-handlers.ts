@@ -13,7 +13,7 @@ import {
 import type { Database } from '@nat/storage';
 import { z } from 'zod';
 import { openBell } from '../bell.ts';
-import type { SearchTables } from '../tables.ts';
+import type { SearchTables } from '../store/tables.ts';
 import { endOperation, findOperation, listOperations, OPERATION_CHANNEL, operationToWire, type OperationRow } from './operation-store.ts';
 
 export interface OperationHandlersOptions {

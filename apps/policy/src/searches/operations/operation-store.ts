@@ -4,8 +4,8 @@ import { STATUS_OF_KIND } from '@nat/service';
 import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { operationNames } from '../names.ts';
-import type { Reader, Tx } from '../search-store.ts';
-import type { OperationTable } from '../tables.ts';
+import type { Reader, Tx } from '../store/search-store.ts';
+import type { OperationTable } from '../store/tables.ts';
 
 export type OperationRow = Selectable<OperationTable>;
 

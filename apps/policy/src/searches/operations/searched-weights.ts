@@ -2,7 +2,7 @@ import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
-import { findSearch, type Reader } from '../search-store.ts';
+import { findSearch, type Reader } from '../store/search-store.ts';
 
 /** A search on shared weights that has succeeded: what it is does not change any more. */
 export interface Searched {

@@ -6,7 +6,7 @@ import type { Database } from '@nat/storage';
 import { architectureFromSource, architectureToSpec, type ArchitectureLookup } from '@nat/convert';
 import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
-import type { SearchTables } from '../tables.ts';
+import type { SearchTables } from '../store/tables.ts';
 import { OPERATION_CHANNEL, operationToWire } from './operation-store.ts';
 import { findSearched } from './searched-weights.ts';
 

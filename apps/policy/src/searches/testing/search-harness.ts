@@ -7,8 +7,8 @@ import { bindService, createChannelTo, createLogger, createServer, openClients, 
 import { openEmbedded, openFolderBlobStore, openOutboxStream, PLATFORM_TOPICS, type BlobStore, type Database } from '@nat/storage';
 import { composePolicy } from '../../compose.ts';
 import type { StartLearner } from '../learner/learner-process.ts';
-import type { RunnerConfig } from '../runner/config.ts';
-import type { SearchTables } from '../tables.ts';
+import type { RunnerConfig } from '../loop/config.ts';
+import type { SearchTables } from '../store/tables.ts';
 import { createFakeEvaluator, type FakeEvaluator, type FakeEvaluatorOptions } from './fake-evaluator.ts';
 
 export interface SearchHarnessOptions {

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/base/errors';
 import { searchNames } from '../names.ts';
-import { changeState, SEARCH_CHANNEL, type SearchRow } from '../search-store.ts';
-import type { Ownership } from './ownership.ts';
+import { changeState, SEARCH_CHANNEL, type SearchRow } from '../store/search-store.ts';
+import type { Ownership } from '../ownership/ownership.ts';
 import { runSearch } from './run-search.ts';
 import { requireOwnership, type RunContext } from './run.ts';
 

@@ -1,7 +1,7 @@
 import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
-import { planEvaluations, weightTaskAt } from './evaluation-requests.ts';
+import { planEvaluations, weightTaskAt } from '../evaluation/evaluation-requests.ts';
 import { completeSpec } from './search-spec.ts';
 import { epochOf, weightLearningRateAt, weightRoundsOf } from './shared-weights-spec.ts';
 

@@ -7,14 +7,14 @@ import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
 import type { Bell } from '../bell.ts';
-import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation-requests.ts';
+import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation/evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
-import { findRound, insertRound, readTrials, type StoredEvaluation } from '../round-store.ts';
-import { evaluatorOf } from '../search-spec.ts';
-import type { SearchRow, Tx } from '../search-store.ts';
-import type { SearchTables } from '../tables.ts';
+import { findRound, insertRound, readTrials, type StoredEvaluation } from '../store/round-store.ts';
+import { evaluatorOf } from '../contract/search-spec.ts';
+import type { SearchRow, Tx } from '../store/search-store.ts';
+import type { SearchTables } from '../store/tables.ts';
 import type { RunnerConfig } from './config.ts';
-import { evaluateRound, type EvaluateContext } from './evaluate-round.ts';
+import { evaluateRound, type EvaluateContext } from '../evaluation/evaluate-round.ts';
 
 /** A search that this process may write, as it stood when this run began. */
 export interface OwnedSearch {

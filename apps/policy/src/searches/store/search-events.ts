@@ -1,7 +1,7 @@
 /** What happens to searches, published with the transaction that it happens in. The platform itself reads the tables; this is for others. */
 import { search as wire } from '@nat/contracts';
 import { appendOutbox, SEARCH_EVENT_TOPIC } from '@nat/storage';
-import { searchNames } from './names.ts';
+import { searchNames } from '../names.ts';
 import type { SearchRow, StepRow, Tx } from './search-store.ts';
 import { searchToWire, stepToWire } from './search-wire.ts';
 

@@ -3,9 +3,9 @@ import { readJson } from '@nat/cells';
 import { evaluation as wire, type search as searchWire } from '@nat/contracts';
 import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/nat';
 import { architectureToSpec } from '@nat/convert';
-import { evaluationNames } from './names.ts';
-import { evaluatorOf, operationListOf, wiringOf } from './search-spec.ts';
-import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from './shared-weights-spec.ts';
+import { evaluationNames } from '../names.ts';
+import { evaluatorOf, operationListOf, wiringOf } from '../contract/search-spec.ts';
+import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from '../contract/shared-weights-spec.ts';
 
 /** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_PAIR_TEXT = 600_000;

@@ -4,9 +4,9 @@
  * be killed between any two lines: the next owner waits for what is open. Which round comes first is not repeatable; that each counts once is.
  */
 import { withSpan } from '@nat/base/tracing';
-import { lastRound, readAbandoned, readOpenRounds, STALE } from '../flight-store.ts';
-import type { StoredEvaluation } from '../round-store.ts';
-import { abandon } from './evaluate-round.ts';
+import { lastRound, readAbandoned, readOpenRounds, STALE } from '../store/round-fate.ts';
+import type { StoredEvaluation } from '../store/round-store.ts';
+import { abandon } from '../evaluation/evaluate-round.ts';
 import { learnStep } from './learn-step.ts';
 import { commitRound, evaluate, evaluateContext, learnSpan, readRound, roundSpan, type Round, type Run } from './run.ts';
 import { trainWeights } from './train-weights.ts';

@@ -2,7 +2,7 @@
 import { insertRows } from '@nat/storage';
 import { sql } from 'kysely';
 import type { SampledTrial, PairOutcome, RoundPairs } from '@nat/nat';
-import type { PlannedEvaluation } from './evaluation-requests.ts';
+import type { PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import type { Reader, Tx } from './search-store.ts';
 import type { EvaluationStateName } from './tables.ts';
 

@@ -1,8 +1,8 @@
 /** Rounds of local SGD on the shared weights: shards train apart from the same weights, then their average goes on. One shard is sequential SGD. */
 import { DomainError } from '@nat/base/errors';
-import { weightTaskAt, type PlannedEvaluation } from '../evaluation-requests.ts';
-import type { StoredEvaluation } from '../round-store.ts';
-import { weightRoundsOf } from '../shared-weights-spec.ts';
+import { weightTaskAt, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
+import type { StoredEvaluation } from '../store/round-store.ts';
+import { weightRoundsOf } from '../contract/shared-weights-spec.ts';
 import { evaluate, type Round, type Run } from './run.ts';
 
 export interface TrainedWeights {

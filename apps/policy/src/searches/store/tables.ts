@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
-import type { PolicyTables } from '../policies/tables.ts';
-import type { EvaluationKindName } from './evaluation-requests.ts';
+import type { PolicyTables } from '../../policies/tables.ts';
+import type { EvaluationKindName } from '../evaluation/evaluation-requests.ts';
 
 export type SearchStateName = 'RUNNING' | 'PAUSED' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
 export type EvaluationStateName = 'PENDING' | 'SUCCEEDED' | 'FAILED';

@@ -16,16 +16,16 @@ import {
 import type { BlobStore, Database } from '@nat/storage';
 import { formatTraceparent } from '@nat/base/tracing';
 import { z } from 'zod';
-import { requestStore } from '../policies/policy-handlers.ts';
-import { openBell } from './bell.ts';
-import { unwrapLearnerState, wrapLearnerState } from './learner-state.ts';
-import { searchNames } from './names.ts';
-import type { StartDerive } from './operations/start-derive.ts';
-import { changeState, findSearch, insertSearch, isFinal, listSearches, lockSearch, SEARCH_CHANNEL, type SearchRow, type Tx } from './search-store.ts';
-import { etagOf, searchToWire, stateNamed } from './search-wire.ts';
+import { requestStore } from '../../policies/policy-handlers.ts';
+import { openBell } from '../bell.ts';
+import { unwrapLearnerState, wrapLearnerState } from '../store/learner-state.ts';
+import { searchNames } from '../names.ts';
+import type { StartDerive } from '../operations/start-derive.ts';
+import { changeState, findSearch, insertSearch, isFinal, listSearches, lockSearch, SEARCH_CHANNEL, type SearchRow, type Tx } from '../store/search-store.ts';
+import { etagOf, searchToWire, stateNamed } from '../store/search-wire.ts';
 import { completeSpec } from './search-spec.ts';
-import type { SearchStateName, SearchTables } from './tables.ts';
-import { listTrials } from './trial-store.ts';
+import type { SearchStateName, SearchTables } from '../store/tables.ts';
+import { listTrials } from '../store/trial-store.ts';
 import { watchSearch } from './watch-search.ts';
 
 export interface SearchHandlersOptions {

@@ -1,8 +1,8 @@
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Gauge, type Registry } from 'prom-client';
-import { roundIsOpen } from './flight-store.ts';
-import type { SearchStateName, SearchTables } from './tables.ts';
+import { roundIsOpen } from '../store/round-fate.ts';
+import type { SearchStateName, SearchTables } from '../store/tables.ts';
 
 const STATES: readonly SearchStateName[] = ['RUNNING', 'PAUSED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
 

@@ -5,10 +5,10 @@ import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
 import type { Logger, PlatformClients } from '@nat/service';
 import { inTransaction, type Database } from '@nat/storage';
 import type { Bell } from '../bell.ts';
-import type { PlannedEvaluation } from '../evaluation-requests.ts';
-import { giveUp, receiveOutcomes } from '../inbox.ts';
-import { readEvaluations, type StoredEvaluation } from '../round-store.ts';
-import type { SearchTables } from '../tables.ts';
+import type { PlannedEvaluation } from './evaluation-requests.ts';
+import { giveUp, receiveOutcomes } from './inbox.ts';
+import { readEvaluations, type StoredEvaluation } from '../store/round-store.ts';
+import type { SearchTables } from '../store/tables.ts';
 
 export interface EvaluateContext {
   readonly database: Database<SearchTables>;

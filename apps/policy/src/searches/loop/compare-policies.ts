@@ -2,8 +2,8 @@
 import type { search as wire } from '@nat/contracts';
 import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/nat';
 import { withSpan } from '@nat/base/tracing';
-import { readOutcomes } from '../round-store.ts';
-import { evaluatorOf } from '../search-spec.ts';
+import { readOutcomes } from '../store/round-store.ts';
+import { evaluatorOf } from '../contract/search-spec.ts';
 import { evaluate, roundOf, roundSpan, type Run } from './run.ts';
 
 /** `report` is undefined where the spec wants no comparison, or too little could be evaluated for one. */

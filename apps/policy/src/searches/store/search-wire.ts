@@ -1,7 +1,7 @@
 import { search as wire } from '@nat/contracts';
 import { computeEtag } from '@nat/service';
-import { policyNames } from '../policies/names.ts';
-import { searchNames } from './names.ts';
+import { policyNames } from '../../policies/names.ts';
+import { searchNames } from '../names.ts';
 import type { SearchRow, StepRow } from './search-store.ts';
 import type { SearchStateName } from './tables.ts';
 

@@ -1,8 +1,8 @@
 /** Trials as clients list them: what was drawn, with what came of it. */
 import { search as wire } from '@nat/contracts';
 import { sql } from 'kysely';
-import { pairId } from './evaluation-requests.ts';
-import { trialNames } from './names.ts';
+import { pairId } from '../evaluation/evaluation-requests.ts';
+import { trialNames } from '../names.ts';
 import type { Reader, SearchRow } from './search-store.ts';
 
 export interface TrialPage {

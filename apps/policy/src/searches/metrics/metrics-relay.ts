@@ -3,10 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type metrics as wire } from '@nat/contracts';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { openBell } from './bell.ts';
-import { searchNames } from './names.ts';
-import { readSteps, SEARCH_CHANNEL, type StepRow } from './search-store.ts';
-import type { SearchTables } from './tables.ts';
+import { openBell } from '../bell.ts';
+import { searchNames } from '../names.ts';
+import { readSteps, SEARCH_CHANNEL, type StepRow } from '../store/search-store.ts';
+import type { SearchTables } from '../store/tables.ts';
 
 export interface MetricsRelayOptions {
   readonly database: Database<SearchTables>;

@@ -6,7 +6,7 @@ import { evaluation as wire } from '@nat/contracts';
 import { failpoint } from '@nat/base/failpoints';
 import { insertRows, isDataError, OUTCOME_TOPIC, TerminalMessageError, type Database, type Stream, type Subscription } from '@nat/storage';
 import { sql } from 'kysely';
-import type { EvaluationStateName, SearchTables } from './tables.ts';
+import type { EvaluationStateName, SearchTables } from '../store/tables.ts';
 
 /** Signalled when outcomes came in. */
 export const OUTCOME_CHANNEL = 'policy/outcomes';

@@ -2,12 +2,12 @@ import { migrate, migrateStorage, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { policyMigrations } from '../../policies/migrations.ts';
-import { searchMigrations } from '../migrations.ts';
-import { changeState, insertSearch, type SearchRow } from '../search-store.ts';
-import type { SearchTables } from '../tables.ts';
+import { searchMigrations } from '../store/migrations.ts';
+import { changeState, insertSearch, type SearchRow } from '../store/search-store.ts';
+import type { SearchTables } from '../store/tables.ts';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { claim, release, renew, type Ownership } from './ownership.ts';
-import { requireOwnership } from './run.ts';
+import { requireOwnership } from '../loop/run.ts';
 
 describe.each(testDatabases)('owning searches on $title', ({ skip, open }) => {
   if (skip) {
