@@ -63,8 +63,3 @@ export class DomainError extends Error {
 export function isDomainError(error: unknown): error is DomainError {
   return error instanceof Error && error.name === 'DomainError' && 'kind' in error && 'reason' in error;
 }
-
-/** The error itself, or INTERNAL with the original kept as its cause. */
-export function toDomainError(error: unknown): DomainError {
-  return isDomainError(error) ? error : new DomainError('INTERNAL', 'internal error', { cause: error });
-}

@@ -1,1 +1,3 @@
-export { DomainError, isDomainError, toDomainError, type DomainErrorKind, type DomainErrorOptions, type FieldViolation } from './domain-error.ts';
+export { DomainError, isDomainError, type DomainErrorKind, type DomainErrorOptions, type FieldViolation } from './domain-error.ts';
+export { toDomainError } from './system-errors.ts';
+export { isRepeatable, isTransient } from './transient.ts';

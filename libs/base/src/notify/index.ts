@@ -1,0 +1,1 @@
+export { Notifier, type Waiter } from './notifier.ts';
