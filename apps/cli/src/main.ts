@@ -1,8 +1,7 @@
 import { startTracing } from '@nat/base/tracing';
 import { describeFailure } from './failures.ts';
-import { readEnvironment } from './environment.ts';
+import { processTerminal, readEnvironment } from '@nat/console';
 import { run } from './program.ts';
-import { processTerminal } from './terminal.ts';
 
 const terminal = processTerminal(process.env);
 const stopTracing = await startTracing('nat', (problem) => {

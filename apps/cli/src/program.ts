@@ -1,26 +1,18 @@
+import type { CommandContext } from '@nat/console';
+import { benchCommand, reproduceCommand } from '@nat/research';
 import { Command, CommanderError } from 'commander';
 import { archCommand } from './commands/arch.ts';
-import { benchCommand } from './commands/bench.ts';
 import { dataCommand } from './commands/data.ts';
 import { deriveCommand } from './commands/derive.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { policyCommand } from './commands/policy.ts';
 import { quickstartCommand } from './commands/quickstart.ts';
-import { reproduceCommand } from './commands/reproduce.ts';
 import { searchCommand } from './commands/search.ts';
 import { selectCommand } from './commands/select.ts';
 import { transformCommand } from './commands/transform.ts';
 import { upCommand } from './commands/up.ts';
 import { workerCommand } from './commands/worker.ts';
 import { describeFailure } from './failures.ts';
-import type { Environment } from './environment.ts';
-import type { Terminal } from './terminal.ts';
-
-/** What every command gets: where to write, and the environment as it was read at the start. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  readonly environment: Environment;
-}
 
 function buildProgram(context: CommandContext): Command {
   const program = new Command('nat')

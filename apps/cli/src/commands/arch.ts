@@ -21,13 +21,19 @@ import {
   type Architecture,
 } from '@nat/cells';
 import { Command, Option } from 'commander';
-import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
-import type { CommandContext } from '../program.ts';
-import { loadArchitecture } from '../read-architecture.ts';
-import { describeDiff } from '../render-diff.ts';
-import { connectionOptions, openSession, type ConnectionFlags } from '../session.ts';
-import { sourceFromText } from '../source.ts';
-import { table } from '../table.ts';
+import {
+  type CommandContext,
+  type ConnectionFlags,
+  connectionOptions,
+  openSession,
+  type PlacementFlags,
+  placementOptions,
+  readPlacement,
+  sourceFromText,
+  table,
+} from '@nat/console';
+import { loadArchitecture } from '../files/read-architecture.ts';
+import { describeDiff } from '../rendering/diff.ts';
 
 const FORMATS = ['genotype', 'json', 'nasbench201', 'dot', 'svg'] as const;
 type Format = (typeof FORMATS)[number];

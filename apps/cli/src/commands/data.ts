@@ -3,10 +3,8 @@ import { DATASET_NAMES, findBrokenImages, findDatasets, isDatasetName, loadDatas
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { onInterrupt } from '@nat/service';
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { fetchArchive, type Archive } from '../fetch-archive.ts';
-import { startProgress } from '../progress.ts';
-import type { CommandContext } from '../program.ts';
-import { table } from '../table.ts';
+import { fetchArchive, type Archive } from '../files/fetch-archive.ts';
+import { type CommandContext, startProgress, table } from '@nat/console';
 
 const NAMES = [...DATASET_NAMES, 'nasbench201'] as const;
 type DataName = DatasetName | 'nasbench201';

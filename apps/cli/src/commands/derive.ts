@@ -4,13 +4,23 @@ import { DomainError } from '@nat/base/errors';
 import { kindOfStatus } from '@nat/service';
 import { placementToWire } from '@nat/convert';
 import { Command, Option } from 'commander';
-import { datasetName, integer, number } from '../options.ts';
-import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
-import { startProgress } from '../progress.ts';
-import type { CommandContext } from '../program.ts';
-import { describeTransform } from '../render-transform.ts';
-import { connectionOptions, openSession, searchName, type ConnectionFlags, type Session } from '../session.ts';
-import { readSource } from '../source.ts';
+import {
+  type CommandContext,
+  type ConnectionFlags,
+  connectionOptions,
+  datasetName,
+  integer,
+  number,
+  openSession,
+  type PlacementFlags,
+  placementOptions,
+  readPlacement,
+  readSource,
+  searchName,
+  startProgress,
+} from '@nat/console';
+import { describeTransform } from '../rendering/transform.ts';
+import type { Session } from '@nat/platform/session';
 
 interface DeriveFlags extends ConnectionFlags, PlacementFlags {
   readonly json?: true;

@@ -3,16 +3,27 @@ import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
-import { runEvaluation } from '../follow-evaluation.ts';
-import { datasetName, evaluationId } from '../options.ts';
-import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
-import type { CommandContext } from '../program.ts';
-import { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from '../recipe-flags.ts';
-import { requireWritable, saveWeights } from '../save-weights.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
-import { readSource } from '../source.ts';
-import { subjectFromSource } from '../subject.ts';
-import { uploadWeights } from '../upload-weights.ts';
+import {
+  type CommandContext,
+  type ConnectionFlags,
+  connectionOptions,
+  datasetName,
+  evaluationId,
+  openSession,
+  type PlacementFlags,
+  placementOptions,
+  readPlacement,
+  readRecipe,
+  readSource,
+  RECIPE_HELP,
+  type RecipeFlags,
+  recipeOptions,
+  runEvaluation,
+  subjectFromSource,
+} from '@nat/console';
+import { requireWritable, saveWeights } from '../files/save-weights.ts';
+import type { Session } from '@nat/platform/session';
+import { uploadWeights } from '../files/upload-weights.ts';
 
 interface EvaluateFlags extends ConnectionFlags, PlacementFlags, RecipeFlags {
   readonly json?: true;

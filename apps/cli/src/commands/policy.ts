@@ -1,9 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { policy as wire } from '@nat/contracts';
 import { Command } from 'commander';
-import type { CommandContext } from '../program.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
-import { table } from '../table.ts';
+import { type CommandContext, type ConnectionFlags, connectionOptions, openSession, table } from '@nat/console';
+import type { Session } from '@nat/platform/session';
 
 interface PolicyFlags extends ConnectionFlags {
   readonly json?: true;

@@ -4,12 +4,9 @@ import { isDomainError } from '@nat/base/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
 import { architectureFromSpec, architectureToSubject } from '@nat/convert';
 import { Command } from 'commander';
-import { runEvaluation } from '../follow-evaluation.ts';
-import { integer } from '../options.ts';
-import type { CommandContext } from '../program.ts';
-import { describeTransform } from '../render-transform.ts';
-import { connect, type Session } from '../session.ts';
-import { table } from '../table.ts';
+import { type CommandContext, integer, runEvaluation, table } from '@nat/console';
+import { describeTransform } from '../rendering/transform.ts';
+import { connect, type Session } from '@nat/platform/session';
 import { fromScratch } from './evaluate.ts';
 import { DEFAULT_HTTP_PORT, DEFAULT_PORT } from './up.ts';
 

@@ -1,11 +1,9 @@
 import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { Command } from 'commander';
-import { followSearch } from '../follow-search.ts';
-import { integer } from '../options.ts';
-import type { CommandContext } from '../program.ts';
-import { searchSpecOf, searchSpecOptions, SPLITS, type SearchSpecFlags } from '../search-flags.ts';
-import { connectionOptions, openSession, searchName, type ConnectionFlags, type Session } from '../session.ts';
+import { type CommandContext, type ConnectionFlags, connectionOptions, followSearch, integer, openSession, searchName } from '@nat/console';
+import { searchSpecOf, searchSpecOptions, SPLITS, type SearchSpecFlags } from '../flags/search.ts';
+import type { Session } from '@nat/platform/session';
 
 interface SearchFlags extends ConnectionFlags, SearchSpecFlags {
   readonly json?: true;

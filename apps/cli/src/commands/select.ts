@@ -5,16 +5,26 @@ import { PRESET_EPOCHS } from '@nat/training';
 import { planRungs, survivors, type Rung } from '@nat/nat';
 import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
-import { runEvaluations } from '../follow-evaluation.ts';
-import { datasetName, evaluationId, integer } from '../options.ts';
-import { placementOptions, readPlacement, type PlacementFlags } from '../placement-flags.ts';
-import type { CommandContext } from '../program.ts';
-import { recipeOptions, type RecipeFlags } from '../recipe-flags.ts';
-import { requireWritable, saveWeights } from '../save-weights.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
-import { readSource } from '../source.ts';
-import { subjectFromSource } from '../subject.ts';
-import { table } from '../table.ts';
+import {
+  type CommandContext,
+  type ConnectionFlags,
+  connectionOptions,
+  datasetName,
+  evaluationId,
+  integer,
+  openSession,
+  type PlacementFlags,
+  placementOptions,
+  readPlacement,
+  readSource,
+  type RecipeFlags,
+  recipeOptions,
+  runEvaluations,
+  subjectFromSource,
+  table,
+} from '@nat/console';
+import { requireWritable, saveWeights } from '../files/save-weights.ts';
+import type { Session } from '@nat/platform/session';
 import { fromScratch } from './evaluate.ts';
 
 interface SelectFlags extends ConnectionFlags, PlacementFlags, RecipeFlags {

@@ -5,13 +5,21 @@ import { transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { architectureFromSpec, placementToWire } from '@nat/convert';
 import { Command, Option } from 'commander';
-import { number, integer } from '../options.ts';
-import { placementOptions, type PlacementFlags, readPlacement } from '../placement-flags.ts';
-import type { CommandContext } from '../program.ts';
-import { describeTransform } from '../render-transform.ts';
-import { requireWritable } from '../save-weights.ts';
-import { connectionOptions, openSession, type ConnectionFlags, type Session } from '../session.ts';
-import { readSource } from '../source.ts';
+import {
+  type CommandContext,
+  type ConnectionFlags,
+  connectionOptions,
+  integer,
+  number,
+  openSession,
+  type PlacementFlags,
+  placementOptions,
+  readPlacement,
+  readSource,
+} from '@nat/console';
+import { describeTransform } from '../rendering/transform.ts';
+import { requireWritable } from '../files/save-weights.ts';
+import type { Session } from '@nat/platform/session';
 
 interface TransformFlags extends ConnectionFlags, PlacementFlags {
   readonly json?: true;

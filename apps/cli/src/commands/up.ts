@@ -1,7 +1,6 @@
 import { createLogger, runUntilSignal } from '@nat/service';
 import { Command } from 'commander';
-import { integer } from '../options.ts';
-import type { CommandContext } from '../program.ts';
+import { type CommandContext, integer } from '@nat/console';
 
 interface UpFlags {
   readonly host: string;

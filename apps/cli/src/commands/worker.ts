@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path';
 import { DomainError } from '@nat/base/errors';
 import { createLogger } from '@nat/service';
 import { Command, Option } from 'commander';
-import type { CommandContext } from '../program.ts';
-import { bearerToken, connectionOptions, runningPlatform, tlsFiles, type ConnectionFlags } from '../session.ts';
+import { type CommandContext, type ConnectionFlags, connectionOptions, readConnection } from '@nat/console';
+import { runningPlatform } from '@nat/platform/session';
 
 interface WorkerFlags extends ConnectionFlags {
   readonly id?: string;
@@ -36,11 +36,12 @@ export function workerCommand(context: CommandContext): Command {
       });
     }
     const { runWorkersOnGpus, runWorkerUntilSignal } = await import('@nat/platform');
+    const { tls, token } = readConnection(flags);
     const run = flags.perGpu === true ? runWorkersOnGpus : runWorkerUntilSignal;
     await run({
       server,
-      tls: tlsFiles(flags),
-      token: bearerToken(flags),
+      tls,
+      token,
       workerId: flags.id,
       blobUrl: flags.blobs?.includes('://') === true ? flags.blobs : resolve(flags.blobs ?? join(environment.home, 'blobs')),
       dataDirectory: environment.dataDirectory,

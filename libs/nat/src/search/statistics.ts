@@ -59,6 +59,11 @@ export function kendallTau(a: readonly number[], b: readonly number[]): RankCorr
     }
   }
   const tau = order / Math.sqrt(inA * inB);
-  const half = n < 5 ? NaN : jstat.normal.inv(1 - (1 - CONFIDENCE) / 2, 0, 1) * Math.sqrt(0.437 / (n - 4));
+  const half = n < 5 ? NaN : normalQuantile(1 - (1 - CONFIDENCE) / 2) * Math.sqrt(0.437 / (n - 4));
   return { n, tau, low: Math.tanh(Math.atanh(tau) - half), high: Math.tanh(Math.atanh(tau) + half) };
+}
+
+/** The value that a standard normal variable stays below with probability `p`, in (0, 1). */
+export function normalQuantile(p: number): number {
+  return jstat.normal.inv(p, 0, 1);
 }

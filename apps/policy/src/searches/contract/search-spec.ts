@@ -3,23 +3,7 @@ import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, ty
 import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
-import {
-  type BaselineName,
-  blockOperations,
-  defaultPreset,
-  EDGE_POLICY,
-  isBlockSpaceName,
-  isPresetName,
-  isSpaceName,
-  type MaskMode,
-  officialGcnPolicy,
-  type PolicyConfig,
-  PRESET_NAMES,
-  searchHyperparameters,
-  searchPreset,
-  type SessionSpec,
-  type SharedWeightsPreset,
-} from '@nat/nat';
+import { type BaselineName, blockOperations, defaultPreset, EDGE_POLICY, isBlockSpaceName, isPresetName, isSpaceName, type MaskMode, officialGcnPolicy, type PolicyConfig, PRESET_NAMES, searchHyperparameters, searchPreset, type SessionSpec, type SharedWeightsPreset } from '@nat/nat';
 import { placementFromWire, placementToWire } from '@nat/convert';
 import { completeMode } from './mode-spec.ts';
 import { completeSharedWeights } from './shared-weights-spec.ts';

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { evaluation as wire } from '@nat/contracts';
+import { DomainError } from '@nat/base/errors';
+import { onInterrupt } from '@nat/service';
+import { startProgress } from '../terminal/progress.ts';
+import type { Session } from '@nat/platform/session';
+import type { Terminal } from '../terminal/terminal.ts';
+
+/** How often running evaluations are asked for, milliseconds. */
+const POLL_MS = 250;
+/** Leases before one is given up: training goes on from its last checkpoint, so workers may be lost now and then. */
+const MAX_ATTEMPTS = 20;
+
+/** Children to train, and the checkpoint that they go on from. */
+export interface Training {
+  /** The evaluation's name. One that is known already is followed instead of trained again, and goes on without this command when it is interrupted. @default a new one */
+  readonly id?: string | undefined;
+  readonly work: wire.FromScratchEvaluation;
+  readonly resumeFrom?: string;
+}
+
+/**
+ * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels those without an id. A pair that could not be
+ * evaluated says so itself.
+ * @returns the pairs of each, in order
+ * @throws DomainError with the worker's reason
+ */
+export async function runEvaluations(terminal: Terminal, session: Session, trainings: readonly Training[]): Promise<readonly (readonly wire.PairValue[])[]> {
+  const { evaluations } = session.clients;
+  const entries = trainings.map(({ id = `cli-${crypto.randomUUID()}`, work, resumeFrom = '' }) => ({
+    evaluationId: id,
+    spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: MAX_ATTEMPTS }),
+  }));
+  const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true });
+  for (const { id } of trainings) if (id !== undefined) terminal.err(`evaluation ${id}`);
+  const cancel = (): void => {
+    for (const [i, name] of names.entries()) {
+      if (trainings[i]?.id === undefined) void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
+    }
+  };
+  const interrupted = new AbortController();
+  using _interrupt = onInterrupt(() => {
+    cancel();
+    interrupted.abort();
+  });
+  const progress = startProgress(
+    terminal,
+    'epochs',
+    trainings.map(({ work }) => epochsOf(work)).reduce((a, b) => a + b, 0),
+  );
+  const followed = names.map((name) => followEpochs(session, name));
+  try {
+    for (;;) {
+      const current = await evaluations.batchGetEvaluations({ parent: session.parent, names });
+      const results = current.evaluations.map(({ outcome }) => outcome?.result);
+      const lost = results.find((result) => result !== undefined && result.$case !== 'succeeded');
+      if (lost !== undefined) {
+        cancel();
+        throw failureOf(lost);
+      }
+      const values = results.flatMap((result) => (result?.$case === 'succeeded' ? [result.value.values] : []));
+      if (values.length === names.length) return values;
+      if (interrupted.signal.aborted && trainings.some(({ id }) => id !== undefined)) throw interruption();
+      const seen = await Promise.all(followed.map((look) => look()));
+      const latest = seen.findLast(({ accuracy }) => accuracy !== undefined)?.accuracy;
+      if (latest !== undefined)
+        progress.update(
+          seen.reduce((sum, { count }) => sum + count, 0),
+          `validation ${(100 * latest).toFixed(2)} %`,
+        );
+      await sleep(POLL_MS);
+    }
+  } finally {
+    progress.stop();
+  }
+}
+
+/** As `runEvaluations`, for one whose pairs must all succeed. */
+export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation, id?: string): Promise<readonly wire.PairValue[]> {
+  const [values = []] = await runEvaluations(terminal, session, [{ id, work }]);
+  const failed = values.find(({ errorMessage }) => errorMessage !== '');
+  if (failed !== undefined) throw new DomainError('FAILED_PRECONDITION', failed.errorMessage, { reason: 'PAIR_FAILED' });
+  return values;
+}
+
+function interruption(): DomainError {
+  return new DomainError('CANCELLED', 'interrupted', {
+    reason: 'INTERRUPTED',
+    metadata: { hint: 'The same command, with the same --id, goes on with it. A platform that serves trains on meanwhile.' },
+  });
+}
+
+/** Of all children together, as far as they are known before. */
+function epochsOf({ pairs, recipe }: wire.FromScratchEvaluation): number {
+  const children = pairs.flatMap(({ source, result }) => [source, result]).filter((subject) => subject !== undefined).length;
+  return children * (recipe?.stopAfterEpochs || recipe?.epochs || 0);
+}
+
+/** Counts epochs, each once however many attempts saw it, and gives the latest validation accuracy. */
+function followEpochs({ clients: { evaluations } }: Session, name: string): () => Promise<{ readonly count: number; readonly accuracy: number | undefined }> {
+  const seen = new Set<string>();
+  let accuracy: number | undefined;
+  let page = '';
+  return async () => {
+    for (;;) {
+      const { observations, nextPageToken } = await evaluations.listObservations({ parent: name, pageSize: 1000, pageToken: page });
+      for (const { metric, pairId, step, value } of observations) {
+        if (!metric.endsWith('/validationAccuracy')) continue;
+        seen.add(JSON.stringify([pairId, metric, step]));
+        accuracy = value;
+      }
+      if (nextPageToken === '') return { count: seen.size, accuracy };
+      page = nextPageToken;
+    }
+  };
+}
+
+function failureOf(result: Exclude<NonNullable<wire.Outcome['result']>, { $case: 'succeeded' }>): DomainError {
+  switch (result.$case) {
+    case 'failed':
+      return new DomainError('FAILED_PRECONDITION', result.value.message, { reason: result.value.reason });
+    case 'cancelled':
+      return new DomainError('CANCELLED', 'the evaluation was cancelled', { reason: 'EVALUATION_CANCELLED' });
+  }
+}

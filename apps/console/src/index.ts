@@ -1,0 +1,13 @@
+export { readSource, sourceFromText } from './architectures/source.ts';
+export { subjectFromSource } from './architectures/subject.ts';
+export type { CommandContext } from './context.ts';
+export { readEnvironment, type Environment } from './environment.ts';
+export { connectionOptions, openSession, readConnection, searchName, type ConnectionFlags } from './flags/connection.ts';
+export { datasetName, evaluationId, integer, number } from './flags/parsers.ts';
+export { placementOptions, readPlacement, type PlacementFlags } from './flags/placement.ts';
+export { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from './flags/recipe.ts';
+export { runEvaluation, runEvaluations, type Training } from './follow/evaluations.ts';
+export { followSearch } from './follow/search.ts';
+export { startProgress } from './terminal/progress.ts';
+export { table } from './terminal/table.ts';
+export { processTerminal, type Terminal } from './terminal/terminal.ts';

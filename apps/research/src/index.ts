@@ -1,0 +1,2 @@
+export { benchCommand } from './bench/command.ts';
+export { reproduceCommand } from './reproduce/command.ts';
