@@ -146,7 +146,7 @@ export async function startCluster({
         add('gateway', 'gateway', 'gateway/src/main.ts', { NAT_PORT: String(port) }, SERVING, port),
         ...Array.from({ length: workers }, async (_, i) => {
           const env = { NAT_SERVER: (await knownTo('worker')).NAT_EVALUATOR, NAT_WORKER_ID: `worker-${i + 1}` };
-          await add('worker', `worker-${i + 1}`, 'evaluator/src/worker/worker-main.ts', env, REGISTERED);
+          await add('worker', `worker-${i + 1}`, 'worker/src/main.ts', env, REGISTERED);
         }),
       ]),
     );

@@ -84,7 +84,7 @@ describe.skipIf(missing.length > 0)(
         startService('metrics/src/main.ts', {}),
         startService('evaluator/src/main.ts', stream),
       ]);
-      worker = startProcess('evaluator/src/worker/worker-main.ts', { NAT_SERVER: evaluator.address, ...blobs, NAT_WORKER_KINDS: 'tabular' });
+      worker = startProcess('worker/src/main.ts', { NAT_SERVER: evaluator.address, ...blobs, NAT_WORKER_KINDS: 'tabular' });
       const others = { NAT_REGISTRY: registry.address, NAT_EVALUATOR: evaluator.address, NAT_METRICS: metrics.address };
       policy = await startService('policy/src/main.ts', { ...stream, ...others });
     }, 3 * PATIENCE_MS);

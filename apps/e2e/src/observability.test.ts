@@ -102,7 +102,7 @@ describe.skipIf(missing.length > 0)(
       const others = { NAT_REGISTRY: registry, NAT_METRICS: metrics, NAT_EVALUATOR: evaluator };
       const [policy] = await Promise.all([
         start('policy', 'policy/src/main.ts', { ...stream, ...others }),
-        start('worker', 'evaluator/src/worker/worker-main.ts', { NAT_SERVER: evaluator, NAT_WORKER_KINDS: 'tabular' }),
+        start('worker', 'worker/src/main.ts', { NAT_SERVER: evaluator, NAT_WORKER_KINDS: 'tabular' }),
       ]);
       gateway = await start('gateway', 'gateway/src/main.ts', { ...others, NAT_POLICY: policy });
       const ended = await nat.run([...SEARCH, '--server', gateway]);
@@ -194,7 +194,7 @@ describe.skipIf(missing.length > 0)(
         'policy Client SubmitEvaluations',
         'evaluator Server SubmitEvaluations',
         'worker Consumer evaluate',
-        'evaluator Consumer conclude',
+        'evaluator Consumer complete',
         'evaluator Producer send evaluation-outcomes.v1',
         'policy Consumer process evaluation-outcomes.v1',
       ];

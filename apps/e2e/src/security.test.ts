@@ -97,7 +97,7 @@ describe('without protection', { timeout: PATIENCE_MS }, () => {
   });
 
   it('no client sends a token to another machine', async () => {
-    const worker = startProcess('evaluator/src/worker/worker-main.ts', { NAT_SERVER: 'nat.example.org:7070', NAT_TOKEN: ADA, NAT_BLOB_DIR: folder });
+    const worker = startProcess('worker/src/main.ts', { NAT_SERVER: 'nat.example.org:7070', NAT_TOKEN: ADA, NAT_BLOB_DIR: folder });
     const commands = await Promise.all([
       worker.ended,
       nat.run(['worker', '--server', 'nat.example.org:7070', '--token', ADA]),
@@ -248,7 +248,7 @@ describe.skipIf(missing.length > 0)(
         ...SERVER_CERTIFICATE,
         NAT_AUTH_TOKENS_FILE: file('edge-of-services', `${ADA} team-a editor\n${BOB} team-b editor\n`),
       });
-      startProcess('evaluator/src/worker/worker-main.ts', {
+      startProcess('worker/src/main.ts', {
         NAT_SERVER: evaluator,
         NAT_BLOB_DIR: nat.freshHome('blobs'),
         NAT_DATA_DIR: dataDirectory,

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { evaluation } from '@nat/contracts';
 import { statusToDomainError } from '@nat/service';
 import { expect } from 'vitest';
-import { cellPairs, failedWith, PARENT, publishedObservations, SEARCH, succeededWith } from '../testing/coordinator-harness.ts';
-import { describeCoordinator, referenceOf, refusal } from '../testing/coordinator-suite.ts';
-import { eventually } from '../testing/eventually.ts';
+import { cellPairs, failedWith, PARENT, publishedObservations, SEARCH, succeededWith } from './testing/coordinator-harness.ts';
+import { describeCoordinator, referenceOf, refusal } from './testing/coordinator-suite.ts';
+import { eventually } from './testing/eventually.ts';
 
 describeCoordinator('attempts', (suite) => {
   const { test, databases, submitter, workers, startAnother, register, submit, lease, complete, get, eventsOf } = suite;

@@ -15,11 +15,11 @@ import {
 import type { Registry } from 'prom-client';
 import { DEFAULT_COORDINATOR_CONFIG, type CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
-import { keepEvaluatorHouse } from './housekeeping.ts';
+import { enforceRetention } from './retention.ts';
 import { createEvaluationHandlers } from './grpc/evaluation-handlers.ts';
 import { createWorkerHandlers } from './grpc/worker-handlers.ts';
-import { evaluatorMigrations } from './queue/migrations.ts';
-import type { EvaluatorTables } from './queue/tables.ts';
+import { evaluatorMigrations } from './tables/migrations.ts';
+import type { EvaluatorTables } from './tables/tables.ts';
 
 /** What the coordinator keeps in its database. */
 export const EVALUATOR_SCHEMAS: readonly ServiceSchema[] = [STORAGE_SCHEMA, { service: 'evaluator', migrations: evaluatorMigrations }];
@@ -65,11 +65,11 @@ export async function composeEvaluator({
   const tables: Database<EvaluatorTables> = database.as<EvaluatorTables>();
   const coordinator = await startCoordinator({ database: tables, config, logger, registry });
   const { everyMs, retentionMs } = { ...DEFAULT_HOUSEKEEPING, ...housekeeping };
-  const house = startHousekeeping(database, {
+  const retention = startHousekeeping(database, {
     name: 'evaluator',
     everyMs,
     work: async () => {
-      const evaluations = await keepEvaluatorHouse(tables, retentionMs, blobs);
+      const evaluations = await enforceRetention(tables, retentionMs, blobs);
       if (evaluations > 0) logger.info({ evaluations }, 'evaluations that ended long ago are gone');
     },
     onError: (error) => {
@@ -85,7 +85,7 @@ export async function composeEvaluator({
       bindService(evaluation.WorkerServiceDefinition, createWorkerHandlers({ coordinator, database: tables, blobs, config })),
     ],
     close: async () => {
-      await house.close();
+      await retention.close();
       await coordinator.close();
     },
   };

@@ -1,8 +1,8 @@
 /** What a search pays for one evaluation beside its work: `node apps/evaluator/src/coordinator/coordinator.bench.ts [pairs] [rounds]`. */
 import { evaluation } from '@nat/contracts';
-import { PARENT, startCoordinatorHarness, succeededWith, tabularSpec } from '../testing/coordinator-harness.ts';
+import { PARENT, startCoordinatorHarness, succeededWith, tabularSpec } from './testing/coordinator-harness.ts';
 import { embeddedDatabase } from '@nat/storage/testing';
-import { toDuration } from '../wire-duration.ts';
+import { toDuration } from '@nat/convert';
 
 const [pairCount, rounds] = [Number(process.argv[2] ?? 512), Number(process.argv[3] ?? 200)];
 const databases = await embeddedDatabase();

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
 import { expect } from 'vitest';
-import { cellPairs, PARENT, SEARCH, succeededWith, tabularSpec } from '../testing/coordinator-harness.ts';
-import { clientsOf, describeCoordinator, LEASE_MS, referenceOf, refusal, RENEW_MS } from '../testing/coordinator-suite.ts';
-import { eventually } from '../testing/eventually.ts';
-import { fromDuration, toDuration } from '../wire-duration.ts';
+import { cellPairs, PARENT, SEARCH, succeededWith, tabularSpec } from './testing/coordinator-harness.ts';
+import { clientsOf, describeCoordinator, LEASE_MS, referenceOf, refusal, RENEW_MS } from './testing/coordinator-suite.ts';
+import { eventually } from './testing/eventually.ts';
+import { fromDuration, toDuration } from '@nat/convert';
 
 describeCoordinator('the coordinator', (suite) => {
   const { test, databases, harness, submitter, workers, capability, searchOf, start, startAnother, register, submit, lease, complete, get, eventsOf } = suite;
 
-  test('queues, leases, concludes and publishes exactly one event', async () => {
+  test('queues, leases, finalizes and publishes exactly one event', async () => {
     const { name, pairs, spec } = await submit('flow');
     expect(await get(name)).toMatchObject({ state: 'EVALUATION_STATE_QUEUED', attempt: 0, queueReason: 'NO_CAPABLE_WORKER: no worker is connected' });
     const { renewInterval, leaseDuration } = await workers().registerWorker({
@@ -27,7 +27,7 @@ describeCoordinator('the coordinator', (suite) => {
     const outcome = succeededWith(pairs);
     expect(await complete(leased!, outcome)).toBe('EVALUATION_STATE_SUCCEEDED');
     expect(await complete(leased!, outcome)).toBe('EVALUATION_STATE_SUCCEEDED');
-    expect(await refusal(complete(leased!, succeededWith(pairs, 0.75)))).toBe('FAILED_PRECONDITION ALREADY_CONCLUDED');
+    expect(await refusal(complete(leased!, succeededWith(pairs, 0.75)))).toBe('FAILED_PRECONDITION ALREADY_FINAL');
     const done = await get(name);
     expect(done).toMatchObject({ state: 'EVALUATION_STATE_SUCCEEDED', attempt: 1, outcome, worker: 'w', spec });
     const events = await eventsOf(name);
@@ -163,7 +163,7 @@ describeCoordinator('the coordinator', (suite) => {
     const cancelled = await submitter().cancelEvaluation({ name, reason: 'not needed' });
     expect(cancelled).toMatchObject({ state: 'EVALUATION_STATE_CANCELLED', outcome: { result: { $case: 'cancelled', value: { reason: 'not needed' } } } });
     expect(await workers().renewLeases({ workerId: 'w', leases: [referenceOf(leased!)] })).toMatchObject({ cancelled: [name], lost: [] });
-    expect(await refusal(complete(leased!, succeededWith(pairs)))).toBe('FAILED_PRECONDITION ALREADY_CONCLUDED');
+    expect(await refusal(complete(leased!, succeededWith(pairs)))).toBe('FAILED_PRECONDITION ALREADY_FINAL');
     expect((await submitter().cancelEvaluation({ name })).state).toBe('EVALUATION_STATE_CANCELLED');
     expect((await eventsOf(name)).map(({ event }) => event.state)).toEqual(['EVALUATION_STATE_CANCELLED']);
     await submitter().cancelEvaluation({ name: queued.name });

@@ -2,25 +2,25 @@ import type { evaluation } from '@nat/contracts';
 import { isDataError, type Database } from '@nat/storage';
 import type { Logger } from '@nat/service';
 import type { Registry } from 'prom-client';
-import { createGrouping } from '../grouping.ts';
+import { createBatcher } from '@nat/base/batcher';
 import type { CoordinatorConfig } from './config.ts';
-import { createCoordinatorMetrics } from './coordinator-metrics.ts';
-import { createLongPoll } from './long-poll.ts';
+import { createCoordinatorMetrics } from './metrics.ts';
+import { createLongPoll } from './queue/long-poll.ts';
 import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
 import type { Checkpoint } from './queue/checkpoint.ts';
 import { completeEvaluations, type Completion, type ReportedOutcome } from './queue/complete.ts';
-import { releaseLease, type LockedEvaluation } from './queue/conclude.ts';
-import { leaseEvaluations, leaseWarm, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
+import { releaseLease, type LockedEvaluation } from './queue/finalize.ts';
+import { leaseEvaluations, leaseWithAffinity, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
 import { countOpen } from './queue/read.ts';
 import { expireLeases, failIncapable } from './queue/reap.ts';
 import { submitEvaluations, type Submission } from './queue/submit.ts';
-import type { EvaluationState, EvaluatorTables } from './queue/tables.ts';
+import type { EvaluationState, EvaluatorTables } from './tables/tables.ts';
 import { registerWorker, seeWorkers, workerNotRegistered, type WorkerAbilities, type WorkerRegistration } from './queue/workers.ts';
 
 /** Calls of many workers at once become one statement or transaction; two at a time, so that one that waits for a lock does not hold up the rest. */
-const GROUPS = { maxItems: 256, maxRunning: 2 };
-/** Of the time after which a worker is not live: how old the note may be that it was seen. */
-const FRESH = 1 / 8;
+const BATCHES = { maxBatchSize: 256, maxConcurrent: 2 };
+/** Share of `workerTimeoutMs` that a recorded `seen_time` may be old before it is written again. */
+const SEEN_AGE_SHARE = 1 / 8;
 
 /** Signalled when there may be something to lease. */
 const QUEUE_CHANNEL = 'evaluator_queue';
@@ -39,7 +39,7 @@ export interface LeaseCallOptions {
   /** Empty: all that the worker registered. */
   readonly kinds: readonly string[];
   /** Keys of the weights that the worker has in memory. */
-  readonly warm: readonly string[];
+  readonly loadedWeights: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -70,16 +70,16 @@ export async function startCoordinator({ database, config, logger, registry }: C
   const limits = { maxBytes: config.maxLeaseBytes, leaseMs: config.leaseMs };
   const longPoll = createLongPoll({
     lease: (calls) => leaseEvaluations(database, { ...calls[0]!, calls, ...limits }),
-    leaseWarm: (calls) => leaseWarm(database, { ...calls[0]!, calls, ...limits }),
+    leaseWithAffinity: (calls) => leaseWithAffinity(database, { ...calls[0]!, calls, ...limits }),
     giveBack: release,
     pollMs: config.pollMs,
     onError: (error) => {
       logger.error({ err: error }, 'the queue could not be read');
     },
   });
-  const freshMs = config.workerTimeoutMs * FRESH;
-  const seeWorker = createGrouping<string, WorkerAbilities>({
-    ...GROUPS,
+  const freshMs = config.workerTimeoutMs * SEEN_AGE_SHARE;
+  const seeWorker = createBatcher<string, WorkerAbilities>({
+    ...BATCHES,
     keyOf: (id) => id,
     run: async (ids) => {
       const seen = await seeWorkers(database, ids, freshMs);
@@ -89,17 +89,17 @@ export async function startCoordinator({ database, config, logger, registry }: C
       });
     },
   });
-  const completeEvaluation = createGrouping<ReportedOutcome, Completion>({
-    ...GROUPS,
+  const completeEvaluation = createBatcher<ReportedOutcome, Completion>({
+    ...BATCHES,
     keyOf: ({ name }) => name,
-    isOnes: isDataError,
+    isItemError: isDataError,
     run: (reports) => completeEvaluations(database, reports, { backoffMs: config.retryBackoffMs, maxBackoffMs: config.maxRetryBackoffMs }),
   });
   const metrics = createCoordinatorMetrics({ registry, countOpen: () => countOpen(database), waitingWorkers: () => longPoll.waiting().length });
   const stopListening = await database.listen(QUEUE_CHANNEL, longPoll.wake);
-  const notePoisoned = (rows: readonly LockedEvaluation[], cause: string): void => {
+  const reportPoisoned = (rows: readonly LockedEvaluation[], cause: string): void => {
     for (const { name, kind, running_ms: ms, attempt, worker } of rows) {
-      metrics.concluded(kind, 'POISONED', ms ?? 0);
+      metrics.finalized(kind, 'POISONED', ms ?? 0);
       logger.warn({ evaluation: name, attempt, worker, cause }, 'poisoned');
     }
   };
@@ -111,13 +111,13 @@ export async function startCoordinator({ database, config, logger, registry }: C
     if (uptimeMs >= config.leaseMs) {
       const expired = await expireLeases(database);
       metrics.requeued('expired', expired.queued);
-      notePoisoned(expired.poisoned, 'LEASE_EXPIRED');
+      reportPoisoned(expired.poisoned, 'LEASE_EXPIRED');
       if (expired.queued > 0) wakeWorkers();
     }
     await seeWorkers(database, longPoll.waiting(), freshMs);
     if (config.noCapableWorkerMs > 0) {
       for (const { name, kind, required } of await failIncapable(database, { ...config, uptimeMs })) {
-        metrics.concluded(kind, 'FAILED', 0);
+        metrics.finalized(kind, 'FAILED', 0);
         logger.warn({ evaluation: name, kind, required }, 'no capable worker');
       }
     }
@@ -133,7 +133,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
     register: async (worker) => {
       const { queued, poisoned } = await registerWorker(database, worker);
       metrics.requeued('worker-restarted', queued);
-      notePoisoned(poisoned, 'WORKER_RESTARTED');
+      reportPoisoned(poisoned, 'WORKER_RESTARTED');
       if (queued > 0) wakeWorkers();
       logger.info({ worker: worker.id, capabilities: worker.capabilities, kinds: worker.kinds, queued }, 'worker registered');
     },
@@ -155,7 +155,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
       const completion = await completeEvaluation({ name, token, outcome, traceparent });
       if (completion.changed) {
         if (completion.state === 'QUEUED') metrics.requeued('failed', 1);
-        else metrics.concluded(completion.kind, completion.state, completion.runningMs);
+        else metrics.finalized(completion.kind, completion.state, completion.runningMs);
         if (completion.state !== 'SUCCEEDED') logger.info({ evaluation: name, state: completion.state, outcome: outcome.result }, 'attempt ended');
       }
       return completion.state;

@@ -24,8 +24,8 @@ import {
   postgresOptionsOf,
   runMigrations,
 } from '@nat/storage';
-import { composeEvaluator, EVALUATOR_SCHEMAS } from './coordinator/compose.ts';
-import { readCoordinatorEnvironment } from './coordinator/coordinator-environment.ts';
+import { composeEvaluator, EVALUATOR_SCHEMAS } from './compose.ts';
+import { readCoordinatorEnvironment } from './environment.ts';
 
 await runMain('evaluator', async () => {
   if (isMigration(process.argv)) return runMigrationOnly('evaluator', migrationEnvironment, (settings) => runMigrations(settings, EVALUATOR_SCHEMAS));

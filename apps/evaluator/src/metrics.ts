@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { EvaluationState } from './queue/tables.ts';
+import type { EvaluationState } from './tables/tables.ts';
 
 export interface CoordinatorMetrics {
   readonly leased: (kind: string, waitedMs: number) => void;
-  readonly concluded: (kind: string, state: EvaluationState, runningMs: number) => void;
+  readonly finalized: (kind: string, state: EvaluationState, runningMs: number) => void;
   /** Attempts that ended without a final state: `failed`, `released`, `expired`, `worker-restarted`. */
   readonly requeued: (cause: string, count: number) => void;
 }
@@ -58,7 +58,7 @@ export function createCoordinatorMetrics({ registry, countOpen, waitingWorkers }
     leased: (kind, waitedMs) => {
       waited.observe({ kind }, waitedMs / 1000);
     },
-    concluded: (kind, state, runningMs) => {
+    finalized: (kind, state, runningMs) => {
       ran.observe({ kind, state }, runningMs / 1000);
     },
     requeued: (cause, count) => {

@@ -6,9 +6,9 @@ import { openBlobStore, type BlobStore, type Database } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PARENT, SEARCH, cellPairs, startCoordinatorHarness, succeededWith, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { keepEvaluatorHouse } from './housekeeping.ts';
-import type { EvaluatorTables } from './queue/tables.ts';
+import { PARENT, SEARCH, cellPairs, startCoordinatorHarness, succeededWith, tabularSpec, type CoordinatorHarness } from './testing/coordinator-harness.ts';
+import { enforceRetention } from './retention.ts';
+import type { EvaluatorTables } from './tables/tables.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -55,7 +55,7 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     // As if the grace of all blobs that are there had passed.
     const before = new Date(Date.now() + 1_000);
     const later: BlobStore = { ...blobs, publishReferences: (list) => blobs.publishReferences({ ...list, takenAt: before }) };
-    await keepEvaluatorHouse(database, 30 * DAY_MS, later);
+    await enforceRetention(database, 30 * DAY_MS, later);
     return blobs.collect({ before, services: ['evaluator'] });
   };
   const child = (id: string, more: Partial<evaluation.FromScratchEvaluation> = {}, resumeFrom = ''): evaluation.EvaluationSpec =>
@@ -124,12 +124,12 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     const open = await submit('open', tabularSpec(cellPairs('open', 1)));
     const names = async () =>
       (await sql<{ name: string }>`SELECT name FROM evaluator.evaluation ORDER BY ordinal`.execute(home.database.kysely)).rows.map(({ name }) => name);
-    expect(await keepEvaluatorHouse(database, 30 * DAY_MS, blobs)).toBe(1);
+    expect(await enforceRetention(database, 30 * DAY_MS, blobs)).toBe(1);
     expect(await names()).toEqual([old, open]);
     await submitter().cancelEvaluation({ name: open, reason: 'TEST' });
-    expect(await keepEvaluatorHouse(database, 30 * DAY_MS, blobs)).toBe(0);
+    expect(await enforceRetention(database, 30 * DAY_MS, blobs)).toBe(0);
     await age(open, 31);
-    expect(await keepEvaluatorHouse(database, 30 * DAY_MS, blobs)).toBe(2);
+    expect(await enforceRetention(database, 30 * DAY_MS, blobs)).toBe(2);
     expect(await names()).toEqual([]);
   });
 });

@@ -2,9 +2,9 @@
 import { evaluation } from '@nat/contracts';
 import { deleteInBatches, isBlobKey, pruneMessages, publishReferences, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { blobsOf, blobsOfSpec } from '../outcome-blobs.ts';
-import { unpack } from './queue/packing.ts';
-import type { EvaluatorTables } from './queue/tables.ts';
+import { blobsOf, blobsOfSpec } from '@nat/convert';
+import { unpack } from './tables/packing.ts';
+import type { EvaluatorTables } from './tables/tables.ts';
 
 /** Of the coordinator, among the services that name blobs. */
 const EVALUATOR_REFERENCES = 'evaluator';
@@ -13,7 +13,7 @@ const EVALUATOR_REFERENCES = 'evaluator';
  * One turn. Evaluations of a search stay together until the search has been quiet for the retention: none of them is open, and none ended since.
  * @returns how many evaluations went
  */
-export async function keepEvaluatorHouse(database: Database<EvaluatorTables>, retentionMs: number, blobs: BlobStore | undefined): Promise<number> {
+export async function enforceRetention(database: Database<EvaluatorTables>, retentionMs: number, blobs: BlobStore | undefined): Promise<number> {
   const evaluations = await deleteInBatches((limit) => deleteEnded(database, retentionMs, limit));
   await sql`DELETE FROM evaluator.worker WHERE seen_time < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond'`.execute(database.kysely);
   await pruneMessages(database, retentionMs);

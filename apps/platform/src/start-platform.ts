@@ -6,8 +6,8 @@ import { composePolicy } from '@nat/policy-service';
 import { composeRegistry } from '@nat/registry-service';
 import { createChannelTo, createProcessRegistry, createServer, openClients, startApp, type BoundService, type ListenAddress, type Logger } from '@nat/service';
 import { PLATFORM_TOPICS, openEmbedded, openFolderBlobStore, openOutboxStream } from '@nat/storage';
+import { startWorkerProcesses } from '@nat/worker';
 import type { Registry } from 'prom-client';
-import { startWorkerProcesses } from './worker-processes.ts';
 
 export interface PlatformOptions {
   /** The data directory: database, blobs. One process at a time has it. */

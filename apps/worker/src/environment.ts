@@ -4,9 +4,9 @@ import { DomainError } from '@nat/base/errors';
 import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions, type Protection } from '@nat/service';
 import { blobEnvironment, requireBlobUrl } from '@nat/storage';
 import { z } from 'zod';
-import { findCapabilities } from './capabilities.ts';
-import type { WorkerConfig } from './compose.ts';
-import { KINDS } from './job.ts';
+import { findCapabilities } from './machine/capabilities.ts';
+import type { WorkerConfig } from './worker.ts';
+import { KINDS } from './job/job.ts';
 
 const list = z.string().transform((text) =>
   text

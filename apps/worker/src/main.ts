@@ -1,7 +1,7 @@
 /** A worker as a process of its own: settings from the environment, ends on a signal or with the process that forked it. */
 import { createChannelTo, createLogger, createProcessRegistry, runMain, runUntilSignal, startProcessEndpoint } from '@nat/service';
-import { startWorker } from './compose.ts';
-import { readWorkerEnvironment } from './worker-environment.ts';
+import { startWorker } from './worker.ts';
+import { readWorkerEnvironment } from './environment.ts';
 
 await runMain('worker', async () => {
   const { server, connection, config, drainMs, logLevel, metrics } = readWorkerEnvironment(process.env);

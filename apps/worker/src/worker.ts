@@ -5,18 +5,18 @@ import { failpoint } from '@nat/base/failpoints';
 import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { isBlobKey, openBlobStore, type BlobStore } from '@nat/storage';
 import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/base/tracing';
-import { createGrouping } from '../grouping.ts';
-import { blobsOf } from '../outcome-blobs.ts';
-import { fromDuration, toDuration } from '../wire-duration.ts';
-import { createBackoff, type Backoff } from './backoff.ts';
-import { createCheckpointReporter } from './checkpoint-reporter.ts';
-import { deliverOutcome } from './concluding.ts';
-import { failure, failureOf } from './failure.ts';
-import { kindOf, QUICK_KINDS, type Execute, type Kind, type StoredCheckpoint } from './job.ts';
-import { startLane, type Lane, type TakeTurn } from './lane.ts';
-import { startLeaseKeeper, type HeldLease, type StopReason } from './lease-keeper.ts';
-import { createObserver } from './observer.ts';
-import { createTabular } from './tabular.ts';
+import { createBatcher } from '@nat/base/batcher';
+import { blobsOf } from '@nat/convert';
+import { fromDuration, toDuration } from '@nat/convert';
+import { createBackoff, type Backoff } from './leasing/backoff.ts';
+import { createCheckpointReporter } from './leasing/checkpoint-reporter.ts';
+import { deliverOutcome } from './leasing/deliver-outcome.ts';
+import { failure, failureOf } from './job/failure.ts';
+import { kindOf, QUICK_KINDS, type Execute, type Kind, type StoredCheckpoint } from './job/job.ts';
+import { startPoller, type Poller, type RunInSlot } from './leasing/poller.ts';
+import { startLeaseKeeper, type HeldLease, type StopReason } from './leasing/lease-keeper.ts';
+import { createObserver } from './leasing/observation-reporter.ts';
+import { createTabular } from './evaluators/tabular.ts';
 import { createTrainers, type Trainers } from './trainer/trainers.ts';
 
 export interface WorkerConfig {
@@ -67,11 +67,11 @@ export interface Worker {
   readonly drain: (finishMs: number) => Promise<void>;
 }
 
-/** Of weights in memory, as many as a call for work may name. */
-const MAX_WARM = 16;
+/** Most keys of weights in memory that a lease request may name. */
+const MAX_LOADED_WEIGHTS = 16;
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 /** Outcomes that are known at about the same time travel together. One call that gets no answer does not hold up the rest. */
-const COMPLETIONS = { maxItems: 64, maxRunning: 4 };
+const COMPLETIONS = { maxBatchSize: 64, maxConcurrent: 4 };
 /** A server that is away while this worker drains is waited for no longer than this. */
 const GIVE_UP_MS = 3_000;
 
@@ -132,11 +132,11 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     logger,
   });
 
-  const complete = createGrouping<evaluation.CompleteEvaluationRequest, evaluation.EvaluationState>({
+  const complete = createBatcher<evaluation.CompleteEvaluationRequest, evaluation.EvaluationState>({
     ...COMPLETIONS,
     keyOf: ({ lease }) => lease?.evaluation ?? '',
     // An outcome that no request may carry is refused with the whole request.
-    isOnes: (error) => isDomainError(error) && (error.kind === 'INVALID_ARGUMENT' || error.kind === 'RESOURCE_EXHAUSTED'),
+    isItemError: (error) => isDomainError(error) && (error.kind === 'INVALID_ARGUMENT' || error.kind === 'RESOURCE_EXHAUSTED'),
     run: async (completions) => {
       const { results } = await outsideSpans(() => client.completeEvaluations({ completions: [...completions] }));
       return results.map(({ result }) => {
@@ -150,7 +150,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
 
   /** Leased ahead, not begun. */
   const waiting = new Set<HeldLease>();
-  const runLease = async (execute: Execute, lease: evaluation.Lease, takeTurn: TakeTurn, span: OpenSpan): Promise<void> => {
+  const runLease = async (execute: Execute, lease: evaluation.Lease, runInSlot: RunInSlot, span: OpenSpan): Promise<void> => {
     const held = keeper.hold(lease);
     waiting.add(held);
     await failpoint('worker.leased');
@@ -178,12 +178,12 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       },
     });
     try {
-      const inTurn: Execute = (job, context) =>
-        takeTurn(() => {
+      const inSlot: Execute = (job, context) =>
+        runInSlot(() => {
           waiting.delete(held);
-          return span.activate(() => execute(job, context)); // a turn begins where another ended, in that one's span
+          return span.activate(() => execute(job, context)); // a slot is freed in the span of the evaluation that held it
         }, held.signal);
-      const outcome = await attempt(inTurn, lease, held, {
+      const outcome = await attempt(inSlot, lease, held, {
         observe: observer.add,
         checkpoint: checkpoints.add,
       });
@@ -222,43 +222,47 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     }
   };
 
-  const newLane = (wanted: readonly Kind[], capacity: number, { execute, warm }: Pick<Trainers, 'execute' | 'warm'>): Lane | undefined => {
+  const newPoller = (
+    wanted: readonly Kind[],
+    capacity: number,
+    { execute, loadedWeights }: Pick<Trainers, 'execute' | 'loadedWeights'>,
+  ): Poller | undefined => {
     const mine = wanted.filter((kind) => kinds.includes(kind));
     if (mine.length === 0 || capacity < 1) return undefined;
-    return startLane({
+    return startPoller({
       kinds: mine,
       capacity,
       leaseWaitMs,
-      warm,
-      lease: async ({ maxCount, kinds: asked, waitMs, warm: keys }, signal) => {
+      loadedWeights,
+      lease: async ({ maxCount, kinds: asked, waitMs, loadedWeights: keys }, signal) => {
         await Promise.race([registered, aborted(signal)]);
         signal.throwIfAborted();
         const { leases } = await client.leaseEvaluations(
-          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked], warmWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_WARM) },
+          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked], warmWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_LOADED_WEIGHTS) },
           { signal, deadlineMs: waitMs + 10_000 },
         );
         return leases;
       },
-      run: (lease, takeTurn) => {
+      run: (lease, runInSlot) => {
         const settings = { kind: SpanKind.CONSUMER, parent: lease.traceparent, attributes: spanAttributes(lease) };
-        return withSpan('evaluate', settings, (span) => runLease(execute, lease, takeTurn, span));
+        return withSpan('evaluate', settings, (span) => runLease(execute, lease, runInSlot, span));
       },
       onError: onCallError,
       backoff: newBackoff(),
     });
   };
-  const lanes = [
-    newLane(QUICK_KINDS, config.quickLeases ?? 16, { execute: quick, warm: () => [] }),
-    newLane(
+  const pollers = [
+    newPoller(QUICK_KINDS, config.quickLeases ?? 16, { execute: quick, loadedWeights: () => [] }),
+    newPoller(
       kinds.filter((kind) => !QUICK_KINDS.includes(kind)),
       config.trainers ?? 1,
       trainers,
     ),
-  ].filter((lane) => lane !== undefined);
+  ].filter((poller) => poller !== undefined);
 
   const drain = async (finishMs: number): Promise<void> => {
     logger.info({ finishMs, running: keeper.held().length }, 'draining');
-    const idle = Promise.all(lanes.map((lane) => lane.stop()));
+    const idle = Promise.all(pollers.map((poller) => poller.stop()));
     for (const held of waiting) held.stop('drained');
     await Promise.race([idle, sleep(finishMs, undefined, { ref: false })]);
     for (const held of keeper.held()) held.stop('drained');

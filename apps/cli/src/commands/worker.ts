@@ -35,7 +35,7 @@ export function workerCommand(context: CommandContext): Command {
         metadata: { hint: 'Give --server HOST:PORT, or start one with `nat up`.' },
       });
     }
-    const { runWorkersOnGpus, runWorkerUntilSignal } = await import('@nat/platform');
+    const { runWorkersOnGpus, runWorkerUntilSignal } = await import('@nat/worker');
     const { tls, token } = readConnection(flags);
     const run = flags.perGpu === true ? runWorkersOnGpus : runWorkerUntilSignal;
     await run({

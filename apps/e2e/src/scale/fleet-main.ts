@@ -1,7 +1,7 @@
 /** A process of simulated workers: the platform's own worker, many times, each with its own id and connection; only the work is simulated. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
-import { startWorker, type Execute } from '@nat/evaluator-service';
+import { startWorker, type Execute } from '@nat/worker';
 import { createChannelTo, createLogger, type ClientChannel } from '@nat/service';
 import type { FleetOrders, FleetReport } from './fleet-messages.ts';
 

@@ -7,10 +7,9 @@ import { createChannelTo, createLogger, type ClientChannel } from '@nat/service'
 import { openFolderBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { eventually } from '../testing/eventually.ts';
-import { SMALL_SUPERNET as supernet } from '../testing/small-supernet.ts';
-import { startWorker, type Worker } from './compose.ts';
+import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
+import { SMALL_SUPERNET as supernet } from '@nat/worker/testing';
+import { startWorker, type Worker } from '@nat/worker';
 
 describe('a worker that has weights in memory', () => {
   let databases: TestDatabase;

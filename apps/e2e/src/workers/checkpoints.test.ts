@@ -10,9 +10,8 @@ import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { eventually } from '../testing/eventually.ts';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
+import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
 const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
 

@@ -7,9 +7,8 @@ import { writeImageTree } from '@nat/datasets/testing';
 import { openFolderBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
-import { eventually } from '../testing/eventually.ts';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
+import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
 describe('a worker with a folder tree of images', () => {
   let databases: TestDatabase;

@@ -6,10 +6,9 @@ import { architectureCost, zooArchitecture } from '@nat/cells';
 import { evaluation } from '@nat/contracts';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PARENT, startCoordinatorHarness, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
+import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
-import { eventually } from '../testing/eventually.ts';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
 /** A training that would take for ever, in epochs of two steps. */
 const ENDLESS = 1_000_000;

@@ -6,12 +6,10 @@ import { evaluation } from '@nat/contracts';
 import { createChannelTo, createLogger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
+import { eventually, PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
-import { eventually } from '../testing/eventually.ts';
-import { smallTable } from '../testing/table.ts';
-import { findCapabilities } from './capabilities.ts';
-import { startWorker, type Worker, type WorkerConfig } from './compose.ts';
+import { smallTable } from './small-table.ts';
+import { findCapabilities, startWorker, type Worker, type WorkerConfig } from '@nat/worker';
 
 const realDataDir = process.env['NAT_DATA_DIR'];
 

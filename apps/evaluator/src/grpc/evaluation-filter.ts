@@ -1,6 +1,6 @@
 import { DomainError } from '@nat/base/errors';
 import { parseFilter } from '@nat/service';
-import type { EvaluationState } from '../queue/tables.ts';
+import type { EvaluationState } from '../tables/tables.ts';
 
 const STATES: readonly string[] = ['QUEUED', 'LEASED', 'SUCCEEDED', 'FAILED', 'POISONED', 'CANCELLED'] satisfies readonly EvaluationState[];
 const FIELDS = ['search', 'state', 'kind'];

@@ -6,10 +6,10 @@ import { formatTraceparent, SpanKind, withSpan } from '@nat/base/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
-import { blobsOf } from '../../outcome-blobs.ts';
+import { blobsOf } from '@nat/convert';
 import { appendObservations } from '../queue/read.ts';
-import type { EvaluatorTables } from '../queue/tables.ts';
-import { fromDuration, toDuration } from '../../wire-duration.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
+import { fromDuration, toDuration } from '@nat/convert';
 
 const MAX_WAIT_MS = 60_000;
 
@@ -23,7 +23,7 @@ export interface WorkerHandlersOptions {
 
 /** WorkerService: the side of the queue that works. */
 export function createWorkerHandlers({ coordinator, database, blobs, config }: WorkerHandlersOptions): evaluation.WorkerServiceImplementation<ServiceContext> {
-  const conclude = async ({ lease, outcome }: evaluation.CompleteEvaluationRequest, traceparent: string | undefined): Promise<evaluation.EvaluationState> => {
+  const finalize = async ({ lease, outcome }: evaluation.CompleteEvaluationRequest, traceparent: string | undefined): Promise<evaluation.EvaluationState> => {
     const reference = requireLease(lease);
     if (outcome === undefined) throw DomainError.invalid('outcome', 'is required');
     if (outcome.result?.$case === 'succeeded' && blobs !== undefined) for (const key of blobsOf(outcome.result.value)) await requireBlob(blobs, key);
@@ -34,7 +34,7 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
   const complete = (completion: evaluation.CompleteEvaluationRequest, { trace }: ServiceContext): Promise<evaluation.EvaluationState> => {
     const above = completion.traceparent === '' ? {} : { parent: completion.traceparent, links: [formatTraceparent(trace)] };
     const attributes = { 'nat.evaluation': completion.lease?.evaluation ?? '' };
-    return withSpan('conclude', { kind: SpanKind.CONSUMER, attributes, ...above }, ({ traceparent }) => conclude(completion, traceparent));
+    return withSpan('complete', { kind: SpanKind.CONSUMER, attributes, ...above }, ({ traceparent }) => finalize(completion, traceparent));
   };
 
   return {
@@ -49,7 +49,7 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
         maxCount,
         waitMs: Math.min(MAX_WAIT_MS, Math.max(0, fromDuration(wait))),
         kinds,
-        warm: [...new Set(warmWeights)],
+        loadedWeights: [...new Set(warmWeights)],
         signal: AbortSignal.any([signal, draining]),
       });
       return {

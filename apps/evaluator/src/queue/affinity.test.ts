@@ -1,17 +1,17 @@
 /** Workers that have weights in memory get what starts from them, and nobody starves for it. */
 import { evaluation } from '@nat/contracts';
 import { expect } from 'vitest';
-import { cellPairs, PARENT, succeededWith } from '../../testing/coordinator-harness.ts';
-import { clientsOf, describeCoordinator, idsOf } from '../../testing/coordinator-suite.ts';
-import { eventually } from '../../testing/eventually.ts';
-import { WARM_TURNS } from './turns.ts';
+import { cellPairs, PARENT, succeededWith } from '../testing/coordinator-harness.ts';
+import { clientsOf, describeCoordinator, idsOf } from '../testing/coordinator-suite.ts';
+import { eventually } from '../testing/eventually.ts';
+import { AFFINITY_WINDOW } from './start-tags.ts';
 
 const [WA, WB] = ['a'.repeat(64), 'b'.repeat(64)];
 
 describeCoordinator(
   'leases to workers that have the weights',
   ({ test, capability, databases, register, searchOf, start, startAnother, submit, submitter, lease, complete }) => {
-    const registerWarm = (worker: string): Promise<void> => register(worker, ['dataset:mnist']);
+    const registerScorer = (worker: string): Promise<void> => register(worker, ['dataset:mnist']);
     const specOf = (search: string, weights: string, overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec => {
       const supernet = evaluation.Supernet.create({ wiring: 'FULLY_CONCAT', primitives: 'nat', dataset: 'mnist', channels: 2, layers: 3, imageBatch: 8 });
       return evaluation.EvaluationSpec.create({
@@ -39,36 +39,36 @@ describeCoordinator(
     };
 
     test('a worker gets what it has in memory before the head of the queue', async () => {
-      await registerWarm('w');
+      await registerScorer('w');
       await submitMany('a', WA, 3);
       await submitMany('b', WB, 3);
       expect(await leaseEach(2, [])).toEqual(['a', 'b']);
       expect(await leaseEach(2, [WB])).toEqual(['b', 'b']);
-      // Nothing of it is left, or it never was: then whose turn it is.
+      // Nothing of it is left, or it never was: then by start tag.
       expect(await leaseEach(1, [WB, 'c'.repeat(64)])).toEqual(['a']);
       expect(await leaseEach(2, [WA])).toEqual(['a']);
     });
 
     test('a higher priority comes first whatever is in memory', async () => {
-      await registerWarm('w');
+      await registerScorer('w');
       await submitMany('a', WA, 2);
       await submitMany('urgent', WB, 1, { priority: 5 });
       expect(await leaseEach(3, [WA])).toEqual(['urgent', 'a', 'a']);
     });
 
     test('a search whose weights nobody has is served within the bound', async () => {
-      await registerWarm('w');
-      await submitMany('warm', WA, 100);
+      await registerScorer('w');
+      await submitMany('loaded', WA, 100);
       await submitMany('cold', WB, 10);
       const order = await leaseEach(110, [WA]);
       expect(order).toHaveLength(110);
-      const before = order.flatMap((search, i) => (search === 'cold' ? [order.slice(0, i).filter((one) => one === 'warm').length] : []));
-      // The turns 0 to WARM_TURNS come before turn 0; from then on both take turns.
-      expect(before).toEqual(Array.from({ length: 10 }, (_, i) => WARM_TURNS + 1 + i));
+      const before = order.flatMap((search, i) => (search === 'cold' ? [order.slice(0, i).filter((one) => one === 'loaded').length] : []));
+      // The start tags 0 to AFFINITY_WINDOW come before tag 0; from then on the searches alternate.
+      expect(before).toEqual(Array.from({ length: 10 }, (_, i) => AFFINITY_WINDOW + 1 + i));
     });
 
     test('a search that submits one evaluation after the other does not stay ahead', async () => {
-      await registerWarm('w');
+      await registerScorer('w');
       await submitMany('cold', WB, 10);
       const order: string[] = [];
       for (let i = 0; order.filter((search) => search === 'cold').length < 10; i++) {
@@ -81,11 +81,11 @@ describeCoordinator(
         }
       }
       const before = order.flatMap((search, i) => (search === 'cold' ? [order.slice(0, i).filter((one) => one === 'loop').length] : []));
-      expect(before).toEqual(Array.from({ length: 10 }, (_, i) => WARM_TURNS + 1 + i));
+      expect(before).toEqual(Array.from({ length: 10 }, (_, i) => AFFINITY_WINDOW + 1 + i));
     });
 
-    test('what belongs to no search waits for its turn', async () => {
-      await registerWarm('w');
+    test('an evaluation of no search is not leased ahead of its start tag', async () => {
+      await registerScorer('w');
       await submitMany('first', WB, 1);
       await submit(`${capability().slice(5)}-nobody-0`, specOf('', WA));
       expect(await leaseEach(2, [WA])).toEqual(['first', 'nobody']);
@@ -96,7 +96,7 @@ describeCoordinator(
       const { registry } = await startAnother({ pollMs: 600_000 });
       const waiting: Promise<readonly [string, readonly string[]]>[] = [];
       for (const [worker, warmWeights] of Object.entries({ none: [], 'has-b': [WB], 'has-a': [WA], 'has-a-too': [WA, WB] })) {
-        await registerWarm(worker);
+        await registerScorer(worker);
         waiting.push(lease(worker, { waitMs: 20_000, warmWeights }).then((leased) => [worker, idsOf(leased).map((id) => id.slice(id.indexOf('-') + 1))]));
         await eventually(
           () => registry.metrics(),
@@ -115,7 +115,7 @@ describeCoordinator(
 
     test('calls to two replicas lease each evaluation once', async () => {
       const second = clientsOf(await start({}, await databases().connect())).workers;
-      for (const worker of ['a', 'b']) await registerWarm(worker);
+      for (const worker of ['a', 'b']) await registerScorer(worker);
       await submitMany('a', WA, 30);
       await submitMany('b', WB, 30);
       const calls = Array.from({ length: 30 }, (_, i) =>

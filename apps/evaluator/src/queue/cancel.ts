@@ -1,8 +1,8 @@
 import type { evaluation } from '@nat/contracts';
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { conclude, isFinal, lockByName, lockRows } from './conclude.ts';
-import type { EvaluatorTables } from './tables.ts';
+import { finalize, isFinal, lockByName, lockRows } from './finalize.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
 
 /** Rows of one transaction when a whole search is cancelled: other callers are not kept waiting for long. */
 const CHUNK = 500;
@@ -16,7 +16,7 @@ export async function cancelEvaluation(database: Database<EvaluatorTables>, name
   return database.transaction(async (tx) => {
     const row = await lockByName(tx, name);
     if (isFinal(row.state)) return false;
-    await conclude(tx, [row], { state: 'CANCELLED', outcome: cancelledBy(reason) });
+    await finalize(tx, [row], { state: 'CANCELLED', outcome: cancelledBy(reason) });
     return true;
   });
 }
@@ -32,7 +32,7 @@ export async function cancelSearch(
       const rows = await lockRows(tx, sql`e.namespace = ${namespace} AND e.search = ${search} AND e.search <> '' AND e.state IN ('QUEUED', 'LEASED')`, {
         limit: CHUNK,
       });
-      await conclude(tx, rows, { state: 'CANCELLED', outcome: cancelledBy(reason) });
+      await finalize(tx, rows, { state: 'CANCELLED', outcome: cancelledBy(reason) });
       return rows.length;
     });
     cancelled += count;

@@ -1,7 +1,7 @@
 import { type evaluation } from '@nat/contracts';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { isBlobKey } from '@nat/storage';
-import type { EvaluationKind } from './queue/tables.ts';
+import type { EvaluationKind } from '../tables/tables.ts';
 import { hashPairIds } from './specification.ts';
 
 const REASON = /^[A-Z][A-Z0-9_]{0,62}$/;

@@ -1,7 +1,7 @@
 import { json, type Database } from '@nat/storage';
-import { isFinal, lockByName, staleLease } from './conclude.ts';
+import { isFinal, lockByName, staleLease } from './finalize.ts';
 import type { LeaseReference } from './lease.ts';
-import type { EvaluatorTables } from './tables.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
 
 /** What another attempt goes on from. */
 export interface Checkpoint {

@@ -2,9 +2,9 @@ import { evaluation } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
-import type { Settled } from '../../grouping.ts';
-import { checkOutcome } from '../outcome.ts';
-import { sha256 } from '../specification.ts';
+import type { Settled } from '@nat/base/batcher';
+import { checkOutcome } from './check-outcome.ts';
+import { sha256 } from './specification.ts';
 import {
   evaluationNotFound,
   isFinal,
@@ -16,8 +16,8 @@ import {
   storeEndings,
   type LockedEvaluation,
   type PreparedEnding,
-} from './conclude.ts';
-import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
+} from './finalize.ts';
+import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
 
 /** How failed attempts are tried again. */
 export interface RetryPolicy {
@@ -55,7 +55,7 @@ type Decision =
  * stays. A failure that may pass goes back to the queue until the attempts are used up. A lease that expired still counts while nobody else has leased
  * the evaluation since.
  * @returns for each report in its order what came of it, or a DomainError: NOT_FOUND; FAILED_PRECONDITION STALE_LEASE when another lease was given
- * since, or this one was ended otherwise; ALREADY_CONCLUDED when it ended with another outcome; INVALID_ARGUMENT for an outcome that does not answer
+ * since, or this one was ended otherwise; ALREADY_FINAL when it ended with another outcome; INVALID_ARGUMENT for an outcome that does not answer
  * what was asked
  */
 export async function completeEvaluations(
@@ -64,7 +64,7 @@ export async function completeEvaluations(
   retry: RetryPolicy,
 ): Promise<readonly Settled<Completion>[]> {
   return database.transaction(async (tx) => {
-    // Locked oldest first, as everywhere: groups with common rows wait for each other instead of deadlocking.
+    // Locked oldest first, as everywhere: batches with common rows wait for each other instead of deadlocking.
     const rows = await lockRows(tx, sql`e.name = ANY (${reports.map(({ name }) => name)}::text[])`);
     const byName = new Map(rows.map((row) => [row.name, row]));
     const endings: PreparedEnding[] = [];
@@ -98,7 +98,7 @@ function decide(row: LockedEvaluation, { name, token, outcome, traceparent }: Re
   const passing = result?.$case === 'failed' && !result.value.terminal;
   if (isFinal(row.state)) {
     if (row.outcome_sha256 === sha256(evaluation.Outcome.encode(outcome).finish())) return { does: 'nothing' };
-    throw new DomainError('FAILED_PRECONDITION', `${name} has ended as ${row.state}`, { reason: 'ALREADY_CONCLUDED', metadata: { name, state: row.state } });
+    throw new DomainError('FAILED_PRECONDITION', `${name} has ended as ${row.state}`, { reason: 'ALREADY_FINAL', metadata: { name, state: row.state } });
   }
   if (token === row.settled_token) {
     if (passing) return { does: 'nothing' };

@@ -2,12 +2,12 @@ import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
 import { sql, type RawBuilder, type Transaction } from 'kysely';
-import { blobsOf } from '../../outcome-blobs.ts';
-import { sha256 } from '../specification.ts';
+import { blobsOf } from '@nat/convert';
+import { sha256 } from './specification.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { LeaseReference } from './lease.ts';
-import { pack } from './packing.ts';
-import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from './tables.ts';
+import { pack } from '../tables/packing.ts';
+import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
 
 /** A row that this transaction holds the lock of. */
 export interface LockedEvaluation {
@@ -134,7 +134,7 @@ export async function storeEndings(tx: EvaluatorTransaction, endings: readonly P
 }
 
 /** Ends locked rows that are not final, all with the same outcome; see `storeEndings`. @throws DomainError INVALID_ARGUMENT OUTCOME_TOO_LARGE */
-export async function conclude(tx: EvaluatorTransaction, rows: readonly LockedEvaluation[], ending: Pick<Ending, 'state' | 'outcome'>): Promise<void> {
+export async function finalize(tx: EvaluatorTransaction, rows: readonly LockedEvaluation[], ending: Pick<Ending, 'state' | 'outcome'>): Promise<void> {
   await storeEndings(
     tx,
     rows.map((row) => prepareEnding({ row, ...ending })),
@@ -167,14 +167,14 @@ export async function requeue(
 
 /**
  * Gives a lease back without an outcome. The attempt does not count against the evaluation; releasing again is harmless.
- * @throws DomainError FAILED_PRECONDITION STALE_LEASE, ALREADY_CONCLUDED
+ * @throws DomainError FAILED_PRECONDITION STALE_LEASE, ALREADY_FINAL
  */
 export async function releaseLease(database: Database<EvaluatorTables>, { name, token, resumeFrom, blobs }: LeaseReference & Checkpoint): Promise<void> {
   await database.transaction(async (tx) => {
     const row = await lockByName(tx, name);
     requireToken(row, token);
     if (isFinal(row.state)) {
-      throw new DomainError('FAILED_PRECONDITION', `${name} has ended as ${row.state}`, { reason: 'ALREADY_CONCLUDED', metadata: { name, state: row.state } });
+      throw new DomainError('FAILED_PRECONDITION', `${name} has ended as ${row.state}`, { reason: 'ALREADY_FINAL', metadata: { name, state: row.state } });
     }
     if (token === row.settled_token) return;
     await tx
@@ -214,7 +214,7 @@ export async function loseLeases(
   { reason, message, settle }: { readonly reason: string; readonly message: string; readonly settle: boolean },
 ): Promise<{ readonly queued: number; readonly poisoned: readonly LockedEvaluation[] }> {
   const poisoned = rows.filter((row) => row.attempt - row.released >= row.max_attempts);
-  await conclude(tx, poisoned, { state: 'POISONED', outcome: failed(reason, message, false) });
+  await finalize(tx, poisoned, { state: 'POISONED', outcome: failed(reason, message, false) });
   const again = rows.filter((row) => row.attempt - row.released < row.max_attempts).map(({ ordinal }) => ordinal);
   if (again.length > 0) {
     await sql`

@@ -1,15 +1,15 @@
 import { json, type Database } from '@nat/storage';
 import { sql, type RawBuilder } from 'kysely';
-import { unpack } from './packing.ts';
-import type { EvaluationKind, EvaluatorTables } from './tables.ts';
-import { WARM_TURNS } from './turns.ts';
+import { unpack } from '../tables/packing.ts';
+import type { EvaluationKind, EvaluatorTables } from '../tables/tables.ts';
+import { AFFINITY_WINDOW } from './start-tags.ts';
 
 /** Who asks, and for how many at most. */
 export interface LeaseAsked {
   readonly worker: string;
   readonly maxCount: number;
   /** Keys of the weights that the worker has in memory. */
-  readonly warm: readonly string[];
+  readonly loadedWeights: readonly string[];
 }
 
 /** What calls of workers that can do the same may lease. */
@@ -37,7 +37,7 @@ export interface LeasedEvaluation {
 }
 
 /**
- * Leases what the workers can do, highest priority first, then whose turn it is (see turns.ts); who came first is served first.
+ * Leases what the workers can do, highest priority first, then by start tag (see start-tags.ts), then in the order of submission. Calls are served in their order.
  * @returns what each call gets, in their order
  */
 export async function leaseEvaluations(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
@@ -68,14 +68,14 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
 
 /**
  * Leases what scores or trains from weights that a worker has in memory, and nothing else: of the priority of the head of the queue, and at most
- * `WARM_TURNS` turns after it. What belongs to no search waits for its turn: nothing tells how often its submitter was early.
+ * `AFFINITY_WINDOW` start tags after it. An evaluation of no search is not leased ahead of its tag: nothing records how often its submitter was.
  * @returns what each call gets, in their order
  */
-export async function leaseWarm(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
+export async function leaseWithAffinity(database: Database<EvaluatorTables>, query: LeaseQuery): Promise<LeasedEvaluation[][]> {
   // Of each weights the first evaluations are for the first call that has them, the next ones for the second.
   const ends = new Map<string, number>();
-  const slots = query.calls.flatMap(({ worker, maxCount, warm }, i) =>
-    warm.map((weights) => {
+  const slots = query.calls.flatMap(({ worker, maxCount, loadedWeights }, i) =>
+    loadedWeights.map((weights) => {
       const last = (ends.get(weights) ?? 0) + maxCount;
       ends.set(weights, last);
       return { weights, call: i + 1, worker, count: maxCount, last };
@@ -87,16 +87,16 @@ export async function leaseWarm(database: Database<EvaluatorTables>, query: Leas
     sql`head AS MATERIALIZED (
       SELECT priority, turn FROM evaluator.evaluation WHERE ${leasable(query)} ORDER BY priority DESC, turn, ordinal LIMIT 1
     ), locked AS MATERIALIZED (
-      SELECT e.* FROM unnest(${[...ends.keys()]}::text[], ${[...ends.values()]}::int[]) AS warm (weights, count) CROSS JOIN LATERAL (
+      SELECT e.* FROM unnest(${[...ends.keys()]}::text[], ${[...ends.values()]}::int[]) AS loaded (weights, count) CROSS JOIN LATERAL (
         SELECT ordinal, turn, spec_bytes, weights
         FROM evaluator.evaluation
         WHERE ${leasable(query)}
-          AND weights = warm.weights
+          AND weights = loaded.weights
           AND priority = (SELECT priority FROM head)
-          AND turn <= (SELECT turn FROM head) + ${WARM_TURNS}
+          AND turn <= (SELECT turn FROM head) + ${AFFINITY_WINDOW}
           AND search <> ''
         ORDER BY turn, ordinal
-        LIMIT warm.count
+        LIMIT loaded.count
         FOR UPDATE SKIP LOCKED
       ) AS e
     ), picked AS (

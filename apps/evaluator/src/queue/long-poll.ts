@@ -1,5 +1,5 @@
 import { DomainError } from '@nat/base/errors';
-import type { LeasedEvaluation } from './queue/lease.ts';
+import type { LeasedEvaluation } from './lease.ts';
 
 /** A worker that waits for work. */
 export interface LeaseCall {
@@ -8,7 +8,7 @@ export interface LeaseCall {
   readonly kinds: readonly string[];
   readonly maxCount: number;
   /** Keys of the weights that the worker has in memory. */
-  readonly warm: readonly string[];
+  readonly loadedWeights: readonly string[];
   /** 0: answer at once. */
   readonly waitMs: number;
   /** Aborts when the caller went away. */
@@ -17,7 +17,7 @@ export interface LeaseCall {
 
 interface Waiter {
   readonly call: LeaseCall;
-  /** Calls of one group may be given the same, so one empty answer stands for all of them. */
+  /** Key of the calls that may be given the same evaluations: an empty answer to one is an empty answer to all. */
   readonly group: string;
   done: boolean;
   readonly settle: (leased: LeasedEvaluation[]) => void;
@@ -27,7 +27,7 @@ export interface LongPollOptions {
   /** What each of the calls gets, in their order; all are of workers that can do the same. */
   readonly lease: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
   /** The same, of nothing but what starts from weights that the caller has in memory. */
-  readonly leaseWarm: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
+  readonly leaseWithAffinity: (calls: readonly LeaseCall[]) => Promise<LeasedEvaluation[][]>;
   /** Gives back what was leased for a caller that had gone away. */
   readonly giveBack: (leased: readonly LeasedEvaluation[]) => Promise<void>;
   /** The queue is asked this often without a wake-up: other replicas, pauses that end. */
@@ -35,7 +35,7 @@ export interface LongPollOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Workers that wait for work, served in the order in which they came; before that, each with what it has the weights of. */
+/** The long polls of workers, served in the order in which they came, after an evaluation whose weights a worker has in memory went to that worker. */
 export interface LongPoll {
   /** Resolves with work, or empty after the wait, when the caller goes away, when this closes or when the queue cannot be read. */
   readonly wait: (call: LeaseCall) => Promise<LeasedEvaluation[]>;
@@ -43,7 +43,7 @@ export interface LongPoll {
   readonly wake: () => void;
   /** Ids of the workers that wait. */
   readonly waiting: () => string[];
-  /** Answers everybody, empty; who comes later is refused with UNAVAILABLE. */
+  /** Answers every waiting call, empty; later calls are refused with UNAVAILABLE. */
   readonly close: () => void;
 }
 
@@ -68,8 +68,8 @@ function* statements(waiters: readonly Waiter[]): Generator<readonly Waiter[]> {
   }
 }
 
-/** Makes the waiting room. One pass runs at a time; a wake-up during a pass makes another one follow. */
-export function createLongPoll({ lease, leaseWarm, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
+/** Starts serving long polls. One pass runs at a time; a wake-up during a pass makes another one follow. */
+export function createLongPoll({ lease, leaseWithAffinity, giveBack, pollMs, onError }: LongPollOptions): LongPoll {
   const waiters = new Set<Waiter>();
   let running = false;
   let wakeUps = 0;
@@ -89,8 +89,8 @@ export function createLongPoll({ lease, leaseWarm, giveBack, pollMs, onError }: 
   const pass = async (): Promise<void> => {
     for (const group of Map.groupBy(waiters, ({ group }) => group).values()) {
       // First, or whoever came before would take it and load the weights that another one has.
-      for (const together of statements(group.filter(({ call }) => call.warm.length > 0)))
-        await hand(together, await leaseWarm(together.map(({ call }) => call)));
+      for (const together of statements(group.filter(({ call }) => call.loadedWeights.length > 0)))
+        await hand(together, await leaseWithAffinity(together.map(({ call }) => call)));
       let exhausted = false;
       for (const together of statements(group)) {
         if (!exhausted) {

@@ -1,9 +1,9 @@
 import { evaluation } from '@nat/contracts';
 import { appendOutbox, OBSERVATION_TOPIC, type Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { evaluationNotFound, staleLease } from './conclude.ts';
-import { unpack } from './packing.ts';
-import type { EvaluationState, EvaluatorTables } from './tables.ts';
+import { evaluationNotFound, staleLease } from './finalize.ts';
+import { unpack } from '../tables/packing.ts';
+import type { EvaluationState, EvaluatorTables } from '../tables/tables.ts';
 
 /** An evaluation as the queue knows it. */
 export interface StoredEvaluation {

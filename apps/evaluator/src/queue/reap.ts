@@ -1,7 +1,7 @@
 import type { Database } from '@nat/storage';
 import { sql, type RawBuilder } from 'kysely';
-import { conclude, failed, lockRows, loseLeases, type LockedEvaluation } from './conclude.ts';
-import type { EvaluatorTables } from './tables.ts';
+import { finalize, failed, lockRows, loseLeases, type LockedEvaluation } from './finalize.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
 import { incapability, liveAbilities } from './workers.ts';
 
 const CHUNK = 500;
@@ -44,7 +44,7 @@ export async function failIncapable(
   return database.transaction(async (tx) => {
     const rows = await lockRows(tx, overdue(graceMs), { limit: CHUNK, skipLocked: true });
     for (const [why, group] of Map.groupBy(rows, (row) => incapability(workers, row) ?? 'no worker could run it')) {
-      await conclude(tx, group, { state: 'FAILED', outcome: failed('NO_CAPABLE_WORKER', why, true) });
+      await finalize(tx, group, { state: 'FAILED', outcome: failed('NO_CAPABLE_WORKER', why, true) });
     }
     return rows;
   });

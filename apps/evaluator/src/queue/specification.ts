@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
-import { blobsOfSpec, weightsOfSpec } from '../outcome-blobs.ts';
-import { fromDuration } from '../wire-duration.ts';
-import type { EvaluationKind } from './queue/tables.ts';
+import { blobsOfSpec, weightsOfSpec } from '@nat/convert';
+import { fromDuration } from '@nat/convert';
+import type { EvaluationKind } from '../tables/tables.ts';
 
 /** Attempts that an evaluation has when its specification does not say. */
 const DEFAULT_MAX_ATTEMPTS = 3;

@@ -1,9 +1,9 @@
 import { evaluation } from '@nat/contracts';
 import { testDatabases } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cellPairs, PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../../testing/coordinator-harness.ts';
+import { cellPairs, PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
 
-describe.each(testDatabases)('turns on $title', ({ skip, open }) => {
+describe.each(testDatabases)('start tags on $title', ({ skip, open }) => {
   let harness: CoordinatorHarness;
   let close: () => Promise<void>;
   beforeAll(async () => {
@@ -34,7 +34,7 @@ describe.each(testDatabases)('turns on $title', ({ skip, open }) => {
     return leases.map(({ evaluation: name }) => name.split('/').at(-1)!.split('.')[0]!);
   };
 
-  it.skipIf(skip)('are shared by searches, however many evaluations each has', async () => {
+  it.skipIf(skip)('interleave searches, however many evaluations each has', async () => {
     await submit('many', 40);
     expect(await lease(10)).toEqual(Array.from({ length: 10 }, () => 'many'));
     // Who comes later is not behind all that is there, nor ahead of it for the time it was away.

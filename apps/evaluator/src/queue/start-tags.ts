@@ -1,33 +1,33 @@
 /**
- * Fair shares: searches of one priority take turns, however many evaluations each has queued. Every evaluation gets the number of its turn when it is
- * queued, and the lowest number is leased first (start-time fair queueing, Goyal et al. 1996, with every evaluation of the same size).
+ * Start-time fair queueing (Goyal et al. 1996) among the searches of one priority, with every evaluation of the same size: each evaluation gets a
+ * start tag when it is queued, and the lowest tag is leased first, however many evaluations a search has queued. The tags are the column `turn`.
  */
 import { sql } from 'kysely';
-import type { EvaluatorTransaction } from './conclude.ts';
+import type { EvaluatorTransaction } from './finalize.ts';
 
 /**
- * So many turns before its own an evaluation may be leased to a worker that has its weights in memory: loading them again costs more than the wait of
- * those that are passed over, and each of them is passed over by a search for these turns at most.
+ * How many tags ahead of the head of the queue an evaluation may be leased to a worker that has its weights in memory. Loading weights again costs
+ * more than the wait of those that are passed over, and each of them is passed over by one search for at most so many evaluations.
  */
-export const WARM_TURNS = 8;
+export const AFFINITY_WINDOW = 8;
 
-interface Share {
+interface Flow {
   readonly search: string;
   readonly priority: number;
 }
 
 /**
- * The first turn of new evaluations of a search: after its own that wait, and not before what others wait for now, so that one that comes late does
- * not make up for the time it was away. Turns that its last ones took before their time are behind it too: a search that submits one evaluation after
- * the other would else be ahead for ever. They count only as far as `WARM_TURNS` lead: what was served while nobody else waited was nobody's loss.
+ * The start tag of the next evaluation of a search: after those of its own that wait, and not before the head of the queue, so that a search that comes
+ * late does not make up for the time it was away. Evaluations that were leased ahead of their tag count too, or a search that submits one evaluation
+ * after the other would be ahead for ever; but only as far as `AFFINITY_WINDOW` reaches: what was served while no other search waited was nobody's loss.
  */
-async function firstTurn(tx: EvaluatorTransaction, { search, priority }: Share): Promise<number> {
+async function nextStartTag(tx: EvaluatorTransaction, { search, priority }: Flow): Promise<number> {
   const { rows } = await sql<{ turn: number }>`
     WITH head AS (SELECT turn FROM evaluator.evaluation WHERE state = 'QUEUED' AND priority = ${priority} ORDER BY turn LIMIT 1)
     SELECT greatest(
       (SELECT turn FROM head),
       (SELECT turn + 1 FROM evaluator.evaluation WHERE state = 'QUEUED' AND search = ${search} AND priority = ${priority} ORDER BY turn DESC LIMIT 1),
-      (SELECT least(latest.turn, head.turn + ${WARM_TURNS}) + 1 FROM head CROSS JOIN LATERAL (
+      (SELECT least(latest.turn, head.turn + ${AFFINITY_WINDOW}) + 1 FROM head CROSS JOIN LATERAL (
         -- A range of one value, so that only the index by search has this order: that by ordinal alone may read half of the table.
         SELECT turn FROM evaluator.evaluation WHERE search BETWEEN ${search} AND ${search} AND search <> '' AND priority = ${priority}
         ORDER BY search DESC, ordinal DESC LIMIT 1
@@ -36,15 +36,15 @@ async function firstTurn(tx: EvaluatorTransaction, { search, priority }: Share):
   return rows[0]!.turn;
 }
 
-/** The turns of evaluations that are queued together, in their order. Two submissions at once may get the same: that only makes them equals. */
-export async function turnsOf(tx: EvaluatorTransaction, submitted: readonly Share[]): Promise<readonly number[]> {
+/** The start tags of evaluations that are queued together, in their order. Two submissions at once may get the same: the order of submission decides then. */
+export async function assignStartTags(tx: EvaluatorTransaction, submitted: readonly Flow[]): Promise<readonly number[]> {
   const next = new Map<string, number>();
-  const turns: number[] = [];
-  for (const share of submitted) {
-    const key = `${share.priority} ${share.search}`;
-    const turn = next.get(key) ?? (await firstTurn(tx, share));
-    turns.push(turn);
-    next.set(key, turn + 1);
+  const tags: number[] = [];
+  for (const flow of submitted) {
+    const key = `${flow.priority} ${flow.search}`;
+    const tag = next.get(key) ?? (await nextStartTag(tx, flow));
+    tags.push(tag);
+    next.set(key, tag + 1);
   }
-  return turns;
+  return tags;
 }

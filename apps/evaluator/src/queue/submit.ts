@@ -1,9 +1,9 @@
 import { DomainError } from '@nat/base/errors';
 import { insertNewRows, type Database } from '@nat/storage';
-import type { Specification } from '../specification.ts';
-import { pack } from './packing.ts';
-import type { EvaluatorTables } from './tables.ts';
-import { turnsOf } from './turns.ts';
+import type { Specification } from './specification.ts';
+import { pack } from '../tables/packing.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
+import { assignStartTags } from './start-tags.ts';
 
 export interface Submission {
   /** namespaces/* /evaluations/* */
@@ -21,7 +21,7 @@ export interface Submission {
  */
 export async function submitEvaluations(database: Database<EvaluatorTables>, submissions: readonly Submission[]): Promise<number> {
   return database.transaction(async (tx) => {
-    const turns = await turnsOf(
+    const startTags = await assignStartTags(
       tx,
       submissions.map(({ specification }) => specification),
     );
@@ -61,7 +61,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         pairs: specification.pairs,
         pairs_sha256: specification.pairsSha256,
         resume_from: specification.resumeFrom,
-        turn: turns[i]!,
+        turn: startTags[i]!,
         blobs: specification.blobs,
         traceparent: traceparent ?? null,
         weights: specification.weights === '' ? null : specification.weights,

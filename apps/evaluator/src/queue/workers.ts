@@ -1,8 +1,8 @@
 import { DomainError } from '@nat/base/errors';
 import { json, type Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { lockRows, loseLeases, type LockedEvaluation } from './conclude.ts';
-import type { EvaluatorTables } from './tables.ts';
+import { lockRows, loseLeases, type LockedEvaluation } from './finalize.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
 
 export interface WorkerRegistration {
   readonly id: string;

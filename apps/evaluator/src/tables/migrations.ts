@@ -46,7 +46,7 @@ export const evaluatorMigrations: readonly Migration[] = [
       await sql`CREATE INDEX evaluation_of_worker ON evaluator.evaluation (worker) WHERE state = 'LEASED'`.execute(tx);
       await sql`CREATE INDEX evaluation_list ON evaluator.evaluation (namespace, ordinal)`.execute(tx);
       await sql`CREATE INDEX evaluation_search ON evaluator.evaluation (search, ordinal) WHERE search <> ''`.execute(tx);
-      // Rows are leased and concluded soon after they are made, and stay the same after that.
+      // Rows are leased and finalized soon after they are made, and stay the same after that.
       await sql`ALTER TABLE evaluator.evaluation SET (fillfactor = 80)`.execute(tx);
       await sql`
         CREATE TABLE evaluator.observation (

@@ -19,7 +19,7 @@ export interface EvaluationTable {
   namespace: string;
   kind: EvaluationKind;
   search: string;
-  /** Among those of its priority: see turns.ts. */
+  /** Its start tag: see queue/start-tags.ts. */
   turn: Generated<number>;
   priority: number;
   /** Capabilities a worker must have, the ones that the kind implies included. */

@@ -3,8 +3,8 @@ import { createChannelTo, createLogger, createServer, type ClientChannel, type S
 import { OBSERVATION_TOPIC, OUTCOME_TOPIC, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
-import { composeEvaluator, type Evaluator } from '../coordinator/compose.ts';
-import type { CoordinatorConfig } from '../coordinator/config.ts';
+import { composeEvaluator, type Evaluator } from '../compose.ts';
+import type { CoordinatorConfig } from '../config.ts';
 
 export const PARENT = 'namespaces/default';
 export const SEARCH = `${PARENT}/searches/s1`;

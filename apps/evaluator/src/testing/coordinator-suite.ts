@@ -4,8 +4,8 @@ import { isDomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from 'vitest';
-import type { CoordinatorConfig } from '../coordinator/config.ts';
-import { toDuration } from '../wire-duration.ts';
+import type { CoordinatorConfig } from '../config.ts';
+import { toDuration } from '@nat/convert';
 import { cellPairs, PARENT, publishedEvents, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from './coordinator-harness.ts';
 
 /** Long enough for a busy machine; tests of what happens when a lease expires shorten it. */

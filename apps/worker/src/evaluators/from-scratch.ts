@@ -7,12 +7,12 @@ import { trainFromScratch, type FromScratchOptions, type FromScratchReport } fro
 import { decodeTensors, encodeTensors } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
 import { architectureFromSubject, placementFromWire } from '@nat/convert';
-import { blobsOfReport } from '../../outcome-blobs.ts';
-import { pairFault } from '../failure.ts';
-import type { StoredCheckpoint } from '../job.ts';
+import { blobsOfReport } from '@nat/convert';
+import { pairFault } from '../job/failure.ts';
+import type { StoredCheckpoint } from '../job/job.ts';
 import { fingerprintOf, readCheckpoint, writeCheckpoint, type Checkpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
-import { positive, recipeFromWire } from './recipe-wire.ts';
-import type { TrainingContext, TrainingHooks } from './training.ts';
+import { positive, recipeFromWire } from './recipe.ts';
+import type { TrainingContext, TrainingHooks } from '../trainer/training.ts';
 
 /** Which images are held out does not depend on a run: what one run was selected on, no other run has fitted. */
 const SPLIT_SEED = 0;

@@ -1,6 +1,6 @@
 import type { evaluation } from '@nat/contracts';
 import { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from '@nat/training';
-import { fromDuration } from '../../wire-duration.ts';
+import { fromDuration } from '@nat/convert';
 
 /** Zero values of the contract leave the decision to the preset; the budget of the evaluation binds too. */
 export function recipeFromWire(recipe: evaluation.TrainingRecipe | undefined, budget: evaluation.Budget | undefined): TrainingRecipe {

@@ -6,11 +6,11 @@ import { Supernet } from '@nat/training';
 import { decodeTensors, type TensorFile } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { architectureFromSubject } from '@nat/convert';
-import { pairFault } from '../failure.ts';
+import { pairFault } from '../job/failure.ts';
 import { fingerprintOf } from './child-checkpoint.ts';
 import { putSearchWeights } from './search-weights.ts';
 import { readShardCheckpoint, writeShardCheckpoint, type ShardCheckpoint, type ShardProgress } from './shard-checkpoint.ts';
-import type { TrainingContext, TrainingHooks } from './training.ts';
+import type { TrainingContext, TrainingHooks } from '../trainer/training.ts';
 
 /** Steps that one observation sums up. */
 const OBSERVED_STEPS = 50;
@@ -23,7 +23,7 @@ export interface Supernets {
   /** Steps of local SGD; gives the key of the new weights. The same work gives the same key, however often it was cut off. */
   readonly trainShard: (spec: evaluation.EvaluationSpec, work: evaluation.TrainShardEvaluation, hooks: TrainingHooks) => Promise<Partial<evaluation.Succeeded>>;
   /** Key of the weights that are kept; empty: none, or fresh ones. */
-  readonly warm: () => string;
+  readonly loadedWeights: () => string;
 }
 
 /** A supernet that stays in memory. */
@@ -102,7 +102,7 @@ export function createSupernets(context: TrainingContext): Supernets {
       }
     },
 
-    warm: () => kept?.weights ?? '',
+    loadedWeights: () => kept?.weights ?? '',
   };
 }
 
@@ -201,7 +201,7 @@ async function trainSteps(context: TrainingContext, shared: Supernet, work: Shar
       hooks.checkpoint({ key: await writeShardCheckpoint(context.blobs, work.fingerprint, { state: shared.exportState(), progress }), blobs: [] });
       storedAt = context.now();
     }
-    await turn();
+    await yieldToEvents();
   }
   const seconds = (context.now() - start) / 1000;
   return { steps: shared.steps, trainLoss: totalLoss / work.steps, trainAccuracy: totalAccuracy / work.steps, seconds };
@@ -214,7 +214,7 @@ async function scorePairs(shared: Supernet, pairs: readonly evaluation.Pair[], b
     const key = JSON.stringify(architecture.cells);
     const before = known.get(key);
     if (before !== undefined) return before;
-    await turn();
+    await yieldToEvents();
     const accuracy = shared.accuracy(architecture, batches);
     known.set(key, accuracy);
     return accuracy;
@@ -252,7 +252,7 @@ function required(supernet: evaluation.Supernet | undefined): evaluation.Superne
   return supernet;
 }
 
-/** Lets timers and messages through. */
-function turn(): Promise<void> {
+/** Yields to the event loop: timers and messages of the worker are handled. */
+function yieldToEvents(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

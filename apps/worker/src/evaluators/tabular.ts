@@ -3,8 +3,8 @@ import type { evaluation } from '@nat/contracts';
 import { columnOf, loadNasBench201, rowOfCell, type NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { architectureFromSubject } from '@nat/convert';
-import { pairFault } from './failure.ts';
-import type { Execute } from './job.ts';
+import { pairFault } from '../job/failure.ts';
+import type { Execute } from '../job/job.ts';
 
 /** Looks pairs up in NAS-Bench-201; the table is read at the first use and kept. */
 export function createTabular({ dataDir }: { readonly dataDir: string | undefined }): Execute {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evaluation } from '@nat/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SMALL_SUPERNET } from '../../testing/small-supernet.ts';
-import { createTraining, type Training } from './training.ts';
+import { SMALL_SUPERNET } from '../testing/small-supernet.ts';
+import { createTraining, type Training } from '../trainer/training.ts';
 
 const STEPS = 5;
 const shard = (resumeFrom = '', seed = 9): evaluation.EvaluationSpec =>

@@ -1,5 +1,5 @@
 import { isDomainError } from '@nat/base/errors';
-import type { StoredCheckpoint } from './job.ts';
+import type { StoredCheckpoint } from '../job/job.ts';
 
 export interface CheckpointReporterOptions {
   /** What this attempt goes on from, where an earlier one wrote it; empty: nothing of its own. */

@@ -2,9 +2,9 @@ import type { evaluation } from '@nat/contracts';
 import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
 import type { Logger } from '@nat/service';
 import type { Backoff } from './backoff.ts';
-import { failure } from './failure.ts';
+import { failure } from '../job/failure.ts';
 
-export interface ConcludingOptions {
+export interface DeliveryOptions {
   readonly complete: (outcome: evaluation.Outcome) => Promise<unknown>;
   readonly backoff: Backoff;
   /** Aborts when this worker gives up waiting for the server. */
@@ -20,7 +20,7 @@ const REFUSED: ReadonlySet<DomainErrorKind> = new Set<DomainErrorKind>(['FAILED_
  * is over is dropped.
  * @returns whether the server has this outcome now
  */
-export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: ConcludingOptions): Promise<boolean> {
+export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: DeliveryOptions): Promise<boolean> {
   let sending = outcome;
   while (!signal.aborted) {
     try {

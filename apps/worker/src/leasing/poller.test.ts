@@ -1,8 +1,8 @@
 import { evaluation } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { createBackoff } from './backoff.ts';
-import type { Kind } from './job.ts';
-import { startLane, type Lane, type LeaseRequest } from './lane.ts';
+import type { Kind } from '../job/job.ts';
+import { startPoller, type Poller, type LeaseRequest } from './poller.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -12,18 +12,18 @@ const SPECS: Readonly<Partial<Record<Kind, evaluation.EvaluationSpec>>> = {
   'from-scratch': evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: {} } }),
 };
 
-/** A lane whose server, work and clock are moved by hand. */
+/** A poller whose server, work and clock are moved by hand. */
 function moved(capacity: number) {
   const asked: { readonly request: LeaseRequest; readonly answer: PromiseWithResolvers<readonly evaluation.Lease[]> }[] = [];
   const running = new Map<string, { readonly end: () => void }>();
   const begun: string[] = [];
   const kept: string[] = [];
   let clock = 0;
-  const lane: Lane = startLane({
+  const poller: Poller = startPoller({
     kinds: ['shared-weights', 'from-scratch'],
     capacity,
     leaseWaitMs: 20_000,
-    warm: () => kept,
+    loadedWeights: () => kept,
     lease: (request, signal) => {
       const answer = Promise.withResolvers<readonly evaluation.Lease[]>();
       signal.addEventListener('abort', () => {
@@ -32,8 +32,8 @@ function moved(capacity: number) {
       asked.push({ request, answer });
       return answer.promise;
     },
-    run: ({ evaluation: name }, takeTurn) =>
-      takeTurn(() => {
+    run: ({ evaluation: name }, runInSlot) =>
+      runInSlot(() => {
         begun.push(name);
         return new Promise<void>((resolve) => {
           running.set(name, {
@@ -49,7 +49,7 @@ function moved(capacity: number) {
     now: () => clock,
   });
   return {
-    lane,
+    poller,
     begun,
     /** Weights in memory where nothing runs. */
     kept,
@@ -67,27 +67,27 @@ function moved(capacity: number) {
   };
 }
 
-describe('a lane', () => {
+describe('a poller', () => {
   it('asks for all it can run, and for more when something ended', async () => {
-    const { give, end, requests, begun, lane } = moved(2);
-    expect(requests()).toEqual([{ maxCount: 2, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, warm: [] }]);
+    const { give, end, requests, begun, poller } = moved(2);
+    expect(requests()).toEqual([{ maxCount: 2, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, loadedWeights: [] }]);
     await give(['a', 'from-scratch'], ['b', 'from-scratch']);
     expect(begun).toEqual(['a', 'b']);
     expect(requests()).toHaveLength(1);
     await end('a', 60_000);
-    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, warm: [] });
+    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights', 'from-scratch'], waitMs: 20_000, loadedWeights: [] });
     void end('b', 1);
-    await lane.stop();
+    await poller.stop();
   });
 
   it('leases one more of a short kind for each that runs', async () => {
-    const { give, end, requests, begun, lane } = moved(1);
+    const { give, end, requests, begun, poller } = moved(1);
     await give(['a', 'shared-weights']);
     // Nobody knows yet how long it takes.
     expect(requests()).toHaveLength(1);
     await end('a', 900);
     await give(['b', 'shared-weights']);
-    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights'], waitMs: 2_000, warm: [WEIGHTS] });
+    expect(requests().at(-1)).toEqual({ maxCount: 1, kinds: ['shared-weights'], waitMs: 2_000, loadedWeights: [WEIGHTS] });
     await give(['c', 'shared-weights']);
     expect(begun).toEqual(['a', 'b']);
     const before = requests().length;
@@ -95,11 +95,11 @@ describe('a lane', () => {
     expect(begun).toEqual(['a', 'b', 'c']);
     expect(requests()).toHaveLength(before + 1);
     await end('c', 900);
-    await lane.stop();
+    await poller.stop();
   });
 
   it('leases nothing ahead behind a long one, and no kind that has become long', async () => {
-    const { give, end, requests, lane } = moved(1);
+    const { give, end, requests, poller } = moved(1);
     await give(['a', 'shared-weights']);
     await end('a', 900);
     await give(['long', 'from-scratch']);
@@ -114,18 +114,18 @@ describe('a lane', () => {
     await give(['c', 'shared-weights']);
     expect(requests().at(-1)).toMatchObject({ waitMs: 20_000 });
     void end('c', 1);
-    await lane.stop();
+    await poller.stop();
   });
 
   it('asks first for what has its weights in memory: where nothing runs now, and where one of a short kind will have ended', async () => {
-    const { give, end, kept, requests, lane } = moved(1);
+    const { give, end, kept, requests, poller } = moved(1);
     await give(['a', 'shared-weights']);
     kept.push('what the executor says');
     await end('a', 900);
-    expect(requests().at(-1)).toMatchObject({ waitMs: 20_000, warm: ['what the executor says'] });
+    expect(requests().at(-1)).toMatchObject({ waitMs: 20_000, loadedWeights: ['what the executor says'] });
     await give(['b', 'shared-weights']);
-    expect(requests().at(-1)).toMatchObject({ waitMs: 2_000, warm: [WEIGHTS] });
+    expect(requests().at(-1)).toMatchObject({ waitMs: 2_000, loadedWeights: [WEIGHTS] });
     void end('b', 1);
-    await lane.stop();
+    await poller.stop();
   });
 });

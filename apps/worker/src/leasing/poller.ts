@@ -1,32 +1,32 @@
 import type { evaluation } from '@nat/contracts';
 import PQueue from 'p-queue';
 import type { Backoff } from './backoff.ts';
-import { weightsOfSpec } from '../outcome-blobs.ts';
-import { kindOf, type Kind } from './job.ts';
+import { weightsOfSpec } from '@nat/convert';
+import { kindOf, type Kind } from '../job/job.ts';
 
-/** What a lane asks the server for. */
+/** What a poller asks the server for. */
 export interface LeaseRequest {
   readonly maxCount: number;
   readonly kinds: readonly Kind[];
   readonly waitMs: number;
   /** Keys of the weights that will be in memory when what is leased begins. */
-  readonly warm: readonly string[];
+  readonly loadedWeights: readonly string[];
 }
 
 /** Waits for room, runs the work and gives its result; rejects when the signal aborts before. */
-export type TakeTurn = <Result>(work: () => Promise<Result>, signal: AbortSignal) => Promise<Result>;
+export type RunInSlot = <Result>(work: () => Promise<Result>, signal: AbortSignal) => Promise<Result>;
 
-export interface LaneOptions {
+export interface PollerOptions {
   readonly kinds: readonly Kind[];
   /** Evaluations that run at once. */
   readonly capacity: number;
   /** A call for work that is needed now waits so long. */
   readonly leaseWaitMs: number;
   /** Keys of the weights that are in memory where nothing runs. */
-  readonly warm: () => readonly string[];
+  readonly loadedWeights: () => readonly string[];
   readonly lease: (request: LeaseRequest, signal: AbortSignal) => Promise<readonly evaluation.Lease[]>;
-  /** Brings one to its end, its work in its turn; never rejects. */
-  readonly run: (lease: evaluation.Lease, takeTurn: TakeTurn) => Promise<void>;
+  /** Brings one to its end, its work in a slot; never rejects. */
+  readonly run: (lease: evaluation.Lease, runInSlot: RunInSlot) => Promise<void>;
   readonly onError: (error: unknown) => Promise<void>;
   readonly backoff: Backoff;
   /** Milliseconds, from anywhere. @default performance.now */
@@ -34,7 +34,7 @@ export interface LaneOptions {
 }
 
 /** Leases and runs, as much at once as it has room for. */
-export interface Lane {
+export interface Poller {
   /** Stops leasing; resolves when the last one that it holds has ended. */
   readonly stop: () => Promise<void>;
 }
@@ -42,7 +42,7 @@ export interface Lane {
 interface Held {
   readonly kind: Kind | undefined;
   /** Key of the weights that it leaves in memory; empty: none, or not known before. */
-  readonly warm: string;
+  readonly leavesWeights: string;
 }
 
 /** An evaluation is short when the last ones of its kind took less than this, milliseconds. */
@@ -54,7 +54,17 @@ const NEWEST = 0.5;
  * Starts to lease. While everything that runs is short, one more of a short kind is leased for each, so that reporting an outcome and asking for the
  * next evaluation take no time from the work; a long one is never leased before it can start, for another worker may be free.
  */
-export function startLane({ kinds, capacity, leaseWaitMs, warm, lease, run, onError, backoff, now = () => performance.now() }: LaneOptions): Lane {
+export function startPoller({
+  kinds,
+  capacity,
+  leaseWaitMs,
+  loadedWeights,
+  lease,
+  run,
+  onError,
+  backoff,
+  now = () => performance.now(),
+}: PollerOptions): Poller {
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
   const stopped = new Promise<void>((resolve) => {
@@ -71,7 +81,7 @@ export function startLane({ kinds, capacity, leaseWaitMs, warm, lease, run, onEr
   const start = (one: evaluation.Lease): void => {
     const { spec } = one;
     const kind = spec && kindOf(spec);
-    const takeTurn: TakeTurn = (work, signal) =>
+    const runInSlot: RunInSlot = (work, signal) =>
       queue.add(
         async () => {
           const since = now();
@@ -84,18 +94,23 @@ export function startLane({ kinds, capacity, leaseWaitMs, warm, lease, run, onEr
         },
         { signal },
       );
-    const job = run(one, takeTurn).finally(() => held.delete(job));
-    held.set(job, { kind, warm: spec !== undefined && kind === 'shared-weights' ? weightsOfSpec(spec) : '' });
+    const job = run(one, runInSlot).finally(() => held.delete(job));
+    held.set(job, { kind, leavesWeights: spec !== undefined && kind === 'shared-weights' ? weightsOfSpec(spec) : '' });
   };
 
   /** What there is room for; undefined while there is none. */
   const wanted = (): LeaseRequest | undefined => {
-    if (held.size < capacity) return { maxCount: capacity - held.size, kinds, waitMs: leaseWaitMs, warm: warm() };
+    if (held.size < capacity) return { maxCount: capacity - held.size, kinds, waitMs: leaseWaitMs, loadedWeights: loadedWeights() };
     const short = kinds.filter(isShort);
     if (held.size >= 2 * capacity || short.length === 0 || ![...held.values()].every(({ kind }) => isShort(kind))) return undefined;
     // Waits no longer than what runs may take: then there is room for every kind.
     const waitMs = Math.min(leaseWaitMs, SHORT_MS);
-    return { maxCount: 2 * capacity - held.size, kinds: short, waitMs, warm: [...held.values()].map(({ warm: left }) => left).filter((key) => key !== '') };
+    return {
+      maxCount: 2 * capacity - held.size,
+      kinds: short,
+      waitMs,
+      loadedWeights: [...held.values()].map(({ leavesWeights }) => leavesWeights).filter((key) => key !== ''),
+    };
   };
 
   const loop = async (): Promise<void> => {

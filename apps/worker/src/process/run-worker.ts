@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { DomainError } from '@nat/base/errors';
-import { KINDS, defaultWorkerId, findCapabilities, findGpus, startWorker } from '@nat/evaluator-service';
 import { createChannelTo, runUntilSignal, type ClientChannelOptions, type ClientTlsFiles, type Logger } from '@nat/service';
+import { defaultWorkerId } from '../environment.ts';
+import { KINDS } from '../job/job.ts';
+import { findCapabilities } from '../machine/capabilities.ts';
+import { findGpus } from '../machine/gpus.ts';
+import { startWorker } from '../worker.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
 export interface RunWorkerOptions {

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const ENTRY = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 export interface WorkerProcessOptions {
   /** `host:port` of WorkerService. */
@@ -11,7 +11,7 @@ export interface WorkerProcessOptions {
   /** For `openBlobStore`. */
   readonly blobUrl: string;
   readonly dataDir?: string | undefined;
-  /** Other variables of `worker-main.ts`, such as NAT_LOG_LEVEL or NAT_WORKER_KINDS. */
+  /** Other variables of `main.ts`, such as NAT_LOG_LEVEL or NAT_WORKER_KINDS. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Where its log lines go. @default this process's standard error */
   readonly stderr?: 'inherit' | 'ignore';

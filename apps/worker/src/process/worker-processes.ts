@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorkerProcess, type WorkerProcess } from '@nat/evaluator-service';
 import type { Logger } from '@nat/service';
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 export interface WorkerProcessesOptions {
   readonly count: number;

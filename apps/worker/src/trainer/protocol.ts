@@ -1,5 +1,5 @@
 import type { DomainErrorKind } from '@nat/base/errors';
-import type { StoredCheckpoint } from '../job.ts';
+import type { StoredCheckpoint } from '../job/job.ts';
 
 /** What a worker sends to its trainer, over the channel of a forked process. */
 export interface TrainerRequest {
@@ -28,5 +28,5 @@ export type TrainerMessage =
   | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
   | { readonly type: 'checkpoint'; readonly checkpoint: StoredCheckpoint }
   /** The serialized Outcome. */
-  | { readonly type: 'finished'; readonly outcome: Uint8Array; readonly warm: string }
-  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string; readonly warm: string };
+  | { readonly type: 'finished'; readonly outcome: Uint8Array; readonly loadedWeights: string }
+  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string; readonly loadedWeights: string };

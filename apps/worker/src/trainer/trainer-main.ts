@@ -24,11 +24,11 @@ async function answer(request: TrainerRequest): Promise<TrainerMessage> {
         send({ type: 'checkpoint', checkpoint });
       },
     });
-    return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish(), warm: training.warm() };
+    return { type: 'finished', outcome: evaluation.Outcome.encode(outcome).finish(), loadedWeights: training.loadedWeights() };
   } catch (error) {
     const { kind, reason, message, cause } = toDomainError(error);
     const said = kind === 'INTERNAL' && cause instanceof Error ? cause.message : message;
-    return { type: 'failed', kind, reason, message: said, warm: training?.warm() ?? '' };
+    return { type: 'failed', kind, reason, message: said, loadedWeights: training?.loadedWeights() ?? '' };
   }
 }
 

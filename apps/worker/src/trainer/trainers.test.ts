@@ -6,7 +6,7 @@ import { evaluation } from '@nat/contracts';
 import { createLogger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SMALL_SUPERNET as supernet } from '../../testing/small-supernet.ts';
+import { SMALL_SUPERNET as supernet } from '../testing/small-supernet.ts';
 import { createTrainers, type Trainers } from './trainers.ts';
 
 describe('trainers', () => {
@@ -40,15 +40,15 @@ describe('trainers', () => {
 
   it('give an evaluation to the one that has its weights', { timeout: 60_000 }, async () => {
     const [first, second] = await Promise.all([train('', 1), train('', 2)]);
-    expect([...trainers.warm()].sort()).toEqual([first, second].sort());
+    expect([...trainers.loadedWeights()].sort()).toEqual([first, second].sort());
     for (const key of [first, second]) await blobs.delete(key);
     const once = await score(second);
     await score(first);
     expect(await score(second)).toEqual(once);
     await expect(score('0'.repeat(64))).rejects.toMatchObject({ kind: 'NOT_FOUND' });
-    expect([...trainers.warm()].sort()).toEqual([first, second].sort());
+    expect([...trainers.loadedWeights()].sort()).toEqual([first, second].sort());
     await trainers.close();
-    expect(trainers.warm()).toEqual([]);
+    expect(trainers.loadedWeights()).toEqual([]);
   });
 
   it('train on from the weights in memory, to the bits that the stored ones give', { timeout: 60_000 }, async () => {
@@ -56,7 +56,7 @@ describe('trainers', () => {
     const bytes = await blobs.get(begun);
     await blobs.delete(begun);
     const trained = await train(begun);
-    expect(trainers.warm()).toEqual([trained]);
+    expect(trainers.loadedWeights()).toEqual([trained]);
     await blobs.put(bytes);
     expect(await train(begun)).toBe(trained);
     // Scored weights are as good for scoring only.

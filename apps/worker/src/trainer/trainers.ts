@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { evaluation } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import type { Logger } from '@nat/service';
-import { weightsOfSpec } from '../../outcome-blobs.ts';
-import { fromDuration } from '../../wire-duration.ts';
-import { failure } from '../failure.ts';
-import type { Execute, Job, JobContext } from '../job.ts';
+import { weightsOfSpec } from '@nat/convert';
+import { fromDuration } from '@nat/convert';
+import { failure } from '../job/failure.ts';
+import type { Execute, Job, JobContext } from '../job/job.ts';
 import type { TrainerMessage, TrainerRequest } from './protocol.ts';
 import { threadsOf } from './threads.ts';
 
@@ -30,7 +30,7 @@ export interface TrainersOptions {
 export interface Trainers {
   readonly execute: Execute;
   /** Keys of the weights that those without work have in memory. */
-  readonly warm: () => readonly string[];
+  readonly loadedWeights: () => readonly string[];
   /** Kills what is left. */
   readonly close: () => Promise<void>;
 }
@@ -44,7 +44,7 @@ interface Trainer {
   /** False once it was killed or may be in a state that another evaluation must not see. */
   usable: boolean;
   /** Key of the weights that it had in memory after its last evaluation; empty: none. */
-  warm: string;
+  loadedWeights: string;
   idleTimer?: NodeJS.Timeout;
 }
 
@@ -58,7 +58,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-STDERR_KEPT);
     });
-    const trainer: Trainer = { process: child, threads, lastWords: () => stderr.trim(), usable: true, warm: '' };
+    const trainer: Trainer = { process: child, threads, lastWords: () => stderr.trim(), usable: true, loadedWeights: '' };
     all.add(trainer);
     child.once('exit', () => {
       clearTimeout(trainer.idleTimer);
@@ -85,7 +85,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
     const threads = threadsOf(spec);
     const weights = weightsOfSpec(spec);
     // One that has the weights; else one that loses none.
-    const rank = ({ warm }: Trainer): number => (warm === weights ? 0 : warm === '' ? 1 : 2);
+    const rank = ({ loadedWeights }: Trainer): number => (loadedWeights === weights ? 0 : loadedWeights === '' ? 1 : 2);
     const [trainer] = [...idle].filter((one) => threads === undefined || one.threads === threads).sort((a, b) => rank(a) - rank(b));
     if (trainer !== undefined) {
       idle.delete(trainer);
@@ -118,7 +118,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
 
   return {
     execute,
-    warm: () => [...idle].map(({ warm }) => warm).filter((weights) => weights !== ''),
+    loadedWeights: () => [...idle].map(({ loadedWeights }) => loadedWeights).filter((weights) => weights !== ''),
     close: async () => {
       const ending = [...all].map(
         ({ process: child }) =>
@@ -194,7 +194,7 @@ function runOn(
           checkpoint(message.checkpoint);
           break;
         case 'finished':
-          trainer.warm = message.warm;
+          trainer.loadedWeights = message.loadedWeights;
           settle(() => {
             resolve(evaluation.Outcome.decode(message.outcome));
           });
@@ -202,7 +202,7 @@ function runOn(
         case 'failed':
           // What went wrong unexpectedly may have left tensors and variables behind.
           if (message.kind === 'INTERNAL') kill(trainer);
-          trainer.warm = message.warm;
+          trainer.loadedWeights = message.loadedWeights;
           settle(() => {
             reject(new DomainError(message.kind, message.message, { reason: message.reason }));
           });

@@ -3,12 +3,12 @@ import { loadDataset, type ImageDataset } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { loadTensorflow, type Tensorflow } from '@nat/tensor';
 import { openBlobStore, type BlobStore } from '@nat/storage';
-import { averageWeights } from './average.ts';
-import { trainPairs } from './from-scratch.ts';
+import { averageWeights } from '../evaluators/average.ts';
+import { trainPairs } from '../evaluators/from-scratch.ts';
 import type { ObservationMessage } from './protocol.ts';
-import { createSupernets, type Supernets } from './supernet.ts';
-import { findGpus } from '../gpus.ts';
-import type { StoredCheckpoint } from '../job.ts';
+import { createSupernets, type Supernets } from '../evaluators/supernets.ts';
+import { findGpus } from '../machine/gpus.ts';
+import type { StoredCheckpoint } from '../job/job.ts';
 
 export interface TrainingHooks {
   /** Whether `resumeFrom` was written by an earlier attempt, and not named by whoever asked. */
@@ -35,7 +35,7 @@ export interface Training {
   /** Runs one evaluation. @throws DomainError */
   readonly run: (spec: evaluation.EvaluationSpec, hooks: TrainingHooks) => Promise<evaluation.Outcome>;
   /** Key of the weights that are in memory; empty: none. */
-  readonly warm: () => string;
+  readonly loadedWeights: () => string;
 }
 
 export interface TrainingOptions {
@@ -81,7 +81,7 @@ export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }
           throw new DomainError('UNIMPLEMENTED', 'this is nothing to train', { reason: 'UNKNOWN_KIND' });
       }
     },
-    warm: supernets.warm,
+    loadedWeights: supernets.loadedWeights,
   };
 }
 

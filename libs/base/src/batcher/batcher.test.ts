@@ -1,30 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { createGrouping, type Settled } from './grouping.ts';
+import { createBatcher, type Settled } from './batcher.ts';
 
-/** A grouping whose groups end when they are told to. */
-function held(options: { readonly maxItems?: number; readonly maxRunning?: number; readonly isOnes?: (error: unknown) => boolean } = {}) {
-  const groups: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<readonly Settled<string>[]> }[] = [];
-  const ask = createGrouping<string, string>({
-    maxItems: 10,
-    maxRunning: 1,
+/** A batcher whose batches end when they are told to. */
+function held(options: { readonly maxBatchSize?: number; readonly maxConcurrent?: number; readonly isItemError?: (error: unknown) => boolean } = {}) {
+  const batches: { readonly items: readonly string[]; readonly end: PromiseWithResolvers<readonly Settled<string>[]> }[] = [];
+  const ask = createBatcher<string, string>({
+    maxBatchSize: 10,
+    maxConcurrent: 1,
     keyOf: (item) => item.slice(0, 1),
     run: (items) => {
       const end = Promise.withResolvers<readonly Settled<string>[]>();
-      groups.push({ items, end });
+      batches.push({ items, end });
       return end.promise;
     },
     ...options,
   });
   const answer = (i: number): void => {
-    groups[i]!.end.resolve(groups[i]!.items.map((item) => ({ result: `${item}!` })));
+    batches[i]!.end.resolve(batches[i]!.items.map((item) => ({ result: `${item}!` })));
   };
-  const items = (): (readonly string[])[] => groups.map((group) => group.items);
-  return { ask, groups, answer, items };
+  const items = (): (readonly string[])[] => batches.map((batch) => batch.items);
+  return { ask, batches, answer, items };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('grouping', () => {
+describe('batcher', () => {
   it('runs at once what is asked for at once, and what comes meanwhile together', async () => {
     const { ask, answer, items } = held();
     const first = Promise.all(['d', 'e'].map(ask));
@@ -34,7 +34,7 @@ describe('grouping', () => {
     expect(await first).toEqual(['d!', 'e!']);
   });
 
-  it('runs together what comes while a group runs', async () => {
+  it('runs together what comes while a batch runs', async () => {
     const { ask, answer, items } = held();
     const first = ask('a');
     await settled();
@@ -50,7 +50,7 @@ describe('grouping', () => {
   });
 
   it('keeps items of one key apart and in order', async () => {
-    const { ask, answer, items } = held({ maxRunning: 2 });
+    const { ask, answer, items } = held({ maxConcurrent: 2 });
     const first = ask('a1');
     await settled();
     const all = Promise.all([first, ...['a2', 'b1', 'a3'].map(ask)]);
@@ -68,8 +68,8 @@ describe('grouping', () => {
     expect(items().slice(2)).toEqual([['a2'], ['a3']]);
   });
 
-  it('bounds a group', async () => {
-    const { ask, answer, items } = held({ maxItems: 2 });
+  it('bounds a batch', async () => {
+    const { ask, answer, items } = held({ maxBatchSize: 2 });
     const all = Promise.all(['a', 'b', 'c'].map(ask));
     for (const i of [0, 1]) {
       await settled();
@@ -80,27 +80,27 @@ describe('grouping', () => {
   });
 
   it('refuses one item for itself', async () => {
-    const { ask, groups } = held();
+    const { ask, batches } = held();
     const asked = ask('a');
     await settled();
-    groups[0]!.end.resolve([{ error: new Error('not this one') }]);
+    batches[0]!.end.resolve([{ error: new Error('not this one') }]);
     await expect(asked).rejects.toThrow('not this one');
   });
 
-  it('rejects a whole group that failed, or runs each item alone when one may be the cause', async () => {
-    const { ask, answer, groups, items } = held({ isOnes: (error) => error instanceof RangeError });
+  it('rejects a whole batch that failed, or runs each item alone when one may be the cause', async () => {
+    const { ask, answer, batches, items } = held({ isItemError: (error) => error instanceof RangeError });
     const [a, b] = ['a', 'b'].map((item) => ask(item).catch((error: unknown) => (error as Error).message));
     await settled();
-    groups[0]!.end.reject(new RangeError('one of them'));
+    batches[0]!.end.reject(new RangeError('one of them'));
     await settled();
-    groups[1]!.end.reject(new RangeError('this one'));
+    batches[1]!.end.reject(new RangeError('this one'));
     await settled();
     answer(2);
     expect(await Promise.all([a, b])).toEqual(['this one', 'b!']);
     expect(items()).toEqual([['a', 'b'], ['a'], ['b']]);
     const [c, d] = ['c', 'd'].map((item) => ask(item).catch((error: unknown) => (error as Error).message));
     await settled();
-    groups[3]!.end.reject(new Error('no database'));
+    batches[3]!.end.reject(new Error('no database'));
     expect(await Promise.all([c, d])).toEqual(['no database', 'no database']);
   });
 });

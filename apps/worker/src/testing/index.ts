@@ -1,0 +1,1 @@
+export { SMALL_SUPERNET } from './small-supernet.ts';
