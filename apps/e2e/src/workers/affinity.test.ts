@@ -11,7 +11,7 @@ import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } 
 import { SMALL_SUPERNET as supernet } from '@nat/worker/testing';
 import { startWorker, type Worker } from '@nat/worker';
 
-describe('a worker that has weights in memory', () => {
+describe('a worker that has weights in memory', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let folder: string;
@@ -51,7 +51,6 @@ describe('a worker that has weights in memory', () => {
     const { evaluations } = await eventually(
       () => harness.channel.client(evaluation.EvaluationServiceDefinition).batchGetEvaluations({ parent: PARENT, names }),
       (batch) => batch.evaluations.every(({ state }) => state === 'EVALUATION_STATE_SUCCEEDED'),
-      50_000,
     );
     return evaluations;
   };
@@ -61,7 +60,7 @@ describe('a worker that has weights in memory', () => {
     return result?.$case === 'succeeded' ? result.value.weights : '';
   };
 
-  test('scores all of one search before it loads the weights of another', { timeout: 60_000 }, async () => {
+  test('scores all of one search before it loads the weights of another', async () => {
     const weights = { a: await train('a-train', 1), b: await train('b-train', 2) };
     const ids = (['a', 'b'] as const).flatMap((search) => [0, 1, 2, 3].map((i) => [search, `${search}-${i}`] as const));
     await submit(

@@ -15,7 +15,7 @@ import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
 const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
 
-describe('checkpoints and weights', () => {
+describe('checkpoints and weights', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let blobDirectory: string;
@@ -43,7 +43,7 @@ describe('checkpoints and weights', () => {
     return worker;
   };
 
-  test('a worker that is killed is followed by an attempt that does not train again what is done', { timeout: 60_000 }, async () => {
+  test('a worker that is killed is followed by an attempt that does not train again what is done', async () => {
     // Seconds a child: the first is done when the worker is killed, the second is not.
     const recipe = evaluation.TrainingRecipe.create({ maxTime: { seconds: 2, nanos: 0 }, batch: 4, trainImages: 8, validationImages: 4, seed: 3, threads: 1 });
     const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
@@ -55,7 +55,7 @@ describe('checkpoints and weights', () => {
     const { names } = await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: 'killed', spec }] });
     const name = names[0]!;
     const seen = async (): Promise<evaluation.Observation[]> => (await client().listObservations({ parent: name, pageSize: 1000 })).observations;
-    await eventually(seen, (observations) => observations.some(({ pairId }) => pairId === 'child-1'), 50_000);
+    await eventually(seen, (observations) => observations.some(({ pairId }) => pairId === 'child-1'));
     worker.kill('SIGKILL');
     await worker.exited;
 
@@ -63,7 +63,6 @@ describe('checkpoints and weights', () => {
     const done = await eventually(
       () => client().getEvaluation({ name }),
       ({ state }) => state === 'EVALUATION_STATE_SUCCEEDED',
-      50_000,
     );
     expect(done.attempt).toBe(2);
     const again = (await seen()).filter(({ attempt }) => attempt === 2);
@@ -97,7 +96,6 @@ describe('checkpoints and weights', () => {
       eventually(
         () => client().getEvaluation({ name }),
         ({ outcome }) => outcome !== undefined,
-        50_000,
       );
     const reportOf = async (name: string): Promise<evaluation.ChildReport> => {
       const { outcome } = await ended(name);
@@ -116,7 +114,7 @@ describe('checkpoints and weights', () => {
       return observations.filter(({ metric }) => metric === 'source/trainLoss').map(({ attempt, step }) => ({ attempt, epoch: step }));
     };
 
-    test('whose worker is killed goes on from an epoch of it, to the bits of undisturbed training', { timeout: 60_000 }, async () => {
+    test('whose worker is killed goes on from an epoch of it, to the bits of undisturbed training', async () => {
       const whole = await reportOf(await submit('undisturbed', childSpec()));
       const name = await submit('disturbed', childSpec());
       await eventually(
@@ -140,7 +138,7 @@ describe('checkpoints and weights', () => {
       expect(await numbersOf(report)).toEqual(await numbersOf(whole));
     });
 
-    test('whose checkpoint is lost begins anew, to the same bits', { timeout: 60_000 }, async () => {
+    test('whose checkpoint is lost begins anew, to the same bits', async () => {
       const whole = await reportOf(await submit('not-lost', childSpec()));
       const name = await submit('lost', childSpec());
       const checkpointOf = async (): Promise<string> =>
@@ -157,12 +155,12 @@ describe('checkpoints and weights', () => {
       expect(second.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 16 }, (_, i) => i + 1));
     });
 
-    test('does not go on from what is not there', { timeout: 60_000 }, async () => {
+    test('does not go on from what is not there', async () => {
       const missing = await submit('missing', childSpec({}, { resumeFrom: '0'.repeat(64) }));
       expect((await ended(missing)).outcome?.result).toMatchObject({ value: { reason: 'BLOB_NOT_FOUND', terminal: true } });
     });
 
-    test('goes on in another evaluation, on the schedule of the whole, to the same bits', { timeout: 60_000 }, async () => {
+    test('goes on in another evaluation, on the schedule of the whole, to the same bits', async () => {
       const whole = await reportOf(await submit('at-once', childSpec({ epochs: 6 })));
       const first = await reportOf(await submit('rung-0', childSpec({ epochs: 6, stopAfterEpochs: 2 })));
       expect(first).toMatchObject({ epochs: 2, end: 'TRAINING_END_PAUSED', judgedEpoch: 2 });
@@ -198,13 +196,13 @@ describe('checkpoints and weights', () => {
       ['another architecture', { epochs: 6 }, 'ENAS'],
       ['another schedule', { epochs: 7 }, 'DARTS'],
       ['another seed', { epochs: 6, seed: 4 }, 'DARTS'],
-    ])('does not go on from %s', { timeout: 60_000 }, async (title, recipe, name) => {
+    ])('does not go on from %s', async (title, recipe, name) => {
       const paused = await reportOf(await submit(`first-${title.replaceAll(' ', '-')}`, childSpec({ epochs: 6, stopAfterEpochs: 1 })));
       const spec = childSpec(recipe, { resumeFrom: paused.checkpoint! }, [name]);
       expect((await ended(await submit(title.replaceAll(' ', '-'), spec))).outcome?.result).toMatchObject({ value: { reason: 'OTHER_CHILD', terminal: true } });
     });
 
-    test('that no longer gets better ends, with the weights of its best epoch', { timeout: 60_000 }, async () => {
+    test('that no longer gets better ends, with the weights of its best epoch', async () => {
       const report = await reportOf(await submit('patient', childSpec({ patience: 2 })));
       expect(report).toMatchObject({ end: 'TRAINING_END_PATIENCE', epochs: report.judgedEpoch + 2 });
       const best = await reportOf(await submit('best', childSpec({ patience: 2, stopAfterEpochs: report.judgedEpoch })));

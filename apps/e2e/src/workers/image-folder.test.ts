@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
-describe('a worker with a folder tree of images', () => {
+describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let directory: string;
@@ -47,7 +47,6 @@ describe('a worker with a folder tree of images', () => {
     const ended = await eventually(
       () => submitter.getEvaluation({ name: names[0]! }),
       ({ outcome }) => outcome !== undefined,
-      50_000,
     );
     return ended.outcome!;
   };

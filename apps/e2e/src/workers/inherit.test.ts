@@ -12,7 +12,7 @@ import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
 
 const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
 
-describe('weight inheritance', () => {
+describe('weight inheritance', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let blobDirectory: string;
@@ -45,7 +45,6 @@ describe('weight inheritance', () => {
     const { outcome } = await eventually(
       () => client().getEvaluation({ name: names[0]! }),
       (one) => one.outcome !== undefined,
-      50_000,
     );
     if (outcome?.result?.$case !== 'succeeded') throw new Error(JSON.stringify(outcome));
     return outcome.result.value.values;

@@ -39,7 +39,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe('a worker process', () => {
+describe('a worker process', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let blobDirectory: string;
@@ -78,7 +78,7 @@ describe('a worker process', () => {
   const submit = async (id: string, spec: evaluation.EvaluationSpec): Promise<string> =>
     (await submitter.submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] })).names[0]!;
   const get = (name: string): Promise<evaluation.Evaluation> => submitter.getEvaluation({ name });
-  const until = (name: string, accept: (one: evaluation.Evaluation) => boolean): Promise<evaluation.Evaluation> => eventually(() => get(name), accept, 50_000);
+  const until = (name: string, accept: (one: evaluation.Evaluation) => boolean): Promise<evaluation.Evaluation> => eventually(() => get(name), accept);
   const succeeded = async (name: string): Promise<evaluation.Succeeded> => {
     const done = await until(name, ({ state }) => state !== 'EVALUATION_STATE_QUEUED' && state !== 'EVALUATION_STATE_LEASED');
     if (done.outcome?.result?.$case !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(done.outcome)}`);
@@ -212,7 +212,6 @@ describe('a worker process', () => {
     await eventually(
       () => Promise.resolve(trainers.some(isAlive)),
       (alive) => !alive,
-      20_000,
     );
 
     worker = startWorker();
@@ -258,7 +257,6 @@ describe('a worker process', () => {
     await eventually(
       () => submitter.listObservations({ parent: name, pageSize: 1000 }),
       ({ observations }) => observations.some(({ pairId }) => pairId === 'b'),
-      50_000,
     );
     const { observations: before } = await get(name);
     await worker.stop(10_000);

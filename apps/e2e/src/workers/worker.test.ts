@@ -13,7 +13,7 @@ import { findCapabilities, startWorker, type Worker, type WorkerConfig } from '@
 
 const realDataDir = process.env['NAT_DATA_DIR'];
 
-describe('a worker', () => {
+describe('a worker', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let table: Awaited<ReturnType<typeof smallTable>>;

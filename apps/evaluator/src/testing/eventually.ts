@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Reads until the value is accepted. @throws Error with the last value when that takes too long */
-export async function eventually<T>(read: () => Promise<T>, accept: (value: T) => boolean, withinMs = 20_000): Promise<T> {
+export async function eventually<T>(read: () => Promise<T>, accept: (value: T) => boolean, withinMs = 180_000): Promise<T> {
   for (const end = performance.now() + withinMs; ;) {
     const value = await read();
     if (accept(value)) return value;

@@ -44,7 +44,7 @@ describe('a shard that is cut off', () => {
     return { keys, result: { weights, trainLoss: metrics['trainLoss'], trainAccuracy: metrics['trainAccuracy'], steps: metrics['steps'] } };
   };
 
-  it('makes the steps that are left, and gives the weights and means of one that was not', { timeout: 60_000 }, async () => {
+  it('makes the steps that are left, and gives the weights and means of one that was not', { timeout: 300_000 }, async () => {
     const whole = await run(shard(), false);
     expect(whole.keys).toHaveLength(STEPS - 1); // the last step ends it
     for (const [made, key] of whole.keys.entries()) {

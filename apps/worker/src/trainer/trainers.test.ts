@@ -38,7 +38,7 @@ describe('trainers', () => {
     return run({ $case: 'sharedWeights', value: evaluation.SharedWeightsEvaluation.create({ supernet, weights, pairs }) });
   };
 
-  it('give an evaluation to the one that has its weights', { timeout: 60_000 }, async () => {
+  it('give an evaluation to the one that has its weights', { timeout: 300_000 }, async () => {
     const [first, second] = await Promise.all([train('', 1), train('', 2)]);
     expect([...trainers.loadedWeights()].sort()).toEqual([first, second].sort());
     for (const key of [first, second]) await blobs.delete(key);
@@ -51,7 +51,7 @@ describe('trainers', () => {
     expect(trainers.loadedWeights()).toEqual([]);
   });
 
-  it('train on from the weights in memory, to the bits that the stored ones give', { timeout: 60_000 }, async () => {
+  it('train on from the weights in memory, to the bits that the stored ones give', { timeout: 300_000 }, async () => {
     const begun = await train();
     const bytes = await blobs.get(begun);
     await blobs.delete(begun);
