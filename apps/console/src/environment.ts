@@ -16,7 +16,7 @@ export interface Environment {
   /** Data directory of the embedded platform. */
   readonly home: string;
   readonly dataDirectory: string | undefined;
-  /** Of an embedded platform; it logs to standard error. */
+  /** Log level of an embedded platform, which logs to standard error. */
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** TensorFlow threads for work this command does itself. */
   readonly threads: number;

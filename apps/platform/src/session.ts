@@ -18,9 +18,9 @@ export interface SessionOptions extends ConnectOptions {
   readonly server?: string | undefined;
   /** The data directory. */
   readonly home: string;
-  /** Of a platform that is started here, as in `PlatformOptions`. */
+  /** Data sets of a platform that is started here, as in `PlatformOptions`. */
   readonly dataDirectory: string | undefined;
-  /** Of a platform that is started here. */
+  /** Log of a platform that is started here. */
   readonly logger: Logger;
   /** Worker processes of a platform that is started here. */
   readonly workers: number;

@@ -90,7 +90,7 @@ function interruption(): DomainError {
   });
 }
 
-/** Of all children together, as far as they are known before. */
+/** Epochs of all children together, as far as they are known before. */
 function epochsOf({ pairs, recipe }: wire.FromScratchEvaluation): number {
   const children = pairs.flatMap(({ source, result }) => [source, result]).filter((subject) => subject !== undefined).length;
   return children * (recipe?.stopAfterEpochs || recipe?.epochs || 0);

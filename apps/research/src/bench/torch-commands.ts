@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { type CommandContext, integer } from '@nat/console';
 import { compareSteps, type StepSettings } from './step/step.ts';
-import type { BesideTorch } from './torch.ts';
+import type { TorchComparison } from './measure/torch.ts';
 import { compareUpdates } from './update/update.ts';
 
 interface NetworkFlags {
@@ -49,7 +49,7 @@ function comparison(name: string, description: string): Command {
     .option('--json', 'print {"ours","peer","ratio"}');
 }
 
-function report(terminal: CommandContext['terminal'], { ours, peers }: BesideTorch, json: boolean): void {
+function report(terminal: CommandContext['terminal'], { ours, peers }: TorchComparison, json: boolean): void {
   const peer = peers.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));
   const ratio = ours.medianMs / peer.medianMs;
   if (json) {

@@ -8,7 +8,7 @@ import type { NasBench201Task } from './held-out-gain.ts';
 export interface Constraint {
   /** A column of the table: `flops` (MACs) or a latency. */
   readonly column: string;
-  /** Of the source's cost that the result may have. */
+  /** Share of the source's cost that the result may have. */
   readonly fraction: number;
 }
 
@@ -21,9 +21,9 @@ export interface ConstrainedScores {
   readonly policy: number;
   /** The best predicted by the reward model. */
   readonly model: number;
-  /** Of a result drawn uniformly: its expectation. */
+  /** Expectation of a result drawn uniformly. */
   readonly random: number;
-  /** Of the best there is. */
+  /** Value of the best there is. */
   readonly best: number;
 }
 

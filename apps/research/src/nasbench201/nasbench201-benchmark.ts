@@ -14,7 +14,7 @@ export interface NasBench201BenchmarkOptions {
   readonly policyEvaluations?: number | null;
   /** What is gained. @default 'c10_valid_200' */
   readonly column?: string;
-  /** Of the methods that draw. @default 0 */
+  /** Seed of the methods that sample. @default 0 */
   readonly seed?: number;
   /** Look-ups of regularized evolution for each cell. @default 50 */
   readonly evolutionEvaluations?: number;

@@ -16,7 +16,7 @@ export interface BandScore {
   readonly cells: number;
   readonly sourceMean: number;
   readonly resultMean: number;
-  /** Of the best allowed result that costs no more. */
+  /** Mean of the best allowed results that cost no more. */
   readonly bestMean: number;
   /** (resultMean - sourceMean) / (bestMean - sourceMean); 0 where nothing can be gained. */
   readonly gain: number;
@@ -35,7 +35,7 @@ export interface MethodScore {
   readonly changeAbove90: number;
 }
 
-/** By cell. */
+/** Indices by cell. */
 export interface Values {
   readonly source: ArrayLike<number>;
   readonly best: ArrayLike<number>;

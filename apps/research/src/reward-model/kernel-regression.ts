@@ -12,7 +12,7 @@ export interface KernelOptions {
   readonly kernel: 'linear' | 'matern32';
   /** Penalty. */
   readonly lambda: number;
-  /** Of `matern32`, in root mean squares of the standardised features. */
+  /** Length scale of `matern32`, in root mean squares of the standardised features. */
   readonly lengthScale?: number;
 }
 

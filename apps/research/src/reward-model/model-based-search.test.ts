@@ -23,7 +23,7 @@ function options(overrides: Partial<ModelBasedSearchOptions> = {}): ModelBasedSe
     spec: { space: 'ResBlock', scheme: 'nat', mode: 'cost-masked', placement, config: EDGE_POLICY, seed: 3, batch: 32, hyperparameters, threads: 1 },
     evaluations: 32,
     rounds: 2,
-    imaginedSteps: steps,
+    policyUpdates: steps,
     evaluate: (architecture) => Promise.resolve(valueOf(architecture)),
     ...overrides,
   };

@@ -7,7 +7,7 @@ import { type Environment, EnvironmentCache, parseCheckpoint, PolicyInference, t
 import { RandomStream } from '@nat/base/random';
 import { argmax } from './argmax.ts';
 import type { ChosenModel } from './choose-model.ts';
-import { fitModel, teachPolicy } from './imagined-learning.ts';
+import { fitModel, teachPolicy } from './teach-policy.ts';
 import { randomTransform } from './random-transform.ts';
 import type { Observation, RewardModel } from './reward-model.ts';
 
@@ -19,7 +19,7 @@ export interface ModelBasedSearchOptions {
   /** Rounds of evaluations: the first draws edits at random, the later ones ask a model of all before. */
   readonly rounds: number;
   /** Policy updates, after the last round. */
-  readonly imaginedSteps: number;
+  readonly policyUpdates: number;
   /** Value of an architecture. The same architecture gives the same value. */
   readonly evaluate: (architecture: Architecture, done: number) => Promise<number>;
 }
@@ -73,7 +73,7 @@ export async function searchWithRewardModel(options: ModelBasedSearchOptions): P
   }
   const observations = [...observed.values()];
   const { model, chosen } = fitModel(observations, RandomStream.of(seed, 'folds', rounds));
-  const { checkpoint } = await teachPolicy(spec, model, options.imaginedSteps);
+  const { checkpoint } = await teachPolicy(spec, model, options.policyUpdates);
   const policy = new PolicyInference(parseCheckpoint(checkpoint));
   return { checkpoint, chosen, observations, candidates: favourites(policy, model, environment, observations) };
 }

@@ -1,5 +1,5 @@
 /**
- * A learned reward: from architectures that were evaluated to the value of any other. A policy that is trained with its imagined rewards needs as
+ * A learned reward: from architectures that were evaluated to the value of any other. A policy that is trained with predicted rewards needs as
  * few evaluations as the model does. Never part of the parity presets.
  */
 import type { Architecture } from '@nat/cells';

@@ -3,7 +3,7 @@ import { createEnvironment, parseCheckpoint, PolicyInference, searchHyperparamet
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { chooseRewardModel } from './choose-model.ts';
-import { fitModel, teachPolicy } from './imagined-learning.ts';
+import { fitModel, teachPolicy } from './teach-policy.ts';
 import type { Observation } from './reward-model.ts';
 import { heldOutSources, sampleSpace, type SampledChild } from './space-search.ts';
 

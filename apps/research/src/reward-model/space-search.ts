@@ -9,7 +9,7 @@ import { RandomStream } from '@nat/base/random';
 import { randomTransform } from './random-transform.ts';
 
 export interface SampleOptions {
-  /** Of random sources, as `openSpace` takes it; not nasbench201. */
+  /** Name of the space that random sources are drawn from, as `openSpace` takes it; not nasbench201. */
   readonly space: string;
   /** A source beside the random ones: the architecture of the zoo that the space is named after. */
   readonly zoo: string;
@@ -17,7 +17,7 @@ export interface SampleOptions {
   readonly seed: number;
   /** The zoo's included. */
   readonly sources: number;
-  /** Of each source. */
+  /** Edits of each source. */
   readonly edits: number;
 }
 

@@ -1,15 +1,15 @@
-/** Augmented training batches, ours and torchvision's in turns, each in a process of its own. */
+/** Augmented training batches, ours and torchvision's interleaved, each in a process of its own. */
 import { fileURLToPath } from 'node:url';
 import { loadDataset, type DatasetName } from '@nat/datasets';
-import { inTurns, type Measured } from '../turns.ts';
-import { ensureTorchvision } from '../torch.ts';
+import { interleave, type Measured } from '../measure/interleave.ts';
+import { ensureTorchvision } from '../measure/torch.ts';
 
 export interface DataSettings {
   readonly dataset: DatasetName;
   readonly directory: string | undefined;
   /** Images a batch. */
   readonly batch: number;
-  /** Of an epoch. */
+  /** Images an epoch. */
   readonly images: number;
 }
 
@@ -36,7 +36,7 @@ export async function compareData({ epochs, threads, ...settings }: DataOptions)
   const main = fileURLToPath(new URL('data-main.ts', import.meta.url));
   const script = fileURLToPath(new URL('torch_data.py', import.meta.url));
   const workers = 'read' in train ? threads : 0;
-  const [ours, peer] = await inTurns(
+  const [ours, peer] = await interleave(
     [
       { command: process.execPath, args: [main, JSON.stringify({ ...settings, images })], environment: { UV_THREADPOOL_SIZE: String(threads) } },
       { command: interpreter, args: [script, JSON.stringify({ ...settings, images, workers })], environment: { PYTHONPATH: folder } },

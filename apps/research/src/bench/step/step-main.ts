@@ -6,7 +6,7 @@ import { officialSpace, zooArchitecture } from '@nat/cells';
 import { Supernet } from '@nat/training';
 import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
-import { takeTurns } from '../take-turns.ts';
+import { serveMeasurements } from '../measure/measured-program.ts';
 import type { StepSettings } from './step.ts';
 
 const [threads, settings] = process.argv.slice(2);
@@ -20,4 +20,4 @@ const images = Float32Array.from({ length: batch * 32 * 32 * 3 }, () => random.u
 const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
 const seen = { size: batch, imageSize: 32, images, labels };
 
-await takeTurns(tf.version_core, () => (work === 'train' ? shared.trainStep(architecture, seen).loss : shared.accuracy(architecture, [seen])));
+await serveMeasurements(tf.version_core, () => (work === 'train' ? shared.trainStep(architecture, seen).loss : shared.accuracy(architecture, [seen])));

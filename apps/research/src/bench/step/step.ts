@@ -1,6 +1,6 @@
-/** Training steps of the supernet, or scoring on it, ours and PyTorch's in turns, each in a process of its own. */
+/** Training steps of the supernet, or scoring on it, ours and PyTorch's interleaved, each in a process of its own. */
 import { zooArchitecture } from '@nat/cells';
-import { besideTorch, type BesideTorch } from '../torch.ts';
+import { compareWithTorch, type TorchComparison } from '../measure/torch.ts';
 
 export interface StepSettings {
   /** `score`: forward only, normalised by the batch, as rewards are measured. */
@@ -18,9 +18,9 @@ export interface StepOptions extends StepSettings {
   readonly steps: number;
 }
 
-export function compareSteps({ threads, steps, ...settings }: StepOptions): Promise<BesideTorch> {
+export function compareSteps({ threads, steps, ...settings }: StepOptions): Promise<TorchComparison> {
   const [normal, reduce] = zooArchitecture(settings.network).cells.map((cell) => cell.edges.map(({ from, to, operation }) => [operation.name, from, to]));
-  return besideTorch({
+  return compareWithTorch({
     ours: { program: new URL('step-main.ts', import.meta.url), settings },
     torch: { program: new URL('torch_step.py', import.meta.url), settings: { ...settings, normal, reduce } },
     threads,

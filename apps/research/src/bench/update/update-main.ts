@@ -2,7 +2,7 @@
 import { officialSpace, readGenotype } from '@nat/cells';
 import { createCheckpoint, Learner, officialGcnPolicy, createEnvironment, presets } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
-import { takeTurns } from '../take-turns.ts';
+import { serveMeasurements } from '../measure/measured-program.ts';
 import type { UpdateSettings } from './update.ts';
 
 const [threads, settings] = process.argv.slice(2);
@@ -17,4 +17,4 @@ const trials = genotypes.map((genotype, i) => ({
   reward: random.normal(),
 }));
 
-await takeTurns(process.versions.node, () => learner.step(trials).loss);
+await serveMeasurements(process.versions.node, () => learner.step(trials).loss);

@@ -1,7 +1,7 @@
-/** Policy updates at the official size, ours and PyTorch's in turns, each in a process of its own. */
+/** Policy updates at the official size, ours and PyTorch's interleaved, each in a process of its own. */
 import { officialSpace, randomOfficialArchitecture, writeGenotype } from '@nat/cells';
 import { RandomStream } from '@nat/base/random';
-import { besideTorch, type BesideTorch } from '../torch.ts';
+import { compareWithTorch, type TorchComparison } from '../measure/torch.ts';
 
 /** Trials of an update: random cells of the space `darts`, and an action for each of their edges. */
 export interface UpdateSettings {
@@ -18,7 +18,7 @@ export interface UpdateOptions {
   readonly steps: number;
 }
 
-export function compareUpdates({ batch, threads, steps }: UpdateOptions): Promise<BesideTorch> {
+export function compareUpdates({ batch, threads, steps }: UpdateOptions): Promise<TorchComparison> {
   const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
   const stream = RandomStream.of(0, 'update');
   const sources = Array.from({ length: batch }, () => randomOfficialArchitecture(space, stream));
@@ -28,7 +28,7 @@ export function compareUpdates({ batch, threads, steps }: UpdateOptions): Promis
   const cells = sources.map((source) =>
     source.cells.map(({ edges }) => edges.map(({ from, to, operation }) => [space.primitives.indexOf(operation.name as never), from, to])),
   );
-  return besideTorch({
+  return compareWithTorch({
     ours: { program: new URL('update-main.ts', import.meta.url), settings: ours },
     torch: { program: new URL('torch_update.py', import.meta.url), settings: { primitives: space.primitives.length, cells, actions } },
     threads,

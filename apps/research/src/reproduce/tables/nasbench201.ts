@@ -35,8 +35,8 @@ import { taskOf } from './nasbench201-task.ts';
 
 const SEEDS = [0, 1, 2];
 const FULL = { steps: 500, batch: 512 };
-/** Of policies that learn from a reward model: its rewards cost nothing, more steps gain nothing. */
-const IMAGINED = { steps: 200, batch: 256 };
+/** Steps of policies that learn from a reward model: its rewards cost nothing, more steps gain nothing. */
+const FROM_MODEL = { steps: 200, batch: 256 };
 const BUDGETS = [500, 2000] as const;
 const FEW = 500;
 
@@ -119,7 +119,7 @@ function imaginedRow(budget: number, name: string, title: string, choose: typeof
     const evaluated = choose({ task, evaluations: budget, seed });
     const rewardOf = predictorOf(fitRewardModel(evaluated));
     context.note(`learning a policy from a reward model of ${evaluated.size} cells`);
-    const { checkpoint } = await searchTabular({ task, spec: searchSpec(seed, context, IMAGINED, 'self-critical'), steps: IMAGINED.steps, rewardOf });
+    const { checkpoint } = await searchTabular({ task, spec: searchSpec(seed, context, FROM_MODEL, 'self-critical'), steps: FROM_MODEL.steps, rewardOf });
     return { codes: greedyCodes(policyOf(checkpoint), task.heldOut), lookUps: evaluated.size };
   });
 }

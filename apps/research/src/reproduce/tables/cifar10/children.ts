@@ -9,7 +9,7 @@ import type { RowContext } from '../../result-table.ts';
 /** What one core trains in a minute or two. */
 export const SIZE: PlacementOptions = { channels: 8, layers: 3 };
 const BATCH = 64;
-/** Of training: two thirds of an epoch. */
+/** Training steps of a child: two thirds of an epoch. */
 export const STEPS = 500;
 
 /** Scored after training. */
@@ -34,7 +34,7 @@ export interface ChildOptions {
 }
 
 export interface Child {
-  /** Of the first 3,000 of the 5,000 images that the seed sets aside. */
+  /** Accuracy on the first 3,000 of the 5,000 images that the seed sets aside. */
   readonly validation: number;
   readonly test: number | null;
 }

@@ -21,7 +21,7 @@ import { longer } from './longer.ts';
 import { EVALUATIONS, FINALISTS, learnedTransform, SEARCH_STEPS } from './learned-transform.ts';
 
 interface TableOptions {
-  /** Of the table, after `cifar10-`. */
+  /** Name of the table, after `cifar10-`. */
   readonly name: string;
   /** In the zoo; NAT_ and NATv2_ before it name the published results. */
   readonly source: string;

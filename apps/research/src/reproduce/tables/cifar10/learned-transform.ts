@@ -6,11 +6,11 @@ import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE, STEPS } from './children.ts';
 
-/** Of the search and its children; the rows' own children have other seeds. */
+/** Seed of the search and its children; the rows' own children have other seeds. */
 const SEED = 0;
 export const EVALUATIONS = 24;
 const ROUNDS = 3;
-const IMAGINED = { steps: 150, batch: 64 };
+const FROM_MODEL = { steps: 150, batch: 64 };
 export const SEARCH_STEPS = 200;
 export const FINALISTS = 4;
 
@@ -36,7 +36,7 @@ export async function learnedTransform(source: string, scheme: SchemeName, conte
 }
 
 async function search(source: string, scheme: SchemeName, context: RowContext): Promise<LearnedTransform> {
-  const hyperparameters = searchHyperparameters({ preset: 'tabular', steps: IMAGINED.steps, baseline: 'self-critical' });
+  const hyperparameters = searchHyperparameters({ preset: 'tabular', steps: FROM_MODEL.steps, baseline: 'self-critical' });
   const { candidates, chosen } = await searchWithRewardModel({
     spec: {
       space: source,
@@ -45,13 +45,13 @@ async function search(source: string, scheme: SchemeName, context: RowContext): 
       placement: SIZE,
       config: EDGE_POLICY,
       seed: SEED,
-      batch: IMAGINED.batch,
+      batch: FROM_MODEL.batch,
       hyperparameters,
       threads: context.threads,
     },
     evaluations: EVALUATIONS,
     rounds: ROUNDS,
-    imaginedSteps: IMAGINED.steps,
+    policyUpdates: FROM_MODEL.steps,
     evaluate: async (architecture, done) => {
       const { validation } = await childOf({ architecture, seed: SEED, steps: SEARCH_STEPS, test: false }, context);
       context.note(`child ${done + 1}/${EVALUATIONS}: ${(100 * validation).toFixed(1)} %`);

@@ -39,7 +39,7 @@ function cardText(card: object): string {
   return `${JSON.stringify(card, null, 2).replaceAll(/\[[^[\]{}]*\]/g, (list) => list.replaceAll(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`;
 }
 
-/** Of the card that is there, if it is of the same checkpoint. */
+/** The time on the card that is there, if that card is of the same checkpoint. */
 async function createTimeOf(path: string, sum: string): Promise<string | undefined> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

@@ -1,7 +1,7 @@
 /** A policy for a space: a few dozen short trainings, their reward model, and a policy that learns from it. Each is made once and kept. */
 import { formatArchitecture, type SchemeName } from '@nat/cells';
 import { RandomStream } from '@nat/base/random';
-import { fitModel, teachPolicy, type LearningCurve } from '../../../reward-model/imagined-learning.ts';
+import { fitModel, teachPolicy, type LearningCurve } from '../../../reward-model/teach-policy.ts';
 import type { Observation, RewardModelOptions } from '../../../reward-model/reward-model.ts';
 import { z } from 'zod';
 import type { RowContext } from '../../result-table.ts';

@@ -5,7 +5,7 @@ import { heldOutSources, type SampledChild, sampleSpace } from '../../../reward-
 import { SIZE } from '../cifar10/children.ts';
 
 export interface PolicySpace {
-  /** Of rows, and the end of a policy's id. */
+  /** Name in rows, and the end of a policy's id. */
   readonly id: 'block' | 'fully-concat' | 'loose-end';
   /** As `openSpace` takes it. */
   readonly space: 'resblock' | 'darts' | 'enas';
@@ -23,15 +23,15 @@ export const SPACES: readonly PolicySpace[] = [
 ];
 export const SCHEMES: readonly SchemeName[] = ['nat', 'nat++'];
 
-/** Of the policies that are bundled. */
+/** Seed of the policies that are bundled. */
 export const SEED = 0;
 
 export const SOURCES = 8;
 export const EDITS = 3;
-/** Of a child that the reward model learns from. */
+/** Training steps of a child that the reward model learns from. */
 export const CHILD_STEPS = 150;
 export const HELD_OUT = 6;
-/** Of a source or result that a policy is judged by. */
+/** Training steps of a source or result that a policy is judged by. */
 export const HELD_OUT_STEPS = 300;
 
 /** Half as wide as EDGE_POLICY: what a model of a few dozen children knows fits in, and a bundled file stays small. */

@@ -1,4 +1,4 @@
-/** Measures programs side by side: each works in a process of its own, piece by piece in turns. */
+/** Measures programs side by side: each works in a process of its own, and their pieces of work are interleaved. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -12,18 +12,18 @@ export interface Measured {
 }
 
 /** A program that says `{"version"}` first, and for each line on standard input does its piece of work and says `{"ms","rssMb"}`. */
-export interface Contestant {
+export interface MeasuredProgram {
   readonly command: string;
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Each piece of one follows a piece of every other, so that whatever else the machine does meets all of them. */
-export async function inTurns(
-  contestants: readonly Contestant[],
+export async function interleave(
+  programs: readonly MeasuredProgram[],
   { warmUp, pieces }: { readonly warmUp: number; readonly pieces: number },
 ): Promise<Measured[]> {
-  const workers = await Promise.all(contestants.map(start));
+  const workers = await Promise.all(programs.map(start));
   try {
     const results = workers.map(({ version }) => ({ version, times: [] as number[], peakRssMb: 0 }));
     for (let piece = 0; piece < warmUp + pieces; piece++) {
@@ -45,7 +45,7 @@ interface Worker {
   stop(): void;
 }
 
-async function start({ command, args, environment = {} }: Contestant): Promise<Worker> {
+async function start({ command, args, environment = {} }: MeasuredProgram): Promise<Worker> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...environment } });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, unknown>> => {

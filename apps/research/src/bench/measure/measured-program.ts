@@ -1,8 +1,11 @@
-/** Our side of `inTurns`. */
+/** What a program of ours that `interleave` measures does. */
 import { createInterface } from 'node:readline';
 
-/** Says its version, then does a piece of work for each line on standard input and says how long it took. @param work gives a number of what it did, so that contestants can be compared */
-export async function takeTurns(version: string, work: () => number | Promise<number>): Promise<void> {
+/**
+ * Says its version, then does a piece of work for each line on standard input and says how long it took.
+ * @param work returns a number computed by the work, so that programs can be compared and nothing is optimised away
+ */
+export async function serveMeasurements(version: string, work: () => number | Promise<number>): Promise<void> {
   process.stdout.write(`${JSON.stringify({ version })}\n`);
   const asked = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   while ((await asked.next()).done !== true) {

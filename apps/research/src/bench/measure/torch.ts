@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { DomainError } from '@nat/base/errors';
-import { inTurns, type Contestant, type Measured } from './turns.ts';
+import { interleave, type MeasuredProgram, type Measured } from './interleave.ts';
 
 /** The official code's version, and the newest. The faster one is the peer. */
 const TORCH_VERSIONS = ['1.13.1', '2.15.0'] as const;
 
-const INSTALLER = fileURLToPath(new URL('../../../../tools/infra/torch.mjs', import.meta.url));
+const INSTALLER = fileURLToPath(new URL('../../../../../tools/infra/torch.mjs', import.meta.url));
 
-export interface BesideTorchOptions {
+export interface TorchComparisonOptions {
   /** Our program and PyTorch's, each of which takes THREADS SETTINGS. */
   readonly ours: { readonly program: URL; readonly settings: unknown };
   readonly torch: { readonly program: URL; readonly settings: unknown };
@@ -18,7 +18,7 @@ export interface BesideTorchOptions {
   readonly steps: number;
 }
 
-export interface BesideTorch {
+export interface TorchComparison {
   readonly ours: Measured;
   /** One a version. */
   readonly peers: readonly Measured[];
@@ -26,15 +26,15 @@ export interface BesideTorch {
 
 const WARM_UP = 2;
 
-/** Measures a program of ours beside PyTorch's, in turns. @throws DomainError FAILED_PRECONDITION TORCH_NOT_INSTALLED */
-export async function besideTorch({ ours, torch, threads, steps }: BesideTorchOptions): Promise<BesideTorch> {
-  const contestant = (command: string, { program, settings }: BesideTorchOptions['ours']): Contestant => ({
+/** Measures a program of ours beside PyTorch's, interleaved. @throws DomainError FAILED_PRECONDITION TORCH_NOT_INSTALLED */
+export async function compareWithTorch({ ours, torch, threads, steps }: TorchComparisonOptions): Promise<TorchComparison> {
+  const programOf = (command: string, { program, settings }: TorchComparisonOptions['ours']): MeasuredProgram => ({
     command,
     args: [fileURLToPath(program), String(threads), JSON.stringify(settings)],
   });
-  const peers: Contestant[] = [];
-  for (const version of TORCH_VERSIONS) peers.push(contestant(await ensureTorch(version), torch));
-  const [mine, ...theirs] = await inTurns([contestant(process.execPath, ours), ...peers], { warmUp: WARM_UP, pieces: steps });
+  const peers: MeasuredProgram[] = [];
+  for (const version of TORCH_VERSIONS) peers.push(programOf(await ensureTorch(version), torch));
+  const [mine, ...theirs] = await interleave([programOf(process.execPath, ours), ...peers], { warmUp: WARM_UP, pieces: steps });
   return { ours: mine!, peers: theirs };
 }
 
