@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../bootstrap/index.mjs';
+import { workspacePackages } from './packages.mjs';
 import { brokenLinks, mapProblems, mapRows, projectFiles, staleNames } from './documents.mjs';
 
 /** @type {string} */
@@ -83,6 +84,13 @@ describe('names of files in a document', () => {
 
 describe('the documents of this project', () => {
   const files = projectFiles();
+
+  it.each(workspacePackages())('$folder says what it is and how it is tested', ({ folder, name }) => {
+    const text = fs.readFileSync(path.join(root, folder, 'README.md'), 'utf8');
+    expect(text.split('\n')[0]).toBe(`# ${name}`);
+    expect(text).toMatch(/^(?:## )?Tests?\b|^`npm test -- |npx vitest run /m);
+  });
+
   it.each(files.filter((file) => file.endsWith('.md')))('%s names files and functions that there are', (file) => {
     const document = path.join(root, file);
     expect([...mapProblems(document), ...brokenLinks(document), ...staleNames(document, files)]).toEqual([]);
