@@ -7,6 +7,7 @@ export type { DropPath, Layer, Pass } from './executor/layer.ts';
 export { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from './child/recipe.ts';
 export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './executor/network.ts';
 export { operationLayer, type OperationPlace } from './executor/operations.ts';
-export { Supernet, type ArchitecturePair, type PairAccuracy, type SupernetOptions, type StepReport, type SupernetTraining } from './supernet/shared-weights.ts';
+export { Supernet, type StepReport, type SupernetOptions } from './supernet/supernet.ts';
+export { trainShard, type ShardProgress, type ShardTraining } from './supernet/train-shard.ts';
 export { correctOf, trainingStep, type StepOptions, type StepResult, type Trainee } from './executor/training-step.ts';
 export { Weights, type ParameterSpec } from './executor/weights.ts';

@@ -4,7 +4,7 @@ import { decodeTensors, encodeTensors, loadTensorflow } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './from-scratch.ts';
 import { buildNetwork } from '../executor/network.ts';
-import { stripedImages } from '../supernet/striped-images.ts';
+import { stripedImages } from '../testing/striped-images.ts';
 import { Weights } from '../executor/weights.ts';
 
 const tf = loadTensorflow();

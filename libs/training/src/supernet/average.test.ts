@@ -1,34 +1,32 @@
-import { officialSpace, randomOfficialArchitecture, zooArchitecture } from '@nat/cells';
-import { batchesInOrder, drawBatch, splitDataset } from '@nat/datasets';
+import { officialSpace, randomOfficialArchitecture, zooArchitecture, type Architecture } from '@nat/cells';
+import { batchesInOrder, splitDataset } from '@nat/datasets';
 import { encodeTensors, loadTensorflow, type TensorFile } from '@nat/tensor';
-import { RandomStream } from '@nat/base/random';
+import type { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { averageSharedWeights } from './average.ts';
-import { Supernet, VELOCITY, type SupernetOptions } from './shared-weights.ts';
-import { stripedImages } from './striped-images.ts';
+import { Supernet, VELOCITY, type SupernetOptions } from './supernet.ts';
+import { trainShard } from './train-shard.ts';
+import { stripedImages } from '../testing/striped-images.ts';
 
 const tf = loadTensorflow();
 const space = officialSpace('NAT', 'LOOSE_END_PRIMITIVES');
 const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, validationFraction: 0.5 });
 const OPTIONS: SupernetOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
 
-/** The state of a shard after some steps from a state. */
-async function trainShard(from: TensorFile | undefined, shard: number, steps: number, settle = true): Promise<TensorFile> {
+/** The state of a shard after some steps from a state; one of several is settled, the only one is not. */
+async function stateAfter(from: TensorFile | undefined, shard: number, steps: number, shards = 4): Promise<TensorFile> {
   const shared = new Supernet(OPTIONS);
   if (from !== undefined) shared.importState(from);
-  for (let i = 0; i < steps; i++) {
-    const random = RandomStream.of('shard', shard, shared.steps);
-    shared.trainStep(randomOfficialArchitecture(space, random), await drawBatch(splits.train, { batchSize: 8, random, augment: false }));
-  }
-  if (settle) shared.settle();
+  const drawPath = (random: RandomStream): Architecture => randomOfficialArchitecture(space, random);
+  await trainShard(shared, { split: splits.train, batchSize: 8, seed: 4, steps, shard, shards, drawPath });
   const state = shared.exportState();
   shared.dispose();
   return state;
 }
 
 describe('averageSharedWeights', async () => {
-  const start = await trainShard(undefined, 0, 3);
-  const [a, b, c] = [await trainShard(start, 1, 2), await trainShard(start, 2, 2), await trainShard(start, 3, 2)];
+  const start = await stateAfter(undefined, 0, 3);
+  const [a, b, c] = [await stateAfter(start, 1, 2), await stateAfter(start, 2, 2), await stateAfter(start, 3, 2)];
 
   it('takes the mean of weights, statistics and momentum', () => {
     const average = averageSharedWeights([a, b, c]);
@@ -47,7 +45,7 @@ describe('averageSharedWeights', async () => {
 
   it('is a state that training goes on from', async () => {
     const average = averageSharedWeights([a, b, c]);
-    const next = await trainShard(average, 1, 1);
+    const next = await stateAfter(average, 1, 1);
     expect(encodeTensors(next)).not.toEqual(encodeTensors(average));
     const shared = new Supernet(OPTIONS);
     shared.importState(average);
@@ -62,8 +60,8 @@ describe('averageSharedWeights', async () => {
   });
 
   it('refuses what does not belong together', async () => {
-    const shorter = await trainShard(start, 1, 1);
-    const unsettled = await trainShard(await trainShard(undefined, 0, 3, false), 1, 2, false);
+    const shorter = await stateAfter(start, 1, 1);
+    const unsettled = await stateAfter(await stateAfter(undefined, 0, 3, 1), 1, 2, 1);
     expect(() => averageSharedWeights([])).toThrow(/nothing to average/);
     expect(() => averageSharedWeights([a, shorter])).toThrow(/another number of steps/);
     expect(() => averageSharedWeights([a, unsettled])).toThrow(/settled before/);

@@ -1,7 +1,7 @@
 /** The averaging step of local SGD (Stich 2019) on supernets: shards train apart from the same state, then become one again. */
 import { DomainError } from '@nat/base/errors';
 import type { HostTensor, TensorFile } from '@nat/tensor';
-import { parseState, stateMetadata, VELOCITY } from './shared-weights.ts';
+import { parseState, stateMetadata, VELOCITY } from './supernet.ts';
 
 /**
  * The mean of the states of shards that trained equally long from the same state: of weights, running statistics and momentum, summed in double

@@ -3,10 +3,9 @@
  * A sampled architecture is a path through it, and only that path is computed.
  */
 import { placeNetwork, primitive, type Architecture, type OfficialSpace } from '@nat/cells';
-import { drawBatch, type ImageBatch, type ImageSplit } from '@nat/datasets';
+import type { ImageBatch } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { MomentumSgd, type SgdState, type TensorFile, type Tensorflow } from '@nat/tensor';
-import { RandomStream } from '@nat/base/random';
 import { buildNetwork, type NetworkLayer } from '../executor/network.ts';
 import { correctOf, diverged, trainingStep } from '../executor/training-step.ts';
 import { Weights } from '../executor/weights.ts';
@@ -20,7 +19,7 @@ export interface SupernetOptions {
   readonly layers?: number;
   readonly imageSize: number;
   readonly classes: number;
-  /** Of the initial weights, and of the images and paths that `train` draws. */
+  /** Seed of the initial weights. */
   readonly seed: number;
   /** Constant, as in the official code. @default 0.01 */
   readonly learningRate?: number;
@@ -32,30 +31,8 @@ export interface SupernetOptions {
   readonly clipNorm?: number;
 }
 
-/** A source and what became of it; with no result, the source alone. */
-export interface ArchitecturePair {
-  readonly source: Architecture;
-  readonly result?: Architecture;
-}
-/** Accuracies as fractions, on the same images with the same weights. */
-export interface PairAccuracy {
-  readonly source: number;
-  readonly result?: number;
-}
-
-export interface SupernetTraining {
-  /** Images that weights are fitted to. */
-  readonly split: ImageSplit;
-  readonly steps: number;
-  readonly batchSize: number;
-  /** The path of a step, e.g. uniform over the space. */
-  readonly drawArchitecture: (random: RandomStream) => Architecture;
-  readonly onStep?: (report: StepReport) => void;
-  /** Asked before every step. */
-  readonly shouldStop?: () => boolean;
-}
 export interface StepReport {
-  /** Steps so far, over all calls. */
+  /** Steps so far, those of imported states included. */
   readonly step: number;
   readonly loss: number;
   readonly accuracy: number;
@@ -101,7 +78,7 @@ export class Supernet {
     return this.#sgd.steps;
   }
 
-  /** One step of SGD along the path of an architecture. @throws DomainError as `train` */
+  /** One step of SGD along the path of an architecture. @throws DomainError INVALID_ARGUMENT for a path outside the space; FAILED_PRECONDITION TRAINING_DIVERGED */
   trainStep(architecture: Architecture, batch: ImageBatch): StepReport {
     const { tf, learningRate } = this.#options;
     const trainee = { tf, network: this.#path(architecture), weights: this.#weights, sgd: this.#sgd };
@@ -111,24 +88,7 @@ export class Supernet {
     return { step: this.steps, loss, accuracy: correct / batch.size };
   }
 
-  /**
-   * Trains for some steps. Images and paths of step t come from (seed, t) alone, so training in pieces is training at once.
-   * Gives the event loop a turn between steps. Returns how many steps were made.
-   * @throws DomainError INVALID_ARGUMENT for a path outside the space; FAILED_PRECONDITION TRAINING_DIVERGED
-   */
-  async train({ split, steps, batchSize, drawArchitecture, onStep, shouldStop }: SupernetTraining): Promise<number> {
-    for (let made = 0; made < steps; made++) {
-      if (shouldStop?.() === true) return made;
-      const random = RandomStream.of(this.#options.seed, 'supernet', this.steps);
-      const architecture = drawArchitecture(random);
-      const report = this.trainStep(architecture, await drawBatch(split, { batchSize, random, augment: true }));
-      onStep?.(report);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    return steps;
-  }
-
-  /** Accuracy of an architecture on the given images, normalised by their batches. */
+  /** Accuracy of an architecture on the given images as a fraction, normalised by their batches. @throws DomainError INVALID_ARGUMENT OUTSIDE_SUPERNET */
   accuracy(architecture: Architecture, batches: readonly ImageBatch[]): number {
     const { tf } = this.#options;
     const network = this.#path(architecture);
@@ -141,24 +101,12 @@ export class Supernet {
     return correct / images;
   }
 
-  /** Accuracies of pairs, all on the same images; an architecture that occurs again is not run again. */
-  pairAccuracies(pairs: readonly ArchitecturePair[], batches: readonly ImageBatch[]): PairAccuracy[] {
-    const known = new Map<string, number>();
-    const accuracyOf = (architecture: Architecture): number => {
-      const key = JSON.stringify(architecture.cells);
-      const accuracy = known.get(key) ?? this.accuracy(architecture, batches);
-      known.set(key, accuracy);
-      return accuracy;
-    };
-    return pairs.map(({ source, result }) => ({ source: accuracyOf(source), ...(result === undefined ? {} : { result: accuracyOf(result) }) }));
-  }
-
   /**
    * Brings every parameter of the supernet into being and to the current step: what averaging needs, because shards use different paths. Rounds in
    * another place than an undisturbed run does, so a run that is not averaged does without.
    */
   settle(): void {
-    this.#sgd.catchUp(this.#weights.parameters(this.#path(everyPath(this.#options.space)).parameters));
+    this.#sgd.catchUp(this.#weights.parameters(this.#path(allOperations(this.#options.space)).parameters));
   }
 
   /** Weights under their official names, momentum, and how far each parameter has come: everything that training goes on from. */
@@ -194,7 +142,7 @@ export class Supernet {
 }
 
 /** All operations on all edges at once. */
-function everyPath({ primitives, steps }: OfficialSpace): Architecture {
+function allOperations({ primitives, steps }: OfficialSpace): Architecture {
   const nodes = Array.from({ length: steps }, (_, step) => step + 2);
   const edges = nodes.flatMap((to) => Array.from({ length: to }, (_, from) => primitives.map((name) => ({ from, to, operation: primitive(name) }))).flat());
   const cells = ['normal', 'reduce'].map((name) => ({ name, inputs: 2, nodes: steps + 2, edges, output: { kind: 'concat' as const, nodes } }));

@@ -3,8 +3,9 @@ import { batchesInOrder, splitDataset } from '@nat/datasets';
 import { decodeTensors, encodeTensors, loadTensorflow } from '@nat/tensor';
 import type { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { Supernet, type SupernetOptions, type StepReport } from './shared-weights.ts';
-import { stripedImages } from './striped-images.ts';
+import { Supernet, type SupernetOptions, type StepReport } from './supernet.ts';
+import { trainShard, type ShardTraining } from './train-shard.ts';
+import { stripedImages } from '../testing/striped-images.ts';
 
 const tf = loadTensorflow();
 const space = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
@@ -12,7 +13,7 @@ const splits = splitDataset(stripedImages({ train: 48, test: 12 }), { seed: 1, v
 const OPTIONS: SupernetOptions = { tf, space, channels: 2, layers: 3, imageSize: 8, classes: 3, seed: 4, learningRate: 0.05 };
 
 /** Inputs and operations uniform over the space, as the official code draws them. */
-function drawArchitecture(random: RandomStream): Architecture {
+function drawPath(random: RandomStream): Architecture {
   const cell = (name: string): Cell => ({
     name,
     inputs: 2,
@@ -25,23 +26,25 @@ function drawArchitecture(random: RandomStream): Architecture {
   return { cells: [cell('normal'), cell('reduce')], skeleton: { kind: 'repeated' } };
 }
 
-const training = { split: splits.train, batchSize: 8, drawArchitecture };
+/** The only shard of a round: the sequential algorithm. */
+const TRAINING = { split: splits.train, batchSize: 8, seed: 4, shard: 0, shards: 1, drawPath };
+const train = (supernet: Supernet, more: Pick<ShardTraining, 'steps'> & Partial<ShardTraining>) => trainShard(supernet, { ...TRAINING, ...more });
 
-describe('SharedWeights', () => {
+describe('the supernet', () => {
   it('goes on from a saved state bit for bit', async () => {
     const before = tf.memory().numTensors;
     const whole: StepReport[] = [];
     const undisturbed = new Supernet(OPTIONS);
-    await undisturbed.train({ ...training, steps: 6, onStep: (report) => whole.push(report) });
+    await train(undisturbed, { steps: 6, onStep: (report) => void whole.push(report) });
 
     const pieces: StepReport[] = [];
     const first = new Supernet(OPTIONS);
-    await first.train({ ...training, steps: 3, onStep: (report) => pieces.push(report) });
+    await train(first, { steps: 3, onStep: (report) => void pieces.push(report) });
     const file = decodeTensors(encodeTensors(first.exportState()));
     const second = new Supernet(OPTIONS);
     second.importState(file);
     expect(second.exportState()).toEqual(first.exportState());
-    await second.train({ ...training, steps: 3, onStep: (report) => pieces.push(report) });
+    await train(second, { steps: 3, onStep: (report) => void pieces.push(report) });
 
     expect(pieces).toEqual(whole);
     expect(second.steps).toBe(6);
@@ -53,34 +56,28 @@ describe('SharedWeights', () => {
   it('learns', async () => {
     const shared = new Supernet(OPTIONS);
     const losses: number[] = [];
-    await shared.train({ ...training, batchSize: 24, steps: 40, onStep: ({ loss }) => losses.push(loss) });
+    await train(shared, { batchSize: 24, steps: 40, onStep: ({ loss }) => void losses.push(loss) });
     const mean = (values: number[]): number => values.reduce((a, b) => a + b) / values.length;
     expect(mean(losses.slice(-10))).toBeLessThan(mean(losses.slice(0, 10)));
     shared.dispose();
   });
 
-  it('scores pairs on the same images, and leaves the weights as they are', async () => {
+  it('scores on the images given, and leaves the weights as they are', async () => {
     const shared = new Supernet(OPTIONS);
-    await shared.train({ ...training, steps: 4 });
+    await train(shared, { steps: 4 });
     const batches = await Array.fromAsync(batchesInOrder(splits.validation, 12));
-    const [source, result] = [zooArchitecture('DARTS'), zooArchitecture('NAT_DARTS')];
-    const pairs = shared.pairAccuracies([{ source, result }, { source: result, result: source }, { source }], batches);
-    expect(pairs[1]).toEqual({ source: pairs[0]!.result, result: pairs[0]!.source });
-    expect(pairs[2]).toEqual({ source: pairs[0]!.source });
-    expect(pairs[0]!.source).toBe(shared.accuracy(source, batches));
-    expect(pairs[0]!.source * 24).toBeCloseTo(Math.round(pairs[0]!.source * 24), 6);
+    const [darts, thinned] = [zooArchitecture('DARTS'), zooArchitecture('NAT_DARTS')];
+    const accuracy = shared.accuracy(darts, batches);
+    expect(accuracy * 24).toBeCloseTo(Math.round(accuracy * 24), 6);
     const state = encodeTensors(shared.exportState());
-    shared.pairAccuracies([{ source, result }], batches);
+    expect(shared.accuracy(darts, batches)).toBe(accuracy);
     expect(encodeTensors(shared.exportState())).toEqual(state);
-    shared.dispose();
-  });
-
-  it('stops when it is told to', async () => {
-    const shared = new Supernet(OPTIONS);
-    let asked = 0;
-    expect(await shared.train({ ...training, steps: 5, shouldStop: () => ++asked > 2 })).toBe(2);
-    expect(shared.steps).toBe(2);
-    shared.dispose();
+    shared.accuracy(thinned, batches);
+    expect(shared.accuracy(darts, batches)).toBe(accuracy);
+    const again = new Supernet(OPTIONS);
+    again.importState(decodeTensors(state));
+    expect(again.accuracy(darts, batches)).toBe(accuracy);
+    for (const one of [shared, again]) one.dispose();
   });
 
   it('refuses paths that it does not hold, and states of another supernet', async () => {
