@@ -1,22 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
+import { toDuration } from '@nat/convert';
+import { createBatcher } from '@nat/base/batcher';
 import { DomainError, isDomainError } from '@nat/base/errors';
-import { failpoint } from '@nat/base/failpoints';
+import { Backoff, type RetryPolicy } from '@nat/base/retry';
+import { outsideSpans, SpanKind, withSpan } from '@nat/base/tracing';
 import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { isBlobKey, openBlobStore, type BlobStore } from '@nat/storage';
-import { outsideSpans, SpanKind, withSpan, type OpenSpan } from '@nat/base/tracing';
-import { createBatcher } from '@nat/base/batcher';
-import { blobsOf } from '@nat/convert';
-import { fromDuration, toDuration } from '@nat/convert';
-import { createBackoff, type Backoff } from './leasing/backoff.ts';
-import { createCheckpointReporter } from './leasing/checkpoint-reporter.ts';
-import { deliverOutcome } from './leasing/deliver-outcome.ts';
-import { failure, failureOf } from './job/failure.ts';
-import { kindOf, QUICK_KINDS, type Execute, type Kind, type StoredCheckpoint } from './job/job.ts';
-import { startPoller, type Poller, type RunInSlot } from './leasing/poller.ts';
-import { startLeaseKeeper, type HeldLease, type StopReason } from './leasing/lease-keeper.ts';
-import { createObserver } from './leasing/observation-reporter.ts';
 import { createTabular } from './evaluators/tabular.ts';
+import { kindOf, QUICK_KINDS, type Execute, type Kind } from './job/job.ts';
+import { startLeaseKeeper } from './leasing/lease-keeper.ts';
+import { startPoller, type Poller } from './leasing/poller.ts';
+import { startRegistration } from './leasing/registration.ts';
+import { createLeaseRunner } from './leasing/run-lease.ts';
 import { createTrainers, type Trainers } from './trainer/trainers.ts';
 
 export interface WorkerConfig {
@@ -69,7 +65,9 @@ export interface Worker {
 
 /** Most keys of weights in memory that a lease request may name. */
 const MAX_LOADED_WEIGHTS = 16;
-const RETRY = { baseMs: 200, maxMs: 5_000 };
+/** For calls that go on until the server answers. */
+const CALL_POLICY: RetryPolicy = { initialIntervalMs: 200, maximumIntervalMs: 5_000 };
+const REPORT_DEADLINE_MS = 10_000;
 /** Outcomes that are known at about the same time travel together. One call that gets no answer does not hold up the rest. */
 const COMPLETIONS = { maxBatchSize: 64, maxConcurrent: 4 };
 /** A server that is away while this worker drains is waited for no longer than this. */
@@ -81,9 +79,8 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
   const leaseWaitMs = config.leaseWaitMs ?? 20_000;
   const client = channel.client(evaluation.WorkerServiceDefinition);
   const givenUp = new AbortController();
-  const hasGivenUp = (): boolean => givenUp.signal.aborted;
+  const retries = { policy: CALL_POLICY, random };
   let blobs: Promise<BlobStore> | undefined;
-  const newBackoff = (): Backoff => createBackoff({ ...RETRY, random });
 
   const trainers = createTrainers({
     blobUrl: config.blobUrl,
@@ -94,44 +91,22 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     logger,
   });
 
-  let renewMs = 5_000;
-  let registering: Promise<void> | undefined;
-  const register = async (): Promise<void> => {
-    const backoff = newBackoff();
-    while (!hasGivenUp()) {
-      try {
-        const { renewInterval } = await client.registerWorker(
-          { workerId, instance, capabilities: [...capabilities], kinds: [...kinds] },
-          { signal: givenUp.signal },
-        );
-        renewMs = Math.max(50, fromDuration(renewInterval));
-        logger.info({ workerId, kinds, capabilities, server: channel.address }, 'registered');
-        return;
-      } catch (error) {
-        if (hasGivenUp()) return;
-        logger.warn({ err: error, server: channel.address }, 'the server did not take the registration yet');
-        await backoff.pause(givenUp.signal);
-      }
-    }
-  };
-  /** One registration at a time, however many calls find out that it is missing. */
-  const registerOnce = (): Promise<void> =>
-    (registering ??= register().finally(() => {
-      registering = undefined;
-    }));
+  const registration = startRegistration({
+    ...retries,
+    register: () => client.registerWorker({ workerId, instance, capabilities: [...capabilities], kinds: [...kinds] }, { signal: givenUp.signal }),
+    signal: givenUp.signal,
+    logger: logger.child({ workerId, kinds, capabilities, server: channel.address }),
+  });
   const onCallError = async (error: unknown): Promise<void> => {
     logger.warn({ err: error, server: channel.address }, 'the server did not answer');
-    if (isDomainError(error) && error.reason === 'WORKER_NOT_REGISTERED') await registerOnce();
+    if (isDomainError(error) && error.reason === 'WORKER_NOT_REGISTERED') await registration.renew();
   };
-
-  const registered = registerOnce();
   const keeper = startLeaseKeeper({
-    renew: (leases) => outsideSpans(() => client.renewLeases({ workerId, leases: [...leases] }, { deadlineMs: 10_000 })),
-    renewMs: () => renewMs,
+    renew: (leases) => outsideSpans(() => client.renewLeases({ workerId, leases: [...leases] }, { deadlineMs: REPORT_DEADLINE_MS })),
+    renewMs: registration.renewMs,
     onError: (error) => void onCallError(error),
     logger,
   });
-
   const complete = createBatcher<evaluation.CompleteEvaluationRequest, evaluation.EvaluationState>({
     ...COMPLETIONS,
     keyOf: ({ lease }) => lease?.evaluation ?? '',
@@ -147,80 +122,19 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       });
     },
   });
-
-  /** Leased ahead, not begun. */
-  const waiting = new Set<HeldLease>();
-  const runLease = async (execute: Execute, lease: evaluation.Lease, runInSlot: RunInSlot, span: OpenSpan): Promise<void> => {
-    const held = keeper.hold(lease);
-    waiting.add(held);
-    await failpoint('worker.leased');
-    const jobLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
-    const startedAt = performance.now();
-    const checkpoints = createCheckpointReporter({
-      earlier: lease.continued ? (lease.spec?.resumeFrom ?? '') : '',
-      report: async ({ key: resumeFrom, blobs: named }) => {
-        await client.reportCheckpoint({ lease: held.reference, resumeFrom, blobs: [...named] }, { retry: true, deadlineMs: 10_000 });
-      },
-      remove: async (key) => {
-        blobs ??= openBlobStore(config.blobUrl);
-        await (await blobs).delete(key);
-      },
-      onError: (error) => {
-        jobLogger.warn({ err: error }, 'a checkpoint could not be reported yet');
-      },
-    });
-    const observer = createObserver({
-      send: async (firstSequence, observations) => {
-        await client.reportObservations({ lease: held.reference, firstSequence, observations: [...observations] }, { deadlineMs: 10_000 });
-      },
-      onError: (error) => {
-        jobLogger.warn({ err: error }, 'observations could not be sent yet');
-      },
-    });
-    try {
-      const inSlot: Execute = (job, context) =>
-        runInSlot(() => {
-          waiting.delete(held);
-          return span.activate(() => execute(job, context)); // a slot is freed in the span of the evaluation that held it
-        }, held.signal);
-      const outcome = await attempt(inSlot, lease, held, {
-        observe: observer.add,
-        checkpoint: checkpoints.add,
-      });
-      if (outcome === undefined) {
-        if ((held.signal.reason as StopReason) === 'drained') await release(held, checkpoints.latest());
-        return;
-      }
-      await observer.flush();
-      await checkpoints.settle();
-      const delivered = await deliverOutcome(outcome, {
-        complete: (sending) => complete({ lease: held.reference, outcome: sending, traceparent: span.traceparent ?? '' }),
-        backoff: newBackoff(),
-        signal: givenUp.signal,
-        logger: jobLogger,
-      });
-      // Of a lease that is over the checkpoints are another attempt's to go on from.
-      if (delivered && outcome.result?.$case === 'succeeded') await checkpoints.discard(blobsOf(outcome.result.value));
-      jobLogger.debug({ ms: Math.round(performance.now() - startedAt), outcome: outcome.result?.$case }, 'done');
-    } catch (error) {
-      jobLogger.error({ err: error }, 'a lease could not be brought to its end');
-    } finally {
-      waiting.delete(held);
-      keeper.drop(held);
-    }
-  };
-
-  const release = async (held: HeldLease, checkpoint: StoredCheckpoint | undefined): Promise<void> => {
-    const { key: resumeFrom = '', blobs: named = [] } = checkpoint ?? {};
-    try {
-      await client.releaseLease(
-        { lease: held.reference, reason: 'RELEASE_REASON_DRAINING', resumeFrom, blobs: [...named] },
-        { retry: true, deadlineMs: GIVE_UP_MS },
-      );
-    } catch (error) {
-      logger.warn({ err: error, evaluation: held.reference.evaluation }, 'the lease could not be given back: it will expire');
-    }
-  };
+  const leases = createLeaseRunner({
+    ...retries,
+    calls: {
+      complete,
+      reportCheckpoint: (request) => client.reportCheckpoint(request, { retry: true, deadlineMs: REPORT_DEADLINE_MS }),
+      reportObservations: (request) => client.reportObservations(request, { deadlineMs: REPORT_DEADLINE_MS }),
+      release: (request) => client.releaseLease(request, { retry: true, deadlineMs: GIVE_UP_MS }),
+    },
+    keeper,
+    blobs: () => (blobs ??= openBlobStore(config.blobUrl)),
+    givenUp: givenUp.signal,
+    logger,
+  });
 
   const newPoller = (
     wanted: readonly Kind[],
@@ -235,20 +149,20 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
       leaseWaitMs,
       loadedWeights,
       lease: async ({ maxCount, kinds: asked, waitMs, loadedWeights: keys }, signal) => {
-        await Promise.race([registered, aborted(signal)]);
+        await Promise.race([registration.registered, aborted(signal)]);
         signal.throwIfAborted();
-        const { leases } = await client.leaseEvaluations(
+        const response = await client.leaseEvaluations(
           { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked], warmWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_LOADED_WEIGHTS) },
-          { signal, deadlineMs: waitMs + 10_000 },
+          { signal, deadlineMs: waitMs + REPORT_DEADLINE_MS },
         );
-        return leases;
+        return response.leases;
       },
       run: (lease, runInSlot) => {
         const settings = { kind: SpanKind.CONSUMER, parent: lease.traceparent, attributes: spanAttributes(lease) };
-        return withSpan('evaluate', settings, (span) => runLease(execute, lease, runInSlot, span));
+        return withSpan('evaluate', settings, (span) => leases.run(lease, execute, runInSlot, span));
       },
       onError: onCallError,
-      backoff: newBackoff(),
+      backoff: new Backoff(CALL_POLICY, { random }),
     });
   };
   const pollers = [
@@ -263,7 +177,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
   const drain = async (finishMs: number): Promise<void> => {
     logger.info({ finishMs, running: keeper.held().length }, 'draining');
     const idle = Promise.all(pollers.map((poller) => poller.stop()));
-    for (const held of waiting) held.stop('drained');
+    for (const held of leases.waiting()) held.stop('drained');
     await Promise.race([idle, sleep(finishMs, undefined, { ref: false })]);
     for (const held of keeper.held()) held.stop('drained');
     await Promise.race([idle, sleep(GIVE_UP_MS, undefined, { ref: false })]);
@@ -273,7 +187,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
     logger.info('drained');
   };
   let draining: Promise<void> | undefined;
-  return { registered, drain: (finishMs) => (draining ??= drain(finishMs)) };
+  return { registered: registration.registered, drain: (finishMs) => (draining ??= drain(finishMs)) };
 }
 
 function spanAttributes({ evaluation: name, spec, attempt: number }: evaluation.Lease): Record<string, string | number> {
@@ -291,19 +205,4 @@ function aborted(signal: AbortSignal): Promise<void> {
       { once: true },
     );
   });
-}
-
-/** The outcome of an attempt, an error turned into a failure; undefined when its work was stopped before it had one. */
-async function attempt(
-  execute: Execute,
-  { evaluation: name, spec, attempt: number, continued }: evaluation.Lease,
-  { signal }: HeldLease,
-  hooks: { readonly observe: (observations: readonly evaluation.Observation[]) => void; readonly checkpoint: (checkpoint: StoredCheckpoint) => void },
-): Promise<evaluation.Outcome | undefined> {
-  if (spec === undefined || kindOf(spec) === undefined) return failure('UNKNOWN_KIND', 'this worker does not know the kind of the evaluation', false);
-  try {
-    return await execute({ evaluation: name, spec, attempt: number, continued }, { signal, ...hooks });
-  } catch (error) {
-    return signal.aborted ? undefined : failureOf(error);
-  }
 }

@@ -11,7 +11,8 @@ import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
-import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
+import type { RunningProcess } from '@nat/base/process';
+import { startWorkerProcess } from '@nat/worker';
 
 const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
 
@@ -20,7 +21,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
   let harness: CoordinatorHarness;
   let blobDirectory: string;
   let blobs: BlobStore;
-  const workers: WorkerProcess[] = [];
+  const workers: RunningProcess[] = [];
   const client = () => harness.channel.client(evaluation.EvaluationServiceDefinition);
 
   beforeAll(async () => {
@@ -36,7 +37,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     await rm(blobDirectory, { recursive: true, force: true });
   });
 
-  const startWorker = (): WorkerProcess => {
+  const startWorker = (): RunningProcess => {
     const environment = { NAT_LOG_LEVEL: 'warn', NAT_DRAIN_MS: '100', NAT_WORKER_NICE: '0', NAT_WORKER_CHECKPOINT_MS: '0' };
     const worker = startWorkerProcess({ server: harness.address, workerId: 'w', blobUrl: blobDirectory, environment, stderr: 'ignore' });
     workers.push(worker);
@@ -56,8 +57,8 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     const name = names[0]!;
     const seen = async (): Promise<evaluation.Observation[]> => (await client().listObservations({ parent: name, pageSize: 1000 })).observations;
     await eventually(seen, (observations) => observations.some(({ pairId }) => pairId === 'child-1'));
-    worker.kill('SIGKILL');
-    await worker.exited;
+    worker.kill();
+    await worker.ended;
 
     startWorker();
     const done = await eventually(
@@ -122,8 +123,8 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
         (epochs) => epochs.some(({ epoch }) => epoch >= 3),
       );
       const worker = workers.at(-1)!;
-      worker.kill('SIGKILL');
-      await worker.exited;
+      worker.kill();
+      await worker.ended;
       startWorker();
       const { attempt } = await ended(name);
       expect(attempt).toBe(2);
@@ -146,8 +147,8 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
           .resume_from;
       await eventually(checkpointOf, (key) => key !== '');
       const worker = workers.at(-1)!;
-      worker.kill('SIGKILL');
-      await worker.exited;
+      worker.kill();
+      await worker.ended;
       expect(await blobs.delete(await checkpointOf())).toBe(true);
       startWorker();
       expect(await numbersOf(await reportOf(name))).toEqual(await numbersOf(whole));

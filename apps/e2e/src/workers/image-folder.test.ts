@@ -8,13 +8,14 @@ import { openFolderBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
-import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
+import type { RunningProcess } from '@nat/base/process';
+import { startWorkerProcess } from '@nat/worker';
 
 describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let directory: string;
-  let worker: WorkerProcess;
+  let worker: RunningProcess;
 
   beforeAll(async () => {
     databases = await embeddedDatabase();

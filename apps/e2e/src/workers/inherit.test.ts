@@ -8,7 +8,8 @@ import { openBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
-import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
+import type { RunningProcess } from '@nat/base/process';
+import { startWorkerProcess } from '@nat/worker';
 
 const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
 
@@ -16,7 +17,7 @@ describe('weight inheritance', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
   let harness: CoordinatorHarness;
   let blobDirectory: string;
-  let worker: WorkerProcess;
+  let worker: RunningProcess;
   const client = () => harness.channel.client(evaluation.EvaluationServiceDefinition);
 
   beforeAll(async () => {

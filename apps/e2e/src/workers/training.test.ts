@@ -8,7 +8,8 @@ import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
-import { startWorkerProcess, type WorkerProcess } from '@nat/worker';
+import type { RunningProcess } from '@nat/base/process';
+import { startWorkerProcess } from '@nat/worker';
 
 /** A training that would take for ever, in epochs of two steps. */
 const ENDLESS = 1_000_000;
@@ -44,7 +45,7 @@ describe('a worker process', { timeout: 300_000 }, () => {
   let harness: CoordinatorHarness;
   let blobDirectory: string;
   let blobs: BlobStore;
-  let worker: WorkerProcess;
+  let worker: RunningProcess;
   let submitter: ReturnType<typeof evaluations>;
   const evaluations = () => harness.channel.client(evaluation.EvaluationServiceDefinition);
 
@@ -67,7 +68,7 @@ describe('a worker process', { timeout: 300_000 }, () => {
     await rm(blobDirectory, { recursive: true, force: true });
   });
 
-  const startWorker = (): WorkerProcess =>
+  const startWorker = (): RunningProcess =>
     startWorkerProcess({
       server: harness.address,
       workerId: 'w',
@@ -207,8 +208,8 @@ describe('a worker process', { timeout: 300_000 }, () => {
     await until(name, ({ observations }) => observations > 0);
     const trainers = await childrenOf(worker.pid!);
     expect(trainers).toHaveLength(1);
-    worker.kill('SIGKILL');
-    await worker.exited;
+    worker.kill();
+    await worker.ended;
     await eventually(
       () => Promise.resolve(trainers.some(isAlive)),
       (alive) => !alive,
@@ -260,7 +261,7 @@ describe('a worker process', { timeout: 300_000 }, () => {
     );
     const { observations: before } = await get(name);
     await worker.stop(10_000);
-    expect((await worker.exited).code).toBe(0);
+    expect((await worker.ended).code).toBe(0);
     expect(await get(name)).toMatchObject({ state: 'EVALUATION_STATE_QUEUED', attempt: 1 });
     worker = startWorker();
     const { values } = await succeeded(name);

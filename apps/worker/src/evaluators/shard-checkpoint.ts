@@ -1,15 +1,8 @@
 /** What a shard in training goes on from, as one blob: the state of the supernet after some of its steps, and what those steps have seen. */
 import { decodeTensors, encodeTensors, type TensorFile } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
+import type { ShardProgress } from '@nat/training';
 import { z } from 'zod';
-
-export interface ShardProgress {
-  /** Steps of the evaluation that are made. */
-  readonly made: number;
-  /** Summed over them. */
-  readonly loss: number;
-  readonly accuracy: number;
-}
 
 export interface ShardCheckpoint {
   readonly state: TensorFile;

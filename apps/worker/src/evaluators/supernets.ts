@@ -2,14 +2,14 @@ import { officialSpace, randomBlockArchitecture, randomOfficialArchitecture, zoo
 import { evaluation } from '@nat/contracts';
 import { drawBatch, readBatch, splitForSearch, type ImageBatch, type ImageSplit, type SearchSplits } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/base/errors';
-import { Supernet } from '@nat/training';
+import { Supernet, trainShard, type ShardProgress } from '@nat/training';
 import { decodeTensors, type TensorFile } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { architectureFromSubject } from '@nat/convert';
 import { pairFault } from '../job/failure.ts';
 import { fingerprintOf } from './child-checkpoint.ts';
 import { putSearchWeights } from './search-weights.ts';
-import { readShardCheckpoint, writeShardCheckpoint, type ShardCheckpoint, type ShardProgress } from './shard-checkpoint.ts';
+import { readShardCheckpoint, writeShardCheckpoint, type ShardCheckpoint } from './shard-checkpoint.ts';
 import type { TrainingContext, TrainingHooks } from '../trainer/training.ts';
 
 /** Steps that one observation sums up. */
@@ -91,8 +91,6 @@ export function createSupernets(context: TrainingContext): Supernets {
       try {
         const shard = { ...work, supernet, split: splitsOf(supernet), fingerprint, begun: checkpoint?.progress };
         const metrics = await trainSteps(context, shared, shard, hooks);
-        // Averaging needs all parameters, brought to the same step. A single shard goes on as if there were no rounds.
-        if (work.shards > 1) shared.settle();
         const weights = await putSearchWeights(context.blobs, spec, shared.exportState());
         keep(supernet, weights, shared);
         return { weights, metrics };
@@ -170,39 +168,32 @@ interface ShardWork {
   readonly begun: ShardProgress | undefined;
 }
 
-/**
- * Step t of a shard draws its path and images from (seed, t) and, where there are several, the shard. So rounds of one shard are the sequential
- * algorithm exactly, however it is cut into rounds.
- */
+/** Makes the steps of a shard; tells of every 50 of them, and stores a checkpoint every few seconds. Gives the means over the steps. */
 async function trainSteps(context: TrainingContext, shared: Supernet, work: ShardWork, hooks: TrainingHooks): Promise<Record<string, number>> {
-  const drawPath = pathsOf(work.supernet);
   const start = context.now();
   let storedAt = start;
   let [loss, accuracy, since] = [0, 0, 0];
-  let { made, loss: totalLoss, accuracy: totalAccuracy } = work.begun ?? { made: 0, loss: 0, accuracy: 0 };
-  while (made < work.steps) {
-    const random = RandomStream.of(work.seed, 'supernet', shared.steps, ...(work.shards > 1 ? ['shard', work.shard] : []));
-    const path = drawPath(random);
-    const report = shared.trainStep(path, await drawBatch(work.split.weights, { batchSize: work.supernet.imageBatch, random, augment: true }));
-    made++;
-    loss += report.loss;
-    accuracy += report.accuracy;
-    totalLoss += report.loss;
-    totalAccuracy += report.accuracy;
-    since++;
-    if (since === OBSERVED_STEPS || made === work.steps) {
-      const time = context.wallClock();
-      const numbers = { trainLoss: loss / since, trainAccuracy: accuracy / since };
-      hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric, value, step: report.step, time, pairId: '' })));
-      [loss, accuracy, since] = [0, 0, 0];
-    }
-    if (made < work.steps && context.now() - storedAt >= Math.min(CHECKPOINT_MS, context.checkpointMs)) {
-      const progress = { made, loss: totalLoss, accuracy: totalAccuracy };
+  const { loss: totalLoss, accuracy: totalAccuracy } = await trainShard(shared, {
+    ...work,
+    split: work.split.weights,
+    batchSize: work.supernet.imageBatch,
+    drawPath: pathsOf(work.supernet),
+    onStep: async (report, progress) => {
+      loss += report.loss;
+      accuracy += report.accuracy;
+      since++;
+      const ended = progress.made === work.steps;
+      if (since === OBSERVED_STEPS || ended) {
+        const time = context.wallClock();
+        const numbers = { trainLoss: loss / since, trainAccuracy: accuracy / since };
+        hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric, value, step: report.step, time, pairId: '' })));
+        [loss, accuracy, since] = [0, 0, 0];
+      }
+      if (ended || context.now() - storedAt < Math.min(CHECKPOINT_MS, context.checkpointMs)) return;
       hooks.checkpoint({ key: await writeShardCheckpoint(context.blobs, work.fingerprint, { state: shared.exportState(), progress }), blobs: [] });
       storedAt = context.now();
-    }
-    await yieldToEvents();
-  }
+    },
+  });
   const seconds = (context.now() - start) / 1000;
   return { steps: shared.steps, trainLoss: totalLoss / work.steps, trainAccuracy: totalAccuracy / work.steps, seconds };
 }

@@ -7,6 +7,8 @@ const MAX_PAIR_MESSAGE = 300;
 
 /** What the same evaluation would run into again on any worker. */
 const TERMINAL: ReadonlySet<DomainErrorKind> = new Set<DomainErrorKind>(['INVALID_ARGUMENT', 'NOT_FOUND', 'UNIMPLEMENTED']);
+/** Reasons of other kinds that the same evaluation would run into again. */
+const TERMINAL_REASONS: ReadonlySet<string> = new Set(['TIME_BUDGET_EXCEEDED', 'MEMORY_BUDGET_EXCEEDED']);
 
 /** A failed outcome. `terminal`: trying again cannot help. */
 export function failure(reason: string, message: string, terminal: boolean): evaluation.Outcome {
@@ -15,7 +17,7 @@ export function failure(reason: string, message: string, terminal: boolean): eva
 
 /** The outcome of an attempt that threw. What is wrong with the request is terminal; what may be wrong with this worker is not. */
 export function failureOf(error: unknown): evaluation.Outcome {
-  if (isDomainError(error)) return failure(error.reason, error.message, TERMINAL.has(error.kind));
+  if (isDomainError(error)) return failure(error.reason, error.message, TERMINAL.has(error.kind) || TERMINAL_REASONS.has(error.reason));
   return failure('WORKER_ERROR', error instanceof Error ? error.message : String(error), false);
 }
 

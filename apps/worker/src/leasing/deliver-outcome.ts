@@ -1,46 +1,53 @@
 import type { evaluation } from '@nat/contracts';
 import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
+import { retry, type RetryPolicy } from '@nat/base/retry';
 import type { Logger } from '@nat/service';
-import type { Backoff } from './backoff.ts';
 import { failure } from '../job/failure.ts';
 
 export interface DeliveryOptions {
   readonly complete: (outcome: evaluation.Outcome) => Promise<unknown>;
-  readonly backoff: Backoff;
+  readonly policy: RetryPolicy;
+  readonly random: () => number;
   /** Aborts when this worker gives up waiting for the server. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
 }
 
-/** The server said no, and will say no again. Everything else is tried again. */
+/** The server refused the outcome, and will refuse it again. Everything else is tried again. */
 const REFUSED: ReadonlySet<DomainErrorKind> = new Set<DomainErrorKind>(['FAILED_PRECONDITION', 'NOT_FOUND', 'INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED']);
 
 /**
- * Delivers an outcome, however long the server is away. An outcome that the server does not take is replaced by a failure that says why; a lease that
+ * Delivers an outcome, however long the server is away. An outcome that the server refuses is replaced by a failure that says why; an outcome whose lease
  * is over is dropped.
  * @returns whether the server has this outcome now
  */
-export async function deliverOutcome(outcome: evaluation.Outcome, { complete, backoff, signal, logger }: DeliveryOptions): Promise<boolean> {
-  let sending = outcome;
-  while (!signal.aborted) {
-    try {
-      await complete(sending);
-      return sending === outcome;
-    } catch (error) {
-      if (!isDomainError(error) || !REFUSED.has(error.kind)) {
-        logger.warn({ err: error }, 'the outcome could not be delivered yet');
-        await backoff.pause(signal);
-        continue;
-      }
-      const replacement = replacementFor(error.kind, error.reason, error.message);
-      if (replacement === undefined || sending !== outcome) {
-        logger.warn({ reason: error.reason, message: error.message }, 'the outcome was not taken');
-        return false;
-      }
-      sending = replacement;
-    }
+export async function deliverOutcome(outcome: evaluation.Outcome, options: DeliveryOptions): Promise<boolean> {
+  const { logger, signal } = options;
+  try {
+    await send(outcome, options);
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    if (!isDomainError(error)) throw error;
+    logger.warn({ reason: error.reason, message: error.message }, 'the outcome was refused');
+    const replacement = replacementFor(error.kind, error.reason, error.message);
+    if (replacement === undefined) return false;
+    await send(replacement, options).catch((second: unknown) => {
+      if (!signal.aborted) logger.warn({ err: second }, 'the failure was refused too');
+    });
+    return false;
   }
-  return false;
+}
+
+function send(outcome: evaluation.Outcome, { complete, policy, random, signal, logger }: DeliveryOptions): Promise<unknown> {
+  return retry(policy, () => complete(outcome), {
+    random,
+    signal,
+    retryable: (error) => !isDomainError(error) || !REFUSED.has(error.kind),
+    onRetry: ({ error, pauseMs }) => {
+      logger.warn({ err: error, pauseMs }, 'the outcome could not be delivered yet');
+    },
+  });
 }
 
 /** What to send instead of an outcome that was refused; nothing when the lease is over. */

@@ -3,19 +3,19 @@ import { isDomainError } from '@nat/base/errors';
 
 const CHUNK = 1_000;
 
-export interface ObserverOptions {
+export interface ObservationReporterOptions {
   readonly send: (firstSequence: number, observations: readonly evaluation.Observation[]) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
 /** Sends what a job observes, in order and in the background; what could not be sent goes along with the next. */
-export interface Observer {
+export interface ObservationReporter {
   readonly add: (observations: readonly evaluation.Observation[]) => void;
   /** Sends what is left, once. */
   readonly flush: () => Promise<void>;
 }
 
-export function createObserver({ send, onError }: ObserverOptions): Observer {
+export function createObservationReporter({ send, onError }: ObservationReporterOptions): ObservationReporter {
   let pending: evaluation.Observation[] = [];
   let sent = 0;
   let refused = false;

@@ -1,6 +1,6 @@
 import { evaluation } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
-import { createBackoff } from './backoff.ts';
+import { Backoff } from '@nat/base/retry';
 import type { Kind } from '../job/job.ts';
 import { startPoller, type Poller, type LeaseRequest } from './poller.ts';
 
@@ -45,7 +45,7 @@ function moved(capacity: number) {
         });
       }, new AbortController().signal),
     onError: () => Promise.resolve(),
-    backoff: createBackoff({ baseMs: 1, maxMs: 1, random: Math.random }),
+    backoff: new Backoff({ initialIntervalMs: 1 }),
     now: () => clock,
   });
   return {

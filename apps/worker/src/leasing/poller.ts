@@ -1,6 +1,6 @@
 import type { evaluation } from '@nat/contracts';
 import PQueue from 'p-queue';
-import type { Backoff } from './backoff.ts';
+import type { Backoff } from '@nat/base/retry';
 import { weightsOfSpec } from '@nat/convert';
 import { kindOf, type Kind } from '../job/job.ts';
 

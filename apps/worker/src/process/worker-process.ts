@@ -1,7 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { startProcess, type RunningProcess } from '@nat/base/process';
 
-const ENTRY = fileURLToPath(new URL('../main.ts', import.meta.url));
+const ENTRY = new URL('../main.ts', import.meta.url);
 
 export interface WorkerProcessOptions {
   /** `host:port` of WorkerService. */
@@ -17,23 +16,12 @@ export interface WorkerProcessOptions {
   readonly stderr?: 'inherit' | 'ignore';
 }
 
-/** A worker process that lives no longer than this one: it ends when the channel to its parent closes. */
-export interface WorkerProcess {
-  readonly pid: number | undefined;
-  /** Resolves with how it ended. */
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Drains it; kills it when it takes longer than `graceMs`. */
-  readonly stop: (graceMs: number) => Promise<void>;
-  readonly kill: (signal: NodeJS.Signals) => void;
-}
-
-/** Starts a worker beside this process. */
-export function startWorkerProcess({ server, workerId, blobUrl, dataDir, environment = {}, stderr = 'inherit' }: WorkerProcessOptions): WorkerProcess {
-  const child: ChildProcess = fork(ENTRY, [], {
-    execArgv: [],
-    stdio: ['ignore', 'ignore', stderr, 'ipc'],
+/** Starts a worker beside this process, which it does not outlive: it ends when the channel to its parent closes. */
+export function startWorkerProcess({ server, workerId, blobUrl, dataDir, environment = {}, stderr = 'inherit' }: WorkerProcessOptions): RunningProcess {
+  return startProcess(ENTRY, {
+    channel: true,
+    stderr,
     env: {
-      ...process.env,
       NAT_SERVER: server,
       NAT_WORKER_ID: workerId,
       NAT_BLOB_URL: blobUrl,
@@ -42,23 +30,4 @@ export function startWorkerProcess({ server, workerId, blobUrl, dataDir, environ
       ...environment,
     },
   });
-  const exited = new Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => {
-      resolve({ code, signal });
-    });
-    child.once('error', () => {
-      resolve({ code: null, signal: null });
-    });
-  });
-  return {
-    pid: child.pid,
-    exited,
-    kill: (signal) => void child.kill(signal),
-    stop: async (graceMs) => {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-      await exited;
-      clearTimeout(timer);
-    },
-  };
 }

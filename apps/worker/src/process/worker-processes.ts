@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { describeEnd, type RunningProcess } from '@nat/base/process';
+import { Backoff, type RetryPolicy } from '@nat/base/retry';
 import type { Logger } from '@nat/service';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { startWorkerProcess } from './worker-process.ts';
 
 export interface WorkerProcessesOptions {
   readonly count: number;
@@ -15,9 +16,9 @@ export interface WorkerProcessesOptions {
   readonly environmentOf?: (index: number) => Readonly<Record<string, string>>;
 }
 
-/** Pause before a worker is started again, milliseconds: doubled for each that lived shorter than SETTLED_MS, so that one that cannot start does not spin. */
-const RESTART_MS = 500;
-const LONGEST_RESTART_MS = 30_000;
+/** Pauses before a worker is started again: they grow while it ends soon after its start, so that one that cannot start does not spin. */
+const RESTART_POLICY: RetryPolicy = { initialIntervalMs: 500, maximumIntervalMs: 30_000 };
+/** One that lived for so long, milliseconds, had started. */
 const SETTLED_MS = 10_000;
 const DRAIN_MS = 5_000;
 
@@ -32,10 +33,10 @@ export function startWorkerProcesses({
   environmentOf = () => ({}),
 }: WorkerProcessesOptions): { readonly close: () => Promise<void> } {
   const closing = new AbortController();
-  const running = new Set<WorkerProcess>();
   const stopped = (): boolean => closing.signal.aborted;
+  const running = new Set<RunningProcess>();
   const keep = async (index: number): Promise<void> => {
-    let short = 0;
+    const backoff = new Backoff(RESTART_POLICY);
     while (!stopped()) {
       const since = performance.now();
       const worker = startWorkerProcess({
@@ -46,13 +47,12 @@ export function startWorkerProcesses({
         environment: { NAT_LOG_LEVEL: logger.level, ...environmentOf(index) },
       });
       running.add(worker);
-      const { code, signal } = await worker.exited;
+      const end = await worker.ended;
       running.delete(worker);
       if (stopped()) return;
-      short = performance.now() - since < SETTLED_MS ? short + 1 : 0;
-      const pauseMs = Math.min(LONGEST_RESTART_MS, RESTART_MS * 2 ** short);
-      logger.warn({ worker: index, code, signal, pauseMs }, 'a worker process ended; starting it again');
-      await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined);
+      if (performance.now() - since >= SETTLED_MS) backoff.reset();
+      logger.warn({ worker: index, failures: backoff.failures + 1 }, `a worker process ${describeEnd(end)}; starting it again`);
+      await backoff.pause(closing.signal);
     }
   };
   const kept = Array.from({ length: count }, (_, index) => keep(index));

@@ -1,12 +1,10 @@
-import type { DomainErrorKind } from '@nat/base/errors';
 import type { StoredCheckpoint } from '../job/job.ts';
 
-/** What a worker sends to its trainer, over the channel of a forked process. */
+/** An evaluation, as a worker gives it to a trainer process. */
 export interface TrainerRequest {
   /** The serialized EvaluationSpec. */
   readonly spec: Uint8Array;
-  readonly evaluation: string;
-  /** Whether what the specification starts from was written by an earlier attempt. */
+  /** Whether the checkpoint that the specification starts from was written by an earlier attempt. */
   readonly continued: boolean;
   readonly blobUrl: string;
   readonly dataDir: string | undefined;
@@ -23,10 +21,17 @@ export interface ObservationMessage {
   readonly pairId: string;
 }
 
-/** What a trainer sends back: any number of the first two, then one of the others, with the key of the weights that it has in memory then. */
-export type TrainerMessage =
+export type TrainerEvent =
   | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
   | { readonly type: 'checkpoint'; readonly checkpoint: StoredCheckpoint }
-  /** The serialized Outcome. */
-  | { readonly type: 'finished'; readonly outcome: Uint8Array; readonly loadedWeights: string }
-  | { readonly type: 'failed'; readonly kind: DomainErrorKind; readonly reason: string; readonly message: string; readonly loadedWeights: string };
+  /** The last one, whether it succeeded or not: key of the weights that the trainer has in memory now; empty: none. */
+  | { readonly type: 'loaded'; readonly weights: string };
+
+export interface TrainerProtocol {
+  readonly run: {
+    readonly request: TrainerRequest;
+    /** The serialized Outcome. */
+    readonly response: Uint8Array;
+    readonly event: TrainerEvent;
+  };
+}

@@ -70,7 +70,7 @@ export interface FromScratchReport {
 
 /**
  * Trains and judges a child. The same seed, options, data and TensorFlow threads give the same bits, unless time ends it, and also when it goes on
- * from a state in between. Gives the event loop a turn between steps.
+ * from a state in between. Yields to the event loop between steps.
  * @throws DomainError INVALID_ARGUMENT for a recipe that is none, a network for other images, the state of another child or weights of another source;
  * UNIMPLEMENTED for operations known by cost alone; FAILED_PRECONDITION TRAINING_DIVERGED
  */
@@ -208,7 +208,7 @@ async function trainEpoch({ options, recipe, schedule, trainee, progress, elapse
     correct += step.correct;
     count += batch.size;
     options.onStep?.({ step: progress.steps, totalSteps: schedule.totalSteps });
-    await turn();
+    await yieldToEvents();
   }
   progress.trainingSeconds += (now() - start) / 1000;
   progress.images += count;
@@ -246,12 +246,12 @@ async function accuracyOf(
   let correct = 0;
   for await (const batch of batchesInOrder(split, images)) {
     correct += correctOf(tf, network, weights, 'eval', batch);
-    await turn();
+    await yieldToEvents();
   }
   return correct / split.indices.length;
 }
 
 /** Lets timers and messages through: an operation blocks the event loop while it runs. */
-function turn(): Promise<void> {
+function yieldToEvents(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
