@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { diffArchitectures } from './diff.ts';
-import { primitive } from './operations.ts';
+import { primitive } from './operation.ts';
 import type { Architecture } from './types.ts';
 import { zooArchitecture } from '../zoo/zoo.ts';
 

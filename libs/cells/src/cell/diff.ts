@@ -1,5 +1,5 @@
 /** What differs between two architectures, edge by edge. */
-import { sameOperation } from './operations.ts';
+import { sameOperation } from './operation.ts';
 import { outputNodes } from './shapes.ts';
 import type { Architecture, Cell, Edge, Operation } from './types.ts';
 

@@ -1,10 +1,11 @@
 /** Random architectures, from a stream that the caller names. */
 import type { RandomStream } from '@nat/base/random';
-import { isEvenPool, keepsChannels, primitive } from './operations.ts';
+import { isEvenPool, keepsChannels } from '../primitives/operations.ts';
+import { PRIMITIVE_NAMES, type PrimitiveName } from '../primitives/primitives.ts';
+import { primitive } from './operation.ts';
 import type { OfficialSpace } from '../zoo/official-spaces.ts';
-import type { TensorShape } from './shapes.ts';
-import { PRIMITIVES } from './types.ts';
-import type { Architecture, Cell, CellOutput, Edge, PrimitiveName } from './types.ts';
+import { isOdd, strided, type TensorShape } from './shapes.ts';
+import type { Architecture, Cell, CellOutput, Edge } from './types.ts';
 
 /**
  * An architecture as the official ArchMaster draws it: two edges into each node, their sources drawn independently (the same one
@@ -75,7 +76,7 @@ export function randomArchitecture(stream: RandomStream, options: RandomArchitec
     maxNodes: options.maxNodes ?? 6,
     maxInDegree: options.maxInDegree ?? 4,
     maxCells: options.maxCells ?? 5,
-    primitives: options.primitives ?? PRIMITIVES,
+    primitives: options.primitives ?? PRIMITIVE_NAMES,
   };
   switch (options.skeleton ?? pick(stream, ['repeated', 'nasbench201', 'explicit'] as const)) {
     case 'repeated':
@@ -133,7 +134,7 @@ function randomExplicit(draw: Draw): Architecture {
   const unread = new Set<number>();
   const cells: Cell[] = [];
   const placements: { cell: string; reads: number[] }[] = [];
-  const shapeOf = (read: number): TensorShape => (read < 0 ? { channels: stem.channels, size: imageSize } : values[read]!);
+  const shapeOf = (read: number): TensorShape => (read < 0 ? { channels: stem.channels, height: imageSize, width: imageSize } : values[read]!);
   const count = 1 + stream.integer(draw.maxCells);
   for (let index = 0; index < count; index++) {
     const last = index === count - 1;
@@ -162,23 +163,20 @@ function randomShapedCell(draw: Draw, name: string, inputs: readonly TensorShape
   for (let to = inputs.length; to < nodes; to++) {
     const first = stream.integer(to);
     const stride = stream.integer(3) === 0 ? 2 : 1;
-    const shape: TensorShape = {
-      channels: stream.integer(2) === 0 ? shapes[first]!.channels : pick(stream, CHANNELS),
-      size: Math.ceil(shapes[first]!.size / stride),
-    };
+    const shape = strided(shapes[first]!, stream.integer(2) === 0 ? shapes[first]!.channels : pick(stream, CHANNELS), stride);
     edges.push(shapedEdge(draw, first, to, shapes[first]!, shape, stride));
     for (let each = stream.integer(draw.maxInDegree); each > 0; each--) {
       const from = stream.integer(to);
-      const fits = ([1, 2] as const).filter((step) => Math.ceil(shapes[from]!.size / step) === shape.size);
+      const fits = ([1, 2] as const).filter((step) => Math.ceil(shapes[from]!.height / step) === shape.height);
       if (fits.length > 0) edges.push(shapedEdge(draw, from, to, shapes[from]!, shape, pick(stream, fits)));
     }
     shapes.push(shape);
   }
   const last = shapes.at(-1)!;
-  const alike = Array.from({ length: nodes - inputs.length }, (_, index) => inputs.length + index).filter((node) => shapes[node]!.size === last.size);
+  const alike = Array.from({ length: nodes - inputs.length }, (_, index) => inputs.length + index).filter((node) => shapes[node]!.height === last.height);
   const output: CellOutput = stream.integer(2) === 0 ? { kind: 'last' } : { kind: 'concat', nodes: alike };
   const channels = output.kind === 'last' ? last.channels : alike.reduce((sum, node) => sum + shapes[node]!.channels, 0);
-  return { cell: { name, inputs: inputs.length, nodes, edges, output }, output: { channels, size: last.size } };
+  return { cell: { name, inputs: inputs.length, nodes, edges, output }, output: { ...last, channels } };
 }
 
 function shapedEdge(draw: Draw, from: number, to: number, input: TensorShape, output: TensorShape, stride: 1 | 2): Edge {
@@ -187,7 +185,7 @@ function shapedEdge(draw: Draw, from: number, to: number, input: TensorShape, ou
   if (stream.integer(12) === 0) return { ...place, operation: { kind: 'fixed', name: 'opaque', params: stream.integer(1000), macs: stream.integer(100_000) } };
   const allowed = draw.primitives.filter((name) => {
     if (keepsChannels(name) && input.channels !== output.channels) return false;
-    return !isEvenPool(name) || (stride === 2 && input.size % 2 === 0);
+    return !isEvenPool(name) || (stride === 2 && !isOdd(input));
   });
   return { ...place, operation: primitive(pick(stream, allowed), pick(stream, ['relu', 'relu6', 'none'] as const)) };
 }

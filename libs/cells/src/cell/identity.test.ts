@@ -7,7 +7,7 @@ import { randomArchitecture } from './generate.ts';
 import { readGenotype } from '../text/genotype.ts';
 import { architectureIdentity } from './identity.ts';
 import { readNasBench201 } from '../text/nasbench201.ts';
-import { primitive } from './operations.ts';
+import { primitive } from './operation.ts';
 import type { Architecture, Cell, Edge } from './types.ts';
 import { findViolations } from './validate.ts';
 import { listZoo, zooArchitecture } from '../zoo/zoo.ts';

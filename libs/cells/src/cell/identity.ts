@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { canonicalForm } from './canonical-graph.ts';
-import { computesTensor, takesActivation } from './operations.ts';
-import { explicitShapes, outputNodes } from './shapes.ts';
+import { operationAt, takesActivation } from '../primitives/operations.ts';
+import { explicitShapes, outputNodes, sidesOf, sizeText } from './shapes.ts';
 import type { ExplicitSkeleton, TensorShape } from './shapes.ts';
 import type { Architecture, Cell, Edge } from './types.ts';
 
@@ -33,17 +33,20 @@ function cellForm(cell: Cell, shapes: readonly TensorShape[] | undefined): strin
 
 function edgeLabel({ operation, from, to, stride = 1 }: Edge, shapes: readonly TensorShape[] | undefined): string {
   const place =
-    shapes === undefined ? undefined : { inChannels: shapes[from]!.channels, outChannels: shapes[to]!.channels, stride, inSize: shapes[from]!.size };
+    shapes === undefined
+      ? undefined
+      : { inChannels: shapes[from]!.channels, outChannels: shapes[to]!.channels, stride, height: shapes[from]!.height, width: shapes[from]!.width };
   const where = place === undefined ? '' : ` ${place.inChannels}>${place.outChannels}/${stride}`;
   if (operation.kind === 'fixed') return `fixed ${JSON.stringify(operation.name)} ${operation.params} ${operation.macs}${where}`;
   const { name, activation = 'relu' } = operation;
-  const activates = takesActivation(name) && (place === undefined || computesTensor(name, place));
+  const activates = takesActivation(name) && (place === undefined || operationAt(name, place).computes);
   return `${name}${activates ? ` ${activation}` : ''}${where}`;
 }
 
 /** Placements are a graph of their own: each labelled by its cell's form at that place. */
 function explicitForm(cells: readonly Cell[], skeleton: ExplicitSkeleton): string {
   const { stem, head, imageSize, classes, placements } = skeleton;
+  const { height, width } = sidesOf(imageSize);
   const indexOf = new Map(cells.map(({ name }, index) => [name, index]));
   const shapes = explicitShapes(cells, skeleton, () => undefined);
   const known = new Map<string, string>();
@@ -52,7 +55,7 @@ function explicitForm(cells: readonly Cell[], skeleton: ExplicitSkeleton): strin
     const { nodes } = shapes[position]!;
     const key = `${cellIndex} ${nodes
       .slice(0, cells[cellIndex]!.inputs)
-      .map(({ channels, size }) => `${channels}x${size}`)
+      .map((shape) => `${shape.channels}x${sizeText(shape)}`)
       .join(' ')}`;
     let form = known.get(key);
     if (form === undefined) known.set(key, (form = cellForm(cells[cellIndex]!, nodes)));
@@ -60,7 +63,7 @@ function explicitForm(cells: readonly Cell[], skeleton: ExplicitSkeleton): strin
   });
   return canonicalForm({
     nodes: [
-      JSON.stringify(['stem', stem.channels, stem.kernel, stem.stride, stem.activation, imageSize]),
+      JSON.stringify(['stem', stem.channels, stem.kernel, stem.stride, stem.activation, height === width ? height : [height, width]]),
       ...forms.map((form, index) =>
         index === forms.length - 1 ? JSON.stringify(['head', form, head.activation, head.conv?.channels, head.conv?.activation, classes]) : form,
       ),

@@ -1,14 +1,31 @@
 /** Channels and sizes through an explicitly written network, shared by validation and placement. */
 import type { FieldViolation } from '@nat/base/errors';
-import { isEvenPool, keepsChannels } from './operations.ts';
-import type { Cell, CellOutput, Edge, Skeleton } from './types.ts';
+import { imageType, type TensorType } from '@nat/graph';
+import { isEvenPool, keepsChannels } from '../primitives/operations.ts';
+import type { Cell, CellOutput, Edge, ImageSize, Skeleton } from './types.ts';
 
 export type ExplicitSkeleton = Extract<Skeleton, { kind: 'explicit' }>;
 
-/** A tensor of one image: channels x size x size. */
+/** A tensor of one image. */
 export interface TensorShape {
   readonly channels: number;
-  readonly size: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Height and width of an image. */
+export function sidesOf(size: ImageSize): { readonly height: number; readonly width: number } {
+  return typeof size === 'number' ? { height: size, width: size } : { height: size.height, width: size.width };
+}
+
+/** The type of a batch of such tensors. */
+export function typeOfShape({ channels, height, width }: TensorShape): TensorType {
+  return imageType(channels, height, width);
+}
+
+/** The shape after a stride: ceil(size / stride) along both sides. */
+export function strided({ height, width }: Pick<TensorShape, 'height' | 'width'>, channels: number, stride: number): TensorShape {
+  return { channels, height: Math.ceil(height / stride), width: Math.ceil(width / stride) };
 }
 
 /** The nodes whose values make up the cell's output, in order. `loose-ends`: nodes that no edge leaves, null edges included. */
@@ -64,7 +81,7 @@ export function explicitShapes(
 ): readonly PlacedShapes[] {
   const indexOf = new Map(cells.map((cell, index) => [cell.name, index]));
   const entering = cells.map(edgesByNode);
-  const stem: TensorShape = { channels: skeleton.stem.channels, size: Math.ceil(skeleton.imageSize / skeleton.stem.stride) };
+  const stem = strided(sidesOf(skeleton.imageSize), skeleton.stem.channels, skeleton.stem.stride);
   const placed: PlacedShapes[] = [];
   skeleton.placements.forEach(({ cell: name, reads }, placement) => {
     const cellIndex = indexOf.get(name)!;
@@ -79,7 +96,7 @@ export function explicitShapes(
           report({ field: `${at()}.${field}`, description: `${description} (placement ${placement})` });
         });
         if (shape === undefined) shape = out;
-        else if (shape.channels !== out.channels || shape.size !== out.size)
+        else if (shape.channels !== out.channels || !sameSize(shape, out))
           report({ field: at(), description: `gives ${describe(out)}, but node ${node} is ${describe(shape)} (placement ${placement})` });
       }
       nodes.push(shape ?? stem);
@@ -89,7 +106,7 @@ export function explicitShapes(
     let channels = 0;
     for (const node of outputs) {
       channels += nodes[node]!.channels;
-      if (nodes[node]!.size !== first.size)
+      if (!sameSize(nodes[node]!, first))
         report({
           field: `${root}.cells[${cellIndex}].output`,
           description: `node ${node} is ${describe(nodes[node]!)}, but node ${outputs[0]} is ${describe(first)}`,
@@ -97,13 +114,27 @@ export function explicitShapes(
     }
     if (channels > MAX_OUTPUT_CHANNELS)
       report({ field: `${root}.cells[${cellIndex}].output`, description: `${channels} channels, at most ${MAX_OUTPUT_CHANNELS} (placement ${placement})` });
-    placed.push({ nodes, output: { channels, size: first.size } });
+    placed.push({ nodes, output: { ...first, channels } });
   });
   return placed;
 }
 
-function describe(shape: TensorShape): string {
-  return `${shape.channels} x ${shape.size} x ${shape.size}`;
+/** True where a side is odd. */
+export function isOdd({ height, width }: Pick<TensorShape, 'height' | 'width'>): boolean {
+  return height % 2 === 1 || width % 2 === 1;
+}
+
+/** One number for a square, else height x width. */
+export function sizeText({ height, width }: Pick<TensorShape, 'height' | 'width'>): string {
+  return height === width ? String(height) : `${height} x ${width}`;
+}
+
+function sameSize(a: TensorShape, b: TensorShape): boolean {
+  return a.height === b.height && a.width === b.width;
+}
+
+function describe({ channels, height, width }: TensorShape): string {
+  return `${channels} x ${height} x ${width}`;
 }
 
 function edgeOutput(edge: Edge, input: TensorShape, report: (field: string, description: string) => void): TensorShape {
@@ -115,12 +146,12 @@ function edgeOutput(edge: Edge, input: TensorShape, report: (field: string, desc
   if (operation.kind === 'primitive') {
     if (keepsChannels(operation.name) && outChannels !== inChannels)
       report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
-    if (isEvenPool(operation.name) && stride === 2 && input.size % 2 === 1) report('operation', `${operation.name} needs an even size, not ${input.size}`);
+    if (isEvenPool(operation.name) && stride === 2 && isOdd(input)) report('operation', `${operation.name} needs an even size, not ${sizeText(input)}`);
   } else if (KEEPS_SHAPE.has(operation.name)) {
     if (outChannels !== inChannels) report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
     if (stride !== 1) report('stride', `${operation.name} has stride 1`);
   } else if (operation.name === 'zero_pad_shortcut' && outChannels < inChannels) {
     report('channels.out', `zero_pad_shortcut only adds channels: ${inChannels} to ${outChannels}`);
   }
-  return { channels: outChannels, size: Math.ceil(input.size / stride) };
+  return strided(input, outChannels, stride);
 }

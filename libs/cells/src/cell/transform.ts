@@ -1,6 +1,7 @@
 /** Applies edits. Architectures are immutable: a result shares every cell that did not change. */
 import { DomainError } from '@nat/base/errors';
-import { FIXED, isPrimitiveName, primitiveAt, primitiveIndex, replaceOperation } from './operations.ts';
+import { FIXED, isPrimitiveName, primitiveAt, primitiveIndex } from '../primitives/operations.ts';
+import { replaceOperation } from './operation.ts';
 import type { Architecture, Cell, Edge, EdgeEdit, Operation } from './types.ts';
 
 /**

@@ -1,44 +1,22 @@
 /**
  * The representation of architectures. Everything is immutable plain data.
  *
- * An `Architecture` is a few distinct cells (what a policy edits) and a skeleton (how the cells are placed). Placing it
- * gives a `Network`: the DAG of placed cells with real channels, strides and sizes, from which cost is counted and
- * tensors are built. Published genotypes, NAS-Bench-201 cells and whole real networks are all of this type.
+ * An `Architecture` is a few distinct cells (what a policy edits) and a skeleton (how the cells are placed). `lower` makes a graph of it, with real
+ * channels, strides and sizes, from which cost is counted and tensors are built. Published genotypes, NAS-Bench-201 cells and whole real networks are
+ * all of this type.
  */
+import type { Activation } from '../primitives/module-builder.ts';
+import type { PrimitiveName } from '../primitives/primitives.ts';
 
-/** Operations of both official repositories, of NAONet and of NAS-Bench-201 (whose `none`, `nor_conv_kxk` are `null`, `conv_kxk`), and MobileNetV2's depthwise convolution. */
-export const PRIMITIVES = [
-  'null',
-  'skip_connect',
-  'max_pool_2x2',
-  'max_pool_3x3',
-  'max_pool_5x5',
-  'avg_pool_2x2',
-  'avg_pool_3x3',
-  'avg_pool_5x5',
-  'sep_conv_1x1',
-  'sep_conv_3x3',
-  'sep_conv_5x5',
-  'sep_conv_7x7',
-  'dil_conv_1x1',
-  'dil_conv_3x3',
-  'dil_conv_5x5',
-  'conv_1x1',
-  'conv_3x3',
-  'conv_5x5',
-  'conv_1x3_3x1',
-  'conv_1x7_7x1',
-  'conv_7x1_1x7',
-  'dw_conv_3x3',
-] as const;
-export type PrimitiveName = (typeof PRIMITIVES)[number];
+/** Pixels; one number where height and width are the same. */
+export type ImageSize = number | { readonly height: number; readonly width: number };
 
 /** An operation a policy may replace. */
 export interface PrimitiveOperation {
   readonly kind: 'primitive';
   readonly name: PrimitiveName;
   /** What a convolution applies before itself. The official operations are ReLU-Conv-BN. @default 'relu' */
-  readonly activation?: 'relu' | 'relu6' | 'none';
+  readonly activation?: Activation;
 }
 
 /** An operation that passes through untouched, with its declared cost at this place. */
@@ -91,12 +69,12 @@ export type Skeleton =
   /** Every layer written out. */
   | {
       readonly kind: 'explicit';
-      readonly stem: { readonly channels: number; readonly kernel: 1 | 3 | 7; readonly stride: 1 | 2; readonly activation: 'relu' | 'relu6' | 'none' };
+      readonly stem: { readonly channels: number; readonly kernel: 1 | 3 | 7; readonly stride: 1 | 2; readonly activation: Activation };
       /** In topological order. `reads`: -1 is the stem, i >= 0 is placement i; one entry a cell input. */
       readonly placements: readonly { readonly cell: string; readonly reads: readonly number[] }[];
       /** Reads the last placement: optional 1x1 Conv-BN-activation to `channels`, activation, global average pool, linear with bias. */
-      readonly head: { readonly activation: 'relu' | 'relu6' | 'none'; readonly conv?: { readonly channels: number; readonly activation: 'relu' | 'relu6' } };
-      readonly imageSize: number;
+      readonly head: { readonly activation: Activation; readonly conv?: { readonly channels: number; readonly activation: 'relu' | 'relu6' } };
+      readonly imageSize: ImageSize;
       readonly classes: number;
     };
 
@@ -115,19 +93,12 @@ export interface PlacementOptions {
   readonly channels?: number;
   /** Cells in a row. @default 20 (evaluation), 14 (imagenet), 8 (supernet) */
   readonly layers?: number;
-  /** Height = width of the input image. @default 32, 224 for imagenet */
-  readonly imageSize?: number;
+  /** Of the input image, pixels. @default 32, 224 for imagenet */
+  readonly imageSize?: ImageSize;
   /** @default 10, 1000 for imagenet */
   readonly classes?: number;
   /** Supernet: which nodes count in the concatenation; the others are multiplied by 0. @default 'loose-ends' for cells with that output rule, else 'all-nodes' */
   readonly supernetOutput?: 'all-nodes' | 'loose-ends';
-}
-
-/** Params: numbers. MACs: one image, convolutions and linear layers, as the official counter. Peak: bytes, see cost.ts. */
-export interface Cost {
-  readonly params: number;
-  readonly macs: number;
-  readonly peakActivationBytes: number;
 }
 
 /** One edge replaced: `cell` and `edge` index the submitted form (edge = position in `cells[cell].edges`). */

@@ -2,7 +2,7 @@ import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { architectureCost } from '../cost/cost.ts';
 import { readNasBench201 } from '../text/nasbench201.ts';
-import { primitive } from './operations.ts';
+import { primitive } from './operation.ts';
 import type { Architecture, Cell, Edge } from './types.ts';
 import { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './validate.ts';
 import { listZoo, zooArchitecture } from '../zoo/zoo.ts';

@@ -1,6 +1,6 @@
 /** What makes an architecture well formed. Every violation names its field; callers may pass anything a client sent. */
 import { DomainError, type FieldViolation } from '@nat/base/errors';
-import { isEvenPool, isPrimitiveName } from './operations.ts';
+import { isEvenPool, isPrimitiveName } from '../primitives/operations.ts';
 import { explicitShapes, outputNodes } from './shapes.ts';
 import type { ExplicitSkeleton } from './shapes.ts';
 import type { Architecture, Cell, Edge, Skeleton } from './types.ts';
@@ -278,6 +278,16 @@ function checkEvenPool(edge: SentEdge, cellIndex: number, index: number, report:
     report.add(`cells[${cellIndex}].edges[${index}].operation`, `${name} at stride 1 would shrink the image: it is allowed at stride 2 only`);
 }
 
+function checkImageSize(size: unknown, report: Report): void {
+  if (typeof size !== 'object' || size === null) {
+    checkRange(size, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize', report);
+    return;
+  }
+  const { height, width } = size as { readonly height?: unknown; readonly width?: unknown };
+  checkRange(height, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize.height', report);
+  checkRange(width, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize.width', report);
+}
+
 function checkExplicit(cells: readonly Cell[], skeleton: ExplicitSkeleton, report: Report): void {
   const { stem, head, placements, imageSize, classes } = skeleton as SentSkeleton;
   checkRange(stem?.channels, 1, ARCHITECTURE_LIMITS.channels, 'skeleton.stem.channels', report);
@@ -289,7 +299,7 @@ function checkExplicit(cells: readonly Cell[], skeleton: ExplicitSkeleton, repor
     checkRange(head.conv.channels, 1, ARCHITECTURE_LIMITS.channels, 'skeleton.head.conv.channels', report);
     checkActivation(head.conv.activation, 'skeleton.head.conv.activation', report);
   }
-  checkRange(imageSize, 1, ARCHITECTURE_LIMITS.imageSize, 'skeleton.imageSize', report);
+  checkImageSize(imageSize, report);
   checkRange(classes, 1, ARCHITECTURE_LIMITS.classes, 'skeleton.classes', report);
   if (!isList(placements) || placements.length === 0 || placements.length > ARCHITECTURE_LIMITS.placements) {
     report.add('skeleton.placements', `1 to ${ARCHITECTURE_LIMITS.placements} placements`);

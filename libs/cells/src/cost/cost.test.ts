@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { architectureCost, edgeCosts, networkCost, profileNetwork } from './cost.ts';
+import { imageShape, profile } from '@nat/graph';
+import { architectureCost, edgeCosts, modulesByFirstNode, networkCost } from './cost.ts';
 import { readGenotype } from '../text/genotype.ts';
 import { readNasBench201 } from '../text/nasbench201.ts';
-import { placeNetwork } from '../skeletons/placement.ts';
+import { lower } from '../lower/lower.ts';
 import type { Architecture } from '../cell/types.ts';
 import { zooArchitecture } from '../zoo/zoo.ts';
 
@@ -47,25 +48,28 @@ describe('peak activation memory', () => {
     const architecture = readGenotype(
       "Genotype(normal=[('null', 0, 2)], normal_concat=[2], reduce=[('conv_1x1', 0, 2), ('skip_connect', 1, 3), ('null', 2, 3)], reduce_concat=[2, 3])",
     );
-    const network = placeNetwork(architecture, { channels: 2, layers: 1, imageSize: 4 });
+    const network = lower(architecture, { channels: 2, layers: 1, imageSize: 4 });
     const stem = FLOAT * 6 * 16;
     const input = FLOAT * 4 * 16; // a reduction doubles C to 4
     const node = FLOAT * 4 * 4;
-    const profile = profileNetwork(network);
-    expect(profile.fixed.peakActivationBytes).toBe(stem + 2 * input);
-    expect(profile.edges.map(({ placed, baseBytes, outBytes }) => [placed.edgeIndex, baseBytes, outBytes])).toEqual([
+    const modules = modulesByFirstNode(profile(network.graph).modules);
+    const memory = network.edges.map(({ edge, region }) => ({ edge, ...modules.get(region.nodes[0])! }));
+    expect(memory.map(({ edge, heldBytes, outputBytes }) => [edge, heldBytes, outputBytes])).toEqual([
       [0, 2 * input + node, node],
       [1, input + 2 * node, node], // node 0 ended with its last edge
-      [2, 2 * node, node],
+      [2, 2 * node, 0], // a null puts out nothing
     ]);
     expect(networkCost(network).peakActivationBytes).toBe(stem + 2 * input);
   });
 
   it('holds a value until the last cell that reads it', () => {
-    const network = placeNetwork(zooArchitecture('DARTS'), { channels: 4, layers: 4, imageSize: 8 });
-    const { cells } = profileNetwork(network);
-    // Each cell's newer input is read again by the next cell; the last cell's is not.
-    expect(cells.map(({ outerBytes }) => outerBytes)).toEqual([FLOAT * 12 * 64, FLOAT * 16 * 64, FLOAT * 32 * 16, 0]);
+    const { graph } = lower(zooArchitecture('DARTS'), { channels: 4, layers: 4, imageSize: 8 });
+    const { modules } = profile(graph);
+    const concats = [0, 1, 2, 3].map((cell) => modules.find(({ module }) => module === `cells.${cell}.output`)!);
+    // Beside its own four nodes: each cell's newer input is read again by the next cell; the last cell's is not.
+    const nodes = [4 * 4 * 64, 4 * 8 * 16, 4 * 16 * 4, 4 * 16 * 4].map((numbers) => FLOAT * numbers);
+    const outer = [FLOAT * 12 * 64, FLOAT * 16 * 64, FLOAT * 32 * 16, 0];
+    expect(concats.map(({ heldBytes }) => heldBytes)).toEqual(outer.map((bytes, cell) => bytes + nodes[cell]!));
   });
 });
 
@@ -74,8 +78,11 @@ describe('edgeCosts', () => {
     for (const name of ['DARTS', 'NATv2_NAONet', 'resnet20', 'mobilenet_v2']) {
       const architecture = zooArchitecture(name);
       const edges = edgeCosts(architecture).flat();
-      const { fixed } = profileNetwork(placeNetwork(architecture));
       const cost = architectureCost(architecture);
+      const lowered = lower(architecture);
+      const onEdges = new Set(lowered.edges.map(({ region }) => region.nodes[0]));
+      const others = profile(lowered.graph).modules.filter(({ nodes }) => !onEdges.has(nodes[0]));
+      const fixed = { params: others.reduce((sum, each) => sum + each.params, 0), macs: others.reduce((sum, each) => sum + each.macs, 0) };
       expect(edges.reduce((sum, { params }) => sum + params, fixed.params)).toBe(cost.params);
       expect(edges.reduce((sum, { macs }) => sum + macs, fixed.macs)).toBe(cost.macs);
     }
@@ -86,25 +93,29 @@ describe('edgeCosts', () => {
   });
 });
 
-describe('placeNetwork', () => {
+describe('lower', () => {
   it('refuses options out of range and networks a skeleton does not have', () => {
     const darts = zooArchitecture('DARTS');
-    expect(() => placeNetwork(darts, { channels: NaN })).toThrow(/placement.channels: NaN/);
-    expect(() => placeNetwork(darts, { layers: 0 })).toThrow(/placement.layers/);
-    expect(() => placeNetwork(darts, { layers: 100_000 })).toThrow(/placement.layers/);
-    expect(() => placeNetwork(darts, { network: 'moon' as never })).toThrow(/placement.network/);
-    expect(() => placeNetwork(readNasBench201('|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'), { network: 'imagenet' })).toThrow(/its own network/);
-    expect(() => placeNetwork(zooArchitecture('NAONet'), { imageSize: 34, layers: 6 })).toThrow(/avg_pool_2x2 needs an even size, not 17/);
+    expect(() => lower(darts, { channels: NaN })).toThrow(/placement.channels: NaN/);
+    expect(() => lower(darts, { layers: 0 })).toThrow(/placement.layers/);
+    expect(() => lower(darts, { layers: 100_000 })).toThrow(/placement.layers/);
+    expect(() => lower(darts, { network: 'moon' as never })).toThrow(/placement.network/);
+    expect(() => lower(readNasBench201('|none~0|+|none~0|none~1|+|none~0|none~1|none~2|'), { network: 'imagenet' })).toThrow(/its own network/);
+    expect(() => lower(zooArchitecture('NAONet'), { imageSize: 34, layers: 6 })).toThrow(/avg_pool_2x2 needs an even size, not 17/);
   });
 
   it('ignores options where the skeleton is written out', () => {
-    expect(placeNetwork(zooArchitecture('vgg16'), { channels: 3, imageSize: 7 })).toEqual(placeNetwork(zooArchitecture('vgg16')));
+    expect(lower(zooArchitecture('vgg16'), { channels: 3, imageSize: 7 })).toEqual(lower(zooArchitecture('vgg16')));
   });
 
   it('lets the supernet count all nodes, or loose ends only', () => {
     const enas = zooArchitecture('ENAS');
-    const reduce = (options: object): unknown => placeNetwork(enas, { network: 'supernet', layers: 3, ...options }).blocks[1];
-    expect(reduce({})).toMatchObject({ outputNodes: [2, 3, 4, 5, 6], zeroedNodes: [], output: { channels: 200 } });
-    expect(reduce({ supernetOutput: 'loose-ends' })).toMatchObject({ outputNodes: [2, 3, 4, 5, 6], zeroedNodes: [4, 5] });
+    const reduce = (options: object): unknown => {
+      const { graph, types, blocks } = lower(enas, { network: 'supernet', layers: 3, ...options });
+      const zeroed = graph.nodes.filter(({ name }) => name.startsWith('cells.1.zeroed')).map(({ name }) => name);
+      return [imageShape(types[blocks[1]!.output]!)[0], zeroed];
+    };
+    expect(reduce({})).toEqual([200, []]);
+    expect(reduce({ supernetOutput: 'loose-ends' })).toEqual([200, ['cells.1.zeroed.4', 'cells.1.zeroed.5']]);
   });
 });

@@ -1,6 +1,6 @@
 /** Cells as Graphviz DOT: one cluster a cell. */
 import { nodeLabel } from './layout.ts';
-import { operationLabel } from '../cell/operations.ts';
+import { operationLabel } from '../cell/operation.ts';
 import { outputNodes } from '../cell/shapes.ts';
 import type { Architecture, EdgeEdit } from '../cell/types.ts';
 

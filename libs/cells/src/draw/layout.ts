@@ -1,6 +1,6 @@
 /** Where to draw the nodes and edges of a cell: layered from left to right, by dagre. */
 import { Graph, layout } from '@dagrejs/dagre';
-import { operationLabel } from '../cell/operations.ts';
+import { operationLabel } from '../cell/operation.ts';
 import { outputNodes } from '../cell/shapes.ts';
 import type { Cell } from '../cell/types.ts';
 

@@ -1,7 +1,8 @@
 /** Cells as one self-contained SVG image: no scripts, no fonts or styles from elsewhere, every text escaped. */
 import { layOutCell, MAX_DRAWN_EDGES, MAX_DRAWN_IN_ALL } from './layout.ts';
 import type { CellDrawing, DrawnEdge, DrawnNode } from './layout.ts';
-import { operationLabel, PRIMITIVE_INFO } from '../cell/operations.ts';
+import { operationLabel } from '../cell/operation.ts';
+import { primitiveInfo } from '../primitives/operations.ts';
 import type { Architecture, Cell, EdgeEdit, Operation } from '../cell/types.ts';
 
 export interface SvgOptions {
@@ -74,10 +75,10 @@ function drawCell(cell: Cell, drawing: CellDrawing, editOf: (edge: number) => Ed
 function lineClass(edge: DrawnEdge, cell: Cell, editOf: (edge: number) => EdgeEdit | undefined): string {
   if (edge.index < 0) return 'edge out';
   const { operation } = cell.edges[edge.index]!;
-  const look = operation.kind === 'fixed' ? ' fixed' : LOOKS[PRIMITIVE_INFO[operation.name].family];
+  const look = operation.kind === 'fixed' ? ' fixed' : LOOKS[primitiveInfo(operation.name).kind];
   return `edge${look ?? ''}${editOf(edge.index) === undefined ? '' : ' replaced'}`;
 }
-const LOOKS: Readonly<Record<string, string>> = { null: ' null', skip: ' skip', max_pool: ' pool', avg_pool: ' pool' };
+const LOOKS: Readonly<Record<string, string>> = { null: ' null', skip: ' skip', 'max-pool': ' pool', 'avg-pool': ' pool' };
 
 function drawLine(edge: DrawnEdge, className: string): string {
   const [start, ...rest] = edge.points;

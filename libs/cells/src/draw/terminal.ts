@@ -1,6 +1,6 @@
 /** Cells as compact text for a terminal: one line a node, what was replaced marked. */
 import { nodeLabel } from './layout.ts';
-import { operationLabel } from '../cell/operations.ts';
+import { operationLabel } from '../cell/operation.ts';
 import { outputNodes } from '../cell/shapes.ts';
 import type { Architecture, Cell, EdgeEdit } from '../cell/types.ts';
 

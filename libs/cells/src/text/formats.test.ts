@@ -7,7 +7,7 @@ import { readNasBench201, writeNasBench201 } from './nasbench201.ts';
 import { escapeXml, writeSvg } from '../draw/svg.ts';
 import { drawTerminal } from '../draw/terminal.ts';
 import { formatArchitecture, readArchitecture } from './text.ts';
-import { PRIMITIVES } from '../cell/types.ts';
+import { PRIMITIVE_NAMES } from '../primitives/primitives.ts';
 import type { Architecture } from '../cell/types.ts';
 import { listZoo, zooArchitecture } from '../zoo/zoo.ts';
 
@@ -205,7 +205,7 @@ describe('readArchitecture', () => {
   });
 
   it('knows every primitive in a genotype at a place where it may stand', () => {
-    for (const name of PRIMITIVES) {
+    for (const name of PRIMITIVE_NAMES) {
       const text = `Genotype(normal=[('null', 0, 2)], normal_concat=[2], reduce=[('${name}', 0, 2)], reduce_concat=[2])`;
       expect(writeGenotype(readArchitecture(text))).toBe(text);
     }

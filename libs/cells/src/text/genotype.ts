@@ -6,9 +6,11 @@
  * all (loose ends), and `NAME = Genotype(...)`. Written: 3-tuples.
  */
 import { DomainError } from '@nat/base/errors';
-import { isPrimitiveName, primitive } from '../cell/operations.ts';
+import { primitive } from '../cell/operation.ts';
+import { isPrimitiveName } from '../primitives/operations.ts';
 import { outputNodes } from '../cell/shapes.ts';
-import type { Architecture, Cell, CellOutput, Edge, PrimitiveName } from '../cell/types.ts';
+import type { Architecture, Cell, CellOutput, Edge } from '../cell/types.ts';
+import type { PrimitiveName } from '../primitives/primitives.ts';
 import { ARCHITECTURE_LIMITS, validateArchitecture } from '../cell/validate.ts';
 
 /** Longest text read, in characters: enough for the largest architecture. */

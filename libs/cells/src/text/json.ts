@@ -2,8 +2,8 @@
 import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import { MAX_TEXT_LENGTH } from './genotype.ts';
-import { primitive } from '../cell/operations.ts';
-import { PRIMITIVES } from '../cell/types.ts';
+import { primitive } from '../cell/operation.ts';
+import { PRIMITIVE_NAMES } from '../primitives/primitives.ts';
 import type { Architecture, Cell, Edge, Operation, Skeleton } from '../cell/types.ts';
 import { validateArchitecture } from '../cell/validate.ts';
 
@@ -12,8 +12,8 @@ export const JSON_VERSION = 1;
 
 const activation = z.enum(['relu', 'relu6', 'none']);
 const operation = z.union([
-  z.enum(PRIMITIVES),
-  z.strictObject({ kind: z.literal('primitive'), name: z.enum(PRIMITIVES), activation: activation.optional() }),
+  z.enum(PRIMITIVE_NAMES),
+  z.strictObject({ kind: z.literal('primitive'), name: z.enum(PRIMITIVE_NAMES), activation: activation.optional() }),
   z.strictObject({ kind: z.literal('fixed'), name: z.string(), params: z.number(), macs: z.number() }),
 ]);
 const stride = z.union([z.literal(1), z.literal(2)]);
@@ -43,7 +43,7 @@ const skeleton = z.discriminatedUnion('kind', [
     stem: z.strictObject({ channels: z.number(), kernel: z.union([z.literal(1), z.literal(3), z.literal(7)]), stride, activation }),
     placements: z.array(z.strictObject({ cell: z.string(), reads: z.array(z.number()) })),
     head: z.strictObject({ activation, conv: z.strictObject({ channels: z.number(), activation: z.enum(['relu', 'relu6']) }).optional() }),
-    imageSize: z.number(),
+    imageSize: z.union([z.number(), z.strictObject({ height: z.number(), width: z.number() })]),
     classes: z.number(),
   }),
 ]);

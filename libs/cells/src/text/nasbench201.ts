@@ -3,8 +3,9 @@
  * one operation from every earlier node. `none` is `null` here, `nor_conv_kxk` is `conv_kxk`.
  */
 import { DomainError } from '@nat/base/errors';
-import { primitive } from '../cell/operations.ts';
-import type { Architecture, Edge, PrimitiveName } from '../cell/types.ts';
+import { primitive } from '../cell/operation.ts';
+import type { Architecture, Edge } from '../cell/types.ts';
+import type { PrimitiveName } from '../primitives/primitives.ts';
 
 /** The five operations, in the benchmark's own order, with the benchmark's names. */
 export const NASBENCH201_OPERATIONS: readonly { readonly benchmark: string; readonly primitive: PrimitiveName }[] = [

@@ -1,5 +1,6 @@
 /** The operation lists of the official repositories: what a policy of theirs knows, and what their supernets hold. */
-import type { PrimitiveName } from '../cell/types.ts';
+import type { Architecture, Cell } from '../cell/types.ts';
+import type { PrimitiveName } from '../primitives/primitives.ts';
 
 /** `FULLY_CONCAT`: DARTS-like cells of 4 steps whose output concatenates every node. `LOOSE_END`: ENAS-like cells of 5 steps. */
 export type OperationType = 'FULLY_CONCAT_PRIMITIVES' | 'LOOSE_END_PRIMITIVES';
@@ -51,4 +52,20 @@ export const OFFICIAL_SPACES: readonly OfficialSpace[] = [
 /** The space of a repository and operation type. */
 export function officialSpace(repository: OfficialRepository, operationType: OperationType): OfficialSpace {
   return OFFICIAL_SPACES.find((space) => space.repository === repository && space.operationType === operationType)!;
+}
+
+/**
+ * The whole supernet of an official space as an architecture: between every two nodes every operation, edge e of the official
+ * order (e = (to - 2)(to + 1) / 2 + from) and operation o at position e * operations + o. Its supernet cost has all parameters.
+ */
+export function supernetArchitecture(space: Pick<OfficialSpace, 'operationType' | 'primitives' | 'steps'>): Architecture {
+  const nodes = space.steps + 2;
+  const edges: Cell['edges'][number][] = [];
+  for (let to = 2; to < nodes; to++)
+    for (let from = 0; from < to; from++) for (const name of space.primitives) edges.push({ from, to, operation: { kind: 'primitive', name } });
+  const output: Cell['output'] =
+    space.operationType === 'LOOSE_END_PRIMITIVES'
+      ? { kind: 'loose-ends' }
+      : { kind: 'concat', nodes: Array.from({ length: space.steps }, (_, step) => step + 2) };
+  return { cells: ['normal', 'reduce'].map((name) => ({ name, inputs: 2, nodes, edges, output })), skeleton: { kind: 'repeated' } };
 }

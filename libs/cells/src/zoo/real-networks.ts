@@ -3,7 +3,7 @@
  *
  * Activations stand before convolutions here and after them in the papers; each network says why the two are the same function.
  */
-import { primitive } from '../cell/operations.ts';
+import { primitive } from '../cell/operation.ts';
 import type { Architecture, Cell, Edge, Operation } from '../cell/types.ts';
 
 const IMAGE_SIZE = 32;

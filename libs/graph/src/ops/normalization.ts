@@ -1,0 +1,19 @@
+import { imageShape } from '../graph/graph.ts';
+import { single } from './activation.ts';
+import type { Operator, WeightSpec } from './operator.ts';
+
+/** y = (x - mean) / sqrt(variance + epsilon), times weight plus bias where it is affine; a number of each a channel. */
+export const batchNorm: Operator<'batch_norm'> = {
+  infer: (_, inputs) => single(inputs),
+  weights: ({ affine }, inputs) => {
+    const channels = inputs[0]!.shape.length === 4 ? imageShape(inputs[0]!)[0] : Number(inputs[0]!.shape[1]);
+    const vector = (role: WeightSpec['role'], value: number): WeightSpec => ({
+      role,
+      shape: [channels],
+      trainable: role === 'weight' || role === 'bias',
+      initial: { kind: 'constant', value },
+    });
+    return [...(affine ? [vector('weight', 1), vector('bias', 0)] : []), vector('running_mean', 0), vector('running_var', 1)];
+  },
+  label: () => 'batch norm',
+};
