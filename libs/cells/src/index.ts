@@ -44,6 +44,7 @@ export { drawTerminal, type TerminalOptions } from './draw/terminal.ts';
 export { formatArchitecture, readArchitecture, type ArchitectureText } from './text/text.ts';
 export { lower } from './lower/lower.ts';
 export type { LowerOptions, LoweredArchitecture, PlacedBlock, PlacedEdge } from './lower/lowering.ts';
+export { lowerRepeatedCell, type RepeatedCellOptions } from './skeletons/repeated.ts';
 export { MAX_LAYERS, resolvePlacement, type NetworkKind, type ResolvedPlacement } from './skeletons/placement.ts';
 export { architectureCost, auxiliaryCost, edgeCosts, modulesByFirstNode, networkCost } from './cost/cost.ts';
 export { applyEdits, applyOperations, editsTo } from './cell/transform.ts';

@@ -1,12 +1,11 @@
 export { averageSharedWeights } from './supernet/average.ts';
-export { buildCell, type CellLayer, type CellOptions } from './executor/cell.ts';
+export { compile, type CompileOptions, type Executable } from './executor/compile.ts';
 export type { EpochReport } from './child/child-progress.ts';
 export { trainFromScratch, type FromScratchOptions, type FromScratchReport } from './child/from-scratch.ts';
 export { forwardLatency, type LatencyOptions } from './executor/latency.ts';
-export type { DropPath, Layer, Pass } from './executor/layer.ts';
+export type { DropPath, Pass } from './executor/pass.ts';
 export { PRESET_EPOCHS, type RecipePreset, type TrainingRecipe } from './child/recipe.ts';
-export { buildNetwork, type BuildOptions, type NetworkLayer, type NetworkOutput } from './executor/network.ts';
-export { operationLayer, type OperationPlace } from './executor/operations.ts';
+export { buildNetwork, type Network, type NetworkOutput } from './executor/network.ts';
 export { Supernet, type StepReport, type SupernetOptions } from './supernet/supernet.ts';
 export { trainShard, type ShardProgress, type ShardTraining } from './supernet/train-shard.ts';
 export { correctOf, trainingStep, type StepOptions, type StepResult, type Trainee } from './executor/training-step.ts';

@@ -14,7 +14,7 @@ export function lower(architecture: Architecture, options: PlacementOptions = {}
   const placement = resolvePlacement(architecture.skeleton, options);
   checkExtent(architecture, placement);
   const hasAuxiliary = hasAuxiliaryHead(placement);
-  const lowering = new Lowering(placement);
+  const lowering = new Lowering({ image: { channels: 3, height: placement.height, width: placement.width } });
   const outputs = lowerSkeleton(lowering, architecture, placement, hasAuxiliary ? extra : { ...extra, auxiliary: false });
   return {
     graph: lowering.builder.finish(outputs),

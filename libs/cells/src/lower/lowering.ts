@@ -1,5 +1,6 @@
 /** What a network of cells is lowered to, and what the lowering of every skeleton shares. */
-import { GraphBuilder, imageType, type Graph, type GraphOutput, type Region, type Site, type TensorType, type Value } from '@nat/graph';
+import { GraphBuilder, type Graph, type GraphOutput, type Region, type Site, type TensorType, type Value } from '@nat/graph';
+import { typeOfShape, type TensorShape } from '../cell/shapes.ts';
 import type { Architecture, Operation } from '../cell/types.ts';
 import { ModuleBuilder, type Activation } from '../primitives/module-builder.ts';
 import type { BatchNormalization } from '../primitives/operations.ts';
@@ -60,12 +61,18 @@ export interface LoweredArchitecture {
 /** Gathers a graph while a skeleton is lowered. */
 export class Lowering {
   readonly builder = new GraphBuilder();
-  readonly image: Value;
+  /** Values of the graph's inputs. */
+  readonly inputs: readonly Value[];
   readonly blocks: PlacedBlock[] = [];
   readonly edges: PlacedEdge[] = [];
 
-  constructor({ height, width }: Pick<ResolvedPlacement, 'height' | 'width'>) {
-    this.image = this.builder.input('image', imageType(3, height, width));
+  constructor(inputs: Readonly<Record<string, TensorShape>>) {
+    this.inputs = Object.entries(inputs).map(([name, shape]) => this.builder.input(name, typeOfShape(shape)));
+  }
+
+  /** The image, which is the first input. */
+  get image(): Value {
+    return this.inputs[0]!;
   }
 
   /** A module named as its nodes are, or one of its own among nodes of another name. */

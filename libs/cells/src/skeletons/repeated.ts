@@ -2,7 +2,8 @@ import { imageShape, type GraphOutput, type Value } from '@nat/graph';
 import { outputNodes, type TensorShape } from '../cell/shapes.ts';
 import type { Cell } from '../cell/types.ts';
 import { lowerCell, type CellPlace, type Sharing } from '../lower/lower-cell.ts';
-import { convBlock, type LowerOptions, type Lowering } from '../lower/lowering.ts';
+import { convBlock, Lowering, type LowerOptions, type LoweredArchitecture } from '../lower/lowering.ts';
+import type { PrimitiveName } from '../primitives/primitives.ts';
 import type { ResolvedPlacement } from './placement.ts';
 
 /**
@@ -64,6 +65,42 @@ export function hasAuxiliaryHead(placement: ResolvedPlacement): boolean {
     if (isReduction(layer, layers)) [rows, columns] = [Math.ceil(rows / 2), Math.ceil(columns / 2)];
   }
   return [rows, columns].every((side) => Math.floor((side - 5) / 3) === 1);
+}
+
+export interface RepeatedCellOptions {
+  readonly channels: number;
+  /** What the cell reads: the value of the cell before the last, and that of the last. */
+  readonly reads: readonly [TensorShape, TensorShape];
+  readonly reduction: boolean;
+  /** The cell before was a reduction, so the older value is twice as large. */
+  readonly afterReduction: boolean;
+  readonly affine: boolean;
+  /** Nodes concatenated, and those of them that are multiplied by 0. @default the cell's own rule, and none */
+  readonly outputNodes?: readonly number[];
+  readonly zeroedNodes?: readonly number[];
+  /** Named as in a supernet of these operations. @default as in an evaluation network */
+  readonly sharedOperations?: readonly PrimitiveName[];
+}
+
+/** One cell of a repeated network by itself, reading two values: its preprocessing is `cells.0.preprocess0` and `cells.0.preprocess1`. */
+export function lowerRepeatedCell(cell: Cell, options: RepeatedCellOptions): Pick<LoweredArchitecture, 'graph' | 'types' | 'edges'> {
+  const { channels, reads, reduction, afterReduction, affine, zeroedNodes = [], sharedOperations } = options;
+  const lowering = new Lowering({ s0: reads[0], s1: reads[1] });
+  const inputs = preprocess(lowering, { layer: 0, reads: lowering.inputs, channels, afterReduction, affine });
+  const value = lowerCell(lowering, cell, {
+    cellIndex: 0,
+    reads: [-2, -1],
+    reduction,
+    inputs,
+    shapes: nodeShapes(cell, { ...reads[1], channels }, reduction),
+    strideOf: ({ from }) => (reduction && from < cell.inputs ? 2 : 1),
+    outputNodes: options.outputNodes ?? outputNodes(cell),
+    zeroedNodes,
+    affine,
+    sharing: sharedOperations === undefined ? undefined : { keyOf: sharedKeys({ sharedOperations }) },
+  });
+  const { builder, edges } = lowering;
+  return { graph: builder.finish([{ name: 'value', value }]), types: builder.types, edges };
 }
 
 /** The stem; an ImageNet network has two, `stem0` of two convolutions and `stem1`, and cells read both. */

@@ -1,4 +1,4 @@
-import { listZoo, networkCost, placeNetwork, primitive, readNasBench201, zooArchitecture, type Architecture, type PlacementOptions } from '@nat/cells';
+import { listZoo, networkCost, lower, primitive, readNasBench201, zooArchitecture, type Architecture, type PlacementOptions } from '@nat/cells';
 import { splitDataset } from '@nat/datasets';
 import { decodeTensors, encodeTensors, loadTensorflow } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ describe('buildNetwork', () => {
     ['a NAS-Bench-201 cell', readNasBench201('|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|'), {}],
   ];
   it.each(architectures)('%s has the parameters that its cost states', (_, architecture, placement) => {
-    const network = placeNetwork(architecture, placement);
+    const network = lower(architecture, placement);
     const { parameters } = buildNetwork(network);
     const names = new Set(parameters.map(({ name }) => name));
     expect(names.size).toBe(parameters.length);
@@ -24,7 +24,7 @@ describe('buildNetwork', () => {
   });
 
   it.each(['DARTS', 'ENAS', 'NAONet', 'Mobilenetv2', 'vgg16', 'resnet20', 'mobilenet_v2'])('%s computes logits', (name) => {
-    const network = placeNetwork(zooArchitecture(name), { channels: 4, layers: 4 });
+    const network = lower(zooArchitecture(name), { channels: 4, layers: 4 });
     const before = tf.memory().numTensors;
     const weights = new Weights(tf, 1);
     tf.tidy(() => {
@@ -56,7 +56,7 @@ describe('buildNetwork', () => {
         classes: 3,
       },
     };
-    expect(() => buildNetwork(placeNetwork(architecture))).toThrow(/attention is known by its cost alone/);
+    expect(() => buildNetwork(lower(architecture))).toThrow(/attention is known by its cost alone/);
   });
 });
 
@@ -111,7 +111,7 @@ describe('trainFromScratch', () => {
     expect(report.epochs.at(-1)!.trainLoss).toBeLessThan(report.epochs[0]!.trainLoss);
     expect(report.testAccuracy).toBeGreaterThan(0.7);
     expect(report.validationAccuracy).toBeGreaterThan(0.7);
-    expect(report.params).toBe(networkCost(placeNetwork(architecture)).params);
+    expect(report.params).toBe(networkCost(lower(architecture)).params);
     expect(report.imagesPerSecond).toBeGreaterThan(0);
     expect(tf.memory().numTensors).toBe(before);
   });

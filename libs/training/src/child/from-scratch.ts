@@ -1,5 +1,5 @@
 /** Trains the child of an architecture, from fresh weights or from those of its source, and judges it on images that it never saw. */
-import { networkCost, placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/cells';
+import { lower, networkCost, type Architecture, type LoweredArchitecture, type PlacementOptions } from '@nat/cells';
 import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type HostTensor, type TensorFile, type Tensorflow } from '@nat/tensor';
@@ -7,8 +7,8 @@ import { RandomStream } from '@nat/base/random';
 import { exportChild, exportWeights, freshProgress, restoreChild, type ChildProgress, type EpochReport } from './child-progress.ts';
 import { classesOfWeights, inheritWeights } from './inherit.ts';
 import { evaluationBatch } from '../executor/evaluation-batch.ts';
-import type { DropPath } from '../executor/layer.ts';
-import { buildNetwork, type NetworkLayer } from '../executor/network.ts';
+import { buildNetwork, type Network } from '../executor/network.ts';
+import type { DropPath } from '../executor/pass.ts';
 import { planSchedule, resolveRecipe, type ResolvedRecipe, type Schedule, type TrainingRecipe } from './recipe.ts';
 import { correctOf, diverged, trainingStep, type Trainee } from '../executor/training-step.ts';
 import { Weights } from '../executor/weights.ts';
@@ -82,7 +82,7 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
   const { momentum, weightDecay, clipNorm, auxiliaryWeight, patience } = recipe;
   const trainee: Trainee = {
     tf,
-    network: buildNetwork(network, { auxiliary: auxiliaryWeight > 0 }),
+    network: buildNetwork(network, auxiliaryWeight > 0 ? lower(options.architecture, placementOf(options.placement ?? {}, splits), { auxiliary: true }) : network),
     weights: new Weights(tf, seed),
     sgd: new MomentumSgd(tf, { momentum, weightDecay, clipNorm }),
   };
@@ -133,11 +133,12 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
 /** Gives a child its source's weights where operations survived. Undefined without a source. */
 async function startFromSource(
   trainee: Trainee,
-  network: Network,
+  network: LoweredArchitecture,
   { inherit, placement, splits, memoryBytes }: FromScratchOptions,
 ): Promise<FromScratchReport['inherited'] | undefined> {
   if (inherit === undefined) return undefined;
-  const source = placeNetwork(inherit.source, { ...placement, imageSize: network.imageSize, classes: classesOfWeights(inherit.weights) });
+  const { height, width } = network.placement;
+  const source = lower(inherit.source, { ...placement, imageSize: { height, width }, classes: classesOfWeights(inherit.weights) });
   const { tensors, inherited } = inheritWeights(source, network, inherit.weights);
   trainee.weights.restore(tensors);
   return { params: inherited, validationAccuracy: await accuracyOf(trainee, splits.validation, evaluationBatch(network, memoryBytes)) };
@@ -217,18 +218,21 @@ async function trainEpoch({ options, recipe, schedule, trainee, progress, elapse
 }
 
 /** The network of a child, for the images of a data set. */
-function placeChild(architecture: Architecture, placement: PlacementOptions, { train: { dataset } }: ImageSplits): Network {
-  const network = placeNetwork(architecture, {
-    ...placement,
-    imageSize: placement.imageSize ?? dataset.imageSize,
-    classes: placement.classes ?? dataset.classes,
-  });
-  if (network.shared) throw DomainError.invalid('placement.network', 'a supernet is no child: use evaluation or imagenet');
-  if (network.imageSize !== dataset.imageSize || network.classes !== dataset.classes) {
-    const asked = `${network.imageSize} x ${network.imageSize} images of ${network.classes} classes`;
+function placeChild(architecture: Architecture, placement: PlacementOptions, splits: ImageSplits): LoweredArchitecture {
+  const { dataset } = splits.train;
+  const network = lower(architecture, placementOf(placement, splits));
+  const { height, width, classes } = network.placement;
+  if (network.placement.network === 'supernet') throw DomainError.invalid('placement.network', 'a supernet is no child: use evaluation or imagenet');
+  if (height !== dataset.imageSize || width !== dataset.imageSize || classes !== dataset.classes) {
+    const asked = `${height} x ${width} images of ${classes} classes`;
     throw DomainError.invalid('placement', `the network takes ${asked}, ${dataset.name} has ${dataset.imageSize} x ${dataset.imageSize} of ${dataset.classes}`);
   }
   return network;
+}
+
+/** Image size and classes are the data set's, where the placement does not say. */
+function placementOf(placement: PlacementOptions, { train: { dataset } }: ImageSplits): PlacementOptions {
+  return { ...placement, imageSize: placement.imageSize ?? dataset.imageSize, classes: placement.classes ?? dataset.classes };
 }
 
 /** Masks of the edges dropped at this point of training. */
@@ -239,7 +243,7 @@ function dropPathAt(tf: Tensorflow, last: number, progress: number, random: Rand
 }
 
 async function accuracyOf(
-  { tf, network, weights }: { tf: Tensorflow; network: NetworkLayer; weights: Weights },
+  { tf, network, weights }: { tf: Tensorflow; network: Network; weights: Weights },
   split: ImageSplit,
   images: number,
 ): Promise<number> {

@@ -1,7 +1,7 @@
 import {
   applyEdits,
   listZoo,
-  placeNetwork,
+  lower,
   primitive,
   randomOfficialArchitecture,
   officialSpace,
@@ -9,7 +9,7 @@ import {
   zooArchitecture,
   type Architecture,
   type Edge,
-  type Network,
+  type LoweredArchitecture,
   type PlacementOptions,
   type PrimitiveName,
 } from '@nat/cells';
@@ -23,11 +23,11 @@ import { Weights } from '../executor/weights.ts';
 const tf = loadTensorflow();
 
 /** Weights with running statistics that are not those of a fresh network. */
-function weightsOf(network: Network, seed = 1): Map<string, HostTensor> {
+function weightsOf(network: LoweredArchitecture, seed = 1): Map<string, HostTensor> {
   const weights = new Weights(tf, seed);
   const random = RandomStream.of('statistics', seed);
   tf.tidy(() => {
-    buildNetwork(network).apply({ tf, weights, mode: 'eval' }, tf.zeros([1, network.imageSize, network.imageSize, 3]));
+    buildNetwork(network).apply({ tf, weights, mode: 'eval' }, tf.zeros([1, network.placement.height, network.placement.width, 3]));
   });
   const tensors = weights.export();
   weights.dispose();
@@ -36,11 +36,11 @@ function weightsOf(network: Network, seed = 1): Map<string, HostTensor> {
 }
 
 /** Logits in evaluation mode: what accuracy is counted from. */
-function logitsOf(network: Network, tensors: ReadonlyMap<string, HostTensor>, seed = 9): Float32Array {
+function logitsOf(network: LoweredArchitecture, tensors: ReadonlyMap<string, HostTensor>, seed = 9): Float32Array {
   const weights = new Weights(tf, seed);
   weights.restore(tensors);
   const logits = tf.tidy(() => {
-    const images = tf.randomNormal([4, network.imageSize, network.imageSize, 3], 0, 1, 'float32', 1);
+    const images = tf.randomNormal([4, network.placement.height, network.placement.width, 3], 0, 1, 'float32', 1);
     return buildNetwork(network)
       .apply({ tf, weights, mode: 'eval' }, images as Parameters<ReturnType<typeof buildNetwork>['apply']>[1])
       .logits.dataSync<'float32'>()
@@ -54,8 +54,8 @@ function logitsOf(network: Network, tensors: ReadonlyMap<string, HostTensor>, se
 function small(
   edges: readonly (readonly [from: number, to: number, operation: PrimitiveName])[],
   overrides: Partial<Extract<Architecture['skeleton'], { kind: 'explicit' }>> = {},
-): Network {
-  return placeNetwork({
+): LoweredArchitecture {
+  return lower({
     cells: [
       {
         name: 'only',
@@ -81,7 +81,7 @@ function small(
 }
 
 /** The tensors of the result that are its source's, as `from -> to` of their modules. */
-function inheritedModules(source: Network, result: Network): string[] {
+function inheritedModules(source: LoweredArchitecture, result: LoweredArchitecture): string[] {
   const weights = weightsOf(source);
   const { tensors } = inheritWeights(source, result, weights);
   const nameOf = new Map([...weights].map(([name, tensor]) => [tensor, name]));
@@ -100,7 +100,7 @@ describe('inheritWeights', () => {
     ],
   ];
   it.each(whole)('%s kept as it is inherits everything', (_, architecture, placement) => {
-    const network = placeNetwork(architecture, placement);
+    const network = lower(architecture, placement);
     const weights = new Map<string, HostTensor>();
     for (const { name, shape } of buildNetwork(network).parameters) {
       const tensor = { shape, data: new Float32Array(0) };
@@ -114,7 +114,7 @@ describe('inheritWeights', () => {
   });
 
   it.each(['DARTS', 'NAT_ENAS', 'resnet20', 'mobilenet_v2'])('%s kept as it is computes the same before any step', (name) => {
-    const network = placeNetwork(zooArchitecture(name), { channels: 4, layers: 4 });
+    const network = lower(zooArchitecture(name), { channels: 4, layers: 4 });
     const weights = weightsOf(network);
     expect(logitsOf(network, inheritWeights(network, network, weights).tensors)).toEqual(logitsOf(network, weights));
   });
@@ -211,7 +211,7 @@ describe('inheritWeights', () => {
     const concat = normal!.output.kind === 'concat' ? normal!.output.nodes : [];
     const result: Architecture = { ...source, cells: [{ ...normal!, output: { kind: 'concat', nodes: concat.toReversed() } }, reduce!] };
     const placement = { channels: 4, layers: 3 };
-    const [before, after] = [placeNetwork(source, placement), placeNetwork(result, placement)];
+    const [before, after] = [lower(source, placement), lower(result, placement)];
     const pairs = inheritedModules(before, after);
     // Layers 1 and 2 are reductions of which the first reads the normal cell of layer 0; layer 2's preprocess0 does too.
     expect(pairs).toContain('cells.0.preprocess1 -> cells.0.preprocess1');
@@ -226,11 +226,11 @@ describe('inheritWeights', () => {
     const cell = source.cells.findIndex(({ edges }) => edges.some(({ operation }) => operation.name === 'conv_3x3'));
     const edge = source.cells[cell]!.edges.findIndex(({ operation }) => operation.name === 'conv_3x3');
     const result = applyEdits(source, [{ cell, edge, before: 'conv_3x3', after: 'sep_conv_3x3' }]);
-    const [before, after] = [placeNetwork(source), placeNetwork(result)];
+    const [before, after] = [lower(source), lower(result)];
     const weights = weightsOf(before);
     const { tensors } = inheritWeights(before, after, weights);
     const fresh = buildNetwork(after).parameters.filter(({ name }) => !tensors.has(name));
-    const positions = after.blocks.flatMap((block, i) => (block.kind === 'cell' && block.cellIndex === cell ? [i] : []));
+    const positions = after.blocks.flatMap((block, i) => (block.cell === cell ? [i] : []));
     expect(new Set(fresh.map(({ name }) => name.split('.').slice(0, 4).join('.')))).toEqual(new Set(positions.map((i) => `cells.${i}._ops.${edge}`)));
     expect(logitsOf(after, tensors, 9)).not.toEqual(logitsOf(after, tensors, 10));
   });
@@ -248,7 +248,7 @@ describe('inheritWeights', () => {
           edges: cell.edges.map((edge, e) => (random.integer(2) === 0 ? edge : { ...edge, operation: b.cells[c]!.edges[e]!.operation })),
         })),
       };
-      const [before, after] = [a, result].map((architecture) => placeNetwork(architecture, { channels: 2, layers: 3 })) as [Network, Network];
+      const [before, after] = [a, result].map((architecture) => lower(architecture, { channels: 2, layers: 3 })) as [LoweredArchitecture, LoweredArchitecture];
       const weights = new Map(
         buildNetwork(before).parameters.flatMap(({ name, shape }): [string, HostTensor][] => {
           const tensor = (): HostTensor => ({ shape, data: new Float32Array(0) });
@@ -261,10 +261,9 @@ describe('inheritWeights', () => {
       const nameOf = new Map([...weights].map(([name, tensor]) => [tensor, name]));
       const used = new Set<string>();
       after.blocks.forEach((block, i) => {
-        if (block.kind !== 'cell') throw new Error('not a cell');
-        block.edges.forEach((edge, e) => {
+        result.cells[block.cell!]!.edges.forEach((edge, e) => {
           const own = [...tensors].filter(([name]) => name.startsWith(`cells.${i}._ops.${e}.`));
-          const old = before.blocks[i]!.kind === 'cell' ? (before.blocks[i] as typeof block).edges : [];
+          const old = a.cells[block.cell!]!.edges;
           if (edge.operation.name === old[e]!.operation.name) {
             // An edge that was left alone has its own weights back.
             expect(own.every(([name, tensor]) => nameOf.get(tensor) === name)).toBe(true);

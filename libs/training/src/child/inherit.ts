@@ -1,9 +1,10 @@
 /**
  * Weight inheritance: a transformed network starts from its source's weights wherever an operation survived. Names are positions of edges, and
- * shapes are alike for different operations (sep_conv_3x3 and dil_conv_3x3), so neither says what belongs together; the placed networks do.
+ * shapes are alike for different operations (sep_conv_3x3 and dil_conv_3x3), so neither says what belongs together; the graphs do.
  */
-import { sameOperation, type ConvLayer, type Network, type PlacedBlock, type PlacedCell, type PlacedEdge, type PreprocessLayer } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
+import type { LoweredArchitecture, PlacedEdge } from '@nat/cells';
+import { producerOf, weightSpecs, type Graph, type Node, type Value } from '@nat/graph';
 import type { HostTensor } from '@nat/tensor';
 import { buildNetwork } from '../executor/network.ts';
 import type { ParameterSpec } from '../executor/weights.ts';
@@ -17,18 +18,17 @@ export interface Inheritance {
 }
 
 /**
- * What a network takes over from another's weights: the stem, residual reductions, and per cell position preprocessing and edges, each where it is the
- * same layer; the head where it reads the same nodes. An auxiliary head, which only training has, starts afresh. Edges between the same two nodes belong together in presented order, then by operation.
+ * What a network takes over from another's weights. Outside of edges a node keeps its weights where a node of its name, operator and shape stood in
+ * the source and read the same values; a node of a cell, such as the concatenation that a classifier reads, is the same whatever its edges are. Edges
+ * between the same two nodes belong together in presented order, then by operation. An auxiliary head, which only training has, starts afresh.
  * @param weights by official name, in PyTorch's layout
  * @throws DomainError INVALID_ARGUMENT OTHER_WEIGHTS naming the first tensor that the source would have and `weights` has not
  */
-export function inheritWeights(source: Network, result: Network, weights: ReadonlyMap<string, HostTensor>): Inheritance {
-  if (source.shared || result.shared) throw new RangeError('supernets share their weights instead');
+export function inheritWeights(source: LoweredArchitecture, result: LoweredArchitecture, weights: ReadonlyMap<string, HostTensor>): Inheritance {
+  if (source.placement.network === 'supernet' || result.placement.network === 'supernet') throw new RangeError('supernets share their weights instead');
   checkWeights(source, weights);
   const tensors = new Map<string, HostTensor>();
-  for (const [from, to] of survivors(source, result)) {
-    for (const [name, tensor] of weights) if (name.startsWith(`${from}.`)) tensors.set(to + name.slice(from.length), tensor);
-  }
+  for (const [from, to] of survivingKeys(source, result)) tensors.set(to, weights.get(from)!);
   const { parameters } = buildNetwork(result);
   const count = (specs: readonly ParameterSpec[]): number => specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   return { tensors, inherited: count(parameters.filter(({ name }) => tensors.has(name))), params: count(parameters) };
@@ -41,101 +41,109 @@ export function classesOfWeights(weights: ReadonlyMap<string, HostTensor>): numb
   return classifier.shape[0]!;
 }
 
-/** Modules of the source and what they are called in the result. */
-function survivors(source: Network, result: Network): readonly (readonly [from: string, to: string])[] {
+/** Weight keys of the source and what they are called in the result. */
+function survivingKeys(source: LoweredArchitecture, result: LoweredArchitecture): readonly (readonly [from: string, to: string])[] {
   const pairs: (readonly [string, string])[] = [];
-  if (source.kind === result.kind && alike(source.stem.map(withoutSize), result.stem.map(withoutSize))) {
-    for (const stem of ['stem', 'stem0', 'stem1']) pairs.push([stem, stem]);
+  const pair = (from: Node, to: Node): void => {
+    from.weights.forEach((key, at) => pairs.push([key, to.weights[at]!]));
+  };
+  const byName = new Map(source.graph.nodes.map((node) => [node.name, node]));
+  const sameNetwork = source.placement.network === result.placement.network;
+  for (const node of nodesOutsideEdges(result)) {
+    const before = byName.get(node.name);
+    if (node.weights.length === 0 || before === undefined) continue;
+    if (!sameNetwork && node.module.startsWith('stem')) continue;
+    if (nodeForm(source, before) === nodeForm(result, node) && readForm(source.graph, before) === readForm(result.graph, node)) pair(before, node);
   }
-  result.blocks.forEach((block, i) => {
-    const before = source.blocks[i];
-    if (before !== undefined) pairs.push(...blockSurvivors(`cells.${i}`, { source, block: before }, { source: result, block }));
-  });
-  if (alike(headOf(source), headOf(result))) for (const head of ['head', 'lastact', 'classifier']) pairs.push([head, head]);
+  for (const [before, after] of matchEdges(source, result)) {
+    const [from, to] = [weighted(source, before), weighted(result, after)];
+    to.forEach((node, at) => {
+      pair(from[at]!, node);
+    });
+  }
   return pairs;
 }
 
-interface BlockOf {
-  readonly source: Network;
-  readonly block: PlacedBlock;
+function nodesOutsideEdges({ graph, edges }: LoweredArchitecture): readonly Node[] {
+  const onEdge = new Uint8Array(graph.nodes.length);
+  for (const { region } of edges) onEdge.fill(1, ...region.nodes);
+  return graph.nodes.filter((_, index) => onEdge[index] === 0);
 }
 
-function blockSurvivors(name: string, before: BlockOf, after: BlockOf): readonly (readonly [string, string])[] {
-  const [old, block] = [before.block, after.block];
-  if (old.kind === 'residual-reduction' || block.kind === 'residual-reduction') {
-    const same = old.kind === 'residual-reduction' && block.kind === 'residual-reduction' && alike(withoutSize(old.a), withoutSize(block.a));
-    return same ? [[name, name]] : [];
+/** A node as its weights know it: operator, attributes and shapes. */
+function nodeForm({ graph, types }: LoweredArchitecture, node: Node): string {
+  const shapes = weightSpecs(
+    node,
+    node.inputs.map((value) => types[value]!),
+  ).map(({ shape }) => shape);
+  return JSON.stringify([node.op, node.attributes, shapes, graph.inputs.length]);
+}
+
+/** What a node's module reads, by name: through everything that has no weights, to nodes that have, to nodes of cells and to inputs. */
+function readForm(graph: Graph, node: Node): string {
+  return JSON.stringify(node.inputs.map((value) => valueForm(graph, value, node.module)));
+}
+
+function valueForm(graph: Graph, value: Value, reader: string): unknown {
+  const node = producerOf(graph, value);
+  if (node === undefined) return value;
+  const isNamed = node.module !== reader && (node.weights.length > 0 || node.op === 'sum' || node.op === 'add');
+  return isNamed ? node.name : [node.op, ...node.inputs.map((input) => valueForm(graph, input, reader))];
+}
+
+/** Edges that survived, block by block: first those at their place in order, then, of what is left over, equal operations between the same nodes. */
+function matchEdges(source: LoweredArchitecture, result: LoweredArchitecture): readonly (readonly [before: PlacedEdge, after: PlacedEdge])[] {
+  const matched: (readonly [PlacedEdge, PlacedEdge])[] = [];
+  const taken = new Set<PlacedEdge>();
+  const waiting: (readonly [edge: PlacedEdge, candidates: readonly PlacedEdge[]])[] = [];
+  const [before, after] = [edgesByEnds(source), edgesByEnds(result)];
+  for (const [ends, edges] of after) {
+    const candidates = before.get(ends) ?? [];
+    edges.forEach((edge, at) => {
+      const inOrder = candidates[at];
+      if (inOrder !== undefined && edgeForm(source, inOrder) === edgeForm(result, edge)) {
+        matched.push([inOrder, edge]);
+        taken.add(inOrder);
+      } else waiting.push([edge, candidates]);
+    });
   }
-  const inputs = block.reads.flatMap((read, input): (readonly [string, string])[] => {
-    const module = `${name}.preprocess${input}`;
-    const same = alike(readBy(before.source, old, input), readBy(after.source, block, input));
-    return same ? [[module, module]] : [];
-  });
-  const edges = matchEdges(old, block, before.source.norm === after.source.norm);
-  return [...inputs, ...edges.map(([from, to]) => [`${name}._ops.${from}`, `${name}._ops.${to}`] as const)];
-}
-
-/** Positions of edges that survived: first those at their place in order, then, of what is left over, equal operations at the same place. */
-function matchEdges(before: PlacedCell, after: PlacedCell, sameNorm: boolean): readonly (readonly [from: number, to: number])[] {
-  if (!sameNorm) return [];
-  const matched: (readonly [number, number])[] = [];
-  const waiting = new Map<number, readonly number[]>();
-  const taken = new Set<number>();
-  const at = (cell: PlacedCell, { from, to }: PlacedEdge): number[] =>
-    cell.edges.flatMap((edge, index) => (edge.from === from && edge.to === to ? [index] : []));
-  after.edges.forEach((edge, index) => {
-    const candidates = at(before, edge);
-    const inOrder = candidates[at(after, edge).indexOf(index)];
-    if (inOrder !== undefined && sameLayer(before.edges[inOrder]!, edge)) {
-      matched.push([inOrder, index]);
-      taken.add(inOrder);
-    } else waiting.set(index, candidates);
-  });
-  for (const [index, candidates] of waiting) {
-    const other = candidates.find((candidate) => !taken.has(candidate) && sameLayer(before.edges[candidate]!, after.edges[index]!));
+  for (const [edge, candidates] of waiting) {
+    const other = candidates.find((candidate) => !taken.has(candidate) && edgeForm(source, candidate) === edgeForm(result, edge));
     if (other === undefined) continue;
-    matched.push([other, index]);
+    matched.push([other, edge]);
     taken.add(other);
   }
   return matched;
 }
 
-function sameLayer(a: PlacedEdge, b: PlacedEdge): boolean {
-  return sameOperation(a.operation, b.operation) && a.stride === b.stride && a.inChannels === b.inChannels && a.outChannels === b.outChannels;
+/** Edges by block and the two nodes that they join, in presented order. */
+function edgesByEnds({ edges, written }: LoweredArchitecture): ReadonlyMap<string, readonly PlacedEdge[]> {
+  const groups = new Map<string, PlacedEdge[]>();
+  for (const placed of edges) {
+    const { from, to } = written.cells[placed.cell]!.edges[placed.edge]!;
+    const ends = `${placed.block} ${from} ${to}`;
+    const group = groups.get(ends);
+    if (group === undefined) groups.set(ends, [placed]);
+    else group.push(placed);
+  }
+  return groups;
 }
 
-/** A cell's preprocessing together with the channels that it reads: which nodes of which block. */
-function readBy(network: Network, cell: PlacedCell, input: number): unknown {
-  const layer = cell.preprocess[input];
-  return layer === undefined ? undefined : [withoutSize(layer), cell.reads[input], nodesOf(network, cell.reads[input]!)];
+/** An edge's nodes as their weights know them, with the activations between them. */
+function edgeForm(lowered: LoweredArchitecture, { region }: PlacedEdge): string {
+  const nodes = lowered.graph.nodes.slice(...region.nodes).filter(({ op, weights }) => weights.length > 0 || op === 'activation');
+  return nodes.map((node) => nodeForm(lowered, node)).join();
 }
 
-function nodesOf(network: Network, read: number): readonly number[] {
-  const block = read < 0 ? undefined : network.blocks[read];
-  return block?.kind === 'cell' ? block.outputNodes : [];
-}
-
-function headOf(network: Network): unknown {
-  const { head } = network;
-  return [head.conv && withoutSize(head.conv), head.norm, head.activation, head.classifier, nodesOf(network, network.blocks.length - 1)];
-}
-
-/** A layer as its weights know it: images of any size. */
-function withoutSize(layer: PreprocessLayer | ConvLayer): unknown {
-  return { ...layer, inSize: 0, outSize: 0 };
-}
-
-function alike(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function weighted({ graph }: LoweredArchitecture, { region }: PlacedEdge): readonly Node[] {
+  return graph.nodes.slice(...region.nodes).filter(({ weights }) => weights.length > 0);
 }
 
 /** The weights are the network's: every parameter in its shape, and the running statistics of every batch normalisation. */
-function checkWeights(network: Network, weights: ReadonlyMap<string, HostTensor>): void {
-  for (const { name, shape } of buildNetwork(network).parameters) {
-    requireTensor(weights, name, shape);
-    const normalised = shape.length === 1 && name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : undefined;
-    if (normalised !== undefined) for (const which of ['running_mean', 'running_var']) requireTensor(weights, `${normalised}.${which}`, shape);
-  }
+function checkWeights(lowered: LoweredArchitecture, weights: ReadonlyMap<string, HostTensor>): void {
+  const { parameters, statistics } = buildNetwork(lowered);
+  for (const { name, shape } of parameters) requireTensor(weights, name, shape);
+  for (const { mean, variance, channels } of statistics) for (const name of [mean, variance]) requireTensor(weights, name, [channels]);
 }
 
 function requireTensor(weights: ReadonlyMap<string, HostTensor>, name: string, shape: readonly number[]): void {

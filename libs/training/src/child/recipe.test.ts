@@ -1,10 +1,10 @@
-import { placeNetwork, zooArchitecture } from '@nat/cells';
+import { lower, zooArchitecture } from '@nat/cells';
 import { describe, expect, it } from 'vitest';
 import { planSchedule, resolveRecipe, type TrainingRecipe } from './recipe.ts';
 
 describe('resolveRecipe', () => {
-  const cells = placeNetwork(zooArchitecture('DARTS'));
-  const whole = placeNetwork(zooArchitecture('resnet20'));
+  const cells = lower(zooArchitecture('DARTS'));
+  const whole = lower(zooArchitecture('resnet20'));
 
   it('has the official numbers, each of which can be replaced', () => {
     expect(resolveRecipe({ preset: 'official' }, cells)).toEqual({

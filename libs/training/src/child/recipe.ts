@@ -1,5 +1,5 @@
 /** How children are trained: what can be chosen, what the papers chose, and when training ends. */
-import type { Network } from '@nat/cells';
+import type { LoweredArchitecture } from '@nat/cells';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
 
 /** What is left out is as `preset` says, and else the base recipe's: the official one without its regularisers and without an end. */
@@ -66,7 +66,7 @@ export const PRESET_EPOCHS: Readonly<Record<RecipePreset, number>> = { official:
  * Decides what a recipe leaves open for a network.
  * @throws DomainError INVALID_ARGUMENT for numbers out of range, for a recipe without an end, and for an auxiliary head asked of a network without one
  */
-export function resolveRecipe({ preset, ...given }: TrainingRecipe, network: Network): ResolvedRecipe {
+export function resolveRecipe({ preset, ...given }: TrainingRecipe, network: Pick<LoweredArchitecture, 'hasAuxiliary'>): ResolvedRecipe {
   const stated = Object.fromEntries(Object.entries<number | undefined>(given).filter(([, value]) => value !== undefined));
   const endless = given.epochs === undefined && given.maxSteps === undefined && given.maxSeconds === undefined;
   const recipe: ResolvedRecipe =
@@ -74,13 +74,13 @@ export function resolveRecipe({ preset, ...given }: TrainingRecipe, network: Net
       ? { ...BASE, ...stated }
       : {
           ...PRESETS[preset],
-          ...(network.auxiliary === undefined ? { auxiliaryWeight: 0 } : {}),
+          ...(!network.hasAuxiliary ? { auxiliaryWeight: 0 } : {}),
           ...(endless ? { epochs: PRESET_EPOCHS[preset] } : {}),
           ...stated,
         };
   const violations = violationsOf(recipe);
   if (endless && preset === undefined) violations.push({ field: 'recipe', description: 'one of epochs, maxSteps and maxSeconds says when training ends' });
-  if (recipe.auxiliaryWeight > 0 && network.auxiliary === undefined) {
+  if (recipe.auxiliaryWeight > 0 && !network.hasAuxiliary) {
     violations.push({
       field: 'recipe.auxiliaryWeight',
       description: 'the network has no auxiliary head: only cells in an evaluation network of 32 x 32 images do',

@@ -1,7 +1,8 @@
-import { officialSpace, placeNetwork, type OfficialRepository, type OperationType, type PlacedCell } from '@nat/cells';
+import { lowerRepeatedCell, officialSpace, type Architecture, type OfficialRepository, type OperationType, type RepeatedCellOptions, type TensorShape } from '@nat/cells';
 import { loadTensorflow, type Tensor4D } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
-import { buildCell, type CellLayer } from './cell.ts';
+import { compile, type Executable } from './compile.ts';
+import { droppableValues } from './network.ts';
 import {
   architectureOf,
   differentiate,
@@ -20,7 +21,7 @@ import {
   type ParameterFill,
   type Summary,
 } from '../testing/golden-vectors.ts';
-import type { DropPath } from './layer.ts';
+import type { DropPath } from './pass.ts';
 import { Weights } from './weights.ts';
 
 const tf = loadTensorflow();
@@ -75,49 +76,34 @@ interface Genotype {
 const { genotypes } = readGolden('transform_nat.json') as { genotypes: Readonly<Record<string, Genotype>> };
 const { cases } = readGolden('cells.json') as { cases: readonly CellCase[] };
 
-/** The placed cell of a case: the last of a short network, with the case's channels at its inputs. */
-function placedCell(
-  one: CellCase,
-  network: 'evaluation' | 'supernet',
-  edges: { readonly normal: readonly GoldenEdge[]; readonly reduce: readonly GoldenEdge[] },
-  options: Parameters<typeof architectureOf>[1],
-  imageSize: number,
-): PlacedCell {
-  // In a network of three cells the second is a reduction, and cell 0 is a normal one without a reduction before it.
-  const placed = placeNetwork(architectureOf(edges, options), { network, channels: one.reduction ? one.C / 2 : one.C, layers: 3, imageSize });
-  const block = placed.blocks[one.reduction ? 1 : 0] as PlacedCell;
-  const normalisation = network === 'supernet' ? 'plain' : 'affine';
-  const size = block.nodes[0]!.size;
-  const convolution = (inChannels: number): PlacedCell['preprocess'][number] => ({
-    kind: 'conv',
-    kernel: 1,
-    stride: 1,
-    inChannels,
-    outChannels: one.C,
-    inSize: size,
-    outSize: size,
-    before: 'relu',
-    after: 'none',
-    norm: normalisation,
+/** The cell of a case, compiled. Its modules are named `cells.0.*`. */
+function compileCell(
+  one: CellCase & { readonly s0: FillSpec; readonly s1: FillSpec },
+  architecture: Architecture,
+  options: Pick<RepeatedCellOptions, 'affine' | 'outputNodes' | 'zeroedNodes' | 'sharedOperations'>,
+): Executable {
+  const shapeOf = ({ shape: [, channels, height, width] }: FillSpec): TensorShape => ({ channels: channels!, height: height!, width: width! });
+  const lowered = lowerRepeatedCell(architecture.cells[one.reduction ? 1 : 0]!, {
+    channels: one.C,
+    reads: [shapeOf(one.s0), shapeOf(one.s1)],
+    reduction: one.reduction,
+    afterReduction: one.reduction_prev,
+    ...options,
   });
-  const first: PlacedCell['preprocess'][number] = one.reduction_prev
-    ? { kind: 'factorized-reduce', inChannels: one.C_prev_prev, outChannels: one.C, inSize: 2 * size, outSize: size, norm: normalisation }
-    : convolution(one.C_prev_prev);
-  return { ...block, preprocess: [first, convolution(one.C_prev)] };
+  return compile(lowered.graph, { types: lowered.types, droppable: droppableValues(lowered) });
 }
 
-function evaluationCell(one: CellCase & { readonly genotype: string; readonly s1: FillSpec }): CellLayer {
+function evaluationCell(one: CellCase & { readonly genotype: string; readonly s0: FillSpec; readonly s1: FillSpec }): Executable {
   const genotype = genotypes[one.genotype]!;
-  const options = { normalConcat: genotype.normal_concat, reduceConcat: genotype.reduce_concat };
-  return buildCell('cell', placedCell(one, 'evaluation', genotype, options, one.s1.shape[2]!), { affine: true });
+  return compileCell(one, architectureOf(genotype, { normalConcat: genotype.normal_concat, reduceConcat: genotype.reduce_concat }), { affine: true });
 }
 
-function expectRun(cell: CellLayer, weights: Weights, run: Run): void {
+function expectRun(cell: Executable, weights: Weights, run: Run): void {
   tf.tidy(() => {
     const outputGradient = fillImages(tf, run.grad_output);
     let output: Tensor4D | undefined;
     const { value, inputGradients, gradients } = differentiate(tf, weights, cell.parameters, [fillImages(tf, run.s0), fillImages(tf, run.s1)], (...inputs) => {
-      output = tf.keep(cell.apply({ tf, weights, mode: 'train' }, inputs));
+      output = tf.keep(cell.run({ tf, weights, mode: 'train' }, inputs)[0]! as Tensor4D);
       return tf.sum(tf.mul(output, outputGradient));
     });
     expectTensor(hostImages(output!), run.output, 'output');
@@ -128,7 +114,7 @@ function expectRun(cell: CellLayer, weights: Weights, run: Run): void {
       if (isTensor(expected)) expectTensor(inputGradients[i]!, expected, `grad_s${i}`);
       else expectSummary(inputGradients[i]!, expected, `grad_s${i}`);
     });
-    for (const [name, expected] of Object.entries(run.grads)) expectSummary(gradients.get(`cell.${name}`)!, expected, name);
+    for (const [name, expected] of Object.entries(run.grads)) expectSummary(gradients.get(`cells.0.${name}`)!, expected, name);
   });
 }
 
@@ -142,9 +128,9 @@ describe('evaluation cells', () => {
   it.each(cases.filter(({ kind }) => kind === 'eval').map((one) => one as EvaluationCase))('$genotype, $label', (one) => {
     const before = tf.memory().numTensors;
     const cell = evaluationCell(one);
-    expectParameters(cell.parameters, one.params, 'cell.');
+    expectParameters(cell.parameters, one.params, 'cells.0.');
     const weights = new Weights(tf, 0);
-    weights.restore(fillParameters(one.params, 'cell.'));
+    weights.restore(fillParameters(one.params, 'cells.0.'));
     expectRun(cell, weights, one);
     weights.dispose();
     expect(tf.memory().numTensors).toBe(before);
@@ -155,7 +141,7 @@ describe('drop path', () => {
   it.each(cases.filter(({ kind }) => kind === 'eval_drop_path').map((one) => one as DropPathCase))('$genotype, $label', (one) => {
     const cell = evaluationCell(one);
     const weights = new Weights(tf, 0);
-    weights.restore(fillParameters(one.params, 'cell.'));
+    weights.restore(fillParameters(one.params, 'cells.0.'));
     tf.tidy(() => {
       const asked: number[] = [];
       const dropPath: DropPath = {
@@ -165,8 +151,8 @@ describe('drop path', () => {
           return tf.tensor1d([...one.masks[one.masked_edges.indexOf(edge)]!]);
         },
       };
-      const output = cell.apply({ tf, weights, mode: 'train', dropPath }, [fillImages(tf, one.s0), fillImages(tf, one.s1)]);
-      expectTensor(hostImages(output), one.output, 'output');
+      const [output] = cell.run({ tf, weights, mode: 'train', dropPath }, [fillImages(tf, one.s0), fillImages(tf, one.s1)]);
+      expectTensor(hostImages(output!), one.output, 'output');
       const edges = genotypes[one.genotype]![one.reduction ? 'reduce' : 'normal'];
       expect(asked).toEqual(one.masked_edges.filter((edge) => edges[edge]![0] !== 'null'));
     });
@@ -180,16 +166,17 @@ describe('supernet cells', () => {
     .flatMap((one) => (one as SupernetCase).runs.map((run) => ({ one: one as SupernetCase, run, title: described(one) })));
   it.each(runs)('$one.repo $one.op_type, $title, concat $one.concat: $run.name', ({ one, run }) => {
     const { primitives } = officialSpace(one.repo, one.op_type);
-    const edges = { normal: run.arch, reduce: run.arch };
-    const block = placedCell(one, 'supernet', edges, { primitives, looseEnds: one.loose_end }, run.s1.shape[2]!);
-    const nodes = block.outputNodes.filter((node) => !run.kept_nodes.includes(node));
-    // A case with a concat list of its own multiplies the other nodes by 0.
-    if (one.concat === null) expect(block.zeroedNodes).toEqual(nodes);
-    const cell = buildCell('cell', { ...block, zeroedNodes: nodes }, { affine: false, sharedOperations: primitives });
-    const known = new Map(one.params.map(([name, shape]) => [`cell.${name}`, shape]));
+    const architecture = architectureOf({ normal: run.arch, reduce: run.arch }, { primitives, looseEnds: one.loose_end });
+    const { edges, nodes: count } = architecture.cells[0]!;
+    const own = Array.from({ length: count - 2 }, (_, i) => i + 2);
+    const zeroedNodes = own.filter((node) => !run.kept_nodes.includes(node));
+    // A case with a concat list of its own multiplies the other nodes by 0; the others, where only loose ends count, those that some edge leaves.
+    if (one.concat === null) expect(zeroedNodes).toEqual(own.filter((node) => one.loose_end && edges.some(({ from }) => from === node)));
+    const cell = compileCell({ ...one, ...run }, architecture, { affine: false, outputNodes: own, zeroedNodes, sharedOperations: primitives });
+    const known = new Map(one.params.map(([name, shape]) => [`cells.0.${name}`, shape]));
     for (const { name, shape } of cell.parameters) expect(known.get(name), name).toEqual(shape);
     const weights = new Weights(tf, 0);
-    weights.restore(fillParameters(one.params, 'cell.'));
+    weights.restore(fillParameters(one.params, 'cells.0.'));
     expectRun(cell, weights, run);
     weights.dispose();
   });

@@ -1,11 +1,11 @@
-import { architectureCost, placeNetwork, zooArchitecture } from '@nat/cells';
+import { architectureCost, lower, zooArchitecture } from '@nat/cells';
 import { describe, expect, it } from 'vitest';
 import { evaluationBatch } from './evaluation-batch.ts';
 
 const GIB = 2 ** 30;
 
 describe('images of an evaluation pass', () => {
-  const vgg = placeNetwork(zooArchitecture('vgg16'));
+  const vgg = lower(zooArchitecture('vgg16'));
 
   it('are 200 on a CPU, whatever its memory: stored numbers depend on them in the last digit', () => {
     expect(evaluationBatch(vgg, undefined)).toBe(200);

@@ -1,4 +1,4 @@
-import { networkCost, type Network } from '@nat/cells';
+import { networkCost, type LoweredArchitecture } from '@nat/cells';
 
 /** Enough for a CPU: larger passes take as long an image. */
 const ON_A_CPU = 200;
@@ -11,7 +11,7 @@ const SHARE = 1 / 4;
  * Images a pass when accuracy is counted, which has no influence on the result but rounding: the largest power of two whose activations fit.
  * @param memoryBytes of the GPU that is trained on; undefined on a CPU
  */
-export function evaluationBatch(network: Network, memoryBytes: number | undefined): number {
+export function evaluationBatch(network: LoweredArchitecture, memoryBytes: number | undefined): number {
   if (memoryBytes === undefined) return ON_A_CPU;
   const images = (SHARE * memoryBytes) / networkCost(network).peakActivationBytes;
   return Math.min(MOST, 2 ** Math.max(0, Math.floor(Math.log2(images))));

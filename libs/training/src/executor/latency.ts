@@ -1,12 +1,13 @@
 /** How long a network takes to answer, measured. */
-import type { Network } from '@nat/cells';
+import { imageShape } from '@nat/graph';
+import type { LoweredArchitecture } from '@nat/cells';
 import type { Tensorflow } from '@nat/tensor';
 import { buildNetwork } from './network.ts';
 import { Weights } from './weights.ts';
 
 export interface LatencyOptions {
   readonly tf: Tensorflow;
-  readonly network: Network;
+  readonly network: LoweredArchitecture;
   /** Images a pass. */
   readonly batchSize: number;
   /** Passes timed, after a fifth as many that are not. */
@@ -19,7 +20,8 @@ export interface LatencyOptions {
 export function forwardLatency({ tf, network, batchSize, passes, now }: LatencyOptions): number {
   const layers = buildNetwork(network);
   const weights = new Weights(tf, 0);
-  const images = tf.tensor4d(new Float32Array(batchSize * network.imageSize ** 2 * 3), [batchSize, network.imageSize, network.imageSize, 3]);
+  const [channels, height, width] = imageShape(network.types[0]!);
+  const images = tf.tensor4d(new Float32Array(batchSize * height * width * channels), [batchSize, height, width, channels]);
   try {
     const times = Array.from({ length: passes + Math.ceil(passes / 5) }, () => {
       const start = now();

@@ -1,4 +1,4 @@
-import { officialSpace, placeNetwork, type Architecture, type OfficialRepository, type OperationType } from '@nat/cells';
+import { officialSpace, lower, type Architecture, type OfficialRepository, type OperationType } from '@nat/cells';
 import { MomentumSgd, crossEntropy, loadTensorflow, type HostTensor, type Tensor2D } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
 import {
@@ -18,7 +18,7 @@ import {
   type ParameterFill,
   type Summary,
 } from '../testing/golden-vectors.ts';
-import { buildNetwork, type NetworkLayer, type NetworkOutput } from './network.ts';
+import { buildNetwork, type Network, type NetworkOutput } from './network.ts';
 import { Weights } from './weights.ts';
 
 const tf = loadTensorflow();
@@ -75,14 +75,8 @@ describe('evaluation networks', () => {
     const before = tf.memory().numTensors;
     const genotype = GENOTYPES[one.repo][one.genotype]!;
     const architecture = architectureOf(genotype, { normalConcat: genotype.normal_concat, reduceConcat: genotype.reduce_concat });
-    const placed = placeNetwork(architecture, {
-      network: kinds[one.network]!,
-      channels: one.C,
-      layers: one.layers,
-      imageSize: one.input.shape[2]!,
-      classes: 10,
-    });
-    const network = buildNetwork(placed, { auxiliary: one.auxiliary });
+    const placement = { network: kinds[one.network]!, channels: one.C, layers: one.layers, imageSize: one.input.shape[2]!, classes: 10 } as const;
+    const network = buildNetwork(lower(architecture, placement), lower(architecture, placement, { auxiliary: one.auxiliary }));
     expectParameters(network.parameters, one.params);
     const weights = new Weights(tf, 0);
     weights.restore(fillParameters(one.params));
@@ -156,11 +150,11 @@ describe('supernets', () => {
     expect(cases.flatMap((one) => Object.keys(one)).filter((key) => !known.includes(key))).toEqual([]);
   });
 
-  function sampledPath(one: SupernetCase, run: SupernetStep | SupernetRun): NetworkLayer {
+  function sampledPath(one: SupernetCase, run: SupernetStep | SupernetRun): Network {
     const { primitives } = officialSpace(one.repo, one.op_type);
     const architecture: Architecture = architectureOf({ normal: run.arch_normal, reduce: run.arch_reduce }, { primitives, looseEnds: one.loose_end });
-    const placed = placeNetwork(architecture, { network: 'supernet', channels: one.C, layers: one.layers, imageSize: run.input.shape[2]!, classes: 10 });
-    const network = buildNetwork(placed, { sharedOperations: primitives });
+    const placement = { network: 'supernet', channels: one.C, layers: one.layers, imageSize: run.input.shape[2]!, classes: 10 } as const;
+    const network = buildNetwork(lower(architecture, placement, { sharedOperations: primitives }));
     const shapes = new Map(one.params.map(([name, shape]) => [name, shape]));
     for (const { name, shape } of network.parameters) expect(shapes.get(name), name).toEqual(shape);
     return network;
@@ -196,7 +190,7 @@ describe('supernets', () => {
     const weights = new Weights(tf, 0);
     weights.restore(initial);
     const sgd = new MomentumSgd(tf, { momentum, weightDecay, clipNorm: 5 });
-    const sampled = new Map<string, NetworkLayer['parameters'][number]>();
+    const sampled = new Map<string, Network['parameters'][number]>();
     for (const step of steps) {
       const network = sampledPath(one, step);
       for (const spec of network.parameters) sampled.set(spec.name, spec);

@@ -1,4 +1,5 @@
-import type { PrimitiveName } from '@nat/cells';
+import { ModuleBuilder, PRIMITIVES, type PrimitiveName } from '@nat/cells';
+import { GraphBuilder, imageType } from '@nat/graph';
 import { loadTensorflow, type Tensor4D } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
 import {
@@ -14,7 +15,7 @@ import {
   type GoldenTensor,
   type ParameterFill,
 } from '../testing/golden-vectors.ts';
-import { operationLayer } from './operations.ts';
+import { compile, type Executable } from './compile.ts';
 import { Weights } from './weights.ts';
 
 const tf = loadTensorflow();
@@ -43,6 +44,36 @@ interface OperationCase {
 }
 const KEYS = 'affine buffers_after eval_output grad_input grad_output grads input loss op output params pool_batch_norm stride'.split(' ');
 
+/** The graph of one operation, compiled. */
+function compileOperation({ op, stride, affine, pool_batch_norm: poolNorm, input, output }: Omit<OperationCase, 'loss'>): Executable {
+  const builder = new GraphBuilder();
+  const [, channels, height, width] = input.shape;
+  const [, outChannels, outHeight, outWidth] = output.shape;
+  const from = builder.input('x', imageType(channels!, height!, width));
+  const type = imageType(outChannels!, outHeight!, outWidth);
+  const place = { from, type, stride, activation: 'relu', affine, poolNorm } as const;
+  const value = PRIMITIVES[op].emit(new ModuleBuilder(builder, { module: 'o' }), place);
+  return compile(builder.finish([{ name: 'y', value }]), { types: builder.types });
+}
+
+it('a skip connection gives a tensor of its own: whoever disposes it leaves the input alone', () => {
+  const identity = { op: 'skip_connect', stride: 1, affine: false, pool_batch_norm: false } as const;
+  const layer = compileOperation({ ...CASE, ...identity });
+  const [x, weights] = [fillImages(tf, CASE.input), new Weights(tf, 0)];
+  const [y] = layer.run({ tf, weights, mode: 'train' }, [x]);
+  y!.dispose();
+  expect(hostImages(x).data).toEqual(fill(CASE.input).data);
+  x.dispose();
+});
+const CASE = {
+  input: { shape: [2, 4, 8, 8], seed: 1, scale: 1, offset: 0 },
+  params: [],
+  output: { shape: [2, 4, 8, 8], data: [] },
+  grad_output: { shape: [2, 4, 8, 8], seed: 2, scale: 1, offset: 0 },
+  grad_input: { shape: [2, 4, 8, 8], data: [] },
+  grads: {},
+};
+
 describe('operations', () => {
   const { cases } = readGolden('ops.json') as { cases: OperationCase[] };
   it.each(cases.map((one, i) => ({ ...one, i, size: one.input.shape[2] })))(
@@ -54,21 +85,14 @@ describe('operations', () => {
       const weights = new Weights(tf, 0);
       weights.restore(fillParameters(one.params, 'o.'));
       tf.tidy(() => {
-        const channels = one.input.shape[1]!;
-        const layer = operationLayer(
-          'o',
-          { kind: 'primitive', name: one.op },
-          { inChannels: channels, outChannels: channels, stride: one.stride, affine: one.affine, poolNorm: one.pool_batch_norm },
-        );
-        expectParameters(layer?.parameters ?? [], one.params, 'o.');
+        const layer = compileOperation(one);
+        expectParameters(layer.parameters, one.params, 'o.');
         const x = fillImages(tf, one.input);
-        const [, , outHeight, outWidth] = one.output.shape;
         const outputGradient = fillImages(tf, one.grad_output);
-        const run = (mode: 'train' | 'eval', input: Tensor4D): Tensor4D =>
-          layer?.apply({ tf, weights, mode }, input) ?? tf.zeros([input.shape[0], outHeight!, outWidth!, channels]);
+        const run = (mode: 'train' | 'eval', input: Tensor4D): Tensor4D => layer.run({ tf, weights, mode }, [input])[0]! as Tensor4D;
 
         let output: Tensor4D | undefined;
-        const { value, inputGradients, gradients } = differentiate(tf, weights, layer?.parameters ?? [], [x], (input) => {
+        const { value, inputGradients, gradients } = differentiate(tf, weights, layer.parameters, [x], (input) => {
           output = tf.keep(run('train', input));
           return tf.add(tf.sum(tf.mul(output, outputGradient)), tf.mul(tf.sum(input), 0));
         });

@@ -11,14 +11,14 @@ import {
   type Tensor4D,
   type Tensorflow,
 } from '@nat/tensor';
-import type { DropPath, Pass } from './layer.ts';
-import type { NetworkLayer } from './network.ts';
+import type { Network } from './network.ts';
+import type { DropPath, Pass } from './pass.ts';
 import type { Weights } from './weights.ts';
 
 /** A network that is trained: what it computes, its numbers, and how they move. */
 export interface Trainee {
   readonly tf: Tensorflow;
-  readonly network: NetworkLayer;
+  readonly network: Network;
   readonly weights: Weights;
   readonly sgd: MomentumSgd;
 }
@@ -78,7 +78,7 @@ export function trainingStep(
 }
 
 /** How many of a batch's images the network gets right. */
-export function correctOf(tf: Tensorflow, network: NetworkLayer, weights: Weights, mode: 'batch' | 'eval', batch: ImageBatch): number {
+export function correctOf(tf: Tensorflow, network: Network, weights: Weights, mode: 'batch' | 'eval', batch: ImageBatch): number {
   return tf.tidy(() => {
     const { images, labels } = batchTensors(tf, batch);
     return countCorrect(tf, network.apply({ tf, weights, mode }, images).logits, labels).dataSync<'float32'>()[0]!;

@@ -10,6 +10,13 @@ export interface ParameterSpec {
   readonly initial: { readonly kind: 'uniform'; readonly fanIn: number } | { readonly kind: 'constant'; readonly value: number };
 }
 
+/** Running mean and variance of a batch normalisation, by their keys. */
+export interface StatisticsSpec {
+  readonly mean: string;
+  readonly variance: string;
+  readonly channels: number;
+}
+
 /**
  * The numbers of a network, by official name: parameters and running statistics. They come into being when they are first
  * asked for: as restored, or drawn from (seed, name), so what a network starts with does not depend on what was used before.
@@ -18,7 +25,7 @@ export class Weights {
   readonly #tf: Tensorflow;
   readonly #seed: number;
   readonly #parameters = new Map<string, { readonly spec: ParameterSpec; readonly variable: Variable }>();
-  readonly #statistics = new Map<string, RunningStatistics>();
+  readonly #statistics = new Map<string, { readonly spec: StatisticsSpec; readonly statistics: RunningStatistics }>();
   #restored: ReadonlyMap<string, HostTensor> = new Map();
 
   constructor(tf: Tensorflow, seed: number) {
@@ -40,13 +47,13 @@ export class Weights {
   }
 
   /** Running mean 0 and variance 1 of a batch normalisation at first; both [channels]. */
-  statistics(name: string, channels: number): RunningStatistics {
-    const known = this.#statistics.get(name);
-    if (known !== undefined) return known;
-    const vector = (which: string, initial: number): Variable =>
-      this.#variable(this.#restored.get(`${name}.${which}`)?.data ?? new Float32Array(channels).fill(initial), [channels], false);
-    const statistics = { mean: vector('running_mean', 0), variance: vector('running_var', 1) };
-    this.#statistics.set(name, statistics);
+  statistics(spec: StatisticsSpec): RunningStatistics {
+    const known = this.#statistics.get(spec.mean);
+    if (known !== undefined) return known.statistics;
+    const vector = (key: string, initial: number): Variable =>
+      this.#variable(this.#restored.get(key)?.data ?? new Float32Array(spec.channels).fill(initial), [spec.channels], false);
+    const statistics = { mean: vector(spec.mean, 0), variance: vector(spec.variance, 1) };
+    this.#statistics.set(spec.mean, { spec, statistics });
     return statistics;
   }
 
@@ -55,9 +62,9 @@ export class Weights {
     const tensors = new Map(this.#restored);
     const host = (variable: Variable): HostTensor => ({ shape: variable.shape, data: variable.dataSync<'float32'>().slice() });
     for (const [name, { spec, variable }] of this.#parameters) tensors.set(name, fromNative(spec.kind, host(variable)));
-    for (const [name, { mean, variance }] of this.#statistics) {
-      tensors.set(`${name}.running_mean`, host(mean));
-      tensors.set(`${name}.running_var`, host(variance));
+    for (const { spec, statistics } of this.#statistics.values()) {
+      tensors.set(spec.mean, host(statistics.mean));
+      tensors.set(spec.variance, host(statistics.variance));
     }
     return tensors;
   }
@@ -70,7 +77,7 @@ export class Weights {
 
   dispose(): void {
     for (const { variable } of this.#parameters.values()) variable.dispose();
-    for (const { mean, variance } of this.#statistics.values()) this.#tf.dispose([mean, variance]);
+    for (const { statistics } of this.#statistics.values()) this.#tf.dispose([statistics.mean, statistics.variance]);
     this.#parameters.clear();
     this.#statistics.clear();
     this.#restored = new Map();

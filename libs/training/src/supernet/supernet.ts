@@ -2,11 +2,11 @@
  * The supernet of an official space (section 4.1 of the paper): one set of weights that all architectures of the space share.
  * A sampled architecture is a path through it, and only that path is computed.
  */
-import { placeNetwork, primitive, type Architecture, type OfficialSpace } from '@nat/cells';
+import { lower, primitive, type Architecture, type OfficialSpace } from '@nat/cells';
 import type { ImageBatch } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { MomentumSgd, type SgdState, type TensorFile, type Tensorflow } from '@nat/tensor';
-import { buildNetwork, type NetworkLayer } from '../executor/network.ts';
+import { buildNetwork, type Network } from '../executor/network.ts';
 import { correctOf, diverged, trainingStep } from '../executor/training-step.ts';
 import { Weights } from '../executor/weights.ts';
 
@@ -132,12 +132,12 @@ export class Supernet {
     this.#sgd.dispose();
   }
 
-  #path(architecture: Architecture): NetworkLayer {
+  #path(architecture: Architecture): Network {
     const { space, channels, layers, imageSize, classes } = this.#options;
     checkPath(architecture, space);
     const supernetOutput = space.operationType === 'LOOSE_END_PRIMITIVES' ? 'loose-ends' : 'all-nodes';
-    const network = placeNetwork(architecture, { network: 'supernet', channels, layers, imageSize, classes, supernetOutput });
-    return buildNetwork(network, { sharedOperations: space.primitives });
+    const placement = { network: 'supernet', channels, layers, imageSize, classes, supernetOutput } as const;
+    return buildNetwork(lower(architecture, placement, { sharedOperations: space.primitives }));
   }
 }
 
