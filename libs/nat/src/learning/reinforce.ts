@@ -108,18 +108,17 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
     const offset = offsets.get(environment)!;
     const { decisions, candidateStart, candidateAction, space } = environment;
     if (actions.length !== decisions) throw notAllowed(trial, '', `${actions.length} given for ${decisions} edges`);
-    const sequence = new Episode(space, budget);
+    const episode = new Episode(space, budget);
     let cell = 0;
     for (let d = 0; d < decisions; d++) {
       const action = actions[d]!;
-      const bits = sequence.legalActions();
-      if (!(Number.isInteger(action) && action >= 0 && action < 32 && ((bits >> action) & 1) === 1))
-        throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
-      sequence.step(action);
-      if ((bits & (bits - 1)) === 0) continue; // forced
+      const legal = episode.legalActions();
+      if (legal[action] !== 1) throw notAllowed(trial, `[${d}]`, `${action} is not allowed there`);
+      episode.step(action);
+      if (legal.reduce((count, isLegal) => count + isLegal, 0) === 1) continue; // forced
       for (let i = candidateStart[d]!, at = row * width; i < candidateStart[d + 1]!; i++, at++) {
         candidate[at] = offset + i;
-        allowed[at] = (bits >> candidateAction[i]!) & 1;
+        allowed[at] = legal[candidateAction[i]!]!;
         taken[at] = candidateAction[i] === action ? 1 : 0;
       }
       while (space.edges[d]! >= space.priced.offsets[cell + 1]!) cell++;

@@ -6,7 +6,7 @@ import { cellGuards, LivePaths } from './connectivity.ts';
 import type { CellGuard } from './connectivity.ts';
 import { OPERATIONS } from './cost-tables.ts';
 import { FIXED, primitiveAt } from '@nat/cells';
-import { type PlacementOptions, placeNetwork, primitiveIndex, type PrimitiveName } from '@nat/cells';
+import { type PlacementOptions, lower, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import type { CostedArchitecture } from './cost-model.ts';
 import type { SchemeTable } from './transition-schemes.ts';
 
@@ -35,11 +35,11 @@ export class ActionSpace {
   readonly mode: 'cost-masked' | 'parity';
   /** Flat indices of the editable edges: all but fixed operations. */
   readonly edges: Int32Array;
-  /** For each editable edge: the bits of its row's allowed positions. */
-  readonly masks: Int32Array;
+  /** For each editable edge: 1 at its row's allowed positions, whatever the other edges do. */
+  readonly legal: readonly (readonly number[])[];
   readonly #placement: PlacementOptions;
-  /** Bits of the primitives that an edge may become. */
-  readonly #operations: number;
+  /** The operations that an edge may become; undefined: all. */
+  readonly #operations: ReadonlySet<number> | undefined;
   #guards: readonly CellGuard[] | undefined;
 
   constructor(priced: CostedArchitecture, scheme: SchemeTable, options: ActionSpaceOptions = {}) {
@@ -47,29 +47,28 @@ export class ActionSpace {
     this.scheme = scheme;
     this.mode = options.mode ?? 'cost-masked';
     this.#placement = options.placement ?? priced.placement;
-    this.#operations = options.operations?.reduce((bits, name) => bits | (1 << primitiveIndex(name)), 0) ?? -1;
+    this.#operations = options.operations === undefined ? undefined : new Set(options.operations.map(primitiveIndex));
     const { operations } = priced;
-    let count = 0;
-    for (let flat = 0; flat < operations.length; flat++) if (operations[flat] !== FIXED) count++;
-    this.edges = new Int32Array(count);
-    this.masks = new Int32Array(count);
+    const edges: number[] = [];
+    const legal: (readonly number[])[] = [];
     const shared = priced.sharing.length === 0 ? undefined : sharedEdges(priced);
-    for (let flat = 0, at = 0; flat < operations.length; flat++) {
+    for (let flat = 0; flat < operations.length; flat++) {
       if (operations[flat] === FIXED) continue;
-      this.edges[at] = flat;
-      this.masks[at] = this.#mask(flat, shared?.has(flat) ?? false);
-      at++;
+      edges.push(flat);
+      legal.push(this.#legalPositions(flat, shared?.has(flat) ?? false));
     }
+    this.edges = Int32Array.from(edges);
+    this.legal = legal;
   }
 
   /** The row of an editable edge: targets as primitive indices, in the scheme's order. */
-  row(at: number): Uint8Array {
+  row(at: number): Uint16Array {
     return this.scheme.rows[this.priced.operations[this.edges[at]!]!]!;
   }
 
   /** The allowed targets of an editable edge, by name, whatever the other edges do. */
   targets(at: number): readonly PrimitiveName[] {
-    return [...this.row(at)].filter((_, position) => ((this.masks[at]! >> position) & 1) === 1).map(primitiveAt);
+    return [...this.row(at)].filter((_, position) => this.legal[at]![position] === 1).map(primitiveAt);
   }
 
   /** What must stay connected in each cell; nothing in parity mode. */
@@ -78,29 +77,28 @@ export class ActionSpace {
     this.#guards ??=
       this.mode === 'parity'
         ? architecture.cells.map((): CellGuard => ({ kind: 'none', anchors: [] }))
-        : cellGuards(architecture, () =>
-            placeNetwork(architecture, this.#placement).blocks.map((block) => ({ cell: block.kind === 'cell' ? block.cellIndex : -1, reads: block.reads })),
-          );
+        : cellGuards(architecture, () => lower(architecture, this.#placement).blocks.map(({ cell = -1, reads }) => ({ cell, reads })));
     return this.#guards;
   }
 
-  #mask(flat: number, shares: boolean): number {
+  #legalPositions(flat: number, shares: boolean): readonly number[] {
     const { priced, scheme } = this;
+    const { tables } = priced;
+    const masked = this.mode === 'cost-masked';
     const source = priced.operations[flat]!;
+    const entry = priced.rows[flat]! * OPERATIONS;
     const row = scheme.rows[source]!;
-    const tableRow = priced.rows[flat]!;
-    const at = tableRow * OPERATIONS + source;
-    const targets = this.mode === 'parity' ? priced.tables.legal[tableRow]! : priced.tables.cheaper[at]!;
-    let mask = 0;
+    const legal = new Array<number>(row.length).fill(0);
     for (let position = 0; position < row.length; position++) {
       const target = row[position]!;
-      if (((targets >> target) & 1) === 0) continue;
-      if (target !== source && ((this.#operations >> target) & 1) === 0) continue;
+      if ((masked ? tables.cheaper[(entry + source) * OPERATIONS + target] : tables.fits[entry + target]) !== 1) continue;
+      if (target !== source && this.#operations?.has(target) === false) continue;
+      if (masked && scheme.repeats[source]![position] === 1) continue;
       // Weights another edge still uses are not saved: only a target without weights is surely no dearer.
-      if (shares && this.mode === 'cost-masked' && target !== source && priced.tables.params[tableRow * OPERATIONS + target]! > 0) continue;
-      mask |= 1 << position;
+      if (shares && masked && target !== source && tables.params[entry + target]! > 0) continue;
+      legal[position] = 1;
     }
-    return this.mode === 'parity' ? mask : mask & ~scheme.repeats[source]!;
+    return legal;
   }
 }
 
@@ -118,12 +116,12 @@ function sharedEdges({ sharing, operations }: CostedArchitecture): Set<number> {
 export class Episode {
   readonly space: ActionSpace;
   /** The result so far: a primitive index on every edge, FIXED on fixed ones. */
-  readonly operations: Int8Array;
+  readonly operations: Int16Array;
   #at = 0;
   #cell = 0;
   #paths: LivePaths | undefined;
-  /** `allowed` of the next edge, -1 before it is asked for. */
-  #allowed = -1;
+  /** The legal actions of the next edge, once they were asked for. */
+  #legal: readonly number[] | undefined;
   readonly #budget: BudgetMasks | undefined;
 
   /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
@@ -142,42 +140,40 @@ export class Episode {
     return this.#at === this.space.edges.length;
   }
 
-  /** The bits of the next edge's allowed positions: never 0. */
-  legalActions(): number {
-    if (this.#allowed === -1) this.#allowed = this.#mask();
-    return this.#allowed;
+  /** A_t: 1 at each position of the next edge's row that may be chosen; at least one is. */
+  legalActions(): readonly number[] {
+    this.#legal ??= this.#findLegal();
+    return this.#legal;
   }
 
-  #mask(): number {
+  #findLegal(): readonly number[] {
     const { space } = this;
-    const mask = space.masks[this.#at]!;
-    if (space.mode === 'parity' && this.#budget === undefined) return mask;
+    const legal = space.legal[this.#at]!;
+    if (space.mode === 'parity' && this.#budget === undefined) return legal;
     const row = space.row(this.#at);
     const flat = this.#enter();
     const edge = flat - space.priced.offsets[this.#cell]!;
-    let allowed = mask;
-    for (let position = 0; position < row.length; position++) {
-      if (((mask >> position) & 1) === 0) continue;
+    return legal.map((isLegal, position) => {
+      if (isLegal === 0) return 0;
       const target = row[position]!;
       const cuts = target === NULL && this.#paths?.wouldCut(edge) === true;
-      if (cuts || this.#budget?.allows(this.#at, target, this.#cell, this.operations) === false) allowed &= ~(1 << position);
-    }
-    return allowed;
+      return cuts || this.#budget?.allows(this.#at, target, this.#cell, this.operations) === false ? 0 : 1;
+    });
   }
 
-  /** Decides the next edge. @throws RangeError for a position that `allowed` does not give */
+  /** Decides the next edge. @throws RangeError for a position that `legalActions` does not give */
   step(position: number): void {
     const { space } = this;
     if (this.done) throw new RangeError('every edge is decided');
     const row = space.row(this.#at);
-    if (!(position >= 0 && position < row.length) || ((this.legalActions() >> position) & 1) === 0) throw new RangeError(`position ${position} is not allowed`);
+    if (this.legalActions()[position] !== 1) throw new RangeError(`position ${position} is not allowed`);
     const flat = this.#enter();
     const target = row[position]!;
     if (space.mode !== 'parity') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
     this.operations[flat] = target;
     this.#budget?.spend(this.#at, target);
     this.#at++;
-    this.#allowed = -1;
+    this.#legal = undefined;
   }
 
   /** Moves to the cell of the next edge and gives its flat index. */
@@ -205,13 +201,13 @@ export class Episode {
 }
 
 /** The edit space's result when every edge keeps its operation is the source; this decides all edges at once and checks each. */
-export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, budget?: Budget): Int8Array {
+export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, budget?: Budget): Int16Array {
   if (positions.length !== space.edges.length)
     throw DomainError.invalid('actions', `${positions.length} given, one an editable edge needed: ${space.edges.length}`, 'INVALID_ACTIONS');
   const sequence = new Episode(space, budget);
   for (let at = 0; at < positions.length; at++) {
     const position = positions[at]!;
-    if (!Number.isInteger(position) || position < 0 || position > 31 || ((sequence.legalActions() >> position) & 1) === 0)
+    if (sequence.legalActions()[position] !== 1)
       throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
     sequence.step(position);
   }

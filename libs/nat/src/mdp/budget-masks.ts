@@ -35,7 +35,7 @@ export class BudgetMasks {
     this.#space = space;
     this.#budget = budget;
     const { priced, edges } = space;
-    const nothing = Int8Array.from(priced.operations, (operation) => (operation === FIXED ? FIXED : NULL));
+    const nothing = Int16Array.from(priced.operations, (operation) => (operation === FIXED ? FIXED : NULL));
     ({ params: this.#params, macs: this.#macs } = priced.costOf(nothing));
     this.#keptParams = new Float64Array(edges.length + 1);
     this.#keptMacs = new Float64Array(edges.length + 1);
@@ -69,7 +69,7 @@ export class BudgetMasks {
   }
 
   /** True where some completion after this decision is within the budget. */
-  allows(at: number, target: number, cell: number, operations: Int8Array): boolean {
+  allows(at: number, target: number, cell: number, operations: Int16Array): boolean {
     const { priced, edges, guards } = this.#space;
     const flat = edges[at]!;
     const { params, macs } = priced.edgeCost(flat, target);
@@ -106,11 +106,11 @@ export class BudgetMasks {
   }
 
   #options(flat: number): Frontier {
-    const { priced, masks } = this.#space;
+    const { priced, legal } = this.#space;
     const at = this.#positions[flat]!;
     const row = this.#space.row(at);
     const expenses = [...row].flatMap((target, position) =>
-      target !== NULL && ((masks[at]! >> position) & 1) === 1 ? [{ ...priced.edgeCost(flat, target), choice: { edge: flat, target } }] : [],
+      target !== NULL && legal[at]![position] === 1 ? [{ ...priced.edgeCost(flat, target), choice: { edge: flat, target } }] : [],
     );
     return paretoFrontier(expenses);
   }

@@ -7,7 +7,7 @@
  */
 import { DomainError } from '@nat/base/errors';
 import type { CellGuard } from './connectivity.ts';
-import { type Cell, outputNodes, runningOrder } from '@nat/cells';
+import {type Cell, outputNodes} from '@nat/cells';
 
 /** The most a result may cost; absent where unbounded. */
 export interface Budget {
@@ -78,6 +78,13 @@ export function choicesOf(expense: Expense): ReadonlyMap<number, number> {
     if (next.parts !== undefined) open.push(...next.parts);
   }
   return choices;
+}
+
+/** Edge indices in the order they run: node by node, presented order within a node. */
+export function runningOrder(cell: { readonly edges: readonly { readonly to: number }[] }): readonly number[] {
+  const order = cell.edges.map((_, index) => index);
+  // Stable, so edges of one node stay in presented order.
+  return order.sort((a, b) => cell.edges[a]!.to - cell.edges[b]!.to);
 }
 
 /**

@@ -2,7 +2,8 @@
 import type { Budget } from './budget.ts';
 import { withinBudget } from './budget.ts';
 import type { CostedArchitecture } from './cost-model.ts';
-import { type Cost, type EdgeEdit, editsTo } from '@nat/cells';
+import { type EdgeEdit, editsTo } from '@nat/cells';
+import type { Cost } from '@nat/graph';
 
 export interface EdgeSaving extends EdgeEdit {
   /** Over all the places of the edge; negative where the edit adds cost, which only parity mode allows. They add up to the whole difference. */
@@ -45,7 +46,7 @@ function ownSavings(priced: CostedArchitecture, operations: ArrayLike<number>): 
 
 /** Where edges share weights: what each edit saves after those before it. */
 function stepwiseSavings(priced: CostedArchitecture, operations: ArrayLike<number>): readonly EdgeSaving[] {
-  const current = Int8Array.from(priced.operations);
+  const current = Int16Array.from(priced.operations);
   let before = priced.cost;
   return editsTo(priced.architecture, operations).map((edit): EdgeSaving => {
     const flat = priced.offsets[edit.cell]! + edit.edge;

@@ -1,21 +1,18 @@
 /** Prices architectures and edits fast: microseconds for a cell pair of a search space. */
 import { DomainError } from '@nat/base/errors';
-import { explicitPlan, OPERATIONS, uniformPlan } from './cost-tables.ts';
-import type { CostTables, ExplicitPlan, UniformPlan } from './cost-tables.ts';
-import { FIXED } from '@nat/cells';
 import {
+  FIXED,
+  outputNodes,
+  primitiveIndex,
   type Architecture,
   type Cell,
-  checkCountable,
-  type Cost,
   type OperationCost,
-  outputNodes,
   type PlacementOptions,
-  placeNetwork,
-  primitiveIndex,
   type PrimitiveName,
-  runningOrder,
 } from '@nat/cells';
+import { checkCountable, type Cost } from '@nat/graph';
+import { runningOrder } from './budget.ts';
+import { countOutputs, explicitPlan, OPERATIONS, uniformPlan, usedInputs, type CostTables, type ExplicitPlan, type UniformPlan } from './cost-tables.ts';
 
 const MAX_PLANS = 256;
 
@@ -31,13 +28,13 @@ export class CostModel {
     this.options = options;
   }
 
-  /** @throws DomainError INVALID_ARGUMENT as `placeNetwork` */
+  /** @throws DomainError INVALID_ARGUMENT as `lower` */
   price(architecture: Architecture): CostedArchitecture {
     const { cells, skeleton } = architecture;
     const offsets = new Int32Array(cells.length + 1);
     for (let cell = 0; cell < cells.length; cell++) offsets[cell + 1] = offsets[cell]! + cells[cell]!.edges.length;
     if (skeleton.kind === 'explicit') {
-      const plan = explicitPlan(placeNetwork(architecture, this.options), offsets);
+      const plan = explicitPlan(architecture, this.options, offsets);
       return new CostedArchitecture(architecture, this.options, offsets, plan.tables, plan, false, plan.rows, plan.idle, plan.busy);
     }
     const plan = this.#uniformPlan(architecture);
@@ -54,20 +51,15 @@ export class CostModel {
     // The supernet concatenates all nodes, an evaluation network those of the output rule.
     const supernet = this.options.network === 'supernet';
     let key: string = architecture.skeleton.kind;
-    for (const cell of architecture.cells) key += supernet ? `:${cell.nodes}` : `:${countOutputs(cell)}`;
+    for (const cell of architecture.cells) key += `:${supernet ? cell.nodes : countOutputs(cell)}/${usedInputs(cell).join()}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      plan = uniformPlan(placeNetwork(architecture, this.options), architecture.cells.length);
+      plan = uniformPlan(architecture, this.options);
       if (this.#plans.size >= MAX_PLANS) this.#plans.clear();
       this.#plans.set(key, plan);
     }
     return plan;
   }
-}
-
-function countOutputs(cell: Cell): number {
-  if (cell.output.kind === 'concat') return cell.output.nodes.length;
-  return cell.output.kind === 'last' ? 1 : outputNodes(cell).length;
 }
 
 const UNUSED = -1;
@@ -128,7 +120,7 @@ export class CostedArchitecture {
   /** Start of each cell's edges in the flat order, then the number of edges. */
   readonly offsets: Int32Array;
   /** The operation on each edge, FIXED for fixed ones. */
-  readonly operations: Int8Array;
+  readonly operations: Int16Array;
   /** The cost of the architecture as it is. */
   readonly cost: Cost;
   readonly tables: CostTables;
@@ -159,7 +151,7 @@ export class CostedArchitecture {
     this.rows = rows;
     this.#idle = idle;
     this.#busy = busy;
-    this.operations = new Int8Array(rows.length);
+    this.operations = new Int16Array(rows.length);
     let { params, macs, peakActivationBytes } = plan.fixed;
     for (let cell = 0, flat = 0; cell < architecture.cells.length; cell++) {
       for (const { operation } of architecture.cells[cell]!.edges) {
@@ -171,7 +163,7 @@ export class CostedArchitecture {
         } else {
           const index = primitiveIndex(operation.name);
           this.operations[flat] = index;
-          if (((tables.legal[rows[flat]!]! >> index) & 1) === 0) throw illegal(cell, flat - offsets[cell]!, operation.name);
+          if (tables.fits[rows[flat]! * OPERATIONS + index] === 0) throw illegal(cell, flat - offsets[cell]!, operation.name);
         }
         flat++;
       }
@@ -208,13 +200,15 @@ export class CostedArchitecture {
   #sharedTwice(operations: ArrayLike<number>): number {
     let twice = 0;
     for (const group of this.sharing) {
-      let seen = 0;
-      for (const flat of group) {
+      group.forEach((flat, at) => {
         const operation = operations[flat]!;
-        if (operation < 0) continue;
-        if (((seen >> operation) & 1) === 1) twice += this.tables.params[this.rows[flat]! * OPERATIONS + operation]!;
-        seen |= 1 << operation;
-      }
+        if (operation < 0) return;
+        for (let before = 0; before < at; before++) {
+          if (operations[group[before]!] !== operation) continue;
+          twice += this.tables.params[this.rows[flat]! * OPERATIONS + operation]!;
+          return;
+        }
+      });
     }
     return twice;
   }

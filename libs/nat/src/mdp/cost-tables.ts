@@ -1,29 +1,19 @@
 /**
- * Costs of every primitive at every place of a network, so that pricing an architecture or an edit is a few additions.
+ * Costs of every operation at every place of a network, so that costing an architecture or an edit is a few additions.
  *
- * In the repeated skeletons these depend only on the options and on how many nodes each cell concatenates, not on its edges,
- * so one table serves all architectures of a search space. `cost.ts` is the definition; this is the same, precomputed.
+ * In the repeated skeletons these depend only on the options, on how many nodes each cell concatenates and on which of its inputs are used, not on its
+ * edges, so one table serves all architectures of a search space. `profile` of @nat/graph is the definition; this is the same, precomputed.
  */
-import {
-  computesTensor,
-  type Cost,
-  isEvenPool,
-  keepsChannels,
-  type Network,
-  operationCost,
-  type OperationShape,
-  type PlacedCell,
-  type PlacedEdge,
-  primitiveIndex,
-  PRIMITIVES,
-  profileNetwork,
-} from '@nat/cells';
+import { lower, modulesByFirstNode, operationAt, PRIMITIVE_NAMES, primitiveIndex, type LoweredArchitecture, type OperationShape } from '@nat/cells';
+import { elementsPerImage, imageShape, profile, type Cost, type ModuleProfile, type TensorType } from '@nat/graph';
+import type { Architecture, Cell, PlacementOptions } from '@nat/cells';
 
-/** Number of primitives: the width of a table row. */
-export const OPERATIONS = PRIMITIVES.length;
+/** Number of operations: the width of a table row. */
+export const OPERATIONS = PRIMITIVE_NAMES.length;
 
 const CONV_1X1 = primitiveIndex('conv_1x1');
 const SKIP = primitiveIndex('skip_connect');
+const FLOAT_BYTES = 4;
 
 /** One row a kind of place; entries at `row * OPERATIONS + primitiveIndex`. */
 export interface CostTables {
@@ -32,20 +22,21 @@ export interface CostTables {
   readonly macs: Float64Array;
   /** 1 where the operation writes an output of its own. */
   readonly computes: Uint8Array;
-  /** Bit t of entry (row, s): operation t may stand where s stood without adding parameters, MACs or an output at any placement. */
-  readonly cheaper: Int32Array;
-  /** Bit t of entry `row`: operation t can stand there at all. */
-  readonly legal: Int32Array;
+  /** 1 where the operation can stand there at all. */
+  readonly fits: Uint8Array;
+  /** 1 at `(row * OPERATIONS + s) * OPERATIONS + t`: t may stand where s stood without adding parameters, MACs or an output at any placement. */
+  readonly cheaper: Uint8Array;
 }
 
 /** Cost tables of places that share one row each. @param places the placements of each row */
-function buildCostTables(places: readonly (readonly OperationShape[])[], norm: Network['norm']): CostTables {
+function buildCostTables(places: readonly (readonly OperationShape[])[], norm: LoweredArchitecture['norm']): CostTables {
+  const entries = places.length * OPERATIONS;
   const tables: CostTables = {
-    params: new Float64Array(places.length * OPERATIONS),
-    macs: new Float64Array(places.length * OPERATIONS),
-    computes: new Uint8Array(places.length * OPERATIONS),
-    cheaper: new Int32Array(places.length * OPERATIONS),
-    legal: new Int32Array(places.length),
+    params: new Float64Array(entries),
+    macs: new Float64Array(entries),
+    computes: new Uint8Array(entries),
+    fits: new Uint8Array(entries),
+    cheaper: new Uint8Array(entries * OPERATIONS),
   };
   places.forEach((shapes, row) => {
     fillRow(tables, row, shapes, norm);
@@ -53,38 +44,30 @@ function buildCostTables(places: readonly (readonly OperationShape[])[], norm: N
   return tables;
 }
 
-function fillRow(tables: CostTables, row: number, shapes: readonly OperationShape[], norm: Network['norm']): void {
-  const costs = PRIMITIVES.map((name) => shapes.map((shape) => operationCost(name, shape, norm)));
-  const computes = PRIMITIVES.map((name) => shapes.map((shape) => computesTensor(name, shape)));
-  PRIMITIVES.forEach((name, operation) => {
-    const at = row * OPERATIONS + operation;
-    for (const { params, macs } of costs[operation]!) {
-      tables.params[at]! += params;
-      tables.macs[at]! += macs;
+function fillRow(tables: CostTables, row: number, shapes: readonly OperationShape[], norm: LoweredArchitecture['norm']): void {
+  const at = PRIMITIVE_NAMES.map((name) => shapes.map((shape) => operationAt(name, shape, norm)));
+  at.forEach((places, operation) => {
+    const entry = row * OPERATIONS + operation;
+    for (const { params, macs } of places) {
+      tables.params[entry]! += params;
+      tables.macs[entry]! += macs;
     }
-    tables.computes[at] = computes[operation]!.some(Boolean) ? 1 : 0;
-    if (shapes.every((shape) => isLegal(name, shape))) tables.legal[row]! |= 1 << operation;
+    tables.computes[entry] = places.some(({ computes }) => computes) ? 1 : 0;
+    tables.fits[entry] = places.every(({ fits }) => fits) ? 1 : 0;
   });
+  // At stride 1 with unequal channels a skip is the 1x1 convolution: nothing would change.
   const sameAsSkip = shapes.length > 0 && shapes.every(({ stride, inChannels, outChannels }) => stride === 1 && inChannels !== outChannels);
   for (let source = 0; source < OPERATIONS; source++) {
-    let mask = 0;
     for (let target = 0; target < OPERATIONS; target++) {
-      // At stride 1 with unequal channels a skip IS the 1x1 convolution: nothing would change.
       if (source === CONV_1X1 && target === SKIP && sameAsSkip) continue;
+      if (target !== source && tables.fits[row * OPERATIONS + target] === 0) continue;
       const adds = shapes.some((_, place) => {
-        const before = costs[source]![place]!;
-        const after = costs[target]![place]!;
-        return after.params > before.params || after.macs > before.macs || (computes[target]![place]! && !computes[source]![place]!);
+        const [before, after] = [at[source]![place]!, at[target]![place]!];
+        return after.params > before.params || after.macs > before.macs || (after.computes && !before.computes);
       });
-      if (!adds) mask |= 1 << target;
+      if (!adds) tables.cheaper[(row * OPERATIONS + source) * OPERATIONS + target] = 1;
     }
-    tables.cheaper[row * OPERATIONS + source] = mask & (tables.legal[row]! | (1 << source));
   }
-}
-
-function isLegal(name: (typeof PRIMITIVES)[number], shape: OperationShape): boolean {
-  if (keepsChannels(name) && shape.inChannels !== shape.outChannels) return false;
-  return !isEvenPool(name) || (shape.stride === 2 && shape.inSize % 2 === 0);
 }
 
 /** Where the cells of a skeleton stand, without their edges' operations. */
@@ -101,38 +84,89 @@ export interface UniformPlan {
 }
 
 /**
- * The plan of a network whose cells have equal channels in all nodes: row 2c of its tables is an edge of cell c from a cell
- * input, row 2c + 1 any other.
+ * The plan of a skeleton whose cells have equal channels in all nodes: row 2c of its tables is an edge of cell c from a cell input, row 2c + 1 any
+ * other.
  */
-export function uniformPlan(network: Network, cells: number): UniformPlan {
-  const { fixed, cells: profiled } = profileNetwork(network);
-  const rows: OperationShape[][] = Array.from({ length: 2 * cells }, () => []);
-  const memory: (readonly [number, number, number])[][] = Array.from({ length: cells }, () => []);
-  const placements = new Array<number>(cells).fill(0);
-  for (const { placed, outerBytes } of profiled) {
-    const [input, inner] = uniformShapes(placed);
-    rows[2 * placed.cellIndex]!.push(input);
-    rows[2 * placed.cellIndex + 1]!.push(inner);
-    memory[placed.cellIndex]!.push([outerBytes, 4 * input.inChannels * input.inSize ** 2, 4 * inner.inChannels * inner.inSize ** 2]);
-    placements[placed.cellIndex]!++;
-  }
+export function uniformPlan(architecture: Architecture, options: PlacementOptions): UniformPlan {
+  const template = { ...architecture, cells: architecture.cells.map((cell) => templateOf(cell, options)) };
+  const lowered = lower(template, options);
+  const { types, blocks, graph, edges, norm } = lowered;
+  const { modules, params, macs } = profile(graph, types);
+  const byNode = modulesByFirstNode(modules);
+  const count = architecture.cells.length;
+  const rows: OperationShape[][] = Array.from({ length: 2 * count }, () => []);
+  const memory: (readonly [number, number, number])[][] = Array.from({ length: count }, () => []);
+  const placements = new Array<number>(count).fill(0);
+  blocks.forEach(({ cell, inputs, reduction }, block) => {
+    if (cell === undefined) return;
+    const input = types[inputs[0]!]!;
+    const first = edges.find((edge) => edge.block === block)!;
+    const inner = types[first.region.to]!;
+    rows[2 * cell]!.push(shapeOf(input, inner, reduction ? 2 : 1));
+    rows[2 * cell + 1]!.push(shapeOf(inner, inner, 1));
+    // While the template's first edge runs, its used inputs and one node are held.
+    const [inputBytes, nodeBytes] = [bytesOf(input), bytesOf(inner)];
+    const outer = byNode.get(first.region.nodes[0])!.heldBytes - usedInputs(template.cells[cell]!).length * inputBytes - nodeBytes;
+    memory[cell]!.push([outer, inputBytes, nodeBytes]);
+    placements[cell]!++;
+  });
   return {
     kind: 'uniform',
-    tables: buildCostTables(rows, network.norm),
-    fixed,
-    shared: network.shared,
+    tables: buildCostTables(rows, norm),
+    fixed: { params, macs, peakActivationBytes: peakOutsideEdges(lowered, modules) },
+    shared: lowered.placement.network === 'supernet',
     placements,
     memory: memory.map((places) => Float64Array.from(undominated(places).flat())),
   };
 }
 
-function uniformShapes(placed: PlacedCell): readonly [OperationShape, OperationShape] {
-  const input = placed.nodes[0]!;
-  const inner = placed.nodes.at(-1)!;
-  return [
-    { inChannels: input.channels, outChannels: input.channels, stride: placed.reduction ? 2 : 1, inSize: input.size },
-    { inChannels: inner.channels, outChannels: inner.channels, stride: 1, inSize: inner.size },
-  ];
+/** A cell with nothing on its edges, of as many outputs and with the same inputs in use: what its plan depends on. */
+function templateOf(cell: Cell, { network }: PlacementOptions): Cell {
+  const { inputs, nodes, output } = cell;
+  const outputs = network === 'supernet' ? nodes - inputs : countOutputs(cell);
+  const own = Array.from({ length: outputs }, (_, node) => inputs + node);
+  const edges = own.flatMap((to) => usedInputs(cell).map((from) => ({ from, to, operation: { kind: 'primitive', name: 'null' } as const })));
+  return { ...cell, nodes: inputs + outputs, edges, output: output.kind === 'loose-ends' || outputs > 1 ? { kind: 'concat', nodes: own } : { kind: 'last' } };
+}
+
+/** Inputs that some edge names. */
+export function usedInputs({ inputs, edges }: Cell): readonly number[] {
+  const used = new Uint8Array(inputs);
+  for (const { from } of edges) if (from < inputs) used[from] = 1;
+  const list: number[] = [];
+  for (let input = 0; input < inputs; input++) if (used[input] === 1) list.push(input);
+  return list;
+}
+
+/** Nodes that make up a cell's value. */
+export function countOutputs(cell: Cell): number {
+  const { output, nodes, inputs, edges } = cell;
+  if (output.kind === 'concat') return output.nodes.length;
+  if (output.kind === 'last') return 1;
+  const left = new Uint8Array(nodes);
+  for (const { from } of edges) left[from] = 1;
+  let count = 0;
+  for (let node = inputs; node < nodes; node++) if (left[node] === 0) count++;
+  return count;
+}
+
+function shapeOf(input: TensorType, output: TensorType, stride: 1 | 2): OperationShape {
+  const [inChannels, height, width] = imageShape(input);
+  return { inChannels, outChannels: imageShape(output)[0], stride, height, width };
+}
+
+function bytesOf(type: TensorType): number {
+  return FLOAT_BYTES * elementsPerImage(type);
+}
+
+/** The most that is held while anything but an edge runs. */
+function peakOutsideEdges({ edges, graph }: LoweredArchitecture, modules: readonly ModuleProfile[]): number {
+  const onEdge = new Set(edges.map(({ region }) => region.nodes[0]));
+  return modules.reduce(
+    (peak, { nodes, heldBytes, outputBytes }) =>
+      onEdge.has(nodes[0]) || graph.nodes[nodes[0]]!.op === 'sum' ? peak : Math.max(peak, heldBytes + outputBytes),
+    0,
+  );
 }
 
 function undominated(places: readonly (readonly [number, number, number])[]): readonly (readonly [number, number, number])[] {
@@ -159,23 +193,30 @@ export interface ExplicitPlan {
 }
 
 /** @param offsets start of each cell's edges in the flat order, then the number of edges */
-export function explicitPlan(network: Network, offsets: ArrayLike<number>): ExplicitPlan {
-  const { fixed, edges } = profileNetwork(network);
+export function explicitPlan(architecture: Architecture, options: PlacementOptions, offsets: ArrayLike<number>): ExplicitPlan {
+  const lowered = lower(architecture, options);
+  const { graph, types, edges, blocks, norm } = lowered;
+  const { modules, ...cost } = profile(graph, types);
+  const byNode = modulesByFirstNode(modules);
   const count = offsets[offsets.length - 1]!;
-  const places: PlacedEdge[][] = Array.from({ length: count }, () => []);
+  const places: OperationShape[][] = Array.from({ length: count }, () => []);
   const idle = new Float64Array(count);
   const busy = new Float64Array(count);
-  for (const { placed, baseBytes, outBytes } of edges) {
-    const flat = offsets[placed.cellIndex]! + placed.edgeIndex;
-    places[flat]!.push(placed);
-    idle[flat] = Math.max(idle[flat]!, baseBytes);
-    busy[flat] = Math.max(busy[flat]!, baseBytes + outBytes);
+  let { params, macs } = cost;
+  for (const { cell, edge, stride, region } of edges) {
+    const flat = offsets[cell]! + edge;
+    const module = byNode.get(region.nodes[0])!;
+    places[flat]!.push(shapeOf(types[region.from]!, types[region.to]!, stride));
+    params -= module.params;
+    macs -= module.macs;
+    idle[flat] = Math.max(idle[flat]!, module.heldBytes);
+    busy[flat] = Math.max(busy[flat]!, module.heldBytes + bytesOf(types[region.to]!));
   }
   const rowOf = new Map<string, number>();
   const rowShapes: (readonly OperationShape[])[] = [];
   const rows = new Int32Array(count);
   places.forEach((shapes, flat) => {
-    const key = shapes.map(({ inChannels, outChannels, stride, inSize }) => `${inChannels},${outChannels},${stride},${inSize}`).join(';');
+    const key = shapes.map(({ inChannels, outChannels, stride, height, width }) => `${inChannels},${outChannels},${stride},${height},${width}`).join(';');
     let row = rowOf.get(key);
     if (row === undefined) {
       row = rowShapes.push(shapes) - 1;
@@ -184,6 +225,7 @@ export function explicitPlan(network: Network, offsets: ArrayLike<number>): Expl
     rows[flat] = row;
   });
   const placements = new Array<number>(offsets.length - 1).fill(0);
-  for (const block of network.blocks) if (block.kind === 'cell') placements[block.cellIndex]!++;
-  return { kind: 'explicit', tables: buildCostTables(rowShapes, network.norm), fixed, placements, rows, idle, busy };
+  for (const { cell } of blocks) if (cell !== undefined) placements[cell]!++;
+  const fixed = { params, macs, peakActivationBytes: peakOutsideEdges(lowered, modules) };
+  return { kind: 'explicit', tables: buildCostTables(rowShapes, norm), fixed, placements, rows, idle, busy };
 }

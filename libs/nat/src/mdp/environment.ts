@@ -1,5 +1,5 @@
 /** An architecture prepared for a policy: what may be decided on each edge, what that costs, and what the encoders read. */
-import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName } from '@nat/cells';
+import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName , sidesOf} from '@nat/cells';
 import { ActionSpace } from './action-space.ts';
 import { CostModel, type CostedArchitecture } from './cost-model.ts';
 import { schemeTable, type SchemeTable } from './transition-schemes.ts';
@@ -37,7 +37,7 @@ export class Environment {
   /** First candidate of each decision, then the number of candidates. [decisions + 1] */
   readonly candidateStart: Int32Array;
   /** The action of each candidate, rising within a decision. [candidates] */
-  readonly candidateAction: Uint8Array;
+  readonly candidateAction: Uint16Array;
   readonly #surroundings: PlacementContext;
   #graph: PolicyGraph | undefined;
 
@@ -53,13 +53,14 @@ export class Environment {
       ...(operations === undefined ? {} : { operations }),
     });
     this.#surroundings = surroundings;
-    const { masks } = this.space;
-    this.candidateStart = new Int32Array(masks.length + 1);
-    for (let d = 0; d < masks.length; d++) this.candidateStart[d + 1] = this.candidateStart[d]! + countBits(masks[d]!);
-    this.candidateAction = new Uint8Array(this.candidateStart[masks.length]!);
-    for (let d = 0, i = 0; d < masks.length; d++) {
-      for (let action = 0, rest = masks[d]!; rest !== 0; action++, rest >>>= 1) if ((rest & 1) === 1) this.candidateAction[i++] = action;
-    }
+    const { legal } = this.space;
+    this.candidateStart = new Int32Array(legal.length + 1);
+    const actions: number[] = [];
+    legal.forEach((positions, d) => {
+      for (let action = 0; action < positions.length; action++) if (positions[action] === 1) actions.push(action);
+      this.candidateStart[d + 1] = actions.length;
+    });
+    this.candidateAction = Uint16Array.from(actions);
   }
 
   /** Editable edges. */
@@ -86,12 +87,6 @@ export class Environment {
     this.#graph ??= buildGraph(this, this.#surroundings);
     return this.#graph;
   }
-}
-
-function countBits(bits: number): number {
-  let count = 0;
-  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 /** Prepares many architectures under the same options; keeps the cost tables they share. */
@@ -125,7 +120,8 @@ const MAX_PREPARERS = 64;
 export function createEnvironment(architecture: Architecture, options: EnvironmentOptions): Environment {
   const { network, channels, layers, imageSize, classes, supernetOutput } = options.placement ?? {};
   const operations = options.operations?.join(' ');
-  const key = [options.scheme, options.mode, operations, network, channels, layers, imageSize, classes, supernetOutput].join();
+  const size = imageSize === undefined ? '' : Object.values(sidesOf(imageSize)).join('x');
+  const key = [options.scheme, options.mode, operations, network, channels, layers, size, classes, supernetOutput].join();
   let preparer = preparers.get(key);
   if (preparer === undefined) {
     if (preparers.size >= MAX_PREPARERS) preparers.clear();

@@ -16,9 +16,8 @@ import {
   OFFICIAL_SPACES,
   outputNodes,
   type PlacementOptions,
-  placeNetwork,
+  lower,
   primitiveIndex,
-  PRIMITIVES,
   randomArchitecture,
   randomOfficialArchitecture,
   readGenotype,
@@ -52,10 +51,10 @@ function draw({ seed, network, channels, layers, imageSize }: Placed): { readonl
 }
 
 /** A result by random allowed actions. */
-function act(space: ActionSpace, stream: RandomStream, sequence = new Episode(space)): Int8Array {
+function act(space: ActionSpace, stream: RandomStream, sequence = new Episode(space)): Int16Array {
   while (!sequence.done) {
     const allowed = sequence.legalActions();
-    const positions = Array.from({ length: 32 }, (_, position) => position).filter((position) => ((allowed >> position) & 1) === 1);
+    const positions = allowed.flatMap((isLegal, position) => (isLegal === 1 ? [position] : []));
     sequence.step(positions[stream.integer(positions.length)]!);
   }
   return sequence.operations;
@@ -63,16 +62,18 @@ function act(space: ActionSpace, stream: RandomStream, sequence = new Episode(sp
 
 /** True where the network's output depends on its image: a walk over placed edges that are not null. */
 function seesImage(architecture: Architecture, options: PlacementOptions): boolean {
-  const { blocks } = placeNetwork(architecture, options);
+  const { blocks } = lower(architecture, options);
   const carries: boolean[] = [];
-  for (const block of blocks) {
+  for (const { cell: index, reads } of blocks) {
     const input = (read: number): boolean => read < 0 || carries[read]!;
-    if (block.kind !== 'cell') carries.push(input(block.reads[0]));
-    else {
-      const live = block.nodes.map((_, node) => node < block.reads.length && input(block.reads[node]!));
-      for (const edge of [...block.edges].sort((a, b) => a.to - b.to)) if (edge.operation.name !== 'null' && live[edge.from]!) live[edge.to] = true;
-      carries.push(outputNodes(architecture.cells[block.cellIndex]!).some((node) => live[node]!));
+    if (index === undefined) {
+      carries.push(input(reads[0]!));
+      continue;
     }
+    const cell = architecture.cells[index]!;
+    const live = Array.from({ length: cell.nodes }, (_, node) => node < cell.inputs && input(reads[node]!));
+    for (const { from, to, operation } of [...cell.edges].sort((a, b) => a.to - b.to)) if (operation.name !== 'null' && live[from]!) live[to] = true;
+    carries.push(outputNodes(cell).some((node) => live[node]!));
   }
   return carries.at(-1)!;
 }
@@ -181,9 +182,9 @@ describe('cost-masked schemes', () => {
           const allowed = sequence.legalActions();
           const row = space.row(sequence.at);
           const keep = space.scheme.keep[space.priced.operations[space.edges[sequence.at]!]!]!;
-          expect((allowed >> keep) & 1).toBe(1);
+          expect(allowed[keep]).toBe(1);
           // Null wherever allowed, so that the guard is what keeps paths.
-          const cut = row.findIndex((target, position) => target === primitiveIndex('null') && ((allowed >> position) & 1) === 1);
+          const cut = row.findIndex((target, position) => target === primitiveIndex('null') && allowed[position] === 1);
           sequence.step(cut >= 0 && stream.integer(4) > 0 ? cut : keep);
         }
         if (seesImage(architecture, options)) expect(seesImage(applyOperations(architecture, sequence.operations), options)).toBe(true);
@@ -197,7 +198,7 @@ describe('cost-masked schemes', () => {
       "Genotype(normal=[('skip_connect', 0, 2)], normal_concat=[2], reduce=[('null', 0, 2), ('skip_connect', 1, 2)], reduce_concat=[2])",
     );
     const priced = new CostModel({ channels: 4, layers: 3 }).price(source);
-    const operations = Int8Array.from(priced.operations);
+    const operations = Int16Array.from(priced.operations);
     operations[1] = primitiveIndex('skip_connect');
     const certificate = certify(priced, operations);
     expect(certificate.holds).toBe(false);
@@ -238,14 +239,14 @@ describe('budgets', () => {
   });
 
   /** Every result that the masks without a budget can reach. */
-  function reachable(space: ActionSpace, limit: number): Int8Array[] | undefined {
-    const results: Int8Array[] = [];
+  function reachable(space: ActionSpace, limit: number): Int16Array[] | undefined {
+    const results: Int16Array[] = [];
     const walk = (positions: readonly number[]): boolean => {
       const sequence = new Episode(space);
       for (const position of positions) sequence.step(position);
       if (sequence.done) return results.push(sequence.operations) <= limit;
       const allowed = sequence.legalActions();
-      for (let position = 0; position < 16; position++) if (((allowed >> position) & 1) === 1 && !walk([...positions, position])) return false;
+      for (let position = 0; position < allowed.length; position++) if (allowed[position] === 1 && !walk([...positions, position])) return false;
       return true;
     };
     return walk([]) ? results : undefined;
@@ -302,7 +303,7 @@ describe('budgets', () => {
           const replay = new Episode(space, budget);
           while (!replay.done) {
             const allowed = replay.legalActions();
-            replay.step(space.row(replay.at).findIndex((target, position) => target === wanted[space.edges[replay.at]!] && ((allowed >> position) & 1) === 1));
+            replay.step(space.row(replay.at).findIndex((target, position) => target === wanted[space.edges[replay.at]!] && allowed[position] === 1));
           }
           expect(replay.operations).toEqual(wanted);
         }
@@ -318,7 +319,7 @@ describe('budgets', () => {
     const priced = new CostModel().price(vgg);
     const space = new ActionSpace(priced, schemeTable('nat'));
     const sequence = new Episode(space, { maxParams: 73_306 });
-    expect(act(space, RandomStream.of(1), sequence)).toEqual(Int8Array.of(PRIMITIVES.indexOf('skip_connect')));
+    expect(act(space, RandomStream.of(1), sequence)).toEqual(Int16Array.of(primitiveIndex('skip_connect')));
     expect(() => new Episode(space, { maxParams: 73_305 })).toThrow(/73306 parameters/);
     expect(() => new Episode(space, { maxParams: NaN })).toThrow(/budget.maxParams/);
     expect(() => new Episode(space, { maxMacs: -1 })).toThrow(/budget.maxMacs/);
@@ -329,7 +330,7 @@ describe('cellGuards', () => {
   it('name the inputs that carry something where the source has dead cells', () => {
     const dead = "('null', 0, 2), ('null', 1, 2)";
     const source = readGenotype(`Genotype(normal=[${dead}], normal_concat=[2], reduce=[('skip_connect', 0, 2), ('conv_3x3', 1, 2)], reduce_concat=[2])`);
-    const places = placeNetwork(source, { layers: 3 }).blocks.map((block) => ({ cell: block.kind === 'cell' ? block.cellIndex : -1, reads: block.reads }));
+    const places = lower(source, { layers: 3 }).blocks.map(({ cell = -1, reads }) => ({ cell, reads }));
     // normal, reduce (stem, normal), reduce (normal, reduce): the first sees the image through input 0, the second through input 1.
     expect(cellGuards(source, () => places)).toEqual([
       { kind: 'none', anchors: [] },

@@ -7,7 +7,7 @@
  * In parity mode a row is the official one, entry by entry: duplicates count as actions of their own, and cost may rise. By
  * default a row is masked: see `EditSpace`.
  */
-import { primitiveIndex, type PrimitiveName, PRIMITIVES, type SchemeName } from '@nat/cells';
+import { primitiveIndex, type PrimitiveName, PRIMITIVE_NAMES, type SchemeName } from '@nat/cells';
 
 /** The actions of `nat`, in the official order: a row's position is the action. */
 export const NAT_ACTIONS = ['null', 'same', 'skip_connect'] as const;
@@ -64,24 +64,19 @@ export function transitionRow(scheme: SchemeName, name: PrimitiveName): readonly
 export interface SchemeTable {
   readonly scheme: SchemeName;
   /** Targets as primitive indices. */
-  readonly rows: readonly Uint8Array[];
+  readonly rows: readonly Uint16Array[];
   /** For each row the position that keeps the operation: in `nat` always 1. */
-  readonly keep: Uint8Array;
-  /** For each row the bits of positions that repeat another position's target and are masked outside parity mode. */
-  readonly repeats: Int32Array;
+  readonly keep: Uint16Array;
+  /** For each row 1 at the positions that repeat another position's target and are masked outside parity mode. */
+  readonly repeats: readonly Uint8Array[];
 }
 
 /** Compiles a scheme. */
 export function schemeTable(scheme: SchemeName): SchemeTable {
-  const rows = PRIMITIVES.map((name) => Uint8Array.from(transitionRow(scheme, name), primitiveIndex));
-  const keep = Uint8Array.from(rows, (row, source) => (scheme === 'nat' ? 1 : row.indexOf(source)));
-  const repeats = Int32Array.from(rows, (row, source) => {
-    let bits = 0;
-    row.forEach((target, position) => {
-      const first = target === source ? keep[source]! : row.indexOf(target);
-      if (position !== first) bits |= 1 << position;
-    });
-    return bits;
-  });
+  const rows = PRIMITIVE_NAMES.map((name) => Uint16Array.from(transitionRow(scheme, name), primitiveIndex));
+  const keep = Uint16Array.from(rows, (row, source) => (scheme === 'nat' ? 1 : row.indexOf(source)));
+  const repeats = rows.map((row, source) =>
+    Uint8Array.from(row, (target, position) => (position === (target === source ? keep[source]! : row.indexOf(target)) ? 0 : 1)),
+  );
   return { scheme, rows, keep, repeats };
 }

@@ -217,7 +217,7 @@ describe.each(['transform_nat.json', 'transform_natv2.json'])('%s', (file) => {
       const sequence = new Episode(space);
       const row = [...space.row(0)].map(primitiveAt);
       expect(row).toEqual(golden.transition_table.FULLY_CONCAT_PRIMITIVES[operation]);
-      expect(sequence.legalActions()).toBe((1 << row.length) - 1);
+      expect(sequence.legalActions()).toEqual(Array.from(row, () => 1));
     }
   });
 });

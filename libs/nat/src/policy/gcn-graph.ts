@@ -1,5 +1,5 @@
 /** Cells as the `pair` encoder sees them: two inputs, and nodes of exactly two edges. */
-import { PRIMITIVES, primitiveAt, primitiveIndex, type PrimitiveName } from '@nat/cells';
+import { PRIMITIVE_NAMES, primitiveAt, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import type { Tensor1D, Tensorflow } from '@nat/tensor';
 import type { GcnBatch, GcnConfig } from './gcn.ts';
@@ -40,8 +40,8 @@ export function gcnColumnOfCandidate({ decisions, candidateStart, candidateActio
 }
 
 /** Embedding row (and NAT++ column) by primitive index, -1 where the policy does not know the operation. */
-function columnsOf(primitives: readonly PrimitiveName[]): Int8Array {
-  const result = new Int8Array(PRIMITIVES.length).fill(-1);
+function columnsOf(primitives: readonly PrimitiveName[]): Int16Array {
+  const result = new Int16Array(PRIMITIVE_NAMES.length).fill(-1);
   primitives.forEach((name, row) => (result[primitiveIndex(name)] = row));
   return result;
 }

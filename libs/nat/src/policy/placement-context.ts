@@ -1,5 +1,6 @@
 /** Where cells and edges stand in the placed network. */
-import { placeNetwork, type Architecture, type Network, type PlacementOptions } from '@nat/cells';
+import { lower, type Architecture, type LoweredArchitecture, type PlacementOptions } from '@nat/cells';
+import { imageShape } from '@nat/graph';
 import type { CellPlacement } from './edge-features.ts';
 
 /** Means over the placements of an edge's cell. */
@@ -27,10 +28,10 @@ export class PlacementContext {
   /** [cells] */
   of(architecture: Architecture): readonly CellContext[] {
     const { cells, skeleton } = architecture;
-    if (skeleton.kind === 'explicit') return explicitCells(architecture, placeNetwork(architecture, this.#placement));
+    if (skeleton.kind === 'explicit') return explicitCells(architecture, lower(architecture, this.#placement));
     let uniform = this.#uniform.get(skeleton.kind);
     if (uniform === undefined) {
-      uniform = uniformCells(architecture, placeNetwork(architecture, this.#placement));
+      uniform = uniformCells(architecture, lower(architecture, this.#placement));
       this.#uniform.set(skeleton.kind, uniform);
     }
     return uniform.map(({ position, frequency, fromInput }, c) => ({
@@ -46,21 +47,19 @@ interface UniformCell extends CellPlacement {
   readonly fromInput: number;
 }
 
-function uniformCells(architecture: Architecture, network: Network): readonly UniformCell[] {
-  const reductions = network.blocks.flatMap((block) => (block.kind === 'cell' && block.reduction ? [block.cellIndex] : []));
+function uniformCells(architecture: Architecture, network: LoweredArchitecture): readonly UniformCell[] {
+  const reductions = network.blocks.flatMap(({ cell, reduction }) => (cell !== undefined && reduction ? [cell] : []));
   return placementsOf(architecture, network).map((placement, c) => ({ ...placement, fromInput: reductions.includes(c) ? 1 : 0 }));
 }
 
-function explicitCells(architecture: Architecture, network: Network): readonly CellContext[] {
+function explicitCells(architecture: Architecture, network: LoweredArchitecture): readonly CellContext[] {
   const sums = architecture.cells.map((cell) => cell.edges.map(() => ({ strided: 0, channelRatio: 0, places: 0 })));
-  for (const block of network.blocks) {
-    if (block.kind !== 'cell') continue;
-    for (const { cellIndex, edgeIndex, stride, inChannels, outChannels } of block.edges) {
-      const sum = sums[cellIndex]![edgeIndex]!;
-      sum.strided += stride - 1;
-      sum.channelRatio += Math.log2(outChannels / inChannels);
-      sum.places++;
-    }
+  for (const { cell, edge, stride, region } of network.edges) {
+    const [[inChannels], [outChannels]] = [imageShape(network.types[region.from]!), imageShape(network.types[region.to]!)];
+    const sum = sums[cell]![edge]!;
+    sum.strided += stride - 1;
+    sum.channelRatio += Math.log2(outChannels / inChannels);
+    sum.places++;
   }
   return placementsOf(architecture, network).map((placement, c) => ({
     ...placement,
@@ -71,10 +70,10 @@ function explicitCells(architecture: Architecture, network: Network): readonly C
   }));
 }
 
-function placementsOf({ cells }: Architecture, { blocks }: Network): readonly CellPlacement[] {
+function placementsOf({ cells }: Architecture, { blocks }: LoweredArchitecture): readonly CellPlacement[] {
   const positions = cells.map((): number[] => []);
-  blocks.forEach((block, index) => {
-    if (block.kind === 'cell') positions[block.cellIndex]!.push(index / Math.max(1, blocks.length - 1));
+  blocks.forEach(({ cell }, index) => {
+    if (cell !== undefined) positions[cell]!.push(index / Math.max(1, blocks.length - 1));
   });
   const placed = positions.reduce((sum, list) => sum + list.length, 0);
   return positions.map((list) => ({ position: list.reduce((sum, at) => sum + at, 0) / Math.max(1, list.length), frequency: list.length / placed }));

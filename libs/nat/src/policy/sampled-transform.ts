@@ -20,7 +20,7 @@ export interface Decided {
   /** One a decision: position in its row of the scheme. */
   readonly actions: Uint8Array;
   /** A primitive index on every edge, cell after cell. */
-  readonly operations: Int8Array;
+  readonly operations: Int16Array;
   /** Of each action, given the earlier ones. [decisions] */
   readonly probabilities: Float64Array;
   /** Natural logarithm of the probability of the actions (of the `pair` encoder: with its unnormalised floor). */

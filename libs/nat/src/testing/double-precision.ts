@@ -34,7 +34,7 @@ export function termsInDouble(config: PolicyConfig, parameters: PolicyCheckpoint
       const bits = sequence.legalActions();
       const open = Array.from(environment.candidateAction.subarray(environment.candidateStart[d], environment.candidateStart[d + 1]), (action, k) => ({
         action,
-        weight: (bits >> action) & 1 ? Math.exp(scores[environment.candidateStart[d]! + k]!) : 0,
+        weight: bits[action] === 1 ? Math.exp(scores[environment.candidateStart[d]! + k]!) : 0,
       })).filter(({ weight }) => weight > 0);
       const total = open.reduce((sum, { weight }) => sum + weight, 0);
       if (open.length > 1) {

@@ -19,7 +19,8 @@ export class PolicyInference {
   readonly config: PolicyConfig;
   readonly #scores: (environment: Environment) => Float64Array;
   readonly #floor: number;
-  readonly #q = new Float64Array(32);
+  /** Probabilities of the candidates of one decision; grows with the widest. */
+  #q = new Float64Array(32);
   #lastEnvironment: Environment | undefined;
   #lastScores: Float64Array = new Float64Array(0);
 
@@ -49,36 +50,36 @@ export class PolicyInference {
   sample(environment: Environment, mode: SamplingMode, budget?: Budget): SampledTransform {
     const scores = this.scores(environment);
     const { decisions, candidateStart, candidateAction } = environment;
-    const sequence = new Episode(environment.space, budget);
+    const episode = new Episode(environment.space, budget);
     const actions = new Uint8Array(decisions);
     const probabilities = new Float64Array(decisions);
-    const q = this.#q;
     let logProb = 0;
     let entropy = 0;
     for (let d = 0; d < decisions; d++) {
       const start = candidateStart[d]!;
       const count = candidateStart[d + 1]! - start;
-      const allowed = sequence.legalActions();
-      const total = this.#probabilities(scores, candidateAction, start, count, allowed);
+      const legal = episode.legalActions();
+      if (count > this.#q.length) this.#q = new Float64Array(2 * count);
+      const q = this.#q;
+      const total = this.#probabilities(scores, candidateAction, start, count, legal);
       const chosen = mode.mode === 'greedy' ? likeliest(q, count) : drawn(mode.stream, q, count, total);
       const action = candidateAction[start + chosen]!;
-      sequence.step(action);
+      episode.step(action);
       actions[d] = action;
       probabilities[d] = q[chosen]! / total;
-      if ((allowed & (allowed - 1)) === 0) continue; // forced: probability 1, no entropy
+      if (isForced(legal)) continue; //: probability 1, no entropy
       logProb += Math.log(q[chosen]!);
       for (let k = 0; k < count; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
     }
-    return new SampledTransform({ environment, actions, operations: sequence.operations, probabilities, logProb, entropy, budget });
+    return new SampledTransform({ environment, actions, operations: episode.operations, probabilities, logProb, entropy, budget });
   }
 
   /** Fills q for one decision: a softmax over what is allowed, plus the encoder's floor, 0 elsewhere; returns the sum. */
-  #probabilities(scores: Float64Array, candidateAction: Uint8Array, start: number, count: number, allowed: number): number {
+  #probabilities(scores: Float64Array, candidateAction: Uint16Array, start: number, count: number, legal: readonly number[]): number {
     const q = this.#q;
     let highest = -Infinity;
     for (let k = 0; k < count; k++) {
-      const isAllowed = ((allowed >> candidateAction[start + k]!) & 1) === 1;
-      q[k] = isAllowed ? scores[start + k]! : -Infinity;
+      q[k] = legal[candidateAction[start + k]!] === 1 ? scores[start + k]! : -Infinity;
       if (q[k]! > highest) highest = q[k]!;
     }
     let sum = 0;
@@ -88,11 +89,18 @@ export class PolicyInference {
     }
     let total = 0;
     for (let k = 0; k < count; k++) {
-      if (((allowed >> candidateAction[start + k]!) & 1) === 1) q[k] = q[k]! / sum + this.#floor;
+      if (legal[candidateAction[start + k]!] === 1) q[k] = q[k]! / sum + this.#floor;
       total += q[k]!;
     }
     return total;
   }
+}
+
+/** Whether one action alone is legal. */
+function isForced(legal: readonly number[]): boolean {
+  let count = 0;
+  for (const isLegal of legal) count += isLegal;
+  return count === 1;
 }
 
 /** How the encoder of a checkpoint scores a environment's candidates. */
