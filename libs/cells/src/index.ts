@@ -34,7 +34,14 @@ export { ModuleBuilder } from './primitives/module-builder.ts';
 export { outputNodes, sidesOf, type TensorShape } from './cell/shapes.ts';
 export { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './cell/validate.ts';
 export { MAX_TEXT_LENGTH, readGenotype, writeGenotype } from './text/genotype.ts';
-export { OFFICIAL_SPACES, officialSpace, supernetArchitecture, type OfficialRepository, type OfficialSpace, type OperationType } from './zoo/official-spaces.ts';
+export {
+  OFFICIAL_SPACES,
+  officialSpace,
+  supernetArchitecture,
+  type OfficialRepository,
+  type OfficialSpace,
+  type OperationType,
+} from './zoo/official-spaces.ts';
 export { findZooEntry, listZoo, zooArchitecture, type ZooEntry } from './zoo/zoo.ts';
 export { NASBENCH201_OPERATIONS, readNasBench201, writeNasBench201 } from './text/nasbench201.ts';
 export { JSON_VERSION, architectureFromJson, architectureToJson, readJson, writeJson } from './text/json.ts';
@@ -46,6 +53,7 @@ export { lower } from './lower/lower.ts';
 export type { LowerOptions, LoweredArchitecture, PlacedBlock, PlacedEdge } from './lower/lowering.ts';
 export { lowerRepeatedCell, type RepeatedCellOptions } from './skeletons/repeated.ts';
 export { MAX_LAYERS, resolvePlacement, type NetworkKind, type ResolvedPlacement } from './skeletons/placement.ts';
+export type { Cost } from '@nat/graph';
 export { architectureCost, auxiliaryCost, edgeCosts, modulesByFirstNode, networkCost } from './cost/cost.ts';
 export { applyEdits, applyOperations, editsTo } from './cell/transform.ts';
 export { randomArchitecture, randomBlockArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './cell/generate.ts';

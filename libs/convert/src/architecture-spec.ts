@@ -1,3 +1,4 @@
+import { sideToWire } from './placement.ts';
 import type { Architecture, Cell, CellOutput, Edge, Operation, PrimitiveName, Skeleton } from '@nat/cells';
 import type { architecture as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
@@ -159,7 +160,7 @@ function skeletonToWire(skeleton: Skeleton): NonNullable<wire.ArchitectureSpec['
             convChannels: skeleton.head.conv?.channels ?? 0,
             convActivation: skeleton.head.conv?.activation ?? '',
           },
-          imageSize: skeleton.imageSize,
+          imageSize: sideToWire(skeleton.imageSize),
           classes: skeleton.classes,
         },
       };

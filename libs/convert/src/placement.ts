@@ -1,4 +1,4 @@
-import type { Cost, PlacementOptions } from '@nat/cells';
+import { sidesOf, type Cost, type ImageSize, type PlacementOptions } from '@nat/cells';
 import { architecture as wire } from '@nat/contracts';
 
 const NETWORKS = { NETWORK_EVALUATION: 'evaluation', NETWORK_IMAGENET: 'imagenet', NETWORK_SUPERNET: 'supernet' } as const;
@@ -23,9 +23,16 @@ export function placementToWire(options: PlacementOptions): wire.Placement {
     network: options.network === undefined ? wire.Network.NETWORK_UNSPECIFIED : WIRE_NETWORKS[options.network],
     channels: options.channels ?? 0,
     layers: options.layers ?? 0,
-    imageSize: options.imageSize ?? 0,
+    imageSize: sideToWire(options.imageSize ?? 0),
     classes: options.classes ?? 0,
   };
+}
+
+/** The contract has one number, for squares. @throws RangeError for another rectangle */
+export function sideToWire(size: ImageSize): number {
+  const { height, width } = sidesOf(size);
+  if (height !== width) throw new RangeError(`${height} x ${width} is no square`);
+  return height;
 }
 
 export function costToWire(cost: Cost): wire.Cost {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import {
+  lower,
   architectureCost,
   architectureIdentity,
   auxiliaryCost,
@@ -11,7 +12,6 @@ import {
   networkCost,
   officialSpace,
   operationLabel,
-  placeNetwork,
   supernetArchitecture,
   writeDot,
   writeGenotype,
@@ -128,9 +128,9 @@ function costCommand({ terminal }: CommandContext): Command {
   return command.action(async (source: string, flags: CostFlags) => {
     const architecture = await loadArchitecture(source, terminal);
     const placement = readPlacement(flags);
-    const network = placeNetwork(architecture, placement);
+    const network = lower(architecture, placement);
     const cost = networkCost(network);
-    const auxiliary = auxiliaryCost(network);
+    const auxiliary = auxiliaryCost(architecture, placement);
     const edges = flags.edges === true ? describeEdges(architecture, edgeCosts(architecture, placement)) : undefined;
     if (flags.json === true) {
       terminal.out(

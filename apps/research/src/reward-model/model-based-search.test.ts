@@ -1,4 +1,4 @@
-import { formatArchitecture, networkCost, placeNetwork, zooArchitecture, type Architecture } from '@nat/cells';
+import { formatArchitecture, networkCost, lower, zooArchitecture, type Architecture } from '@nat/cells';
 import { EDGE_POLICY, searchHyperparameters } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ describe('searchWithRewardModel', () => {
     expect(found.observations.map(({ architecture }) => formatArchitecture(architecture).text)).toEqual(asked);
     expect(found.chosen.agreement).toBeGreaterThan(0.7);
 
-    const costOf = (architecture: Architecture): number => networkCost(placeNetwork(architecture, placement)).macs;
+    const costOf = (architecture: Architecture): number => networkCost(lower(architecture, placement)).macs;
     const greedy = found.candidates[0]!;
     expect(valueOf(greedy)).toBeGreaterThan(valueOf(source) + 0.03);
     for (const candidate of found.candidates) expect(costOf(candidate)).toBeLessThanOrEqual(costOf(source));

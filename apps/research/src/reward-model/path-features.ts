@@ -3,7 +3,7 @@
  * leave no trace and a null ends it, so architectures that compute the same function by the same paths have the same features
  * (path encoding: White et al., "BANANAS", AAAI 2021, which counts presence only).
  */
-import { outputNodes, PRIMITIVE_INFO, type Architecture, type Cell, type Operation } from '@nat/cells';
+import { outputNodes, primitiveInfo, type Architecture, type Cell, type Operation } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 
 /** Paths of one cell that are followed at most. */
@@ -11,13 +11,13 @@ const MOST_PATHS = 100_000;
 
 /**
  * `paths`: what a network computes, wherever. `paths-and-edges`: also which operation stands on which edge. `operations`: how many operations there are of
- * each name and family, in each cell and in all: what architectures of different wiring share, so a few dozen say something about any other.
+ * each name and kind, in each cell and in all: what architectures of different wiring share, so a few dozen say something about any other.
  */
 export type FeatureSet = 'paths' | 'paths-and-edges' | 'operations';
 
 /**
  * Counts by feature: live paths by their operations (`path`), by their number of operations (`length`), and of all; operations by edge (`edge`), or by
- * name and family (`operation`, `family`).
+ * name and kind (`operation`, `kind`).
  */
 export function pathFeatures({ cells }: Architecture, features: FeatureSet): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
@@ -27,7 +27,7 @@ export function pathFeatures({ cells }: Architecture, features: FeatureSet): Rea
       for (const { operation } of cell.edges) {
         for (const where of [i, 'any']) {
           add(`${where} operation ${operation.name}`);
-          add(`${where} family ${familyOf(operation)}`);
+          add(`${where} kind ${kindOf(operation)}`);
         }
       }
     });
@@ -44,8 +44,8 @@ export function pathFeatures({ cells }: Architecture, features: FeatureSet): Rea
   return counts;
 }
 
-function familyOf(operation: Operation): string {
-  return operation.kind === 'primitive' ? PRIMITIVE_INFO[operation.name].family : 'fixed';
+function kindOf(operation: Operation): string {
+  return operation.kind === 'primitive' ? primitiveInfo(operation.name).kind : 'fixed';
 }
 
 /** Operations along every live path, skip connections left out. @throws DomainError INVALID_ARGUMENT TOO_MANY_PATHS */

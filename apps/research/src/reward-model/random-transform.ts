@@ -11,7 +11,7 @@ export function randomTransform(environment: Environment, stream: RandomStream, 
   const sequence = new Episode(environment.space);
   const { scheme, priced } = environment.space;
   while (!sequence.done) {
-    const allowed = [...environment.space.row(sequence.at)].flatMap((_, position) => (((sequence.legalActions() >> position) & 1) === 1 ? [position] : []));
+    const allowed = sequence.legalActions().flatMap((isLegal, position) => (isLegal === 1 ? [position] : []));
     const keep = scheme.keep[priced.operations[environment.space.edges[sequence.at]!]!]!;
     sequence.step(stream.uniform() < share || !allowed.includes(keep) ? allowed[stream.integer(allowed.length)]! : keep);
   }

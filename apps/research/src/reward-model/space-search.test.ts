@@ -1,4 +1,4 @@
-import { formatArchitecture, networkCost, placeNetwork, type Architecture } from '@nat/cells';
+import { formatArchitecture, networkCost, lower, type Architecture } from '@nat/cells';
 import { createEnvironment, parseCheckpoint, PolicyInference, searchHyperparameters } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ describe('sampleSpace', () => {
     expect([...bySource.values()].map(({ length }) => length)).toEqual(Array.from({ length: 8 }, () => 4));
     for (const [source, [first, ...edits]] of bySource) {
       expect(textOf(first!.architecture)).toBe(source);
-      const [before, ...after] = [first!, ...edits].map(({ architecture }) => networkCost(placeNetwork(architecture, placement)));
+      const [before, ...after] = [first!, ...edits].map(({ architecture }) => networkCost(lower(architecture, placement)));
       for (const { params, macs } of after) {
         expect(params).toBeLessThanOrEqual(before!.params);
         expect(macs).toBeLessThanOrEqual(before!.macs);

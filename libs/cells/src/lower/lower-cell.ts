@@ -99,7 +99,10 @@ function checkStand(name: PrimitiveName, { shapes, cellIndex, strideOf }: CellPl
   const { kind, kernel } = PRIMITIVES[name];
   const evenPool = (kind === 'max-pool' || kind === 'avg-pool') && kernel % 2 === 0;
   const odd = [input.height, input.width].find((side) => side % 2 === 1);
-  const reason = evenPool && stride === 2 && odd !== undefined ? `needs an even size, not ${odd}` : `cannot stand here: it does not give ${output.channels} channels of ${output.height} x ${output.width}`;
+  const reason =
+    evenPool && stride === 2 && odd !== undefined
+      ? `needs an even size, not ${odd}`
+      : `cannot stand here: it does not give ${output.channels} channels of ${output.height} x ${output.width}`;
   throw DomainError.invalid(field, `${name} ${reason}`, 'INVALID_PLACEMENT');
 }
 

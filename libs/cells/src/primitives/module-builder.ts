@@ -121,10 +121,7 @@ export class ModuleBuilder {
         ? rectified
         : this.node('slice', 'shift', { axes: [2, 3], starts: [1, 1], ends: [paddedHeight, paddedWidth], steps: [1, 1] }, [padded]);
     const half = Math.floor(outChannels / 2);
-    const halves = [
-      this.convolution('conv_1', padded, half, 1, { stride: 2 }),
-      this.convolution('conv_2', shifted, outChannels - half, 1, { stride: 2 }),
-    ];
+    const halves = [this.convolution('conv_1', padded, half, 1, { stride: 2 }), this.convolution('conv_2', shifted, outChannels - half, 1, { stride: 2 })];
     return this.batchNorm('bn', this.node('concat', 'concat', { axis: 1 }, halves), affine);
   }
 }

@@ -120,4 +120,3 @@ export function operationCost(name: PrimitiveName, shape: OperationShape, norm: 
   const { params, macs } = operationAt(name, shape, norm);
   return { params, macs };
 }
-

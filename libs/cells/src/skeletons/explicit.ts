@@ -36,6 +36,7 @@ export function lowerExplicit(lowering: Lowering, cells: readonly Cell[], skelet
     values.push(value);
   });
   const last = values.at(-1)!;
-  const features = head.conv === undefined ? last : convBlock(lowering.module('head'), '', last, head.conv.channels, { kernel: 1, after: head.conv.activation });
+  const features =
+    head.conv === undefined ? last : convBlock(lowering.module('head'), '', last, head.conv.channels, { kernel: 1, after: head.conv.activation });
   return [lowering.head(features, classes, { norm: false, activation: head.activation })];
 }

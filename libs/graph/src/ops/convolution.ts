@@ -9,10 +9,7 @@ function windows(size: number, kernel: number, stride: number, padding: number, 
 
 /** Height and width of what windows over an image give. @throws OperatorError where none fits */
 export function windowedSize([height, width]: Size2D, kernel: Size2D, stride: Size2D, [top, left, bottom, right]: Padding2D, dilation: Size2D): Size2D {
-  const size = [
-    windows(height, kernel[0], stride[0], top + bottom, dilation[0]),
-    windows(width, kernel[1], stride[1], left + right, dilation[1]),
-  ] as const;
+  const size = [windows(height, kernel[0], stride[0], top + bottom, dilation[0]), windows(width, kernel[1], stride[1], left + right, dilation[1])] as const;
   if (size[0] < 1 || size[1] < 1) throw new OperatorError(`a window of ${kernelLabel(kernel)} does not fit into ${height} x ${width}`);
   return size;
 }
@@ -20,7 +17,8 @@ export function windowedSize([height, width]: Size2D, kernel: Size2D, stride: Si
 function convolutionType(attributes: ConvolutionAttributes, inputs: readonly TensorType[]): TensorType {
   const { outChannels, kernel, stride, padding, dilation, groups } = attributes;
   const [channels, height, width] = imageShape(single(inputs));
-  if (channels % groups !== 0 || outChannels % groups !== 0) throw new OperatorError(`${channels} to ${outChannels} channels do not split into ${groups} groups`);
+  if (channels % groups !== 0 || outChannels % groups !== 0)
+    throw new OperatorError(`${channels} to ${outChannels} channels do not split into ${groups} groups`);
   const [outHeight, outWidth] = windowedSize([height, width], kernel, stride, padding, dilation);
   return imageType(outChannels, outHeight, outWidth);
 }

@@ -41,7 +41,8 @@ export const slice: Operator<'slice'> = {
 export const pad: Operator<'pad'> = {
   infer: ({ before, after }, inputs) => {
     const input = single(inputs);
-    if (before.length !== input.shape.length || after.length !== input.shape.length) throw new OperatorError(`pads ${before.length} axes of ${input.shape.length}`);
+    if (before.length !== input.shape.length || after.length !== input.shape.length)
+      throw new OperatorError(`pads ${before.length} axes of ${input.shape.length}`);
     const shape = input.shape.map((size, axis) => (size === 'N' ? size : size + before[axis]! + after[axis]!));
     return { dtype: input.dtype, shape };
   },

@@ -35,7 +35,7 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, WeightT
     renamed.set(graph.inputs.length + reader!, value);
   });
   const left = nodes.map((node) => ({ ...node, inputs: node.inputs.map((value) => renamed.get(value) ?? value) }));
-  return { graph: withoutValues({ ...graph, nodes: left as Node[] }, renamed), weights: folded };
+  return { graph: withoutValues({ ...graph, nodes: left }, renamed), weights: folded };
 }
 
 function fold(convolution: NodeOf<'conv'>, norm: NodeOf<'batch_norm'>, weights: Map<string, WeightTensor>): Node {

@@ -164,7 +164,8 @@ function termsOfSums({ inputs, nodes, outputs }: Graph, runOf: Int32Array): Int3
   const sumOf = new Int32Array(inputs.length + nodes.length).fill(-1);
   nodes.forEach((node, index) => {
     if (node.op !== 'sum') return;
-    for (const input of node.inputs) if (readers[input] === 1 && input >= inputs.length && runOf[input] !== runOf[inputs.length + index]) sumOf[input] = inputs.length + index;
+    for (const input of node.inputs)
+      if (readers[input] === 1 && input >= inputs.length && runOf[input] !== runOf[inputs.length + index]) sumOf[input] = inputs.length + index;
   });
   return sumOf;
 }

@@ -36,12 +36,12 @@ export function rewrite(graph: Graph, replacements: readonly Replacement[]): Rew
   const inOrder = replacements.map((replacement, at) => ({ ...replacement, at })).sort((a, b) => a.region.nodes[0] - b.region.nodes[0]);
   const regions = new Array<Region>(replacements.length);
   let next = 0;
-  for (let index = 0; index < graph.nodes.length; ) {
+  for (let index = 0; index < graph.nodes.length;) {
     const replacement = inOrder[next];
     if (replacement?.region.nodes[0] !== index) {
       const node = graph.nodes[index]!;
       const inputs = node.inputs.map((value) => values[value]!);
-      values[valueOfNode(graph, index)] = builder.node(node.op, node.name, node.attributes as Attributes[typeof node.op], inputs, node);
+      values[valueOfNode(graph, index)] = builder.node(node.op, node.name, node.attributes, inputs, node);
       index++;
       continue;
     }

@@ -150,7 +150,9 @@ function everyTransform(environment: Environment): readonly Trial[] {
     const sequence = new Episode(environment.space);
     for (const action of actions) sequence.step(action);
     const bits = sequence.legalActions();
-    bits.forEach((isLegal, action) => { if (isLegal === 1) extend([...actions, action]); });
+    bits.forEach((isLegal, action) => {
+      if (isLegal === 1) extend([...actions, action]);
+    });
   };
   extend([]);
   return found;

@@ -207,8 +207,7 @@ export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, bu
   const sequence = new Episode(space, budget);
   for (let at = 0; at < positions.length; at++) {
     const position = positions[at]!;
-    if (sequence.legalActions()[position] !== 1)
-      throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
+    if (sequence.legalActions()[position] !== 1) throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
     sequence.step(position);
   }
   return sequence.operations;

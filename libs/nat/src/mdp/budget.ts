@@ -7,7 +7,7 @@
  */
 import { DomainError } from '@nat/base/errors';
 import type { CellGuard } from './connectivity.ts';
-import {type Cell, outputNodes} from '@nat/cells';
+import { type Cell, outputNodes } from '@nat/cells';
 
 /** The most a result may cost; absent where unbounded. */
 export interface Budget {

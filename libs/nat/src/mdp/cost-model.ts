@@ -1,15 +1,6 @@
 /** Prices architectures and edits fast: microseconds for a cell pair of a search space. */
 import { DomainError } from '@nat/base/errors';
-import {
-  FIXED,
-  outputNodes,
-  primitiveIndex,
-  type Architecture,
-  type Cell,
-  type OperationCost,
-  type PlacementOptions,
-  type PrimitiveName,
-} from '@nat/cells';
+import { FIXED, outputNodes, primitiveIndex, type Architecture, type Cell, type OperationCost, type PlacementOptions, type PrimitiveName } from '@nat/cells';
 import { checkCountable, type Cost } from '@nat/graph';
 import { runningOrder } from './budget.ts';
 import { countOutputs, explicitPlan, OPERATIONS, uniformPlan, usedInputs, type CostTables, type ExplicitPlan, type UniformPlan } from './cost-tables.ts';

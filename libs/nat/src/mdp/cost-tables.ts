@@ -163,8 +163,7 @@ function bytesOf(type: TensorType): number {
 function peakOutsideEdges({ edges, graph }: LoweredArchitecture, modules: readonly ModuleProfile[]): number {
   const onEdge = new Set(edges.map(({ region }) => region.nodes[0]));
   return modules.reduce(
-    (peak, { nodes, heldBytes, outputBytes }) =>
-      onEdge.has(nodes[0]) || graph.nodes[nodes[0]]!.op === 'sum' ? peak : Math.max(peak, heldBytes + outputBytes),
+    (peak, { nodes, heldBytes, outputBytes }) => (onEdge.has(nodes[0]) || graph.nodes[nodes[0]]!.op === 'sum' ? peak : Math.max(peak, heldBytes + outputBytes)),
     0,
   );
 }

@@ -1,5 +1,5 @@
 /** An architecture prepared for a policy: what may be decided on each edge, what that costs, and what the encoders read. */
-import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName , sidesOf} from '@nat/cells';
+import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName, sidesOf } from '@nat/cells';
 import { ActionSpace } from './action-space.ts';
 import { CostModel, type CostedArchitecture } from './cost-model.ts';
 import { schemeTable, type SchemeTable } from './transition-schemes.ts';

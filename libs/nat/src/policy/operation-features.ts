@@ -5,8 +5,7 @@
 import { PRIMITIVE_NAMES, primitiveInfo, type PrimitiveKind } from '@nat/cells';
 
 const KINDS = ['null', 'skip', 'max-pool', 'avg-pool', 'full', 'separable', 'dilated', 'factorized', 'depthwise', 'fixed'] as const satisfies readonly (
-  | PrimitiveKind
-  | 'fixed'
+  PrimitiveKind | 'fixed'
 )[];
 type Kind = (typeof KINDS)[number];
 

@@ -1,5 +1,5 @@
 import { readArchitecture } from '@nat/cells';
-import { EnvironmentFactory, type Environment, type EnvironmentOptions } from '@nat/nat';
+import { EnvironmentFactory, type Environment, type EnvironmentOptions } from '../mdp/environment.ts';
 import type { Source } from './spaces/space.ts';
 
 /** Prepared sources by text, so that a source that comes again is prepared once. Keeps the `capacity` latest. */

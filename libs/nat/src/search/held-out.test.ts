@@ -1,4 +1,6 @@
-import { PolicyInference, createCheckpoint, EDGE_POLICY } from '@nat/nat';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
+import { createCheckpoint } from '../policy/checkpoint.ts';
+import { EDGE_POLICY } from '../policy/policy-config.ts';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { compareHeldOut, sampleHeldOut } from './held-out.ts';

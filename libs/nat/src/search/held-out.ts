@@ -1,5 +1,5 @@
 /** What a search learned, measured on images that neither its weights nor its policy have seen: the policy it ends with against the one it began as. */
-import type { PolicyInference } from '@nat/nat';
+import type { PolicyInference } from '../policy/inference/policy-inference.ts';
 import { sampleRound, type SampledTrial, type PairOutcome } from './round.ts';
 import type { SearchSpace } from './spaces/space.ts';
 import { meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';

@@ -1,5 +1,6 @@
 import { DomainError } from '@nat/base/errors';
-import { presets, type BaselineOptions, type Hyperparameters } from '@nat/nat';
+import { presets, type Hyperparameters } from '../learning/presets.ts';
+import type { BaselineOptions } from '../learning/baseline.ts';
 import type { PresetName } from './presets.ts';
 
 export type BaselineName = BaselineOptions['kind'];

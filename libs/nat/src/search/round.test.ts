@@ -1,5 +1,7 @@
 import { readArchitecture } from '@nat/cells';
-import { PolicyInference, createCheckpoint, EDGE_POLICY } from '@nat/nat';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
+import { createCheckpoint } from '../policy/checkpoint.ts';
+import { EDGE_POLICY } from '../policy/policy-config.ts';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { collateRound, sampleRound, learnerTrials, pairsOfRound, type SampledTrial, type PairOutcome } from './round.ts';

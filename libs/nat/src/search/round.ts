@@ -4,7 +4,9 @@
  * drawn is stored before it is evaluated, and learning reads what was stored.
  */
 import { formatArchitecture } from '@nat/cells';
-import type { PolicyInference, SampledTransform, Trial } from '@nat/nat';
+import type { PolicyInference } from '../policy/inference/policy-inference.ts';
+import type { SampledTransform } from '../policy/sampled-transform.ts';
+import type { Trial } from '../learning/reinforce.ts';
 import { RandomStream } from '@nat/base/random';
 import type { SearchSpace } from './spaces/space.ts';
 import type { EnvironmentCache } from './environment-cache.ts';

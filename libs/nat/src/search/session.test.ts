@@ -1,5 +1,6 @@
 import { readArchitecture } from '@nat/cells';
-import { EDGE_POLICY, parseCheckpoint } from '@nat/nat';
+import { EDGE_POLICY } from '../policy/policy-config.ts';
+import { parseCheckpoint } from '../policy/checkpoint.ts';
 import { describe, expect, it } from 'vitest';
 import { searchHyperparameters } from './hyperparameters.ts';
 import { collateRound, pairsOfRound } from './round.ts';

@@ -1,17 +1,11 @@
 import type { PlacementOptions, SchemeName } from '@nat/cells';
 import type { NasBench201Table } from '@nat/datasets';
-import {
-  PolicyInference,
-  createCheckpoint,
-  Learner,
-  parseCheckpoint,
-  serializeCheckpoint,
-  type Hyperparameters,
-  type MaskMode,
-  type PolicyCheckpoint,
-  type PolicyConfig,
-  type StepStats,
-} from '@nat/nat';
+import { PolicyInference } from '../policy/inference/policy-inference.ts';
+import { createCheckpoint, parseCheckpoint, serializeCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts';
+import { Learner, type StepStats } from '../learning/reinforce.ts';
+import type { Hyperparameters } from '../learning/presets.ts';
+import type { MaskMode } from '../mdp/environment.ts';
+import type { PolicyConfig } from '../policy/policy-config.ts';
 import { sampleHeldOut } from './held-out.ts';
 import { sampleRound, learnerTrials, type CountedTrial, type SampledTrial } from './round.ts';
 import { initializationStream } from './seeds.ts';

@@ -82,7 +82,10 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
   const { momentum, weightDecay, clipNorm, auxiliaryWeight, patience } = recipe;
   const trainee: Trainee = {
     tf,
-    network: buildNetwork(network, auxiliaryWeight > 0 ? lower(options.architecture, placementOf(options.placement ?? {}, splits), { auxiliary: true }) : network),
+    network: buildNetwork(
+      network,
+      auxiliaryWeight > 0 ? lower(options.architecture, placementOf(options.placement ?? {}, splits), { auxiliary: true }) : network,
+    ),
     weights: new Weights(tf, seed),
     sgd: new MomentumSgd(tf, { momentum, weightDecay, clipNorm }),
   };

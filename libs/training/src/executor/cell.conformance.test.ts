@@ -1,4 +1,12 @@
-import { lowerRepeatedCell, officialSpace, type Architecture, type OfficialRepository, type OperationType, type RepeatedCellOptions, type TensorShape } from '@nat/cells';
+import {
+  lowerRepeatedCell,
+  officialSpace,
+  type Architecture,
+  type OfficialRepository,
+  type OperationType,
+  type RepeatedCellOptions,
+  type TensorShape,
+} from '@nat/cells';
 import { loadTensorflow, type Tensor4D } from '@nat/tensor';
 import { describe, expect, it } from 'vitest';
 import { compile, type Executable } from './compile.ts';

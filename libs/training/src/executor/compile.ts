@@ -67,7 +67,7 @@ export function compile(graph: Graph, { types, droppable = new Map(), inputGradi
 
 function runSteps({ inputs, nodes, outputs }: Graph, steps: readonly CompiledStep[], pass: Pass, given: readonly Tensor[]): readonly Tensor[] {
   const { tf } = pass;
-  const batch = given[0]!.shape[0]!;
+  const batch = given[0]!.shape[0];
   const values = new Array<Tensor | undefined>(inputs.length + nodes.length);
   given.forEach((tensor, at) => (values[at] = tensor));
   /** How many values a tensor stands for: an identity gives the tensor that it reads. */
@@ -116,7 +116,7 @@ function runNode(step: CompiledStep, pass: Pass, inputs: readonly Tensor[], batc
 
 function dropped({ dropped: edge }: CompiledStep, { tf, mode, dropPath }: Pass, y: Tensor): Tensor {
   if (edge === undefined || dropPath === undefined || mode === 'eval') return y;
-  const mask = tf.div(dropPath.mask(edge, y.shape[0]!), dropPath.keep).reshape([-1, 1, 1, 1]);
+  const mask = tf.div(dropPath.mask(edge, y.shape[0]), dropPath.keep).reshape([-1, 1, 1, 1]);
   return tf.mul(y, mask);
 }
 
@@ -142,7 +142,10 @@ function weightsOf(
     .filter(({ trainable }) => trainable)
     .map(({ name, role, shape, initial }): ParameterSpec => ({ name, kind: role === 'weight' ? kindOf(node) : 'vector', shape, initial }));
   const [mean, variance] = specs.filter(({ trainable }) => !trainable);
-  return { parameters, statistics: mean === undefined || variance === undefined ? undefined : { mean: mean.name, variance: variance.name, channels: mean.shape[0]! } };
+  return {
+    parameters,
+    statistics: mean === undefined || variance === undefined ? undefined : { mean: mean.name, variance: variance.name, channels: mean.shape[0]! },
+  };
 }
 
 function kindOf(node: Node): ParameterSpec['kind'] {

@@ -88,7 +88,8 @@ const convolution: Kernel<'conv'> = ({ pass: { tf }, node, parameters, rectified
     return shifted(conv2d(tf, input, weight, { stride, inputGradient, rectified, ...where }));
   }
   if (groups !== input.shape[3] || outChannels !== groups) throw unsupported(node.name, `is a convolution in ${groups} groups`);
-  if (dilation[0] !== dilation[1] || kernel[0] !== kernel[1] || stride[0] !== stride[1]) throw unsupported(node.name, 'is a depthwise convolution that is not square');
+  if (dilation[0] !== dilation[1] || kernel[0] !== kernel[1] || stride[0] !== stride[1])
+    throw unsupported(node.name, 'is a depthwise convolution that is not square');
   const around = evenPadding(padding, node.name)[0];
   return shifted(depthwiseConv2d(tf, input, weight, { stride: stride[0], padding: around, dilation: dilation[0], rectified }));
 };
@@ -108,7 +109,7 @@ export const KERNELS: { readonly [K in OperatorKind]: Kernel<K> } = {
   activation: ({ pass, node }, [x]) => ACTIVATIONS[node.attributes.function](pass.tf, images(x)),
   max_pool: pool(maxPool),
   avg_pool: pool(avgPool),
-  global_avg_pool: ({ pass }, [x]) => globalAveragePool(pass.tf, images(x)).reshape([x!.shape[0]!, 1, 1, x!.shape[3]!]),
+  global_avg_pool: ({ pass }, [x]) => globalAveragePool(pass.tf, images(x)).reshape([x!.shape[0], 1, 1, x!.shape[3]!]),
   linear: ({ pass, node, parameters }, [x]) => {
     const [weight, bias] = parameters;
     if (bias === undefined) throw unsupported(node.name, 'is a linear layer without bias');
@@ -142,7 +143,7 @@ export const KERNELS: { readonly [K in OperatorKind]: Kernel<K> } = {
     );
   },
   flatten: ({ pass: { tf } }, [x]) => {
-    if (x!.rank !== 4) return tf.reshape(x!, [x!.shape[0]!, -1]);
+    if (x!.rank !== 4) return tf.reshape(x!, [x!.shape[0], -1]);
     const [batch, height, width] = x!.shape as [number, number, number, number];
     const ordered = height * width === 1 ? x! : tf.transpose(x!, [0, 3, 1, 2]);
     return tf.reshape(ordered, [batch, -1]);

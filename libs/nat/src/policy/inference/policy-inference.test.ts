@@ -78,7 +78,7 @@ describe('compiled scores', () => {
   });
 
   it.each(['NAT', 'NATv2'] as const)('of the pair encoder are those of TensorFlow (%s)', (repository) => {
-    const { primitives } = officialSpace(repository, 'FULLY_CONCAT_PRIMITIVE_NAMES');
+    const { primitives } = officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
     const scheme = repository === 'NAT' ? 'nat' : 'nat++';
     const given = ['DARTS', 'VGG', 'ResBlock', 'R1', 'R2'].flatMap((name) =>
       (['cost-masked', 'parity'] as const).map((mode) => createEnvironment(zooArchitecture(name), { scheme, mode })),
@@ -124,7 +124,7 @@ describe('compiled scores', () => {
 
 describe('pair policies', () => {
   it('refuse what they cannot read', () => {
-    const { primitives } = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVE_NAMES');
+    const { primitives } = officialSpace('NAT', 'FULLY_CONCAT_PRIMITIVES');
     const policy = new PolicyInference(createCheckpoint({ ...officialGcnPolicy('nat', primitives), features: 8, hidden: 4, embedding: 4 }, RandomStream.of(1)));
     for (const [name, scheme] of [
       ['resnet20', 'nat'],

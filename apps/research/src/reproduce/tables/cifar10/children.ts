@@ -1,5 +1,5 @@
 /** Children of the CIFAR-10 tables: networks of one small size, trained from fresh weights in this process. */
-import { formatArchitecture, networkCost, placeNetwork, type Architecture, type PlacementOptions } from '@nat/cells';
+import { formatArchitecture, networkCost, lower, type Architecture, type PlacementOptions } from '@nat/cells';
 import { loadDataset, splitDataset, type ImageDataset } from '@nat/datasets';
 import { forwardLatency, trainFromScratch } from '@nat/training';
 import { loadTensorflow, sha256 } from '@nat/tensor';
@@ -62,7 +62,7 @@ export async function childOf({ architecture, seed, steps, test }: ChildOptions,
 /** Parameters, MACs, and the milliseconds that a batch takes in evaluation. */
 export function costOf(architecture: Architecture, context: RowContext): { readonly params: number; readonly macs: number; readonly latencyMs: number } {
   const { imageSize, classes } = cifar10(context);
-  const network = placeNetwork(architecture, { ...SIZE, imageSize, classes });
+  const network = lower(architecture, { ...SIZE, imageSize, classes });
   const { params, macs } = networkCost(network);
   const latencyMs = forwardLatency({
     tf: loadTensorflow({ threads: context.threads }),

@@ -1,5 +1,5 @@
 /** What a policy is worth: its greedy results of sources that it did not learn from, trained from scratch beside the sources. */
-import { networkCost, placeNetwork, type Architecture, type SchemeName } from '@nat/cells';
+import { networkCost, lower, type Architecture, type SchemeName } from '@nat/cells';
 import { PolicyInference, type SampledTransform, type MeanInterval, pairedDifference, parseCheckpoint, createEnvironment } from '@nat/nat';
 import type { RowContext } from '../../result-table.ts';
 import { childOf, SIZE } from '../cifar10/children.ts';
@@ -50,7 +50,7 @@ export async function judge(checkpoint: Uint8Array, space: PolicySpace, scheme: 
 }
 
 function savings(draws: readonly SampledTransform[]): Pick<HeldOutResult, 'savedParams' | 'savedMacs'> {
-  const costs = draws.map(({ environment, result }) => [environment.architecture, result].map((of) => networkCost(placeNetwork(of, SIZE))));
+  const costs = draws.map(({ environment, result }) => [environment.architecture, result].map((of) => networkCost(lower(of, SIZE))));
   const saved = (of: 'params' | 'macs'): number => mean(costs.map(([source, result]) => 1 - result![of] / source![of]));
   return { savedParams: saved('params'), savedMacs: saved('macs') };
 }
