@@ -1,7 +1,6 @@
 import { DomainError } from '@nat/base/errors';
 import { GraphBuilder } from '../graph/builder.ts';
 import { sameType, valueOfNode, type Graph, type Value } from '../graph/graph.ts';
-import type { Attributes } from '../ops/operator.ts';
 import { infer } from './infer.ts';
 import type { Region } from './sites.ts';
 
