@@ -23,7 +23,7 @@ import { PolicyLibrary } from './policies/policy-library.ts';
 import { composeSearches } from './searches/compose-searches.ts';
 import type { StartLearner } from './searches/learner/learner-process.ts';
 import { exposeSearches } from './searches/metrics/search-metrics.ts';
-import { searchMigrations } from './searches/store/migrations.ts';
+import { searchMigrations } from './searches/store/migrations/search-migrations.ts';
 import type { RunnerConfig } from './searches/loop/config.ts';
 import type { SearchTables } from './searches/store/tables.ts';
 import { createTransformHandlers } from './transforms/transform-handlers.ts';

@@ -8,13 +8,14 @@ import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keepPolicyHouse } from './housekeeping.ts';
+import { HANG_MS } from './searches/testing/hang.ts';
 import { startSearchHarness, type SearchHarness } from './searches/testing/search-harness.ts';
 import { writeTinyTable } from './searches/testing/tiny-table.ts';
 
 const parent = 'namespaces/default';
 const DAY_MS = 24 * 3_600_000;
 
-describe.each(testDatabases)('housekeeping of the policy service on $title', ({ skip, open }) => {
+describe.each(testDatabases)('housekeeping of the policy service on $title', { timeout: HANG_MS }, ({ skip, open }) => {
   if (skip) {
     it.skip('needs a server');
     return;
@@ -33,12 +34,12 @@ describe.each(testDatabases)('housekeeping of the policy service on $title', ({ 
       dataDirectory: folder,
       evaluator: { outcomeOf: (id) => (silent.has(id) ? 'silent' : undefined) },
     });
-  });
+  }, HANG_MS);
   afterAll(async () => {
     await harness.close();
     await home.dispose();
     await rm(folder, { recursive: true, force: true });
-  });
+  }, HANG_MS);
 
   const spec = { space: 'nasbench201', evaluator: 'tabular', steps: 2, batch: 4 };
   const rows = async (table: string): Promise<number> =>
@@ -63,8 +64,8 @@ describe.each(testDatabases)('housekeeping of the policy service on $title', ({ 
     expect(state).toBe('SEARCH_STATE_SUCCEEDED');
     silent.add('live.2.0');
     await harness.clients.searches.createSearch({ parent, searchId: 'live', requestId: 'r2', spec });
-    await expect.poll(async () => (await harness.clients.searches.getSearch({ name: `${parent}/searches/live` })).step, { timeout: 30_000 }).toBe(1);
-    await expect.poll(() => rows('policy.round'), { timeout: 30_000 }).toBe(4);
+    await expect.poll(async () => (await harness.clients.searches.getSearch({ name: `${parent}/searches/live` })).step, { timeout: HANG_MS }).toBe(1);
+    await expect.poll(() => rows('policy.round'), { timeout: HANG_MS }).toBe(4);
     await keep();
     expect([await rows('policy.round'), await rows('policy.trial'), await rows('policy.request')]).toEqual([4, 16, 2]);
 

@@ -80,7 +80,7 @@ async function readReferences(database: Database<SearchTables>): Promise<Readonl
       SELECT unnest(ARRAY[learner_state, weights, policy_sha256]) AS key FROM policy.search
       UNION SELECT sha256 FROM policy.version
       UNION SELECT e.weights FROM policy.evaluation AS e JOIN policy.round AS r ON r.ordinal = e.round JOIN policy.search AS s ON s.ordinal = r.search
-        WHERE s.state IN ('RUNNING', 'PAUSED') AND r.step > s.step
+        WHERE s.state IN ('RUNNING', 'PAUSED') AND r.learned_step IS NULL AND r.dropped IS NULL
     ) AS named WHERE key <> ''`.execute(database.kysely);
   return new Set(rows.map(({ key }) => key));
 }

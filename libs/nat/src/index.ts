@@ -15,8 +15,18 @@ export { advantages, scaleAdvantages, type AdvantageScaling, type BaselineOption
 export { DEFAULT_IMPORTANCE_CLIP } from './learning/importance.ts';
 export { presets, type Hyperparameters } from './learning/presets.ts';
 export { Learner, type StepStats, type Trial } from './learning/reinforce.ts';
+export {
+  algorithm1,
+  type Algorithm1Options,
+  type Evaluation,
+  type LearnedStep,
+  type Round,
+  type SearchPorts,
+  type SearchProgress,
+} from './search/algorithm-1.ts';
 export { EnvironmentCache } from './search/environment-cache.ts';
 export { compareHeldOut } from './search/held-out.ts';
+export { searchInProcess, type InProcessOptions, type InProcessStep } from './search/in-process.ts';
 export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './search/hyperparameters.ts';
 export { PRESET_NAMES, defaultPreset, isPresetName, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search/presets.ts';
 export {

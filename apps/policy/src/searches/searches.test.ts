@@ -9,6 +9,7 @@ import { appendOutbox, OUTCOME_TOPIC, readDeadLetters, SEARCH_EVENT_TOPIC } from
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
+import { HANG_MS } from './testing/hang.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
@@ -16,7 +17,7 @@ const parent = 'namespaces/default';
 const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 3, batch: 8 };
 const CELL = '|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|';
 
-describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) => {
+describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS }, ({ skip, open }) => {
   if (skip) {
     it.skip('needs a server');
     return;
@@ -42,12 +43,12 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
         outcomeOf: (id) => (silent.has(id) ? 'silent' : failing.has(id) ? failedOutcome(failing.get(id)!) : undefined),
       },
     });
-  });
+  }, HANG_MS);
   afterAll(async () => {
     await harness.close();
     await home.dispose();
     await rm(folder, { recursive: true, force: true });
-  });
+  }, HANG_MS);
 
   const create = (spec: Partial<wire.SearchSpec>, more: Partial<wire.CreateSearchRequest> = {}): Promise<wire.Search> =>
     harness.clients.searches.createSearch({ parent, spec: spec, ...more });
@@ -81,7 +82,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const { version, checkpoint } = await harness.clients.policies.exportPolicyVersion({ name: `${parent}/policies/first` });
     expect(version).toMatchObject({ step: 3, sha256: final!.policySha256, sizeBytes: checkpoint.length });
     expect(await harness.clients.policies.getPolicy({ name: final!.policy })).toMatchObject({ search: created.name, encoder: 'edge', scheme: 'nat' });
-    await expect.poll(() => harness.points.filter(({ run, metric }) => run === created.name && metric === 'meanReward').length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => harness.points.filter(({ run, metric }) => run === created.name && metric === 'meanReward').length, { timeout: HANG_MS }).toBe(3);
 
     const { rows } = await sql<{ key: string; payload: Uint8Array }>`
       SELECT key, payload FROM storage.outbox WHERE topic = ${SEARCH_EVENT_TOPIC.name} ORDER BY position`.execute(home.database.kysely);
@@ -205,7 +206,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
   it('pauses, resumes and is cancelled', async () => {
     silent.add('held.2.0');
     const { name } = await create(tabular, { searchId: 'held' });
-    await expect.poll(() => harness.evaluator.accepted.has('held.2.0'), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => harness.evaluator.accepted.has('held.2.0'), { timeout: HANG_MS }).toBe(true);
     const running = await harness.clients.searches.getSearch({ name });
     expect(await refusal(harness.clients.searches.pauseSearch({ name, etag: '"old"' }))).toMatchObject({ reason: 'ETAG_MISMATCH' });
     expect(await harness.clients.searches.pauseSearch({ name, etag: running.etag })).toMatchObject({ state: 'SEARCH_STATE_PAUSED', step: 1 });
@@ -234,7 +235,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const request = { parent, source, policy: 'first', samples: 12, evaluator: 'tabular', requestId: 'd' };
     const operation = await harness.clients.searches.deriveArchitecture(request);
     expect((await harness.clients.searches.deriveArchitecture(request)).name).toBe(operation.name);
-    const done = await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 30, nanos: 0 } });
+    const done = await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 60, nanos: 0 } });
     const result = resultOf(done);
     expect(result.sourceValue).toBe(valueOf(CELL));
     expect(result.resultValue).toBeGreaterThan(result.sourceValue);
@@ -302,7 +303,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
 
     const metrics = ['epoch', 'evaluations', 'meanReward', 'entropy', 'baseline', 'sourceAccuracy', 'resultAccuracy', 'trainLoss', 'trainAccuracy'];
     const pointsOf = (metric: string): number => harness.points.filter((point) => point.run === created.name && point.metric === metric).length;
-    await expect.poll(() => metrics.map(pointsOf), { timeout: 20_000 }).toEqual([4, 4, 4, 4, 4, 4, 4, 2, 2]);
+    await expect.poll(() => metrics.map(pointsOf), { timeout: HANG_MS }).toEqual([4, 4, 4, 4, 4, 4, 4, 2, 2]);
   });
 
   it('forks with shared weights, and leaves them to the search that they come from', async () => {
@@ -322,7 +323,7 @@ describe.each(testDatabases)('searches over gRPC on $title', ({ skip, open }) =>
     const source = { source: { $case: 'zoo' as const, value: 'ResBlock' }, displayName: '' };
     const request = { parent, source, samples: 6, evaluator: 'shared-weights', search: `${parent}/searches/shared` };
     const operation = await harness.clients.searches.deriveArchitecture(request);
-    const result = resultOf(await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 30, nanos: 0 } }));
+    const result = resultOf(await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 60, nanos: 0 } }));
     expect(result.policyVersion).toBe(`${parent}/policies/shared/versions/1`);
     expect(result.result!.certificate!.holds).toBe(true);
     const id = `operation.${operation.name.slice(operation.name.lastIndexOf('/') + 1)}`;

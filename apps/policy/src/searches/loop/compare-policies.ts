@@ -1,10 +1,10 @@
 /** The last thing that a search on shared weights does: it compares what it learned with what it began as, on images set aside for that. */
 import type { search as wire } from '@nat/contracts';
-import { compareHeldOut, type MeanInterval, type PairOutcome } from '@nat/nat';
+import { compareHeldOut, pairsOfRound, type MeanInterval, type PairOutcome } from '@nat/nat';
 import { withSpan } from '@nat/base/tracing';
-import { readOutcomes } from '../store/round-store.ts';
 import { evaluatorOf } from '../contract/search-spec.ts';
-import { evaluate, roundOf, roundSpan, type Run } from './run.ts';
+import { findComparison, readOutcomes } from '../store/round-store.ts';
+import { commitRound, evaluate, readRound, roundSpan, type CommittedRound, type Run } from './run.ts';
 
 /** `report` is undefined where the spec wants no comparison, or too little could be evaluated for one. */
 export interface PolicyComparison {
@@ -14,7 +14,7 @@ export interface PolicyComparison {
 }
 
 /**
- * A round after the last step: it is drawn, committed and evaluated as the others are, and nothing is learned from it.
+ * A round after the last step: it is sampled, committed and evaluated as the others are, and nothing is learned from it.
  */
 export async function comparePolicies(run: Run): Promise<PolicyComparison> {
   const { spec } = run;
@@ -24,9 +24,9 @@ export async function comparePolicies(run: Run): Promise<PolicyComparison> {
 }
 
 async function compare(run: Run, sources: number): Promise<PolicyComparison> {
-  const { spec, learner, logger } = run;
-  const round = await roundOf(run, spec.steps + 1, async () => learner.drawHeldOut(sources, await run.start()));
-  const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights]);
+  const { spec, logger } = run;
+  const round = await comparisonRound(run, sources);
+  const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights], run.signal);
   const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);
   const comparison = compareHeldOut(outcomes);
   if (comparison === undefined) {
@@ -35,6 +35,14 @@ async function compare(run: Run, sources: number): Promise<PolicyComparison> {
   }
   const report = { ...comparison, images: spec.heldOutImages, difference: toWire(comparison.difference), gain: toWire(comparison.gain) };
   return { report, outcomes };
+}
+
+/** As an earlier run committed it, else sampled and committed now. */
+async function comparisonRound(run: Run, sources: number): Promise<CommittedRound> {
+  const stored = await findComparison(run.database.kysely, run.owned.row.ordinal);
+  if (stored !== undefined) return readRound(run, stored);
+  const trials = await run.learner.drawHeldOut(sources, await run.start());
+  return commitRound(run, { number: run.step + 1, policyStep: run.step, trials, pairs: pairsOfRound(trials) }, true);
 }
 
 function toWire({ mean, half }: MeanInterval): wire.MeanInterval {

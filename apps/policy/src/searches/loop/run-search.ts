@@ -1,21 +1,18 @@
-/** One search, step after step, by the process that owns it. Everything it may lose is in memory; everything that counts is committed first. */
+/** One search, from where it stands to its end, by the process that owns it. Everything it may lose is in memory; everything that counts is committed first. */
 import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { sha256 } from '@nat/tensor';
-import { freshStart } from '@nat/nat';
-import { withSpan } from '@nat/base/tracing';
+import { algorithm1, freshStart } from '@nat/nat';
 import { sql } from 'kysely';
 import { addVersion } from '../../policies/policy-store.ts';
 import { unwrapLearnerState } from '../store/learner-state.ts';
-import { isAsynchronous } from '../contract/mode-spec.ts';
 import { searchNames } from '../names.ts';
 import { schemeOf, sessionSpecOf } from '../contract/search-spec.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../store/search-store.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
-import { learnAsynchronously } from './learn-asynchronously.ts';
-import { failedAmong, learnStep } from './learn-step.ts';
-import { evaluate, learnSpan, requireOwnership, roundOf, roundSpan, type OwnedSearch, type Run, type RunContext } from './run.ts';
-import { trainWeights } from './train-weights.ts';
+import { failedAmong } from './commit-step.ts';
+import { requireOwnership, type OwnedSearch, type Run, type RunContext } from './run.ts';
+import { abandonDropped, readProgress, searchPorts } from './search-ports.ts';
 
 /**
  * Runs an owned search to its end.
@@ -44,9 +41,14 @@ export async function runSearch(context: RunContext, owned: OwnedSearch, signal:
       weights: row.weights,
       checkpoint: learner.opened,
     };
-    if (isAsynchronous(spec)) await learnAsynchronously(run);
-    else while (run.step < spec.steps) await runStep(run);
-    await finish(run, await comparePolicies(run));
+    await abandonDropped(run);
+    await algorithm1(searchPorts(run), {
+      steps: spec.steps,
+      roundsInFlight: Math.max(1, spec.roundsInFlight),
+      maxStaleness: spec.maxStaleness ?? 0,
+      progress: await readProgress(run),
+    });
+    await finalize(run, await comparePolicies(run));
   } finally {
     signal.removeEventListener('abort', kill);
     await learner.close();
@@ -64,20 +66,8 @@ async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { initi
   return initialPolicy === '' ? undefined : freshStart(await loadPolicy(row.namespace, initialPolicy));
 }
 
-async function runStep(run: Run): Promise<void> {
-  const step = run.step + 1;
-  await withSpan('search.round', roundSpan(run, step), () => runRound(run, step));
-}
-
-async function runRound(run: Run, step: number): Promise<void> {
-  const round = await roundOf(run, step, () => run.learner.draw(step));
-  const trained = await trainWeights(run, round);
-  const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [trained.weights]);
-  await withSpan('search.learn', learnSpan(run), () => learnStep(run, { round, trained, evaluations }));
-}
-
 /** Registers the policy and ends the search, in one transaction. */
-async function finish(run: Run, { report: heldOut, outcomes }: PolicyComparison): Promise<void> {
+async function finalize(run: Run, { report: heldOut, outcomes }: PolicyComparison): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);

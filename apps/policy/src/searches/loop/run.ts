@@ -2,19 +2,20 @@
 import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
-import { pairsOfRound, type SampledTrial, type RoundPairs } from '@nat/nat';
+import { pairsOfRound, type Round } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
 import type { Bell } from '../bell.ts';
+import { evaluatorOf } from '../contract/search-spec.ts';
+import { evaluateRound, type EvaluateContext } from '../evaluation/evaluate-round.ts';
 import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation/evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
-import { findRound, insertRound, readTrials, type StoredEvaluation } from '../store/round-store.ts';
-import { evaluatorOf } from '../contract/search-spec.ts';
+import type { OpenRound } from '../store/open-rounds.ts';
+import { insertRound, readTrials, type StoredEvaluation } from '../store/round-store.ts';
 import type { SearchRow, Tx } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
 import type { RunnerConfig } from './config.ts';
-import { evaluateRound, type EvaluateContext } from '../evaluation/evaluate-round.ts';
 
 /** A search that this process may write, as it stood when this run began. */
 export interface OwnedSearch {
@@ -54,24 +55,19 @@ export interface Run extends RunContext {
 }
 
 /** A round that is committed. */
-export interface Round {
+export interface CommittedRound extends Round {
   readonly key: RoundKey;
   readonly ordinal: number;
-  readonly trials: readonly SampledTrial[];
-  readonly pairs: RoundPairs;
-}
-
-/** The round of a step: as an earlier run committed it, else drawn and committed, before anything is evaluated. */
-export async function roundOf(run: Run, step: number, draw: () => Promise<readonly SampledTrial[]>): Promise<Round> {
-  const stored = await findRound(run.database.kysely, run.owned.row.ordinal, step);
-  return stored === undefined ? commitRound(run, step, await draw()) : readRound(run, stored, step);
 }
 
 /** A round as it was committed. */
-export async function readRound({ database, owned }: Run, ordinal: number, step: number): Promise<Round> {
-  const { namespace, search_id: searchId } = owned.row;
+export async function readRound({ database, owned }: Pick<Run, 'database' | 'owned'>, { ordinal, number, policyStep }: OpenRound): Promise<CommittedRound> {
   const trials = await readTrials(database.kysely, ordinal);
-  return { key: { namespace, searchId, step }, ordinal, trials, pairs: pairsOfRound(trials) };
+  return { key: keyOf(owned, number), ordinal, number, policyStep, trials, pairs: pairsOfRound(trials) };
+}
+
+function keyOf({ row }: OwnedSearch, number: number): RoundKey {
+  return { namespace: row.namespace, searchId: row.search_id, step: number };
 }
 
 /** A span of a round, in the trace of the call that asked for the search, whichever process runs it. @param number of the round */
@@ -79,34 +75,33 @@ export function roundSpan({ name, owned }: Pick<Run, 'name' | 'owned'>, number: 
   return { parent: owned.row.traceparent ?? '', attributes: { 'nat.search': name, 'nat.round': number } };
 }
 
-/** The span of a step that learns. @param parent the `traceparent` of its round. @default the span that is active */
-export function learnSpan({ name, step }: Pick<Run, 'name' | 'step'>, parent?: string): SpanSettings {
+/** The span of a step that learns. @param parent the `traceparent` of its round */
+export function learnSpan({ name, step }: Pick<Run, 'name' | 'step'>, parent: string | undefined): SpanSettings {
   return { parent, attributes: { 'nat.search': name, 'nat.step': step + 1 } };
 }
 
-/** Commits what was drawn. @param policyStep as the table's */
-export async function commitRound(run: Run, step: number, trials: readonly SampledTrial[], policyStep: number | null = null): Promise<Round> {
+/** Commits what was sampled. @param comparison whether nothing is learned from it */
+export async function commitRound(run: Run, sampled: Round, comparison = false): Promise<CommittedRound> {
   const { database, owned, signal, spec } = run;
-  const { ordinal: search, namespace, search_id: searchId } = owned.row;
-  const key: RoundKey = { namespace, searchId, step };
+  const { number, policyStep, trials, pairs } = sampled;
+  const key = keyOf(owned, number);
   signal.throwIfAborted();
-  const pairs = pairsOfRound(trials);
   const evaluations = planEvaluations(spec, key, pairs.pairs);
   const ordinal = await database.transaction(async (tx) => {
     await requireOwnership(tx, owned, run.step);
-    return insertRound(tx, { search, step, policyStep, trials, pairs, evaluations });
+    return insertRound(tx, { search: owned.row.ordinal, number, policyStep, comparison, trials, pairs, evaluations });
   });
   await failpoint('policy.drawn');
-  return { key, ordinal, trials, pairs };
+  return { ...sampled, key, ordinal };
 }
 
 /** Gets some evaluations of a round done. @param weights as `EvaluationContext.weights` */
 export async function evaluate(
   run: Run,
-  { key, ordinal, pairs }: Round,
+  { key, ordinal, pairs }: CommittedRound,
   which: (evaluation: PlannedEvaluation) => boolean,
   weights: readonly string[],
-  signal = run.signal,
+  signal: AbortSignal,
 ): Promise<readonly StoredEvaluation[]> {
   const { config, spec, name: search } = run;
   return evaluateRound(evaluateContext(run), {

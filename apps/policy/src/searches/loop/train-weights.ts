@@ -3,7 +3,7 @@ import { DomainError } from '@nat/base/errors';
 import { weightTaskAt, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import type { StoredEvaluation } from '../store/round-store.ts';
 import { weightRoundsOf } from '../contract/shared-weights-spec.ts';
-import { evaluate, type Round, type Run } from './run.ts';
+import { evaluate, type CommittedRound, type Run } from './run.ts';
 
 export interface TrainedWeights {
   /** Blob of the weights. */
@@ -22,7 +22,7 @@ export interface TrainedWeights {
  * Does the weight training that a step of a search begins with. What an earlier run of the step got done is taken as it is.
  * @throws DomainError FAILED_PRECONDITION WEIGHTS_FAILED
  */
-export async function trainWeights(run: Run, round: Round): Promise<TrainedWeights> {
+export async function trainWeights(run: Run, round: CommittedRound, signal: AbortSignal): Promise<TrainedWeights> {
   const { step } = round.key;
   const rounds = weightRoundsOf(run.spec, step);
   let weights = run.weights;
@@ -34,7 +34,7 @@ export async function trainWeights(run: Run, round: Round): Promise<TrainedWeigh
       (wanted: PlannedEvaluation['kind']) =>
       ({ kind, position }: PlannedEvaluation): boolean =>
         kind === wanted && weightTaskAt(run.spec, step, position).round === number;
-    const shards = succeeded(await evaluate(run, round, of('weights'), [weights]));
+    const shards = succeeded(await evaluate(run, round, of('weights'), [weights], signal));
     for (const { metrics } of shards) trained.push({ steps, metrics });
     const [only] = shards;
     const last =
@@ -46,6 +46,7 @@ export async function trainWeights(run: Run, round: Round): Promise<TrainedWeigh
               round,
               of('average'),
               shards.map((shard) => shard.weights),
+              signal,
             ),
           )[0]!;
     weights = last.weights;

@@ -1,7 +1,7 @@
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Gauge, type Registry } from 'prom-client';
-import { roundIsOpen } from '../store/round-fate.ts';
+import { roundIsOpen } from '../store/open-rounds.ts';
 import type { SearchStateName, SearchTables } from '../store/tables.ts';
 
 const STATES: readonly SearchStateName[] = ['RUNNING', 'PAUSED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];

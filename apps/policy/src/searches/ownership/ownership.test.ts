@@ -2,7 +2,7 @@ import { migrate, migrateStorage, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { policyMigrations } from '../../policies/migrations.ts';
-import { searchMigrations } from '../store/migrations.ts';
+import { searchMigrations } from '../store/migrations/search-migrations.ts';
 import { changeState, insertSearch, type SearchRow } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';

@@ -3,6 +3,7 @@ import { insertRows } from '@nat/storage';
 import { sql } from 'kysely';
 import type { SampledTrial, PairOutcome, RoundPairs } from '@nat/nat';
 import type { PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
+import type { OpenRound } from './open-rounds.ts';
 import type { Reader, Tx } from './search-store.ts';
 import type { EvaluationStateName } from './tables.ts';
 
@@ -20,9 +21,9 @@ export async function insertRound(
   tx: Tx,
   round: {
     readonly search: number;
-    readonly step: number;
-    /** As the table's; null where the search is synchronous. */
-    readonly policyStep: number | null;
+    readonly number: number;
+    readonly policyStep: number;
+    readonly comparison: boolean;
     readonly trials: readonly SampledTrial[];
     readonly pairs: RoundPairs;
     readonly evaluations: readonly PlannedEvaluation[];
@@ -30,7 +31,7 @@ export async function insertRound(
 ): Promise<number> {
   const { ordinal } = await tx
     .insertInto('policy.round')
-    .values({ search: round.search, step: round.step, policy_step: round.policyStep })
+    .values({ search: round.search, number: round.number, policy_step: round.policyStep, comparison: round.comparison })
     .returning('ordinal')
     .executeTakeFirstOrThrow();
   await insertRows(tx, {
@@ -69,9 +70,15 @@ export async function insertEvaluations(tx: Tx, round: number, evaluations: read
   });
 }
 
-export async function findRound(reader: Reader, search: number, step: number): Promise<number | undefined> {
-  const row = await reader.selectFrom('policy.round').select('ordinal').where('search', '=', search).where('step', '=', step).executeTakeFirst();
-  return row?.ordinal;
+/** The round of a search that compares policies and that nothing is learned from. */
+export async function findComparison(reader: Reader, search: number): Promise<OpenRound | undefined> {
+  const row = await reader
+    .selectFrom('policy.round')
+    .select(['ordinal', 'number', 'policy_step'])
+    .where('search', '=', search)
+    .where('comparison', '=', true)
+    .executeTakeFirst();
+  return row === undefined ? undefined : { ordinal: row.ordinal, number: row.number!, policyStep: row.policy_step! };
 }
 
 /** The trials of a round as they were drawn, in order. */

@@ -69,10 +69,10 @@ export function stepToWire(row: StepRow): wire.StepSummary {
     weightRounds: row.weight_rounds,
     evaluations: row.evaluations,
     rewards: row.rewards,
-    round: row.round ?? undefined,
-    staleness: row.staleness ?? undefined,
-    meanWeight: row.mean_weight ?? undefined,
-    clippedShare: row.clipped_share ?? undefined,
-    droppedTrials: row.dropped_trials ?? undefined,
+    round: row.round,
+    staleness: row.staleness,
+    meanWeight: row.mean_weight,
+    clippedShare: row.clipped_share,
+    droppedTrials: row.dropped_trials,
   };
 }

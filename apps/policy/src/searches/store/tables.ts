@@ -55,15 +55,17 @@ export interface SearchTable {
 export interface RoundTable {
   ordinal: Assigned<number>;
   search: number | null;
-  /** Number of the round. Of a synchronous search it is the step that consumes it, once that is not ahead of the search's own. */
-  step: number | null;
+  /** Number of the round, from 1 in the order of sampling. Null for one of an operation, as is the rest. */
+  number: number | null;
   operation: number | null;
-  /** The rest is null where the search is synchronous. Steps that the policy had learned which drew it. */
+  /** Steps that the policy had learned which sampled it. */
   policy_step: number | null;
-  /** The step that consumed it. */
+  /** The step that learned from it. */
   learned_step: number | null;
   /** Why no step will. */
   dropped: string | null;
+  /** Whether it compares policies after the last step: nothing is learned from it. */
+  comparison: Generated<boolean>;
 }
 
 export interface TrialTable {
@@ -131,14 +133,14 @@ export interface StepTable {
   /** From 1; 0 where there are none. */
   epoch: number;
   evaluations: number;
-  /** The rest is null where the search is synchronous. Number of the round it consumed, and steps since the policy that drew it. */
-  round: number | null;
-  staleness: number | null;
+  /** Number of the round that it learned from, and steps since the policy that sampled it. */
+  round: number;
+  staleness: number;
   /** Of the importance weights, and the share of them that was clipped. */
-  mean_weight: number | null;
-  clipped_share: number | null;
+  mean_weight: number;
+  clipped_share: number;
   /** Trials of the rounds that it made too stale. */
-  dropped_trials: number | null;
+  dropped_trials: number;
   create_time: Assigned<Date>;
 }
 

@@ -32,12 +32,8 @@ interface TrialResult {
 
 /** Trials by round and index. A trial counts once its round was learned from; until then it is pending, whatever is known of it. */
 export async function listTrials(reader: Reader, search: SearchRow, { step, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
-  // The round after the last step compares policies: it is no part of what was learned.
-  const spec = wire.SearchSpec.fromJSON(search.spec);
-  const last = spec.evaluator === 'shared-weights' ? spec.steps : null;
   const { rows } = await sql<TrialResult>`
-    SELECT r.step, coalesce(r.policy_step, r.step - 1) AS policy_step, r.dropped,
-      CASE WHEN r.policy_step IS NULL AND r.step <= ${search.step} THEN r.step ELSE r.learned_step END AS learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
+    SELECT r.number AS step, r.policy_step, r.dropped, r.learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
       o.result_value - o.source_value AS reward, coalesce(o.failure, nullif(e.failure, '')) AS own_failure, coalesce(e.state, 'PENDING') AS own_evaluation,
       g.result_value - g.source_value AS greedy_reward, coalesce(g.failure, nullif(ge.failure, '')) AS greedy_failure
     FROM policy.round r
@@ -46,9 +42,9 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
     LEFT JOIN policy.outcome g ON g.round = r.ordinal AND g.pair = t.greedy_pair
     LEFT JOIN policy.evaluation e ON e.round = r.ordinal AND e.kind = 'pairs' AND t.index >= e.first_pair AND t.index < e.first_pair + e.pairs
     LEFT JOIN policy.evaluation ge ON ge.round = r.ordinal AND ge.kind = 'pairs' AND t.greedy_pair >= ge.first_pair AND t.greedy_pair < ge.first_pair + ge.pairs
-    WHERE r.search = ${search.ordinal} AND (${last}::int IS NULL OR r.step <= ${last}::int) AND (${step ?? null}::int IS NULL OR r.step = ${step ?? null}::int)
-      AND (r.step, t.index) > (${after?.step ?? -1}, ${after?.index ?? -1})
-    ORDER BY r.step, t.index
+    WHERE r.search = ${search.ordinal} AND NOT r.comparison AND (${step ?? null}::int IS NULL OR r.number = ${step ?? null}::int)
+      AND (r.number, t.index) > (${after?.step ?? -1}, ${after?.index ?? -1})
+    ORDER BY r.number, t.index
     LIMIT ${limit}`.execute(reader);
   return rows.map((row) => toWire(search, row));
 }

@@ -1,5 +1,6 @@
 import type { Migration } from '@nat/storage';
 import { sql } from 'kysely';
+import { oneLoop } from './one-loop.ts';
 
 /** Searches and operations, in the PostgreSQL schema `policy`; they run after the migrations of policies. */
 export const searchMigrations: readonly Migration[] = [
@@ -174,4 +175,5 @@ export const searchMigrations: readonly Migration[] = [
       await sql`ALTER TABLE policy.operation ADD COLUMN traceparent text`.execute(tx);
     },
   },
+  oneLoop,
 ];
