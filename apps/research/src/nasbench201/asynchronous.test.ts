@@ -1,15 +1,5 @@
 import { loadNasBench201 } from '@nat/datasets';
-import {
-  collateRound,
-  type CountedTrial,
-  EDGE_POLICY,
-  pairsOfRound,
-  parseCheckpoint,
-  PolicyInference,
-  searchHyperparameters,
-  SearchSession,
-  type SessionSpec,
-} from '@nat/nat';
+import { EDGE_POLICY, parseCheckpoint, PolicyInference, searchHyperparameters, searchInProcess, SearchSession, type SessionSpec } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { codeOfText } from './cell-results.ts';
@@ -20,24 +10,34 @@ const STEPS = 60;
 const BATCH = 256;
 const dataDirectory = process.env['NAT_DATA_DIR'];
 
-/** What an asynchronous search does where rounds end in an order drawn from a seed: any of those in flight may be next. */
+/** A search whose rounds end in an order drawn from a seed: any of those in flight may be next. */
 async function searchOutOfOrder(task: NasBench201Task, spec: SessionSpec, roundsInFlight: number): Promise<{ gain: number; staleness: number }> {
   const session = new SearchSession({ ...spec, roundsInFlight }, { loadTable: () => task.table });
   const stream = RandomStream.of(spec.seed, 'order');
-  const flights: { readonly counted: readonly CountedTrial[]; readonly policyStep: number }[] = [];
+  const valueOf = (cell: string): number => task.rewards.value[codeOfText(cell)]!;
+  const waiting: (() => void)[] = [];
+  let learned = 0;
   let staleness = 0;
-  for (let step = 0, round = 0; step < STEPS; step++) {
-    while (flights.length < Math.min(roundsInFlight, STEPS - step)) {
-      const trials = session.sample(++round);
-      const pairs = pairsOfRound(trials);
-      const valueOf = (cell: string): number => task.rewards.value[codeOfText(cell)]!;
-      const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
-      flights.push({ counted: collateRound(trials, pairs, outcomes).counted, policyStep: step });
-    }
-    const [{ counted, policyStep }] = flights.splice(stream.integer(flights.length), 1) as [(typeof flights)[0]];
-    staleness += step - policyStep;
-    await session.learn(counted, step - policyStep);
-  }
+  await searchInProcess({
+    session,
+    steps: STEPS,
+    roundsInFlight,
+    evaluate: async ({ pairs }) => {
+      const ended = Promise.withResolvers<undefined>();
+      waiting.push(() => {
+        ended.resolve(undefined);
+      });
+      if (waiting.length === Math.min(roundsInFlight, STEPS - learned)) waiting.splice(stream.integer(waiting.length), 1)[0]!();
+      await ended.promise;
+      return pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
+    },
+    onStep: (step) => {
+      learned = step.step;
+      staleness += step.staleness;
+      // Nothing is sampled any more: the last rounds end one after the other.
+      if (learned > STEPS - roundsInFlight) waiting.splice(stream.integer(Math.max(1, waiting.length)), 1)[0]?.();
+    },
+  });
   return { gain: gainOf(task, session.serialize()), staleness: staleness / STEPS };
 }
 

@@ -1,5 +1,5 @@
 /** A search whose rewards are looked up, in one process: the rounds of a `tabular` search without the services around them. */
-import { collateRound, pairsOfRound, type PolicyInference, type SampledTransform, SearchSession, type SessionSpec } from '@nat/nat';
+import { type PolicyInference, type SampledTransform, searchInProcess, SearchSession, type SessionSpec } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import type { NasBench201Task } from './held-out-gain.ts';
 import { codeOfNames, codeOfText, type CellResults } from './cell-results.ts';
@@ -32,14 +32,15 @@ export async function searchTabular({ task, spec, steps, rewardOf, onStep }: Tab
     return rewardOf === undefined ? task.rewards.value[code]! : rewardOf(code);
   };
   let count = 0;
-  for (let step = 1; step <= steps; step++) {
-    const trials = session.sample(step);
-    const round = pairsOfRound(trials);
-    const outcomes = round.pairs.map(({ source, result }) => ({ sourceValue: value(source), resultValue: value(result) }));
-    await session.learn(collateRound(trials, round, outcomes).counted);
-    count += round.pairs.length;
-    onStep?.(step);
-  }
+  await searchInProcess({
+    session,
+    steps,
+    evaluate: ({ pairs }) => pairs.pairs.map(({ source, result }) => ({ sourceValue: value(source), resultValue: value(result) })),
+    onStep: ({ step, round }) => {
+      count += round.pairs.pairs.length;
+      onStep?.(step);
+    },
+  });
   return { checkpoint: session.serialize(), pairs: count, distinct: seen.size };
 }
 

@@ -1,7 +1,7 @@
 /** A policy that learns from the predictions of a reward model alone. */
 import { readArchitecture } from '@nat/cells';
 import type { RandomStream } from '@nat/base/random';
-import { collateRound, pairsOfRound, SearchSession, type SessionSpec } from '@nat/nat';
+import { searchInProcess, SearchSession, type SessionSpec } from '@nat/nat';
 import { chooseRewardModel, type ChosenModel } from './choose-model.ts';
 import { RewardModel, type Observation } from './reward-model.ts';
 
@@ -39,15 +39,18 @@ export async function teachPolicy(spec: SessionSpec, model: RewardModel, steps: 
     return value;
   };
   const [reward, entropy]: [number[], number[]] = [[], []];
-  for (let step = 1; step <= steps; step++) {
-    if (predicted.size > KEPT) predicted = new Map();
-    const trials = session.sample(step);
-    const round = pairsOfRound(trials);
-    const outcomes = round.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
-    const stats = await session.learn(collateRound(trials, round, outcomes).counted);
-    reward.push(stats.meanReward);
-    entropy.push(stats.entropy);
-  }
+  await searchInProcess({
+    session,
+    steps,
+    evaluate: ({ pairs }) => {
+      if (predicted.size > KEPT) predicted = new Map();
+      return pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
+    },
+    onStep: ({ learned }) => {
+      reward.push(learned.meanReward);
+      entropy.push(learned.entropy);
+    },
+  });
   return { checkpoint: session.serialize(), curve: { reward, entropy } };
 }
 
