@@ -1,5 +1,5 @@
 export { readSource, sourceFromText } from './architectures/source.ts';
-export { subjectFromSource } from './architectures/subject.ts';
+export { resolveForEvaluation } from './architectures/evaluable-ref.ts';
 export type { CommandContext } from './context.ts';
 export { readEnvironment, type Environment } from './environment.ts';
 export { connectionOptions, openSession, readConnection, searchName, type ConnectionFlags } from './flags/connection.ts';

@@ -33,7 +33,7 @@ def fields(cost):
 
 
 def transform(stub):
-    response = stub.TransformArchitecture(request(a.ArchitectureSource(zoo="DARTS")), timeout=DEADLINE)
+    response = stub.TransformArchitecture(request(a.ArchitectureRef(zoo="DARTS")), timeout=DEADLINE)
     result = response.results[0]
     certificate = result.certificate
     say(
@@ -66,7 +66,7 @@ def refused(stub, check, source):
                         answer["reason"] = info.reason
                     elif detail.Unpack(bad):
                         answer["violations"] = [{"field": one.field, "description": one.description} for one in bad.field_violations]
-    good = stub.TransformArchitecture(request(a.ArchitectureSource(zoo="DARTS")), timeout=DEADLINE)
+    good = stub.TransformArchitecture(request(a.ArchitectureRef(zoo="DARTS")), timeout=DEADLINE)
     say(check, **answer, servesOn=good.results[0].certificate.holds)
 
 
@@ -75,7 +75,7 @@ def bad_input(stub, spec):
         copy = a.ArchitectureSpec()
         copy.CopyFrom(spec)
         change(copy)
-        return a.ArchitectureSource(spec=copy)
+        return a.ArchitectureRef(spec=copy)
 
     def edge(source, target, name="skip_connect"):
         return a.Edge(**{"from": source, "to": target, "primitive": a.PrimitiveOperation(name=name)})
@@ -123,12 +123,12 @@ def bad_input(stub, spec):
     refused(stub, "empty cell", changed(empty_cell))
     refused(stub, "no cells", changed(no_cells))
     refused(stub, "10^5 edges", changed(many_edges))
-    refused(stub, "no source", a.ArchitectureSource())
-    refused(stub, "a genotype that ends early", a.ArchitectureSource(genotype="Genotype(normal=[('sep_conv_3x3', 0, 2)"))
-    refused(stub, "a genotype with a cycle", a.ArchitectureSource(genotype="Genotype(normal=[('skip_connect', 3, 2), ('skip_connect', 2, 3)], normal_concat=[2, 3], reduce=[('skip_connect', 0, 2), ('skip_connect', 1, 3)], reduce_concat=[2, 3])"))
-    refused(stub, "json with NaN", a.ArchitectureSource(json='{"cells": NaN}'))
-    refused(stub, "over-long message", a.ArchitectureSource(json=" " * 70_000_000))
-    refused(stub, "10 MB", a.ArchitectureSource(genotype="x" * 10_000_000))
+    refused(stub, "no source", a.ArchitectureRef())
+    refused(stub, "a genotype that ends early", a.ArchitectureRef(genotype="Genotype(normal=[('sep_conv_3x3', 0, 2)"))
+    refused(stub, "a genotype with a cycle", a.ArchitectureRef(genotype="Genotype(normal=[('skip_connect', 3, 2), ('skip_connect', 2, 3)], normal_concat=[2, 3], reduce=[('skip_connect', 0, 2), ('skip_connect', 1, 3)], reduce_concat=[2, 3])"))
+    refused(stub, "json with NaN", a.ArchitectureRef(json='{"cells": NaN}'))
+    refused(stub, "over-long message", a.ArchitectureRef(json=" " * 70_000_000))
+    refused(stub, "10 MB", a.ArchitectureRef(genotype="x" * 10_000_000))
 
 
 def malformed_bytes(channel):

@@ -143,7 +143,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
     it('keeps a budget, or says what can be had', async () => {
       const flags = ['transform', 'resnet20', '--max-params', '150000', '--max-macs', '30e6'];
       const { results, certificate } = await json<TransformJson>(flags);
-      expect(certificate).toMatchObject({ holds: true, budget: { maxParams: 150_000, maxMacs: 30_000_000 } });
+      expect(certificate).toMatchObject({ holds: true, bounds: { maxParams: 150_000, maxMacs: 30_000_000 } });
       expect(results[0]!.cost.params).toBeLessThanOrEqual(150_000);
       expect(results[0]!.cost.macs).toBeLessThanOrEqual(30_000_000);
       expectRefusal(await nat.run(['transform', 'resnet20', '--max-params', '10', '--json']), 1, /\d+/);

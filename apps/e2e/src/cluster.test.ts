@@ -132,7 +132,7 @@ describe.skipIf(missing.length > 0)(
       const genotype = writeGenotype(zooArchitecture('ENAS'));
       const { name, cost } = await clientsOf(registry).architectures.createArchitecture({
         parent: 'namespaces/default',
-        source: { source: { $case: 'genotype', value: genotype }, displayName: 'mine' },
+        source: { ref: { $case: 'genotype', value: genotype }, displayName: 'mine' },
         architectureId: 'mine',
         requestId: randomUUID(),
       });

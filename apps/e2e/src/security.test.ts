@@ -156,7 +156,7 @@ describe('a gateway beyond loopback, in front of a platform', { timeout: PATIENC
 
   it('answers UNAUTHENTICATED without a token, and PERMISSION_DENIED for another namespace', async () => {
     const parent = 'namespaces/team-a';
-    const create = { parent, source: { source: { $case: 'zoo', value: 'DARTS' } }, architectureId: 'a', requestId: randomUUID() } as const;
+    const create = { parent, source: { ref: { $case: 'zoo', value: 'DARTS' } }, architectureId: 'a', requestId: randomUUID() } as const;
     expect((await as(ADA).architectures.createArchitecture(create)).name).toBe(`${parent}/architectures/a`);
     expect((await as(ADA).architectures.listArchitectures({ parent })).architectures.map(({ name }) => name)).toContain(`${parent}/architectures/a`);
 

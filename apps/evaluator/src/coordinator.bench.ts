@@ -1,5 +1,5 @@
 /** What a search pays for one evaluation beside its work: `node apps/evaluator/src/coordinator/coordinator.bench.ts [pairs] [rounds]`. */
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { PARENT, startCoordinatorHarness, succeededWith, tabularSpec } from './testing/coordinator-harness.ts';
 import { embeddedDatabase } from '@nat/storage/testing';
 import { toDuration } from '@nat/convert';
@@ -12,10 +12,10 @@ const workers = harness.channel.client(evaluation.WorkerServiceDefinition);
 await workers.registerWorker({ workerId: 'w', capabilities: ['table:nasbench201'], kinds: ['tabular'] });
 
 const operations = ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3'];
-const cell = (n: number): evaluation.Subject => {
+const cell = (n: number): architecture.ArchitectureRef => {
   const operation = (place: number): string => operations[Math.floor(n / 5 ** place) % 5]!;
   const value = `|${operation(0)}~0|+|${operation(1)}~0|${operation(2)}~1|+|${operation(3)}~0|${operation(4)}~1|${operation(5)}~2|`;
-  return { subject: { $case: 'nasbench201', value } };
+  return { ref: { $case: 'nasbench201', value } };
 };
 
 const times = new Map<string, number[]>();

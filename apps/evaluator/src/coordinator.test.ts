@@ -91,6 +91,8 @@ describeCoordinator('the coordinator', (suite) => {
     expect(await refusal(submit('endless', { kind: child({}) }))).toBe('INVALID_ARGUMENT INVALID_FIELD');
     expect(await refusal(submit('official', { kind: child({ preset: 'official' }) }))).toBe('not refused');
     expect(await refusal(submit('bounded', { kind: child({}), budget: { time: undefined, epochs: 0, steps: 5, memoryBytes: 0 } }))).toBe('not refused');
+    const stored = { ref: { $case: 'architecture' as const, value: `${PARENT}/architectures/a` } };
+    expect(await refusal(submit('stored', {}, [{ id: 'p', source: stored, result: undefined }]))).toBe('INVALID_ARGUMENT INVALID_FIELD');
     for (const wrong of [{ preset: 'other' }, { dropPath: 1 }, { labelSmoothing: -0.1 }, { clipNorm: 0 }, { cutout: 2000 }]) {
       expect(await refusal(submit('wrong', { kind: child({ epochs: 1, ...wrong }) }))).toMatch(/^INVALID_ARGUMENT/);
     }

@@ -69,7 +69,7 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
 
   it('keeps what open evaluations and outcomes name, and lets go of what they no longer do', async () => {
     const [start, inherited, left] = [await put('start'), await put('inherited'), await put('left by a crash')];
-    const inherit = { source: { subject: { $case: 'zoo' as const, value: 'DARTS' } }, weights: inherited };
+    const inherit = { source: { ref: { $case: 'zoo' as const, value: 'DARTS' } }, weights: inherited };
     const name = await submit('rung', child('rung', { inherit }, start));
     expect(await collected()).toEqual([left]);
 

@@ -40,7 +40,7 @@ async function gateway(definition: TsProtoServiceDefinition, ...addresses: reado
   return open((await serve([forwardService(definition, open(addresses.join(',')))])).address);
 }
 
-const good = { parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } } as const;
+const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 
 describe('the gateway', () => {
   it('has every contract of the platform once', () => {

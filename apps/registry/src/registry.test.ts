@@ -8,9 +8,9 @@ import { architectureToSpec } from '@nat/convert';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { composeRegistry, type Registry } from './compose.ts';
 
-const zoo = (value: string) => ({ source: { $case: 'zoo', value } }) as const;
-const spec = (value: wire.ArchitectureSpec) => ({ source: { $case: 'spec', value } }) as const;
-const stored = (value: string) => ({ source: { $case: 'architecture', value } }) as const;
+const zoo = (value: string) => ({ ref: { $case: 'zoo', value } }) as const;
+const spec = (value: wire.ArchitectureSpec) => ({ ref: { $case: 'spec', value } }) as const;
+const stored = (value: string) => ({ ref: { $case: 'architecture', value } }) as const;
 
 async function failure(promise: Promise<unknown>): Promise<DomainError> {
   try {
@@ -305,7 +305,7 @@ for (const { title, skip, open } of testDatabases) {
         const answer = await client.validateArchitecture({ source: spec(broken) });
         expect(answer.valid).toBe(false);
         expect(answer.problems.map(({ field }) => field).join(' ')).toContain('source.spec.cells[0].edges[0]');
-        expect(await client.validateArchitecture({ source: { source: { $case: 'genotype', value: 'Genotype(oops' } } })).toMatchObject({ valid: false });
+        expect(await client.validateArchitecture({ source: { ref: { $case: 'genotype', value: 'Genotype(oops' } } })).toMatchObject({ valid: false });
         const good = await client.validateArchitecture({ source: zoo('DARTS') });
         expect(good).toMatchObject({ valid: true, problems: [] });
       });
@@ -338,7 +338,7 @@ for (const { title, skip, open } of testDatabases) {
         const texts = [
           { as: 'FORMAT_GENOTYPE', content: (await format('DARTS', 'FORMAT_GENOTYPE')).content, source: zoo('DARTS') },
           { as: 'FORMAT_JSON', content: (await format('resnet20', 'FORMAT_JSON')).content, source: zoo('resnet20') },
-          { as: 'FORMAT_NASBENCH201', content: cell, source: { source: { $case: 'nasbench201', value: cell } } },
+          { as: 'FORMAT_NASBENCH201', content: cell, source: { ref: { $case: 'nasbench201', value: cell } } },
         ] as const;
         for (const { as, content, source } of texts) {
           const { identity } = await client.validateArchitecture({ source });

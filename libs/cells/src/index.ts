@@ -48,12 +48,13 @@ export { JSON_VERSION, architectureFromJson, architectureToJson, readJson, write
 export { writeDot, type DotOptions } from './draw/dot.ts';
 export { writeSvg, type SvgOptions } from './draw/svg.ts';
 export { drawTerminal, type TerminalOptions } from './draw/terminal.ts';
-export { formatArchitecture, readArchitecture, type ArchitectureText } from './text/text.ts';
+export { formatArchitecture, readArchitecture, textFormat, type ArchitectureText } from './text/text.ts';
 export { lower } from './lower/lower.ts';
 export type { LowerOptions, LoweredArchitecture, PlacedBlock, PlacedEdge } from './lower/lowering.ts';
 export { lowerRepeatedCell, type RepeatedCellOptions } from './skeletons/repeated.ts';
 export { MAX_LAYERS, resolvePlacement, type NetworkKind, type ResolvedPlacement } from './skeletons/placement.ts';
 export type { Cost } from '@nat/graph';
+export type { CostBounds } from './cost/bounds.ts';
 export { architectureCost, auxiliaryCost, edgeCosts, modulesByFirstNode, networkCost } from './cost/cost.ts';
 export { applyEdits, applyOperations, editsTo } from './cell/transform.ts';
 export { randomArchitecture, randomBlockArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './cell/generate.ts';

@@ -1,5 +1,7 @@
+export { architectureFromRef, architectureToRef, evaluableRef, refOfText, resolveArchitecture, type ArchitectureLookup } from './architecture-ref.ts';
 export { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
-export { costToWire, placementFromWire, placementToWire } from './placement.ts';
-export { architectureFromSource, architectureFromSubject, architectureFromText, architectureToSubject, type ArchitectureLookup } from './source.ts';
-export { blobsOf, blobsOfReport, blobsOfSpec, weightsOfSpec } from './evaluation-blobs.ts';
+export { boundsFromWire, boundsToWire, costToWire } from './cost.ts';
 export { fromDuration, toDuration } from './duration.ts';
+export { blobsOf, blobsOfReport, blobsOfSpec, weightsOfSpec } from './evaluation-blobs.ts';
+export { placementFromWire, placementToWire } from './placement.ts';
+export { maskingFromWire, maskingToWire, schemeFromWire, schemeToWire } from './scheme.ts';

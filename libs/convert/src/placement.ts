@@ -1,4 +1,4 @@
-import { sidesOf, type Cost, type ImageSize, type PlacementOptions } from '@nat/cells';
+import { sidesOf, type ImageSize, type PlacementOptions } from '@nat/cells';
 import { architecture as wire } from '@nat/contracts';
 
 const NETWORKS = { NETWORK_EVALUATION: 'evaluation', NETWORK_IMAGENET: 'imagenet', NETWORK_SUPERNET: 'supernet' } as const;
@@ -33,8 +33,4 @@ export function sideToWire(size: ImageSize): number {
   const { height, width } = sidesOf(size);
   if (height !== width) throw new RangeError(`${height} x ${width} is no square`);
   return height;
-}
-
-export function costToWire(cost: Cost): wire.Cost {
-  return { params: cost.params, macs: cost.macs, peakActivationBytes: cost.peakActivationBytes };
 }

@@ -30,8 +30,8 @@ describe('splitForSearch', () => {
     expect(splitForSearch(large(), 'set-aside').policy.indices).toEqual(policy.indices);
   });
 
-  it('splits all of them 40 to 60 in parity', () => {
-    const { selection, weights, policy } = splitForSearch(large(), 'parity');
+  it('splits all of them 40 to 60 of the official code', () => {
+    const { selection, weights, policy } = splitForSearch(large(), 'official');
     expect([selection, weights, policy].map(({ indices }) => indices.length)).toEqual([0, 40, 60]);
     expect(new Set([weights, policy].flatMap(({ indices }) => [...indices])).size).toBe(100);
   });

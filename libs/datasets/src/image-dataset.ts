@@ -87,7 +87,7 @@ export function splitDataset(dataset: ImageDataset, { seed, validationFraction =
 export interface SearchSplits {
   readonly weights: ImageSplit;
   readonly policy: ImageSplit;
-  /** Empty in parity. */
+  /** Empty in the official split. */
   readonly selection: ImageSplit;
   readonly test: ImageSplit;
 }
@@ -98,12 +98,12 @@ const WEIGHTS_SHARE = 0.4;
 
 /**
  * Splits a data set for a search. `set-aside` first takes 5,000 training images away for selection (a tenth, where there are fewer than 50,000);
- * of the rest 40 % are for weights and 60 % for policies. `parity` splits all of them 40 to 60, as the official code does.
+ * of the rest 40 % are for weights and 60 % for policies. `official` splits all of them 40 to 60, as the official code does.
  */
-export function splitForSearch(dataset: ImageDataset, kind: 'set-aside' | 'parity'): SearchSplits {
+export function splitForSearch(dataset: ImageDataset, kind: 'set-aside' | 'official'): SearchSplits {
   const { train } = dataset;
   const order = RandomStream.of('search-split', dataset.name).shuffle(Array.from({ length: train.count }, (_, i) => i));
-  const aside = kind === 'parity' ? 0 : Math.min(SET_ASIDE, Math.floor(train.count / 10));
+  const aside = kind === 'official' ? 0 : Math.min(SET_ASIDE, Math.floor(train.count / 10));
   const fitted = aside + Math.floor((train.count - aside) * WEIGHTS_SHARE);
   const part = (from: number, to: number): ImageSplit => ({ dataset, pool: train, indices: Uint32Array.from(order.slice(from, to)) });
   return {

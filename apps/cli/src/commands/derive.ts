@@ -77,7 +77,7 @@ export function deriveCommand(context: CommandContext): Command {
       dataset: flags.dataset ?? '',
       childEpochs: flags.childEpochs ?? 0,
       placement: placementToWire(readPlacement(flags)),
-      budget: maxParams === undefined && maxMacs === undefined ? undefined : { maxParams, maxMacs },
+      bounds: { maxParams, maxMacs },
       requestId: crypto.randomUUID(),
     });
     const result = await finished(context, session, operation, flags.samples + 1);

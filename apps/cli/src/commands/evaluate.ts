@@ -19,7 +19,7 @@ import {
   type RecipeFlags,
   recipeOptions,
   runEvaluation,
-  subjectFromSource,
+  resolveForEvaluation,
 } from '@nat/console';
 import { requireWritable, saveWeights } from '../files/save-weights.ts';
 import type { Session } from '@nat/platform/session';
@@ -61,7 +61,7 @@ Examples:
     const source = await readSource(argument, terminal);
     if (flags.save !== undefined) await requireWritable(flags.save);
     await using session = await openSession(context, flags);
-    const subject = await subjectFromSource(session, source);
+    const subject = await resolveForEvaluation(session, source);
     const work = fromScratch(flags, [{ id: 'source', source: subject, result: undefined }], true);
     const inherit = await inheritanceOf(context, session, flags);
     const [value] = await runEvaluation(terminal, session, { ...work, keepWeights: flags.save !== undefined, inherit }, flags.id);
@@ -98,7 +98,7 @@ async function inheritanceOf(
   { inheritFrom, inheritSource }: EvaluateFlags,
 ): Promise<wire.Inheritance | undefined> {
   if (inheritFrom === undefined || inheritSource === undefined) return undefined;
-  const source = await subjectFromSource(session, await readSource(inheritSource, terminal));
+  const source = await resolveForEvaluation(session, await readSource(inheritSource, terminal));
   return { weights: await uploadWeights(session, inheritFrom), source };
 }
 

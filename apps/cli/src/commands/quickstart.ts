@@ -2,7 +2,7 @@ import { architectureCost, zooArchitecture } from '@nat/cells';
 import type { architecture as architectureWire, transform as transformWire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
-import { architectureFromSpec, architectureToSubject } from '@nat/convert';
+import { architectureFromSpec, architectureToRef } from '@nat/convert';
 import { Command } from 'commander';
 import { type CommandContext, integer, runEvaluation, table } from '@nat/console';
 import { describeTransform } from '../rendering/transform.ts';
@@ -65,10 +65,10 @@ async function showTransforms({ terminal }: CommandContext, session: Session): P
   for (const { name, macsShare } of SHOWN) {
     const response = await session.clients.transforms.transformArchitecture({
       parent: session.parent,
-      source: { source: { $case: 'zoo', value: name }, displayName: name },
+      source: { ref: { $case: 'zoo', value: name }, displayName: name },
       options: {
         greedy: true,
-        ...(macsShare === undefined ? {} : { budget: { maxMacs: Math.floor(macsShare * architectureCost(zooArchitecture(name)).macs) } }),
+        ...(macsShare === undefined ? {} : { bounds: { maxMacs: Math.floor(macsShare * architectureCost(zooArchitecture(name)).macs) } }),
       },
     });
     responses.set(name, response);
@@ -102,7 +102,7 @@ async function showTransforms({ terminal }: CommandContext, session: Session): P
 /** Trains the source and its result with the same budget and seed, and says what came of it, whichever is better. */
 async function trainPair(context: CommandContext, session: Session, response: transformWire.TransformArchitectureResponse, steps: number): Promise<void> {
   const { terminal } = context;
-  const subject = (spec: architectureWire.ArchitectureSpec | undefined) => architectureToSubject(architectureFromSpec(spec!, 'spec'));
+  const subject = (spec: architectureWire.ArchitectureSpec | undefined) => architectureToRef(architectureFromSpec(spec!, 'spec'));
   terminal.out('');
   terminal.out(
     `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each, scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`,

@@ -100,12 +100,12 @@ function describeAsynchrony(search: wire.Search): readonly string[] {
 }
 
 function splitOf({ split }: wire.SearchSpec): keyof typeof SPLITS {
-  return split === SPLITS.parity ? 'parity' : 'set-aside';
+  return split === SPLITS.official ? 'official' : 'set-aside';
 }
 
 const SPLIT_WORDS = {
   'set-aside': '5,000 training images set aside for selection; of the rest 40 % for weights, 60 % for the policy',
-  parity: 'parity: 40 % of the training images for weights, 60 % for the policy, none set aside',
+  official: 'official: 40 % of the training images for weights, 60 % for the policy, none set aside',
 } as const;
 
 function describeSharedWeights({ spec, weightRounds, heldOut }: wire.Search): readonly string[] {

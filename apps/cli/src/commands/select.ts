@@ -1,4 +1,4 @@
-import type { evaluation as wire } from '@nat/contracts';
+import type { architecture as architectureWire, evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { PRESET_EPOCHS } from '@nat/training';
@@ -20,7 +20,7 @@ import {
   type RecipeFlags,
   recipeOptions,
   runEvaluations,
-  subjectFromSource,
+  resolveForEvaluation,
   table,
 } from '@nat/console';
 import { requireWritable, saveWeights } from '../files/save-weights.ts';
@@ -39,7 +39,7 @@ interface SelectFlags extends ConnectionFlags, PlacementFlags, RecipeFlags {
 
 interface Candidate {
   readonly name: string;
-  readonly subject: wire.Subject;
+  readonly architecture: architectureWire.ArchitectureRef;
 }
 
 /** A candidate after a rung. */
@@ -89,7 +89,7 @@ Examples:
     for (const [i, source] of sources.entries()) {
       // One that is no architecture, or fits no such network, is refused before any is trained.
       await session.clients.architectures.computeCost({ source, placement: placementToWire(readPlacement(flags)) });
-      candidates.push({ name: names[i]!, subject: await subjectFromSource(session, source) });
+      candidates.push({ name: names[i]!, architecture: await resolveForEvaluation(session, source) });
     }
     const ladder = await climb(context, session, { flags: { ...flags, epochs }, candidates, plan });
     report(context, flags, ladder);
@@ -113,7 +113,7 @@ async function climb(
   ): Promise<readonly Placed[]> => {
     const final = rung === 'winner';
     const trainings = contenders.map(({ candidate, report: before }) => {
-      const work = fromScratch(flags, [{ id: candidate.name, source: candidate.subject, result: undefined }], final);
+      const work = fromScratch(flags, [{ id: candidate.name, source: candidate.architecture, result: undefined }], final);
       const recipe = { ...work.recipe!, stopAfterEpochs: epochs };
       const id = flags.id === undefined ? undefined : `${flags.id}.${rung}.${candidates.indexOf(candidate)}`;
       return { id, work: { ...work, recipe, keepCheckpoints: !final, keepWeights: final && flags.save !== undefined }, resumeFrom: before?.checkpoint ?? '' };

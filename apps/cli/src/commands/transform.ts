@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { writeJson } from '@nat/cells';
 import { transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
-import { architectureFromSpec, placementToWire } from '@nat/convert';
+import { architectureFromSpec, boundsToWire, maskingToWire, placementToWire, schemeToWire } from '@nat/convert';
 import { Command, Option } from 'commander';
 import {
   type CommandContext,
@@ -27,11 +27,12 @@ interface TransformFlags extends ConnectionFlags, PlacementFlags {
   readonly space?: 'nasbench201';
   readonly policy?: string;
   readonly scheme?: 'nat' | 'nat++';
-  readonly masking: 'cost' | 'parity';
+  readonly masking: 'cost' | 'official';
   readonly samples?: number;
   readonly greedy?: true;
   readonly maxParams?: number;
   readonly maxMacs?: number;
+  readonly maxPeak?: number;
   readonly seed: number;
 }
 
@@ -45,11 +46,14 @@ export function transformCommand(context: CommandContext): Command {
     .addOption(new Option('--space <space>', 'read one cell string a line from standard input and write one answer a line').choices(['nasbench201']))
     .option('--policy <id>', 'the policy: an id, or namespaces/*/policies/*[/versions/*]; the bundled one when left out')
     .addOption(new Option('--scheme <scheme>', "how operations may be replaced; the policy's own when left out").choices(['nat', 'nat++']))
-    .addOption(new Option('--masking <masking>', 'cost: never add cost; parity: the official tables as they are').choices(['cost', 'parity']).default('cost'))
+    .addOption(
+      new Option('--masking <masking>', 'cost: never add cost; official: the official tables as they are').choices(['cost', 'official']).default('cost'),
+    )
     .option('--samples <n>', 'draw this many and show the distinct ones, most probable first', integer(1, 1024))
     .option('--greedy', 'take the most probable action of every edge (the default for one result)')
     .option('--max-params <n>', 'at most this many parameters', integer(0))
     .option('--max-macs <n>', 'at most this many multiply-accumulates', number(0, Number.MAX_SAFE_INTEGER))
+    .option('--max-peak <bytes>', 'at most this many bytes of activations at a time', integer(0))
     .option('--seed <n>', 'of the sampling', integer(0), 0)
     .option('--save <file>', 'write the result as JSON, the first of several; other commands read it back')
     .option('--json', 'print JSON')
@@ -86,10 +90,14 @@ function options(flags: TransformFlags): wire.TransformOptions {
   const samples = flags.samples ?? 1;
   return {
     policy: flags.policy ?? '',
-    scheme: flags.scheme === undefined ? wire.Scheme.SCHEME_UNSPECIFIED : flags.scheme === 'nat' ? wire.Scheme.SCHEME_NAT : wire.Scheme.SCHEME_NAT_PLUS_PLUS,
-    masking: flags.masking === 'parity' ? wire.Masking.MASKING_PARITY : wire.Masking.MASKING_COST,
+    scheme: schemeToWire(flags.scheme),
+    masking: maskingToWire(flags.masking === 'official' ? 'official' : 'cost-masked'),
     placement: placementToWire(readPlacement(flags)),
-    budget: flags.maxParams === undefined && flags.maxMacs === undefined ? undefined : { maxParams: flags.maxParams, maxMacs: flags.maxMacs },
+    bounds: boundsToWire({
+      ...(flags.maxParams === undefined ? {} : { maxParams: flags.maxParams }),
+      ...(flags.maxMacs === undefined ? {} : { maxMacs: flags.maxMacs }),
+      ...(flags.maxPeak === undefined ? {} : { maxPeakActivationBytes: flags.maxPeak }),
+    }),
     samples,
     greedy: flags.greedy ?? flags.samples === undefined,
     seed: flags.seed,
@@ -109,9 +117,7 @@ async function transformLines(context: CommandContext, session: Session, flags: 
   const requests = Array.from({ length: Math.ceil(cells.length / STREAM_BATCH) }, (_, batch) => ({
     parent: batch === 0 ? session.parent : '',
     options: batch === 0 ? { ...options(flags), view: wire.View.VIEW_BASIC } : undefined,
-    sources: cells
-      .slice(batch * STREAM_BATCH, (batch + 1) * STREAM_BATCH)
-      .map(({ text }) => ({ source: { $case: 'nasbench201' as const, value: text }, displayName: '' })),
+    sources: cells.slice(batch * STREAM_BATCH, (batch + 1) * STREAM_BATCH).map(({ text }) => ({ ref: { $case: 'nasbench201' as const, value: text } })),
   }));
   let index = 0;
   for await (const message of session.clients.transforms.streamTransformArchitectures(Readable.from(requests))) {
@@ -161,6 +167,6 @@ function transformToJson(response: wire.TransformArchitectureResponse): unknown 
 }
 
 function certificateToJson(certificate: wire.CostCertificate): unknown {
-  const { holds, source, result, budget, violations } = certificate;
-  return { holds, source, result, ...(budget === undefined ? {} : { budget }), ...(violations.length === 0 ? {} : { violations }) };
+  const { holds, source, result, bounds, violations } = certificate;
+  return { holds, source, result, ...(bounds === undefined ? {} : { bounds }), ...(violations.length === 0 ? {} : { violations }) };
 }

@@ -2,7 +2,7 @@
 import { evaluation as evaluationWire, search as wire, transform as transformWire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { placementToWire } from '@nat/convert';
+import { placementToWire, schemeToWire } from '@nat/convert';
 import { Option } from 'commander';
 import { datasetName, integer, number, type PlacementFlags, placementOptions, readPlacement } from '@nat/console';
 
@@ -64,12 +64,11 @@ const BASELINES = {
   'moving-average-official': wire.Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL,
 } as const;
 
-const SCHEMES = { nat: transformWire.Scheme.SCHEME_NAT, 'nat++': transformWire.Scheme.SCHEME_NAT_PLUS_PLUS } as const;
-const MASKINGS = { cost: transformWire.Masking.MASKING_COST, parity: transformWire.Masking.MASKING_PARITY } as const;
+const MASKINGS = { cost: transformWire.Masking.MASKING_COST, official: transformWire.Masking.MASKING_OFFICIAL } as const;
 
 export const SPLITS = {
   'set-aside': evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
-  parity: evaluationWire.SearchSplit.SEARCH_SPLIT_PARITY,
+  official: evaluationWire.SearchSplit.SEARCH_SPLIT_OFFICIAL,
 } as const;
 
 /** Every option that says what a search does. */
@@ -87,8 +86,8 @@ export function searchSpecOptions(): readonly Option[] {
     count('--steps <n>', 'policy steps in all; every option from here on overrides the preset'),
     count('--batch <n>', 'pairs a policy step', 1, 65_536),
     parsed('--seed <n>', 'same seed, same policy, to the bit', integer(0)).default(0),
-    choice('--scheme <scheme>', 'how operations may be replaced', Object.keys(SCHEMES)),
-    choice('--masking <masking>', 'cost: never more of anything; parity: the official tables', Object.keys(MASKINGS)),
+    choice('--scheme <scheme>', 'how operations may be replaced', ['nat', 'nat++']),
+    choice('--masking <masking>', 'cost: never more of anything; official: the official tables', Object.keys(MASKINGS)),
     choice('--encoder <encoder>', 'edge: any network; pair: the official one', ['edge', 'pair']),
     count('--hidden <n>', 'edge encoder: width', 1, 8192),
     count('--encoder-layers <n>', 'edge encoder: rounds of message passing', 1, 64),
@@ -151,7 +150,7 @@ export function searchSpecOf(flags: SearchSpecFlags): Partial<wire.SearchSpec> {
     steps: flags.steps ?? 0,
     batch: flags.batch ?? 0,
     seed: flags.seed,
-    scheme: flags.scheme === undefined ? transformWire.Scheme.SCHEME_UNSPECIFIED : SCHEMES[flags.scheme],
+    scheme: schemeToWire(flags.scheme),
     masking: flags.masking === undefined ? transformWire.Masking.MASKING_UNSPECIFIED : MASKINGS[flags.masking],
     encoder: flags.encoder ?? '',
     encoderSize: { hidden, layers: encoderLayers, embedding, features, graphHidden },

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { FAILPOINTS, type Failpoint } from '@nat/base/failpoints';
 import type { Kind, Member } from '../../../../tools/cluster/cluster.mjs';
@@ -46,11 +46,11 @@ function bystanders({ clients }: Testbed): Promise<unknown> {
   const parent = 'namespaces/default';
   const id = randomUUID().slice(0, 8);
   return Promise.all([
-    clients.transforms.transformArchitecture({ parent, source: { source: { $case: 'zoo', value: 'DARTS' } }, options: { greedy: true } }),
+    clients.transforms.transformArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'DARTS' } }, options: { greedy: true } }),
     clients.architectures.createArchitecture({
       parent,
       architectureId: `by-${id}`,
-      source: { source: { $case: 'zoo', value: 'ENAS' }, displayName: id },
+      source: { ref: { $case: 'zoo', value: 'ENAS' }, displayName: id },
       requestId: randomUUID(),
     }),
     clients.metrics.listRunSummaries({ parent, pageSize: 1 }),
@@ -254,7 +254,7 @@ const twoWorkers: FaultRow = {
     const { evaluations, workers } = bed.clients;
     const only = `only-${randomUUID().slice(0, 8)}`;
     const parent = 'namespaces/default';
-    const subject: evaluation.Subject = { subject: { $case: 'zoo', value: 'DARTS' } };
+    const subject: architecture.ArchitectureRef = { ref: { $case: 'zoo', value: 'DARTS' } };
     const spec = evaluation.EvaluationSpec.create({
       kind: { $case: 'tabular', value: { table: 'nasbench201', column: 'c10_valid_200', pairs: [{ id: `${only}/0`, source: subject, result: subject }] } },
       capabilities: [only],

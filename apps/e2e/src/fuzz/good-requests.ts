@@ -5,7 +5,7 @@ const cell = { nasbench201: '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|no
 const search = { space: 'resblock', evaluator: 'from-scratch', dataset: 'mnist', steps: 1, batch: 2, seed: 1, childSteps: 1 };
 
 export const GOOD_REQUESTS: Readonly<Record<string, object>> = {
-  'TransformService.TransformArchitecture': { parent, source: zoo, options: { samples: 2, budget: { maxParams: '3000000' }, seed: 3 } },
+  'TransformService.TransformArchitecture': { parent, source: zoo, options: { samples: 2, bounds: { maxParams: '3000000' }, seed: 3 } },
   'TransformService.BatchTransformArchitectures': { parent, sources: [zoo, { zoo: 'ENAS' }], options: { greedy: true } },
   'TransformService.StreamTransformArchitectures': { parent, sources: [cell], options: { greedy: true } },
   'ArchitectureService.CreateArchitecture': { parent, source: { ...zoo, displayName: 'mine' }, architectureId: 'mine' },

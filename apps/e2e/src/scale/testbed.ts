@@ -1,7 +1,7 @@
 /** A cluster to measure: coordinators and a policy service on Kafka and PostgreSQL, and a search of which the evaluations are submitted here. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { createChannelTo, openClients, type ClientChannel } from '@nat/service';
 import pg from 'pg';
 import { createReport } from '../../../../tools/bootstrap/report.mjs';
@@ -105,9 +105,9 @@ async function newRun(database: pg.Pool, channel: ClientChannel, id: string, pai
 const OPERATIONS = ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3'];
 
 /** A cell of NAS-Bench-201: every number below 5^6 another one. */
-function cell(number: number): evaluation.Subject {
+function cell(number: number): architecture.ArchitectureRef {
   const at = (place: number): string => OPERATIONS[Math.floor(number / 5 ** place) % 5] ?? '';
-  return { subject: { $case: 'nasbench201', value: `|${at(0)}~0|+|${at(1)}~0|${at(2)}~1|+|${at(3)}~0|${at(4)}~1|${at(5)}~2|` } };
+  return { ref: { $case: 'nasbench201', value: `|${at(0)}~0|+|${at(1)}~0|${at(2)}~1|+|${at(3)}~0|${at(4)}~1|${at(5)}~2|` } };
 }
 
 /** Pairs as a search on NAS-Bench-201 sends them; the last part of an id is the pair's number in its round. */

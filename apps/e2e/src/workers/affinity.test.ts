@@ -71,7 +71,7 @@ describe('a worker that has weights in memory', { timeout: 300_000 }, () => {
           value: evaluation.SharedWeightsEvaluation.create({
             supernet,
             weights: weights[search],
-            pairs: [{ id: 'p', source: { subject: { $case: 'zoo', value: 'NAT_DARTS' } }, result: undefined }],
+            pairs: [{ id: 'p', source: { ref: { $case: 'zoo', value: 'NAT_DARTS' } }, result: undefined }],
           }),
         },
       ]),

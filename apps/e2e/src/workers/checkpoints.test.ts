@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { decodeTensors } from '@nat/tensor';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
@@ -14,7 +14,7 @@ import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } 
 import type { RunningProcess } from '@nat/base/process';
 import { startWorkerProcess } from '@nat/worker';
 
-const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
+const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'zoo', value } });
 
 describe('checkpoints and weights', { timeout: 300_000 }, () => {
   let databases: TestDatabase;

@@ -57,7 +57,7 @@ describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
       dataset,
       placement: { network: 'NETWORK_EVALUATION', channels: 2, layers: 3 },
       recipe: evaluation.TrainingRecipe.create({ epochs: 2, batch: 8, seed: 3, threads: 1 }),
-      pairs: [{ id: 'a', source: { subject: { $case: 'zoo', value: 'NAT_DARTS' } } }],
+      pairs: [{ id: 'a', source: { ref: { $case: 'zoo', value: 'NAT_DARTS' } } }],
       reportTest: true,
     }),
   });
@@ -86,9 +86,7 @@ describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
     });
     const trained = await outcomeOf('shard', { $case: 'trainShard', value: evaluation.TrainShardEvaluation.create({ supernet, shards: 1, steps: 2 }) });
     if (trained.result?.$case !== 'succeeded') throw new Error(JSON.stringify(trained));
-    const pairs: evaluation.Pair[] = [
-      { id: 'a', source: { subject: { $case: 'zoo', value: 'DARTS' } }, result: { subject: { $case: 'zoo', value: 'NAT_DARTS' } } },
-    ];
+    const pairs: evaluation.Pair[] = [{ id: 'a', source: { ref: { $case: 'zoo', value: 'DARTS' } }, result: { ref: { $case: 'zoo', value: 'NAT_DARTS' } } }];
     const work = evaluation.SharedWeightsEvaluation.create({ supernet, weights: trained.result.value.weights, batches: 2, pairs });
     const { result } = await outcomeOf('score', { $case: 'sharedWeights', value: work });
     if (result?.$case !== 'succeeded') throw new Error(JSON.stringify(result));

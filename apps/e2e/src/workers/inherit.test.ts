@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { openBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } 
 import type { RunningProcess } from '@nat/base/process';
 import { startWorkerProcess } from '@nat/worker';
 
-const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
+const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'zoo', value } });
 
 describe('weight inheritance', { timeout: 300_000 }, () => {
   let databases: TestDatabase;

@@ -3,7 +3,7 @@ import { readdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { architectureCost, zooArchitecture } from '@nat/cells';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
@@ -13,7 +13,7 @@ import { startWorkerProcess } from '@nat/worker';
 
 /** A training that would take for ever, in epochs of two steps. */
 const ENDLESS = 1_000_000;
-const zoo = (value: string): evaluation.Subject => ({ subject: { $case: 'zoo', value } });
+const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'zoo', value } });
 
 function fromScratch(maxSteps: number, pairs: readonly evaluation.Pair[], overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec {
   const recipe = evaluation.TrainingRecipe.create({ maxSteps, batch: 4, trainImages: 8, validationImages: 4, seed: 3, threads: 1 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { createChannelTo, createLogger } from '@nat/service';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -70,7 +70,7 @@ describe('a worker', { timeout: 300_000 }, () => {
       () => submitter().getEvaluation({ name }),
       ({ state }) => state !== 'EVALUATION_STATE_QUEUED' && state !== 'EVALUATION_STATE_LEASED',
     );
-  const cell = (value: string): evaluation.Subject => ({ subject: { $case: 'nasbench201', value } });
+  const cell = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'nasbench201', value } });
 
   test('looks pairs up in a table, and says which pair is not in it', async () => {
     work();
@@ -79,7 +79,7 @@ describe('a worker', { timeout: 300_000 }, () => {
       { id: 'a', source: cell(conv!), result: cell(skip!) },
       { id: 'b', source: cell(skip!), result: undefined },
       { id: 'c', source: cell(conv!), result: cell('|none~0|+|none~0|none~1|+|none~0|none~1|none~2|') },
-      { id: 'd', source: { subject: { $case: 'zoo', value: 'DARTS' } }, result: cell(skip!) },
+      { id: 'd', source: { ref: { $case: 'zoo', value: 'DARTS' } }, result: cell(skip!) },
     ];
     const done = await ended(await submit('pairs', tabularSpec(pairs)));
     expect(done).toMatchObject({ state: 'EVALUATION_STATE_SUCCEEDED', worker: 'w', attempt: 1 });

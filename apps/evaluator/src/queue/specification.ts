@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { evaluation } from '@nat/contracts';
+import { type architecture, evaluation } from '@nat/contracts';
 import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { blobsOfSpec, weightsOfSpec } from '@nat/convert';
@@ -77,6 +77,7 @@ function readKind(kind: evaluation.EvaluationSpec['kind'], field: string, violat
       return { kind: 'shared-weights', implied: datasetOf(kind.value.supernet), pairs: kind.value.pairs };
     case 'fromScratch':
       checkPairs(kind.value.pairs, `${field}.from_scratch`, violations);
+      checkReference(kind.value.inherit?.source, `${field}.from_scratch.inherit.source`, violations);
       return { kind: 'from-scratch', implied: [datasetCapability(kind.value.dataset)], pairs: kind.value.pairs };
     case 'trainShard': {
       const { shard, shards } = kind.value;
@@ -102,10 +103,18 @@ function datasetOf(supernet: evaluation.Supernet | undefined): readonly string[]
 
 function checkPairs(pairs: readonly evaluation.Pair[], field: string, violations: FieldViolation[]): void {
   const seen = new Set<string>();
-  for (const [i, { id }] of pairs.entries()) {
+  for (const [i, { id, source, result }] of pairs.entries()) {
     if (seen.has(id)) violations.push({ field: `${field}.pairs[${i}].id`, description: `${id} is there twice` });
     seen.add(id);
+    checkReference(source, `${field}.pairs[${i}].source`, violations);
+    checkReference(result, `${field}.pairs[${i}].result`, violations);
   }
+}
+
+/** A worker reads no registry, so an architecture is not named by its resource. */
+function checkReference(reference: architecture.ArchitectureRef | undefined, field: string, violations: FieldViolation[]): void {
+  if (reference?.ref?.$case === 'architecture')
+    violations.push({ field: `${field}.architecture`, description: 'resource names are not read here: send the spec' });
 }
 
 /** Lower-case hexadecimal SHA-256. */

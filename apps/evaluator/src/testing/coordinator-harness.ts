@@ -49,8 +49,8 @@ export function cellPairs(prefix: string, count: number): evaluation.Pair[] {
   const cell = (operation: string): string => `|${operation}~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|`;
   return Array.from({ length: count }, (_, i) => ({
     id: `${prefix}-${i}`,
-    source: { subject: { $case: 'nasbench201' as const, value: cell('nor_conv_3x3') } },
-    result: { subject: { $case: 'nasbench201' as const, value: cell('skip_connect') } },
+    source: { ref: { $case: 'nasbench201' as const, value: cell('nor_conv_3x3') } },
+    result: { ref: { $case: 'nasbench201' as const, value: cell('skip_connect') } },
   }));
 }
 

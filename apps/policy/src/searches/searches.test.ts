@@ -231,7 +231,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
   });
 
   it('derives the best of several candidates in an operation', async () => {
-    const source = { source: { $case: 'nasbench201' as const, value: CELL }, displayName: '' };
+    const source = { ref: { $case: 'nasbench201' as const, value: CELL } };
     const request = { parent, source, policy: 'first', samples: 12, evaluator: 'tabular', requestId: 'd' };
     const operation = await harness.clients.searches.deriveArchitecture(request);
     expect((await harness.clients.searches.deriveArchitecture(request)).name).toBe(operation.name);
@@ -250,9 +250,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     await harness.clients.operations.deleteOperation({ name: operation.name });
     expect(await refusal(harness.clients.operations.getOperation({ name: operation.name }))).toMatchObject({ kind: 'NOT_FOUND' });
     expect(
-      await refusal(
-        harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { source: { $case: 'zoo', value: 'DARTS' }, displayName: '' } }),
-      ),
+      await refusal(harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { ref: { $case: 'zoo', value: 'DARTS' } } })),
     ).toMatchObject({
       fields: ['evaluator'],
     });
@@ -320,7 +318,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
   });
 
   it('derives on shared weights: chooses by images set aside, then tests once', async () => {
-    const source = { source: { $case: 'zoo' as const, value: 'ResBlock' }, displayName: '' };
+    const source = { ref: { $case: 'zoo' as const, value: 'ResBlock' } };
     const request = { parent, source, samples: 6, evaluator: 'shared-weights', search: `${parent}/searches/shared` };
     const operation = await harness.clients.searches.deriveArchitecture(request);
     const result = resultOf(await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 60, nanos: 0 } }));

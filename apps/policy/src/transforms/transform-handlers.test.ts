@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture } from '@nat/cells';
-import { policy as policyWire, transform as wire } from '@nat/contracts';
+import { type architecture as architectureWire, policy as policyWire, transform as wire } from '@nat/contracts';
 import { EDGE_POLICY, createCheckpoint, officialGcnPolicy, serializeCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients } from '@nat/service';
@@ -16,7 +16,7 @@ import type { PolicyTables } from '../policies/tables.ts';
 import { createTransformHandlers } from './transform-handlers.ts';
 
 const parent = 'namespaces/default';
-const zoo = (value: string) => ({ source: { $case: 'zoo' as const, value }, displayName: '' });
+const zoo = (value: string) => ({ ref: { $case: 'zoo' as const, value } });
 
 describe('transforms and policies over gRPC', () => {
   let folder: string;
@@ -85,12 +85,45 @@ describe('transforms and policies over gRPC', () => {
     const { results } = await clients.transforms.transformArchitecture({
       parent,
       source: zoo('resnet20'),
-      options: { policy: 'fresh', greedy: true, budget: { maxParams: 150_000 } },
+      options: { policy: 'fresh', greedy: true, bounds: { maxParams: 150_000 } },
     });
     expect(results[0]!.cost!.params).toBeLessThanOrEqual(150_000);
     await expect(
-      clients.transforms.transformArchitecture({ parent, source: zoo('resnet20'), options: { policy: 'fresh', greedy: true, budget: { maxParams: 10 } } }),
+      clients.transforms.transformArchitecture({ parent, source: zoo('resnet20'), options: { policy: 'fresh', greedy: true, bounds: { maxParams: 10 } } }),
     ).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
+  });
+
+  it('leaves out results above a bound on peak memory, or says what was had', async () => {
+    const source = { ref: { $case: 'nasbench201' as const, value: '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|' } };
+    const ask = (bounds?: Partial<architectureWire.CostBounds>) =>
+      clients.transforms.transformArchitecture({
+        parent,
+        source,
+        options: { policy: 'fresh', samples: 64, seed: 2, ...(bounds === undefined ? {} : { bounds }) },
+      });
+    const peaks = (await ask()).results.map(({ cost }) => cost!.peakActivationBytes);
+    const least = Math.min(...peaks);
+    expect(Math.max(...peaks)).toBeGreaterThan(least);
+    const { results } = await ask({ maxPeakActivationBytes: least });
+    expect(results).toHaveLength(peaks.filter((peak) => peak === least).length);
+    for (const { certificate } of results) {
+      expect(certificate).toMatchObject({ holds: true, bounds: { maxPeakActivationBytes: least }, result: { peakActivationBytes: least } });
+    }
+    await expect(ask({ maxPeakActivationBytes: least - 1 })).rejects.toMatchObject({
+      kind: 'FAILED_PRECONDITION',
+      reason: 'PEAK_NOT_REACHED',
+      metadata: { attainablePeakActivationBytes: String(least) },
+    });
+  });
+
+  it('refuses a bound on latency, which nothing measures', async () => {
+    await expect(
+      clients.transforms.transformArchitecture({
+        parent,
+        source: zoo('DARTS'),
+        options: { policy: 'fresh', bounds: { maxLatency: { seconds: 1, nanos: 0 } } },
+      }),
+    ).rejects.toMatchObject({ kind: 'UNIMPLEMENTED', reason: 'LATENCY_NOT_BOUNDED', violations: [{ field: 'options.bounds.max_latency' }] });
   });
 
   it('answers a batch in place, errors beside answers', async () => {
@@ -108,7 +141,7 @@ describe('transforms and policies over gRPC', () => {
     const ask = (view: wire.View) =>
       clients.transforms.transformArchitecture({
         parent,
-        source: { source: { $case: 'nasbench201', value: cell }, displayName: '' },
+        source: { ref: { $case: 'nasbench201', value: cell } },
         options: { policy: 'fresh', greedy: true, view },
       });
     const [basic, full] = [await ask('VIEW_BASIC'), await ask('VIEW_FULL')];

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { transform as wire, type architecture as architectureWire } from '@nat/contracts';
 import { DomainError, toDomainError } from '@nat/base/errors';
 import { STATUS_OF_KIND, namespaceNames, type ServiceContext } from '@nat/service';
-import { architectureFromSource, placementFromWire, type ArchitectureLookup } from '@nat/convert';
+import { boundsFromWire, maskingFromWire, placementFromWire, resolveArchitecture, schemeFromWire, type ArchitectureLookup } from '@nat/convert';
 import type { PolicyLibrary, ReadyPolicy } from '../policies/policy-library.ts';
 import { transformArchitecture, type TransformRequest } from './transform.ts';
 import { transformedToWire, type ResponseView } from './transform-wire.ts';
@@ -29,22 +29,22 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
   const prepare = async (parent: string, given: wire.TransformOptions | undefined): Promise<Prepared> => {
     const { namespace } = namespaceNames.parse(parent, 'parent');
     const options = given ?? DEFAULT_OPTIONS;
-    const scheme = schemeOf(options.scheme);
+    const scheme = schemeFromWire(options.scheme);
     const ready = await library.resolve(namespace, options.policy, scheme);
     return { ready, request: readOptions(options, scheme ?? ready.scheme), view: options.view === 'VIEW_BASIC' ? 'basic' : 'full' };
   };
 
   const transformOne = async (
-    source: architectureWire.ArchitectureSource | undefined,
+    source: architectureWire.ArchitectureRef | undefined,
     path: string,
     { ready, request, view }: Prepared,
   ): Promise<wire.TransformArchitectureResponse> => {
-    const architecture = await architectureFromSource(source, path, lookup);
+    const architecture = await resolveArchitecture(source, path, lookup);
     return transformedToWire(transformArchitecture(ready.policy, architecture, request), ready.versionName, view);
   };
 
   const transformMany = async (
-    sources: readonly architectureWire.ArchitectureSource[],
+    sources: readonly architectureWire.ArchitectureRef[],
     prepared: Prepared,
     signal: AbortSignal,
   ): Promise<wire.TransformOutcome[]> => {
@@ -85,33 +85,14 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
   };
 }
 
-function schemeOf(scheme: wire.Scheme): 'nat' | 'nat++' | undefined {
-  switch (scheme) {
-    case 'SCHEME_NAT':
-      return 'nat';
-    case 'SCHEME_NAT_PLUS_PLUS':
-      return 'nat++';
-    case 'SCHEME_UNSPECIFIED':
-    case 'UNRECOGNIZED':
-      return undefined;
-  }
-}
-
 function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): TransformRequest {
   const samples = Math.max(1, options.samples);
   if (options.greedy && samples > 1) throw DomainError.invalid('options.samples', 'greedy gives one result', 'GREEDY_HAS_ONE_RESULT');
-  const { budget } = options;
   return {
     scheme,
-    mode: options.masking === 'MASKING_PARITY' ? 'parity' : 'cost-masked',
+    mode: maskingFromWire(options.masking),
     placement: placementFromWire(options.placement),
-    budget:
-      budget === undefined
-        ? undefined
-        : {
-            ...(budget.maxParams === undefined ? {} : { maxParams: budget.maxParams }),
-            ...(budget.maxMacs === undefined ? {} : { maxMacs: budget.maxMacs }),
-          },
+    budget: boundsFromWire(options.bounds, 'options.bounds'),
     samples,
     greedy: options.greedy,
     seed: options.seed,

@@ -2,7 +2,7 @@ import { architectureIdentity, writeGenotype, writeNasBench201, type Architectur
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import type { SampledTransform } from '@nat/nat';
-import { architectureToSpec, costToWire } from '@nat/convert';
+import { architectureToSpec, boundsToWire, costToWire } from '@nat/convert';
 import { certificateViolations, type Transformed } from './transform.ts';
 
 /** `full` adds specs, identities and edges, which cost more than the transform itself. */
@@ -41,7 +41,7 @@ function drawToWire(draw: SampledTransform, view: ResponseView): wire.TransformR
       holds: certificate.holds,
       source: costToWire(certificate.source),
       result: costToWire(certificate.result),
-      budget: certificate.budget === undefined ? undefined : { maxParams: certificate.budget.maxParams, maxMacs: certificate.budget.maxMacs },
+      bounds: certificate.budget === undefined ? undefined : boundsToWire(certificate.budget),
       violations: [...certificateViolations(certificate)],
     },
   };

@@ -37,7 +37,7 @@ export async function benchmarkUnaryTransforms(
   const call = (seed: number) =>
     session.clients.transforms.transformArchitecture({
       parent: session.parent,
-      source: { source: { $case: 'zoo', value: 'DARTS' }, displayName: '' },
+      source: { ref: { $case: 'zoo', value: 'DARTS' } },
       options: { samples: 1, seed },
     });
   for (let i = 0; i < UNARY_WARM_UP; i++) await call(i);

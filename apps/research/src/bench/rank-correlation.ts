@@ -1,11 +1,11 @@
 /** How far a supernet can be trusted: whether it ranks architectures as training each from scratch does. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { evaluation as evaluationWire, search as searchWire } from '@nat/contracts';
+import { evaluation as evaluationWire, type architecture as architectureWire, search as searchWire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { RandomStream } from '@nat/base/random';
 import { kendallTau } from '@nat/nat';
 import { placementToWire } from '@nat/convert';
-import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, sourceFromText, subjectFromSource, table } from '@nat/console';
+import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, sourceFromText, resolveForEvaluation, table } from '@nat/console';
 import type { Session } from '@nat/platform/session';
 
 export interface RankCorrelationFlags extends RecipeFlags {
@@ -21,7 +21,7 @@ const PAGE = 1_000;
 export async function benchmarkRankCorrelation({ terminal }: CommandContext, session: Session, flags: RankCorrelationFlags): Promise<void> {
   const search = await finishedSearch(session, flags.search);
   const texts = await sampleResults(session, search, flags);
-  const subjects = await Promise.all(texts.map((text) => subjectFromSource(session, sourceFromText(text, 'trial'))));
+  const subjects = await Promise.all(texts.map((text) => resolveForEvaluation(session, sourceFromText(text, 'trial'))));
   const shared = await scoreOnSharedWeights(session, search, subjects);
   const { dataset, placement } = search.spec!;
   // Cells are placed alike, into the network that is trained in earnest.
@@ -77,7 +77,11 @@ async function sampleResults(session: Session, search: searchWire.Search, { arch
 }
 
 /** Accuracies with the weights that a search ended with. @throws DomainError the worker's reason */
-async function scoreOnSharedWeights(session: Session, search: searchWire.Search, subjects: readonly evaluationWire.Subject[]): Promise<readonly number[]> {
+async function scoreOnSharedWeights(
+  session: Session,
+  search: searchWire.Search,
+  subjects: readonly architectureWire.ArchitectureRef[],
+): Promise<readonly number[]> {
   const { evaluations } = session.clients;
   // What its own evaluations said of the supernet.
   const { evaluations: own } = await evaluations.listEvaluations({

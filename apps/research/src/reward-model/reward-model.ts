@@ -1,6 +1,6 @@
 /**
  * A learned reward: from architectures that were evaluated to the value of any other. A policy that is trained with predicted rewards needs as
- * few evaluations as the model does. Never part of the parity presets.
+ * few evaluations as the model does. Never part of the official presets.
  */
 import type { Architecture } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';

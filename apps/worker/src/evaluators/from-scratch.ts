@@ -6,7 +6,7 @@ import { DomainError, isDomainError } from '@nat/base/errors';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/training';
 import { decodeTensors, encodeTensors } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
-import { architectureFromSubject, placementFromWire } from '@nat/convert';
+import { architectureFromRef, placementFromWire } from '@nat/convert';
 import { blobsOfReport } from '@nat/convert';
 import { pairFault } from '../job/failure.ts';
 import type { StoredCheckpoint } from '../job/job.ts';
@@ -127,7 +127,7 @@ function planPairs(
     try {
       const children = Object.entries({ source, result }).flatMap(([role, subject]) => {
         if (subject === undefined) return [];
-        const architecture = architectureFromSubject(subject, `pairs[${i}].${role}`);
+        const architecture = architectureFromRef(subject, `pairs[${i}].${role}`);
         return [{ role: role as Role, architecture, key: keyOf(architecture) }];
       });
       return { id, children, errorMessage: '' };
@@ -197,7 +197,7 @@ function childOptions(
 /** Where all children of an evaluation start from, unless from nothing. @throws DomainError NOT_FOUND, DATA_LOSS */
 async function sourceOf({ blobs }: TrainingContext, { inherit }: evaluation.FromScratchEvaluation): Promise<Pick<FromScratchOptions, 'inherit'>> {
   if (inherit?.source === undefined) return {};
-  const source = architectureFromSubject(inherit.source, 'inherit.source');
+  const source = architectureFromRef(inherit.source, 'inherit.source');
   return { inherit: { source, weights: decodeTensors(await blobs.get(inherit.weights)).tensors } };
 }
 

@@ -5,7 +5,7 @@ import { DomainError, isDomainError } from '@nat/base/errors';
 import { Supernet, trainShard, type ShardProgress } from '@nat/training';
 import { decodeTensors, type TensorFile } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
-import { architectureFromSubject } from '@nat/convert';
+import { architectureFromRef } from '@nat/convert';
 import { pairFault } from '../job/failure.ts';
 import { fingerprintOf } from './child-checkpoint.ts';
 import { putSearchWeights } from './search-weights.ts';
@@ -51,7 +51,7 @@ export function createSupernets(context: TrainingContext): Supernets {
     return shared;
   };
   const splitsOf = ({ dataset, split }: evaluation.Supernet): SearchSplits =>
-    splitForSearch(context.dataset(dataset), split === evaluation.SearchSplit.SEARCH_SPLIT_PARITY ? 'parity' : 'set-aside');
+    splitForSearch(context.dataset(dataset), split === evaluation.SearchSplit.SEARCH_SPLIT_OFFICIAL ? 'official' : 'set-aside');
 
   const stored = async (weights: string): Promise<TensorFile | undefined> => (weights === '' ? undefined : decodeTensors(await context.blobs.get(weights)));
 
@@ -131,7 +131,7 @@ async function scoredBatches(
 ): Promise<readonly ImageBatch[]> {
   switch (work.images) {
     case 'SCORED_IMAGES_SELECTION':
-      if (splits.selection.indices.length === 0) throw DomainError.invalid('images', 'the parity split sets no images aside', 'NO_SELECTION_IMAGES');
+      if (splits.selection.indices.length === 0) throw DomainError.invalid('images', 'the official split sets no images aside', 'NO_SELECTION_IMAGES');
       return firstBatches(splits.selection, imageBatch, work.imageCount);
     case 'SCORED_IMAGES_TEST':
       return firstBatches(splits.test, imageBatch, work.imageCount);
@@ -214,8 +214,8 @@ async function scorePairs(shared: Supernet, pairs: readonly evaluation.Pair[], b
   for (const [i, { id, source, result }] of pairs.entries()) {
     const value = { pairId: id, sourceValue: 0, resultValue: 0, sourceReport: undefined, resultReport: undefined, errorMessage: '' };
     try {
-      const sourceValue = source === undefined ? 0 : await accuracyOf(architectureFromSubject(source, `pairs[${i}].source`));
-      const resultValue = result === undefined ? 0 : await accuracyOf(architectureFromSubject(result, `pairs[${i}].result`));
+      const sourceValue = source === undefined ? 0 : await accuracyOf(architectureFromRef(source, `pairs[${i}].source`));
+      const resultValue = result === undefined ? 0 : await accuracyOf(architectureFromRef(result, `pairs[${i}].result`));
       values.push({ ...value, sourceValue, resultValue });
     } catch (error) {
       const errorMessage = pairFault(error);

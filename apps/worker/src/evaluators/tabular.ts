@@ -1,8 +1,8 @@
 import { writeNasBench201 } from '@nat/cells';
-import type { evaluation } from '@nat/contracts';
+import type { architecture, evaluation } from '@nat/contracts';
 import { columnOf, loadNasBench201, rowOfCell, type NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { architectureFromSubject } from '@nat/convert';
+import { architectureFromRef } from '@nat/convert';
 import { pairFault } from '../job/failure.ts';
 import type { Execute } from '../job/job.ts';
 
@@ -23,8 +23,8 @@ export function createTabular({ dataDir }: { readonly dataDir: string | undefine
 /** The values of all pairs. A pair whose cell is not in the table has an error instead. @throws DomainError INVALID_ARGUMENT UNKNOWN_COLUMN */
 function lookUp(table: NasBench201Table, { column, pairs }: evaluation.TabularEvaluation): evaluation.Outcome {
   const values = columnOf(table, column);
-  const valueOf = (subject: evaluation.Subject | undefined, field: string): number =>
-    subject === undefined ? 0 : values[rowOfCell(table, cellOf(subject, field))]!;
+  const valueOf = (ref: architecture.ArchitectureRef | undefined, field: string): number =>
+    ref === undefined ? 0 : values[rowOfCell(table, cellOf(ref, field))]!;
   return {
     result: {
       $case: 'succeeded',
@@ -47,6 +47,6 @@ function lookUp(table: NasBench201Table, { column, pairs }: evaluation.TabularEv
 }
 
 /** Rows are found by exact string, so a cell string is taken as it stands. */
-function cellOf(subject: evaluation.Subject, field: string): string {
-  return subject.subject?.$case === 'nasbench201' ? subject.subject.value : writeNasBench201(architectureFromSubject(subject, field));
+function cellOf(given: architecture.ArchitectureRef, field: string): string {
+  return given.ref?.$case === 'nasbench201' ? given.ref.value : writeNasBench201(architectureFromRef(given, field));
 }

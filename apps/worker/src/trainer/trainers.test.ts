@@ -34,7 +34,7 @@ describe('trainers', () => {
   const train = async (weights = '', seed = 9): Promise<string> =>
     (await run({ $case: 'trainShard', value: { supernet, weights, round: 0, shard: 0, shards: 1, steps: 2, seed } })).weights;
   const score = async (weights: string): Promise<evaluation.Succeeded> => {
-    const pairs = [{ id: 'p', source: { subject: { $case: 'zoo' as const, value: 'NAT_DARTS' } }, result: undefined }];
+    const pairs = [{ id: 'p', source: { ref: { $case: 'zoo' as const, value: 'NAT_DARTS' } }, result: undefined }];
     return run({ $case: 'sharedWeights', value: evaluation.SharedWeightsEvaluation.create({ supernet, weights, pairs }) });
   };
 

@@ -24,15 +24,30 @@ export function formatArchitecture(architecture: Architecture): ArchitectureText
 }
 
 /**
- * An architecture from any of the texts: JSON starts with `{`, a cell string with `|`, a genotype has a bracket; anything else
- * is a name of the zoo.
+ * What a trimmed text is: JSON starts with `{`, a cell string with `|`, a genotype has a bracket; anything else is a name of the zoo.
+ * Long or many-lined texts are taken for genotypes, so that the error is about their syntax.
+ */
+export function textFormat(text: string): ArchitectureText['format'] | 'zoo' {
+  if (text.startsWith('{')) return 'json';
+  if (text.startsWith('|')) return 'nasbench201';
+  return text.includes('(') || text.includes('\n') || text.length > 128 ? 'genotype' : 'zoo';
+}
+
+/**
+ * An architecture from any of the texts, told apart by `textFormat`.
  * @throws DomainError INVALID_ARGUMENT for a bad text, NOT_FOUND for an unknown name
  */
 export function readArchitecture(text: string, root = 'architecture'): Architecture {
   const trimmed = text.trim();
   if (trimmed === '') throw DomainError.invalid(root, 'empty: a genotype, a cell string, JSON or a name is needed', 'EMPTY');
-  if (trimmed.startsWith('{')) return readJson(trimmed, root);
-  if (trimmed.startsWith('|')) return readNasBench201(trimmed, root);
-  if (trimmed.includes('(') || trimmed.includes('\n') || trimmed.length > 128) return readGenotype(trimmed, root);
-  return zooArchitecture(trimmed);
+  switch (textFormat(trimmed)) {
+    case 'json':
+      return readJson(trimmed, root);
+    case 'nasbench201':
+      return readNasBench201(trimmed, root);
+    case 'genotype':
+      return readGenotype(trimmed, root);
+    case 'zoo':
+      return zooArchitecture(trimmed);
+  }
 }

@@ -63,11 +63,11 @@ describe('ActionSpace', () => {
     expect(targets(mobile, 3, 1)).toEqual(['null', 'dw_conv_3x3']); // stride 2: a skip has C * C weights
   });
 
-  it('keeps pools away from places that change the channels, in parity mode too', () => {
+  it('keeps pools away from places that change the channels, in official mode too', () => {
     const vgg = zooArchitecture('vgg16');
-    const parity = new ActionSpace(new CostModel().price(vgg), schemeTable('nat++'), { mode: 'parity' });
-    expect(targets(parity, 1, 0)).toEqual(['conv_3x3', 'conv_1x1', 'sep_conv_3x3', 'dil_conv_3x3', 'skip_connect', 'null']); // 64 to 128 channels
-    expect(targets(parity, 1, 1)).toContain('max_pool_3x3');
+    const official = new ActionSpace(new CostModel().price(vgg), schemeTable('nat++'), { mode: 'official' });
+    expect(targets(official, 1, 0)).toEqual(['conv_3x3', 'conv_1x1', 'sep_conv_3x3', 'dil_conv_3x3', 'skip_connect', 'null']); // 64 to 128 channels
+    expect(targets(official, 1, 1)).toContain('max_pool_3x3');
   });
 
   it('in a supernet does not count weights as saved that another edge still uses', () => {

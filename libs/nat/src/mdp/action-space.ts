@@ -15,10 +15,10 @@ const NULL = primitiveIndex('null');
 export interface ActionSpaceOptions {
   /**
    * `cost-masked`: an operation may only become one that adds no parameters, MACs or output at any place, each target once, and
-   * no edit cuts the last live path. `parity`: the official rows as they are.
+   * no edit cuts the last live path. `official`: the official rows as they are.
    * @default 'cost-masked'
    */
-  readonly mode?: 'cost-masked' | 'parity';
+  readonly mode?: 'cost-masked' | 'official';
   /** Where to place the architecture to see which of its cells are dead. @default as it was priced */
   readonly placement?: PlacementOptions;
   /** The operations that an edge may become, beside its own. @default all that the scheme has */
@@ -32,7 +32,7 @@ export interface ActionSpaceOptions {
 export class ActionSpace {
   readonly priced: CostedArchitecture;
   readonly scheme: SchemeTable;
-  readonly mode: 'cost-masked' | 'parity';
+  readonly mode: 'cost-masked' | 'official';
   /** Flat indices of the editable edges: all but fixed operations. */
   readonly edges: Int32Array;
   /** For each editable edge: 1 at its row's allowed positions, whatever the other edges do. */
@@ -71,11 +71,11 @@ export class ActionSpace {
     return [...this.row(at)].filter((_, position) => this.legal[at]![position] === 1).map(primitiveAt);
   }
 
-  /** What must stay connected in each cell; nothing in parity mode. */
+  /** What must stay connected in each cell; nothing in official mode. */
   get guards(): readonly CellGuard[] {
     const { architecture } = this.priced;
     this.#guards ??=
-      this.mode === 'parity'
+      this.mode === 'official'
         ? architecture.cells.map((): CellGuard => ({ kind: 'none', anchors: [] }))
         : cellGuards(architecture, () => lower(architecture, this.#placement).blocks.map(({ cell = -1, reads }) => ({ cell, reads })));
     return this.#guards;
@@ -149,7 +149,7 @@ export class Episode {
   #findLegal(): readonly number[] {
     const { space } = this;
     const legal = space.legal[this.#at]!;
-    if (space.mode === 'parity' && this.#budget === undefined) return legal;
+    if (space.mode === 'official' && this.#budget === undefined) return legal;
     const row = space.row(this.#at);
     const flat = this.#enter();
     const edge = flat - space.priced.offsets[this.#cell]!;
@@ -169,7 +169,7 @@ export class Episode {
     if (this.legalActions()[position] !== 1) throw new RangeError(`position ${position} is not allowed`);
     const flat = this.#enter();
     const target = row[position]!;
-    if (space.mode !== 'parity') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
+    if (space.mode !== 'official') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
     this.operations[flat] = target;
     this.#budget?.spend(this.#at, target);
     this.#at++;
@@ -185,7 +185,7 @@ export class Episode {
       this.#cell++;
       this.#paths = undefined;
     }
-    if (space.mode !== 'parity') {
+    if (space.mode !== 'official') {
       this.#paths ??= this.#startCell();
     }
     return flat;

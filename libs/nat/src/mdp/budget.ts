@@ -7,13 +7,10 @@
  */
 import { DomainError } from '@nat/base/errors';
 import type { CellGuard } from './connectivity.ts';
-import { type Cell, outputNodes } from '@nat/cells';
+import { type Cell, type CostBounds as Budget, outputNodes } from '@nat/cells';
 
-/** The most a result may cost; absent where unbounded. */
-export interface Budget {
-  readonly maxParams?: number;
-  readonly maxMacs?: number;
-}
+/** The most a result may cost. */
+export type { Budget };
 
 /** Parameters and MACs of a way to complete, and which edges it keeps alive: one edge, or all of two parts. */
 export interface Expense {
@@ -33,7 +30,7 @@ const MAX_LABELS = 16;
 
 /** @throws DomainError INVALID_ARGUMENT for a bound that is no non-negative number */
 export function checkBudget(budget: Budget, root = 'budget'): void {
-  for (const field of ['maxParams', 'maxMacs'] as const) {
+  for (const field of ['maxParams', 'maxMacs', 'maxPeakActivationBytes'] as const) {
     const bound = budget[field];
     if (bound !== undefined && !(typeof bound === 'number' && bound >= 0))
       throw DomainError.invalid(`${root}.${field}`, `${String(bound)} is not a number from 0`, 'INVALID_BUDGET');

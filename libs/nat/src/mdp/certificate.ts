@@ -6,7 +6,7 @@ import { type EdgeEdit, editsTo } from '@nat/cells';
 import type { Cost } from '@nat/graph';
 
 export interface EdgeSaving extends EdgeEdit {
-  /** Over all the places of the edge; negative where the edit adds cost, which only parity mode allows. They add up to the whole difference. */
+  /** Over all the places of the edge; negative where the edit adds cost, which only official mode allows. They add up to the whole difference. */
   readonly saved: { readonly params: number; readonly macs: number };
 }
 
@@ -24,7 +24,8 @@ export interface CostCertificate {
 export function certify(priced: CostedArchitecture, operations: ArrayLike<number>, budget?: Budget): CostCertificate {
   const source = priced.cost;
   const result = priced.costOf(operations);
-  const met = budget === undefined || withinBudget(result.params, result.macs, budget);
+  const met =
+    budget === undefined || (withinBudget(result.params, result.macs, budget) && result.peakActivationBytes <= (budget.maxPeakActivationBytes ?? Infinity));
   const cheaper = result.params <= source.params && result.macs <= source.macs && result.peakActivationBytes <= source.peakActivationBytes;
   return {
     holds: cheaper && met,

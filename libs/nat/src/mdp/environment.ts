@@ -9,9 +9,9 @@ import type { PolicyGraph } from '../policy/policy-graph.ts';
 
 /**
  * `cost-masked`: no edge may get an operation that adds parameters, MACs or an output tensor anywhere, and a cell that lets
- * its input through keeps doing so. `parity`: exactly the official tables.
+ * its input through keeps doing so. `official`: exactly the official tables.
  */
-export type MaskMode = 'cost-masked' | 'parity';
+export type MaskMode = 'cost-masked' | 'official';
 
 export interface EnvironmentOptions {
   readonly scheme: SchemeName;

@@ -4,7 +4,7 @@
  * `nat` (Guo et al. 2019): by the actions null, same, skip. `nat++` (2021): the lattice of cheaper types and kernels. Both
  * official operation types have the same table. An operation without an official row gets keep, skip, null.
  *
- * In parity mode a row is the official one, entry by entry: duplicates count as actions of their own, and cost may rise. By
+ * In official mode a row is the official one, entry by entry: duplicates count as actions of their own, and cost may rise. By
  * default a row is masked: see `EditSpace`.
  */
 import { primitiveIndex, type PrimitiveName, PRIMITIVE_NAMES, type SchemeName } from '@nat/cells';
@@ -67,7 +67,7 @@ export interface SchemeTable {
   readonly rows: readonly Uint16Array[];
   /** For each row the position that keeps the operation: in `nat` always 1. */
   readonly keep: Uint16Array;
-  /** For each row 1 at the positions that repeat another position's target and are masked outside parity mode. */
+  /** For each row 1 at the positions that repeat another position's target and are masked outside official mode. */
   readonly repeats: readonly Uint8Array[];
 }
 

@@ -108,7 +108,7 @@ function edgesOf(architecture: Architecture, which: 'normal' | 'reduce' = 'norma
 /** The official transformation: actions are positions of the official rows. */
 function transform(edges: Named, actions: readonly number[], scheme: SchemeName, which: 'normal' | 'reduce' = 'normal'): Named {
   const source = withCell(edges, which);
-  const space = new ActionSpace(pricer.price(source), schemeTable(scheme), { mode: 'parity', placement });
+  const space = new ActionSpace(pricer.price(source), schemeTable(scheme), { mode: 'official', placement });
   const keep = schemeTable(scheme).keep[primitiveIndex('null')]!;
   const positions = which === 'normal' ? [...actions, keep] : [keep, ...actions];
   return edgesOf(applyOperations(source, playEpisode(space, positions)), which);
@@ -211,9 +211,9 @@ describe.each(['transform_nat.json', 'transform_natv2.json'])('%s', (file) => {
     }
   });
 
-  it('offers in parity mode every official row entry as an action of its own', () => {
+  it('offers in official mode every official row entry as an action of its own', () => {
     for (const operation of golden.primitives.FULLY_CONCAT_PRIMITIVES) {
-      const space = new ActionSpace(pricer.price(withCell([[operation, 0, 2]])), schemeTable(scheme), { mode: 'parity', placement });
+      const space = new ActionSpace(pricer.price(withCell([[operation, 0, 2]])), schemeTable(scheme), { mode: 'official', placement });
       const sequence = new Episode(space);
       const row = [...space.row(0)].map(primitiveAt);
       expect(row).toEqual(golden.transition_table.FULLY_CONCAT_PRIMITIVES[operation]);

@@ -42,8 +42,8 @@ function checkpointOf(config: GcnConfig, parameters: PolicyCheckpoint['parameter
   return { config, parameters, moments, step: 0, baseline };
 }
 
-function parity(architecture: Architecture, { scheme }: GcnConfig): Environment {
-  return createEnvironment(architecture, { scheme, mode: 'parity' });
+function official(architecture: Architecture, { scheme }: GcnConfig): Environment {
+  return createEnvironment(architecture, { scheme, mode: 'official' });
 }
 
 /** The operation indices that actions lead to, in the official form. */
@@ -152,7 +152,7 @@ describe('A: forward', () => {
   ): void {
     const { primitives } = config;
     expect(example.arch.map(([op, from, to]) => [primitives[op], from, to])).toEqual(example.arch_named);
-    const environment = parity(singleCell(goldenCell('cell', example.arch, primitives)), config);
+    const environment = official(singleCell(goldenCell('cell', example.arch, primitives)), config);
     const rows = gcnRows(environment, config);
     expect(Array.from(rows.first, (op, i) => [op, rows.second[i]])).toEqual(example.op_pairs);
     const adjacency = new Array<number>(example.adj.data.length).fill(0);
@@ -289,7 +289,7 @@ describe('B: gradients and Adam steps', () => {
 
   function trialOf(config: GcnConfig, example: z.infer<z.ZodObject<typeof pair>>): Trial {
     const cells = [goldenCell('normal', example.arch_normal, config.primitives), goldenCell('reduce', example.arch_reduce, config.primitives)];
-    const environment = parity({ cells, skeleton: { kind: 'repeated' } }, config);
+    const environment = official({ cells, skeleton: { kind: 'repeated' } }, config);
     const actions = [...example.actions_normal, ...example.actions_reduce];
     const half = example.arch_normal.length;
     const reached = resultArch(environment, [...example.arch_normal, ...example.arch_reduce], actions, config.primitives);
@@ -408,7 +408,7 @@ describe('C: transforms', () => {
 
     it.each(golden.pairs.map((pair, i) => [`${i} ${pair.name}`, pair] as const))(`${golden.repo} pair %s`, (_, pair) => {
       const config = configOf(pair.op_type);
-      const environment = parity(singleCell(goldenCell('cell', pair.arch, config.primitives)), config);
+      const environment = official(singleCell(goldenCell('cell', pair.arch, config.primitives)), config);
       expect(pair.arch.map(([op, from, to]) => [config.primitives[op], from, to])).toEqual(pair.arch_named);
       const result = resultArch(environment, pair.arch, pair.actions, config.primitives);
       expect(result).toEqual(pair.result);

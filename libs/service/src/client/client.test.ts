@@ -7,7 +7,7 @@ import { createLogger } from '../observability/logger.ts';
 import { createServer } from '../server/server.ts';
 import { evaluations, registry, startTestServer, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
 
-const good = { parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } } as const;
+const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 let test: TestServer | undefined;
 afterEach(async () => {
   await test?.close();

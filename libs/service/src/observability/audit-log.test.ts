@@ -42,7 +42,7 @@ async function callAll(): Promise<void> {
   await edits.batchGetEvaluations({ parent: 'namespaces/team-a', names });
   await editor.client(transform.TransformServiceDefinition).transformArchitecture({
     parent: 'namespaces/team-a',
-    source: { source: { $case: 'genotype', value: 'PAYLOAD' } },
+    source: { ref: { $case: 'genotype', value: 'PAYLOAD' } },
   });
   await thrownBy(async () => edits.cancelEvaluation({ name: 'namespaces/team-b/evaluations/e' }));
   const reads = server.channel({ token: `${SECRET}-reader` }).client(evaluation.EvaluationServiceDefinition);

@@ -165,8 +165,8 @@ describe('authorization, over every method of the contracts', () => {
 
     async function* requests(architecture: string) {
       yield { parent: 'namespaces/team-a' };
-      yield { sources: [{ source: { $case: 'zoo', value: 'DARTS' } as const }] };
-      yield { sources: [{ source: { $case: 'architecture', value: architecture } as const }] };
+      yield { sources: [{ ref: { $case: 'zoo', value: 'DARTS' } as const }] };
+      yield { sources: [{ ref: { $case: 'architecture', value: architecture } as const }] };
     }
     const read = (name: string) => async () => {
       for await (const _ of client.streamTransformArchitectures(requests(name)));

@@ -10,7 +10,7 @@ import { createLogger } from '../observability/logger.ts';
 import { createAuthentication } from './authentication.ts';
 import { startTestServer, temporaryFolder, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
 
-const good = { parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } } as const;
+const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 const fixture = (name: string) => new URL(`../testing/fixtures/tls/${name}`, import.meta.url).pathname;
 const fixtureText = (name: string) => readFileSync(fixture(name), 'utf8');
 const before = { caFile: fixture('ca.pem'), certFile: fixture('client.pem'), keyFile: fixture('client.key') };

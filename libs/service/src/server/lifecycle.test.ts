@@ -10,7 +10,7 @@ import { createLogger } from '../observability/logger.ts';
 import { createServer } from './server.ts';
 import { authenticationOf, registry, startTestServer, thrownBy, transforms } from '../testing/test-support.ts';
 
-const good = { parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } } as const;
+const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 const logger = createLogger({ name: 'test', level: 'silent' });
 const NAME = transform.TransformServiceDefinition.fullName;
 

@@ -20,7 +20,7 @@ describe('the rules of the contracts', () => {
     expect(validator.hasRules(search.StepSummary.$type)).toBe(false);
     expect(validator.hasRules(health.HealthCheckRequest.$type)).toBe(false);
     // One of {spec, genotype, ...} is required: a rule of a oneof alone.
-    expect(validator.check(architecture.ArchitectureSource.$type, new Uint8Array()).map(({ field }) => field)).toEqual(['source']);
+    expect(validator.check(architecture.ArchitectureRef.$type, new Uint8Array()).map(({ field }) => field)).toEqual(['ref']);
   });
 
   it('refuse a type that is not in the image', () => {
@@ -30,22 +30,22 @@ describe('the rules of the contracts', () => {
   it('count characters, not bytes or UTF-16 units', () => {
     const check = (zoo: string) =>
       validator.check(
-        architecture.ArchitectureSource.$type,
-        architecture.ArchitectureSource.encode(architecture.ArchitectureSource.create({ source: { $case: 'zoo', value: zoo } })).finish(),
+        architecture.ArchitectureRef.$type,
+        architecture.ArchitectureRef.encode(architecture.ArchitectureRef.create({ ref: { $case: 'zoo', value: zoo } })).finish(),
       );
     expect(check('😀'.repeat(128))).toEqual([]);
     expect(check('😀'.repeat(129))).toHaveLength(1);
   });
 
   it('refuse U+0000 at any depth, which no database row can hold', () => {
-    const { ArchitectureSource } = architecture;
-    const source = ArchitectureSource.create({ source: { $case: 'zoo', value: 'a\0' }, displayName: 'fine' });
-    expect(validator.check(ArchitectureSource.$type, ArchitectureSource.encode(source).finish())).toEqual([
+    const { ArchitectureRef } = architecture;
+    const source = ArchitectureRef.create({ ref: { $case: 'zoo', value: 'a\0' }, displayName: 'fine' });
+    expect(validator.check(ArchitectureRef.$type, ArchitectureRef.encode(source).finish())).toEqual([
       { field: 'zoo', description: 'holds the character U+0000' },
     ]);
     const request = transform.TransformArchitectureRequest.create({
       parent: 'namespaces/default',
-      source: { ...source, source: { $case: 'zoo', value: 'b' } },
+      source: { ...source, ref: { $case: 'zoo', value: 'b' } },
     });
     request.source!.displayName = '\0';
     expect(validator.check(transform.TransformArchitectureRequest.$type, transform.TransformArchitectureRequest.encode(request).finish())).toEqual([
@@ -55,7 +55,7 @@ describe('the rules of the contracts', () => {
 
   it('cost a small request well under a millisecond', () => {
     const { TransformArchitectureRequest } = transform;
-    const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } });
+    const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } });
     const bytes = TransformArchitectureRequest.encode(request).finish();
     for (let index = 0; index < 500; index += 1) validator.check(TransformArchitectureRequest.$type, bytes);
     const before = process.cpuUsage();

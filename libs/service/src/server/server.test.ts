@@ -8,7 +8,7 @@ import { LONGEST_REQUEST_BYTES, requireRequestSize } from './request-limits.ts';
 import { STATUS_OF_KIND, statusName } from './status.ts';
 import { evaluations, startTestServer, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
 
-const zoo = { source: { $case: 'zoo', value: 'DARTS' } } as const;
+const zoo = { ref: { $case: 'zoo', value: 'DARTS' } } as const;
 const good = { parent: 'namespaces/default', source: zoo };
 
 let running: TestServer | undefined;
@@ -60,7 +60,7 @@ describe('a call', () => {
 
   it('leaves one line with method, code, time and ids, and nothing of its payload', async () => {
     const server = await start({ transformArchitecture: answer });
-    await client(server).transformArchitecture({ ...good, source: { source: { $case: 'genotype', value: 'SECRET' } } });
+    await client(server).transformArchitecture({ ...good, source: { ref: { $case: 'genotype', value: 'SECRET' } } });
     const line = await callLine(server);
     expect(line).toMatchObject({ method: '/nat.transform.v1.TransformService/TransformArchitecture', code: 'OK', level: 30 });
     expect(line['ms']).toBeGreaterThan(0);
@@ -118,7 +118,7 @@ describe('bad requests', () => {
     const call = async () =>
       client(server).transformArchitecture({
         ...good,
-        source: { source: { $case: 'spec', value: spec } },
+        source: { ref: { $case: 'spec', value: spec } },
         options: { placement: { network: 'UNRECOGNIZED' } },
       });
     const fields = ((await thrownBy(call)) as DomainError).violations.map(({ field }) => field);
@@ -130,7 +130,7 @@ describe('bad requests', () => {
     const edge = { from: 0, to: 1, operation: { $case: 'primitive', value: { name: 'null' } } } as const;
     const cell = { name: 'c', inputs: 1, nodes: 2, edges: Array.from({ length: 100_000 }, () => edge), output: { $case: 'last', value: {} } } as const;
     const spec = architecture.ArchitectureSpec.create({ cells: [cell], skeleton: { $case: 'repeatedSkeleton', value: {} } });
-    const error = await thrownBy(async () => client(server).transformArchitecture({ ...good, source: { source: { $case: 'spec', value: spec } } }));
+    const error = await thrownBy(async () => client(server).transformArchitecture({ ...good, source: { ref: { $case: 'spec', value: spec } } }));
     expect(error).toMatchObject({ kind: 'INVALID_ARGUMENT', violations: [{ field: 'source.spec.cells[0].edges' }] });
     expect((await client(server).transformArchitecture(good)).policyVersion).toBe('v1');
   });
@@ -142,7 +142,7 @@ describe('bad requests', () => {
     const spec = architecture.ArchitectureSpec.create({ cells: [cell], skeleton: { $case: 'repeatedSkeleton', value: {} } });
     let trailer: Metadata | undefined;
     const call = async () =>
-      client(server).transformArchitecture({ ...good, source: { source: { $case: 'spec', value: spec } } }, { onTrailer: (it) => (trailer = it) });
+      client(server).transformArchitecture({ ...good, source: { ref: { $case: 'spec', value: spec } } }, { onTrailer: (it) => (trailer = it) });
     const { violations } = (await thrownBy(call)) as DomainError;
     expect(violations.length).toBeGreaterThan(10);
     expect(violations.at(-1)?.description).toMatch(/^and \d+ more$/);
@@ -187,7 +187,7 @@ describe('bad requests', () => {
     const read = async () => {
       for await (const _ of client(server).streamTransformArchitectures(requests()));
     };
-    expect(await thrownBy(read)).toMatchObject({ kind: 'INVALID_ARGUMENT', violations: [{ field: 'sources[0].source' }] });
+    expect(await thrownBy(read)).toMatchObject({ kind: 'INVALID_ARGUMENT', violations: [{ field: 'sources[0].ref' }] });
     expect(seen).toEqual(['a']);
   });
 });
@@ -197,7 +197,7 @@ describe('limits', () => {
     const server = await start({ transformArchitecture: answer }, { limits: { maxRequestBytes: 1_000_000 } });
     const service = client(server);
     for (const megabytes of [2, 60]) {
-      const request = { ...good, source: { source: { $case: 'json', value: 'x'.repeat(megabytes * 1_000_000) } } } as const;
+      const request = { ...good, source: { ref: { $case: 'json', value: 'x'.repeat(megabytes * 1_000_000) } } } as const;
       expect(await thrownBy(async () => service.transformArchitecture(request))).toMatchObject({ kind: 'RESOURCE_EXHAUSTED' });
       expect((await service.transformArchitecture(good)).policyVersion).toBe('v1');
     }
@@ -276,7 +276,7 @@ describe('pending requests', () => {
       { limits: { maxPendingBytes: 1_000 } },
     );
     const calls = server.channel({ maxAttempts: 1 }).client(transform.TransformServiceDefinition);
-    const request = { parent: 'namespaces/default', source: { source: { $case: 'genotype', value: 'x'.repeat(800) } } } as const;
+    const request = { parent: 'namespaces/default', source: { ref: { $case: 'genotype', value: 'x'.repeat(800) } } } as const;
     const first = calls.transformArchitecture(request);
     await entered.promise;
     expect(await thrownBy(async () => calls.transformArchitecture(request))).toMatchObject({ kind: 'UNAVAILABLE', reason: 'SERVER_BUSY' });

@@ -27,6 +27,7 @@ import { completeSpec } from './search-spec.ts';
 import type { SearchStateName, SearchTables } from '../store/tables.ts';
 import { listTrials } from '../store/trial-store.ts';
 import { watchSearch } from './watch-search.ts';
+import { readStoredSpec } from './stored-spec.ts';
 
 export interface SearchHandlersOptions {
   readonly database: Database<SearchTables>;
@@ -165,7 +166,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       const { namespace, search } = searchNames.parse(name);
       const parent = namespaceNames.format({ namespace });
       const row = await findSearch(database.kysely, namespace, search);
-      const spec = wire.SearchSpec.fromJSON(row.spec);
+      const spec = readStoredSpec(row.spec);
       const searchId = wanted === '' ? newId() : wanted;
       if (row.learner_state === '') throw new DomainError('FAILED_PRECONDITION', `search ${search} has learned nothing yet`, { reason: 'NOTHING_LEARNED' });
       // Read before it can be superseded and deleted: a search that learns on meanwhile is asked again.

@@ -3,8 +3,23 @@ import { findZooEntry, officialSpace, type OfficialSpace, type OperationType, ty
 import { search as wire, transform as transformWire, type architecture as architectureWire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
-import { type BaselineName, blockOperations, defaultPreset, EDGE_POLICY, isBlockSpaceName, isPresetName, isSpaceName, type MaskMode, officialGcnPolicy, type PolicyConfig, PRESET_NAMES, searchHyperparameters, searchPreset, type SessionSpec, type SharedWeightsPreset } from '@nat/nat';
-import { placementFromWire, placementToWire } from '@nat/convert';
+import {
+  type BaselineName,
+  blockOperations,
+  defaultPreset,
+  EDGE_POLICY,
+  isBlockSpaceName,
+  isPresetName,
+  isSpaceName,
+  officialGcnPolicy,
+  type PolicyConfig,
+  PRESET_NAMES,
+  searchHyperparameters,
+  searchPreset,
+  type SessionSpec,
+  type SharedWeightsPreset,
+} from '@nat/nat';
+import { maskingFromWire, placementFromWire, placementToWire, schemeToWire } from '@nat/convert';
 import { completeMode } from './mode-spec.ts';
 import { completeSharedWeights } from './shared-weights-spec.ts';
 
@@ -80,7 +95,7 @@ export function completeSpec(given: wire.SearchSpec): wire.SearchSpec {
     ...given,
     reward: trains || given.reward !== '' ? given.reward : DEFAULT_REWARD,
     dataset,
-    scheme: scheme === 'nat' ? transformWire.Scheme.SCHEME_NAT : transformWire.Scheme.SCHEME_NAT_PLUS_PLUS,
+    scheme: schemeToWire(scheme),
     masking: given.masking === 'MASKING_UNSPECIFIED' ? transformWire.Masking.MASKING_COST : given.masking,
     encoder,
     baseline,
@@ -155,7 +170,7 @@ function hyperparametersOf(spec: wire.SearchSpec): SessionSpec['hyperparameters'
 /** What the learner of a completed spec needs. */
 export function sessionSpecOf(spec: wire.SearchSpec): SessionSpec {
   const scheme = schemeOf(spec);
-  const mode: MaskMode = spec.masking === 'MASKING_PARITY' ? 'parity' : 'cost-masked';
+  const mode = maskingFromWire(spec.masking);
   const placement = placementFromWire(spec.placement);
   const loose = placement.network === 'supernet' && wiringOf(spec) === 'LOOSE_END_PRIMITIVES';
   return {

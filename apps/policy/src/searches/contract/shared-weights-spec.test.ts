@@ -25,7 +25,7 @@ describe('presets of shared weights', () => {
     expect(nat).toMatchObject({ placement: { channels: 20, layers: 8 }, encoderSize: { embedding: 100, features: 1024, graphHidden: 100 } });
     expect(nat).toMatchObject({ weightSteps: 282, policySteps: 422, steps: 42_200, heldOutSources: 64, heldOutImages: 2_000 });
     expect(complete({ preset: 'nat++' })).toMatchObject({ scheme: 'SCHEME_NAT_PLUS_PLUS', epochs: 200, steps: 84_400, encoder: 'pair' });
-    expect(complete({ preset: 'nat', split: evaluationWire.SearchSplit.SEARCH_SPLIT_PARITY })).toMatchObject({
+    expect(complete({ preset: 'nat', split: evaluationWire.SearchSplit.SEARCH_SPLIT_OFFICIAL })).toMatchObject({
       weightSteps: 313,
       policySteps: 469,
       heldOutSources: 0,
@@ -64,7 +64,7 @@ describe('presets of shared weights', () => {
     expect(fieldsRefused({ steps: 10, epochs: 2 })).toEqual(['spec.epochs']);
     expect(fieldsRefused({ epochs: 4, policyStartEpoch: 4 })).toEqual(['spec.policy_start_epoch']);
     expect(fieldsRefused({ weightLearningRateMin: 0.1 })).toEqual(['spec.weight_learning_rate_min']);
-    expect(fieldsRefused({ heldOutSources: 8, split: evaluationWire.SearchSplit.SEARCH_SPLIT_PARITY })).toEqual(['spec.held_out_sources']);
+    expect(fieldsRefused({ heldOutSources: 8, split: evaluationWire.SearchSplit.SEARCH_SPLIT_OFFICIAL })).toEqual(['spec.held_out_sources']);
     expect(fieldsRefused({ heldOutImages: 6_000 })).toEqual(['spec.held_out_images']);
     expect(fieldsRefused({ evaluator: 'from-scratch' })).toEqual(['spec.steps']);
     expect(fieldsRefused({ evaluator: 'from-scratch', epochs: 3 })).toEqual(['spec.epochs', 'spec.steps']);

@@ -34,8 +34,8 @@ type Completed = Pick<
 
 /** Fills in what is left out, and refuses what does not go together. */
 export function completeSharedWeights(given: wire.SearchSpec, dataset: string, preset: SharedWeightsPreset, refuse: Refuse): Completed {
-  const parity = given.split === 'SEARCH_SPLIT_PARITY';
-  const aside = parity ? 0 : SET_ASIDE;
+  const official = given.split === 'SEARCH_SPLIT_OFFICIAL';
+  const aside = official ? 0 : SET_ASIDE;
   const imageBatch = given.imageBatch || preset.imageBatch;
   const images = TRAINING_IMAGES[dataset];
   const stepsOf = (field: string, asked: number, fromPreset: number | 'pass', share: number): number => {
@@ -61,9 +61,9 @@ export function completeSharedWeights(given: wire.SearchSpec, dataset: string, p
   const weightLearningRateMin = given.weightLearningRateMin ?? (given.weightLearningRate === undefined ? preset.weightLearningRateMin : weightLearningRate);
   if (weightLearningRateMin > weightLearningRate)
     refuse('weight_learning_rate_min', `${weightLearningRateMin} is above the ${weightLearningRate} it begins with`);
-  const heldOutSources = given.heldOutSources ?? (parity ? 0 : preset.heldOutSources);
+  const heldOutSources = given.heldOutSources ?? (official ? 0 : preset.heldOutSources);
   const heldOutImages = given.heldOutImages || Math.min(preset.heldOutImages, aside);
-  if (heldOutSources > 0 && parity) refuse('held_out_sources', 'the parity split sets no images aside');
+  if (heldOutSources > 0 && official) refuse('held_out_sources', 'the official split sets no images aside');
   if (heldOutSources === 1) refuse('held_out_sources', 'a comparison needs at least 2');
   if (heldOutSources > 0 && heldOutImages > aside) refuse('held_out_images', `${heldOutImages} are more than the ${aside} set aside`);
   return {
@@ -81,7 +81,7 @@ export function completeSharedWeights(given: wire.SearchSpec, dataset: string, p
     weightMomentum: given.weightMomentum ?? preset.momentum,
     weightDecay: given.weightDecay ?? preset.weightDecay,
     clipNorm: given.clipNorm ?? preset.clipNorm,
-    split: parity ? evaluationWire.SearchSplit.SEARCH_SPLIT_PARITY : evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
+    split: official ? evaluationWire.SearchSplit.SEARCH_SPLIT_OFFICIAL : evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
     heldOutSources,
     heldOutImages,
   };

@@ -1,8 +1,7 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
-import { readJson } from '@nat/cells';
-import { evaluation as wire, type search as searchWire } from '@nat/contracts';
+import { evaluation as wire, type architecture as architectureWire, type search as searchWire } from '@nat/contracts';
 import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/nat';
-import { architectureToSpec } from '@nat/convert';
+import { evaluableRef, refOfText } from '@nat/convert';
 import { evaluationNames } from '../names.ts';
 import { evaluatorOf, operationListOf, wiringOf } from '../contract/search-spec.ts';
 import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from '../contract/shared-weights-spec.ts';
@@ -116,8 +115,8 @@ function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, 
   }
   const wirePairs = pairs.slice(firstPair, firstPair + count).map(({ source, result }, i) => ({
     id: pairId(key, firstPair + i),
-    source: subjectOf(source),
-    result: subjectOf(result),
+    source: refOf(source),
+    result: refOf(result),
   }));
   switch (evaluatorOf(spec)) {
     case 'tabular':
@@ -181,10 +180,7 @@ function childRecipe({ childEpochs, childSteps, childTime, imageBatch, seed, thr
   });
 }
 
-/** The text form of a trial as workers take it. */
-export function subjectOf(text: string): wire.Subject {
-  if (text.startsWith('{')) return { subject: { $case: 'spec', value: architectureToSpec(readJson(text)) } };
-  if (text.startsWith('|')) return { subject: { $case: 'nasbench201', value: text } };
-  if (text.includes('(')) return { subject: { $case: 'genotype', value: text } };
-  return { subject: { $case: 'zoo', value: text } };
+/** The text of a trial as workers take it. */
+export function refOf(text: string): architectureWire.ArchitectureRef {
+  return evaluableRef(refOfText(text), 'trial');
 }

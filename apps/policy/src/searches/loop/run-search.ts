@@ -8,6 +8,7 @@ import { addVersion } from '../../policies/policy-store.ts';
 import { unwrapLearnerState } from '../store/learner-state.ts';
 import { searchNames } from '../names.ts';
 import { schemeOf, sessionSpecOf } from '../contract/search-spec.ts';
+import { readStoredSpec } from '../contract/stored-spec.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../store/search-store.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
 import { failedAmong } from './commit-step.ts';
@@ -20,7 +21,7 @@ import { abandonDropped, readProgress, searchPorts } from './search-ports.ts';
  */
 export async function runSearch(context: RunContext, owned: OwnedSearch, signal: AbortSignal): Promise<void> {
   const { row } = owned;
-  const spec = wire.SearchSpec.fromJSON(row.spec);
+  const spec = readStoredSpec(row.spec);
   const stored = await openingState(context, owned, spec);
   signal.throwIfAborted();
   const learner = await context.startLearner(sessionSpecOf(spec), stored);

@@ -7,12 +7,12 @@ import { derivedSeed, type PairOutcome } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
-import { architectureFromSource, placementFromWire } from '@nat/convert';
+import { boundsFromWire, placementFromWire, resolveArchitecture } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformedToWire } from '../../transforms/transform-wire.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
 import type { Bell } from '../bell.ts';
-import { CHILD_RECIPE, MAX_ATTEMPTS, subjectOf, supernetOf, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
+import { CHILD_RECIPE, MAX_ATTEMPTS, refOf, supernetOf, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import { evaluationNames } from '../names.ts';
 import { insertEvaluations, readOutcomes, type StoredEvaluation } from '../store/round-store.ts';
 import type { RunnerConfig } from '../loop/config.ts';
@@ -102,20 +102,13 @@ async function drawCandidates(
   request: wire.DeriveArchitectureRequest,
   searched: Searched | undefined,
 ): Promise<Transformed> {
-  const architecture = await architectureFromSource(request.source, 'source');
+  const architecture = await resolveArchitecture(request.source, 'source');
   const { policy, scheme } = await library.resolve(row.namespace, row.policy_version, undefined);
-  const { budget } = request;
   return transformArchitecture(policy, architecture, {
     scheme,
     mode: 'cost-masked',
     placement: searched === undefined ? placementFromWire(request.placement) : sessionSpecOf(searched.spec).placement,
-    budget:
-      budget === undefined
-        ? undefined
-        : {
-            ...(budget.maxParams === undefined ? {} : { maxParams: budget.maxParams }),
-            ...(budget.maxMacs === undefined ? {} : { maxMacs: budget.maxMacs }),
-          },
+    budget: boundsFromWire(request.bounds, 'bounds'),
     samples: request.samples,
     greedy: false,
     seed: request.seed,
@@ -157,7 +150,7 @@ function deriveSpec(
 ): evaluationWire.EvaluationSpec {
   const pairs = texts.slice(firstPair, firstPair + count).map((text, i) => ({
     id: pairIdOf(row, firstPair + i),
-    source: subjectOf(text),
+    source: refOf(text),
     result: undefined,
   }));
   if (request.evaluator === 'tabular') {
@@ -172,7 +165,7 @@ function deriveSpec(
 
 /** Source and result on the test images, as the pair after those that were chosen from. */
 function testSpec(row: OperationRow, searched: Searched, texts: readonly string[], chosen: number): evaluationWire.EvaluationSpec {
-  const pair = { id: pairIdOf(row, texts.length), source: subjectOf(texts[0]!), result: subjectOf(texts[chosen + 1]!) };
+  const pair = { id: pairIdOf(row, texts.length), source: refOf(texts[0]!), result: refOf(texts[chosen + 1]!) };
   return onSharedWeights(searched, [pair], evaluationWire.ScoredImages.SCORED_IMAGES_TEST);
 }
 

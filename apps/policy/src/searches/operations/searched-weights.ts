@@ -2,6 +2,7 @@ import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
+import { readStoredSpec } from '../contract/stored-spec.ts';
 import { findSearch, type Reader } from '../store/search-store.ts';
 
 /** A search on shared weights that has succeeded: what it is does not change any more. */
@@ -20,14 +21,14 @@ export interface Searched {
 export async function findSearched(reader: Reader, name: string): Promise<Searched> {
   const { namespace, search } = searchNames.parse(name, 'search');
   const { state, spec: stored, weights } = await findSearch(reader, namespace, search);
-  const spec = wire.SearchSpec.fromJSON(stored);
+  const spec = readStoredSpec(stored);
   if (state !== 'SUCCEEDED' || weights === '') {
     throw new DomainError('FAILED_PRECONDITION', `search ${search} is ${state} and has ${weights === '' ? 'no' : 'unfinished'} shared weights`, {
       reason: 'NO_WEIGHTS',
     });
   }
-  if (spec.split === 'SEARCH_SPLIT_PARITY') {
-    throw new DomainError('FAILED_PRECONDITION', `the parity split of search ${search} sets no images aside to select on`, { reason: 'NO_SELECTION_IMAGES' });
+  if (spec.split === 'SEARCH_SPLIT_OFFICIAL') {
+    throw new DomainError('FAILED_PRECONDITION', `the official split of search ${search} sets no images aside to select on`, { reason: 'NO_SELECTION_IMAGES' });
   }
   return { spec, weights, policy: policyNames.format({ namespace, policy: search }) };
 }

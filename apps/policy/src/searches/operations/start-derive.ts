@@ -3,7 +3,7 @@ import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
 import { namespaceNames, requestOnce } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { architectureFromSource, architectureToSpec, type ArchitectureLookup } from '@nat/convert';
+import { architectureToSpec, boundsFromWire, resolveArchitecture, type ArchitectureLookup } from '@nat/convert';
 import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import type { SearchTables } from '../store/tables.ts';
@@ -30,7 +30,8 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
   return async (request, traceparent) => {
     const { parent, requestId } = request;
     const { namespace } = namespaceNames.parse(parent, 'parent');
-    const architecture = await architectureFromSource(request.source, 'source', lookup);
+    const architecture = await resolveArchitecture(request.source, 'source', lookup);
+    boundsFromWire(request.bounds, 'bounds');
     const violations: FieldViolation[] = [];
     const tabular = request.evaluator === 'tabular';
     const shared = request.evaluator === 'shared-weights';
@@ -47,7 +48,7 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
     // Names may mean something else later: the operation keeps what they mean now.
     const resolved = wire.DeriveArchitectureRequest.create({
       ...request,
-      source: { source: { $case: 'spec', value: architectureToSpec(architecture) }, displayName: architecture.name ?? '' },
+      source: { ref: { $case: 'spec', value: architectureToSpec(architecture) }, displayName: architecture.name ?? '' },
       policy: versionName,
       samples: request.samples === 0 ? DEFAULT_SAMPLES : request.samples,
       reward: tabular ? reward : '',

@@ -4,6 +4,7 @@ import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
 import type { SearchRow, StepRow } from './search-store.ts';
 import type { SearchStateName } from './tables.ts';
+import { readStoredSpec } from '../contract/stored-spec.ts';
 
 const STATES: Readonly<Record<SearchStateName, wire.SearchState>> = {
   RUNNING: wire.SearchState.SEARCH_STATE_RUNNING,
@@ -28,7 +29,7 @@ export function searchToWire(row: SearchRow): wire.Search {
   return {
     name: searchNames.format({ namespace, search }),
     searchId: search,
-    spec: wire.SearchSpec.fromJSON(row.spec),
+    spec: readStoredSpec(row.spec),
     state: STATES[row.state],
     step: row.step,
     pairs: row.pairs,

@@ -3,7 +3,7 @@
  * evaluations in memory, so a process that dies takes them along, and can be told to fail, stay silent, or stop before it answers.
  */
 import { createHash } from 'node:crypto';
-import { evaluation as wire } from '@nat/contracts';
+import { type architecture as architectureWire, evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import type { ServiceContext } from '@nat/service';
 import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase, type BlobStore } from '@nat/storage';
@@ -157,8 +157,8 @@ function pairsOf({ kind }: wire.EvaluationSpec): readonly wire.Pair[] {
   }
 }
 
-function textOf(subject: wire.Subject | undefined): string {
-  const given = subject?.subject;
+function textOf(subject: architectureWire.ArchitectureRef | undefined): string {
+  const given = subject?.ref;
   return given === undefined || given.$case === 'spec' ? '' : given.value;
 }
 
@@ -192,7 +192,7 @@ function startsOf({ kind }: wire.EvaluationSpec): readonly string[] {
 }
 
 /** Accuracy by formula: it depends on the weights and the batches, and is higher for whatever keeps its operations. */
-export function accuracyOf({ weights, batchSeed }: wire.SharedWeightsEvaluation, subject: wire.Subject | undefined): number {
+export function accuracyOf({ weights, batchSeed }: wire.SharedWeightsEvaluation, subject: architectureWire.ArchitectureRef | undefined): number {
   const text = textOf(subject);
   const luck = createHash('sha256').update(`${weights} ${batchSeed} ${text}`).digest().readUInt16BE() / 65_536;
   return 0.9 - 0.02 * (text.split('null').length - 1) + 0.01 * luck;

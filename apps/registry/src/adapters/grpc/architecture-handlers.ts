@@ -13,7 +13,7 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { architectureFromSource, architectureToSpec, costToWire, placementFromWire } from '@nat/convert';
+import { resolveArchitecture, architectureToSpec, costToWire, placementFromWire } from '@nat/convert';
 import { z } from 'zod';
 import type { Catalog, CreateInput } from '../../catalog.ts';
 import { compareArchitectures } from '../../difference.ts';
@@ -57,9 +57,9 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
   const masked = (entry: Entry, mask: readonly string[] | undefined) => applyReadMask(descriptors, wire.Architecture.$type, toWire(entry), mask);
 
   /** The architecture a source means. A `parent`, where one is given, is the namespace that resource names must be in. */
-  const resolve = async (source: wire.ArchitectureSource | undefined, field: string, parent = '', tx?: Queryable): Promise<Architecture> => {
+  const resolve = async (source: wire.ArchitectureRef | undefined, field: string, parent = '', tx?: Queryable): Promise<Architecture> => {
     const namespace = parent === '' ? undefined : namespaceNames.parse(parent, 'parent').namespace;
-    return await architectureFromSource(source, field, async (name) => {
+    return await resolveArchitecture(source, field, async (name) => {
       if (namespace !== undefined && architectureNames.parse(name, `${field}.architecture`).namespace !== namespace) {
         throw DomainError.invalid(`${field}.architecture`, `is not in ${parent}`, 'OTHER_NAMESPACE');
       }

@@ -12,7 +12,7 @@ const checkpoint = createCheckpoint(officialGcnPolicy('nat', primitives), Random
 const learner = await Learner.restore(checkpoint, presets.nat, { threads: Number(threads) });
 const random = RandomStream.of(0, 'rewards');
 const trials = genotypes.map((genotype, i) => ({
-  environment: createEnvironment(readGenotype(genotype), { scheme: 'nat', mode: 'parity' }),
+  environment: createEnvironment(readGenotype(genotype), { scheme: 'nat', mode: 'official' }),
   actions: actions[i]!,
   reward: random.normal(),
 }));

@@ -209,7 +209,7 @@ the operation: 3x3 convolutions become 1x1 convolutions and average pools; separ
 scale of \`nat\`, so they can exceed 100 %; attainable is the mean of the best results that the rules allow and that have no more params and MACs. Reading: what
 \`nat++\` adds is hardly worth anything here, and one seed in three lost itself in it; the masks of the official code do no harm, and make nothing dearer where no
 edge has a stride.`,
-    rows: [changedRow('rules/nat++', 'nat++', { scheme: 'nat++' }), changedRow('rules/parity', 'nat, masks of the official code', { mode: 'parity' })],
+    rows: [changedRow('rules/nat++', 'nat++', { scheme: 'nat++' }), changedRow('rules/parity', 'nat, masks of the official code', { mode: 'official' })],
     columns: withRules,
   },
   {

@@ -69,19 +69,19 @@ function expectAgreement(checkpoint: PolicyCheckpoint, given: readonly Environme
 describe('compiled scores', () => {
   it.each(['nat', 'nat++'] as const)('of the edge encoder are those of TensorFlow, many architectures in one pass (%s)', (scheme) => {
     expectAgreement(shaken(EDGE_POLICY, 1), environments(scheme, 'cost-masked'));
-    expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), environments(scheme, 'parity'));
+    expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), environments(scheme, 'official'));
   });
 
   it('of the lstm encoder are those of TensorFlow, sequences of any lengths in one pass', () => {
     expectAgreement(shaken(LSTM_POLICY, 1), environments('nat', 'cost-masked'));
-    expectAgreement(shaken({ encoder: 'lstm', hidden: 7, layers: 1 }, 2), environments('nat++', 'parity'));
+    expectAgreement(shaken({ encoder: 'lstm', hidden: 7, layers: 1 }, 2), environments('nat++', 'official'));
   });
 
   it.each(['NAT', 'NATv2'] as const)('of the pair encoder are those of TensorFlow (%s)', (repository) => {
     const { primitives } = officialSpace(repository, 'FULLY_CONCAT_PRIMITIVES');
     const scheme = repository === 'NAT' ? 'nat' : 'nat++';
     const given = ['DARTS', 'VGG', 'ResBlock', 'R1', 'R2'].flatMap((name) =>
-      (['cost-masked', 'parity'] as const).map((mode) => createEnvironment(zooArchitecture(name), { scheme, mode })),
+      (['cost-masked', 'official'] as const).map((mode) => createEnvironment(zooArchitecture(name), { scheme, mode })),
     );
     expectAgreement(shaken(officialGcnPolicy(scheme, primitives), 3), given);
   });
@@ -90,8 +90,8 @@ describe('compiled scores', () => {
     const scores = (layers: number, last: string): number[] => {
       const policy = new PolicyInference(shaken({ encoder: 'lstm', hidden: 8, layers }, 6, 0.3));
       const text = `|avg_pool_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|${last}~2|`;
-      // In parity mode, with costs that both cells share, nothing but the last operation differs.
-      const environment = createEnvironment(readNasBench201(text), { scheme: 'nat', mode: 'parity' });
+      // In official mode, with costs that both cells share, nothing but the last operation differs.
+      const environment = createEnvironment(readNasBench201(text), { scheme: 'nat', mode: 'official' });
       return [...policy.scores(environment).subarray(0, environment.candidateStart[1])];
     };
     expect(scores(1, 'skip_connect')).toEqual(scores(1, 'avg_pool_3x3'));

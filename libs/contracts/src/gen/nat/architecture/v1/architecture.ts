@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../../google/protobuf/duration.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
@@ -171,6 +172,72 @@ export function formatToNumber(object: Format): number {
   }
 }
 
+/** How operations may be replaced. */
+export const Scheme = {
+  /** SCHEME_UNSPECIFIED - Of a transform: the policy's own. Of a search: the preset's. */
+  SCHEME_UNSPECIFIED: "SCHEME_UNSPECIFIED",
+  /** SCHEME_NAT - Keep, skip, null (NAT). */
+  SCHEME_NAT: "SCHEME_NAT",
+  /** SCHEME_NAT_PLUS_PLUS - The lattice of cheaper operations (NAT++). */
+  SCHEME_NAT_PLUS_PLUS: "SCHEME_NAT_PLUS_PLUS",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Scheme = typeof Scheme[keyof typeof Scheme];
+
+export namespace Scheme {
+  export type SCHEME_UNSPECIFIED = typeof Scheme.SCHEME_UNSPECIFIED;
+  export type SCHEME_NAT = typeof Scheme.SCHEME_NAT;
+  export type SCHEME_NAT_PLUS_PLUS = typeof Scheme.SCHEME_NAT_PLUS_PLUS;
+  export type UNRECOGNIZED = typeof Scheme.UNRECOGNIZED;
+}
+
+export function schemeFromJSON(object: any): Scheme {
+  switch (object) {
+    case 0:
+    case "SCHEME_UNSPECIFIED":
+      return Scheme.SCHEME_UNSPECIFIED;
+    case 1:
+    case "SCHEME_NAT":
+      return Scheme.SCHEME_NAT;
+    case 2:
+    case "SCHEME_NAT_PLUS_PLUS":
+      return Scheme.SCHEME_NAT_PLUS_PLUS;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Scheme.UNRECOGNIZED;
+  }
+}
+
+export function schemeToJSON(object: Scheme): string {
+  switch (object) {
+    case Scheme.SCHEME_UNSPECIFIED:
+      return "SCHEME_UNSPECIFIED";
+    case Scheme.SCHEME_NAT:
+      return "SCHEME_NAT";
+    case Scheme.SCHEME_NAT_PLUS_PLUS:
+      return "SCHEME_NAT_PLUS_PLUS";
+    case Scheme.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function schemeToNumber(object: Scheme): number {
+  switch (object) {
+    case Scheme.SCHEME_UNSPECIFIED:
+      return 0;
+    case Scheme.SCHEME_NAT:
+      return 1;
+    case Scheme.SCHEME_NAT_PLUS_PLUS:
+      return 2;
+    case Scheme.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** What an architecture is: a few distinct cells, and a skeleton that places them. */
 export interface ArchitectureSpec {
   /** Distinct cells. Answers index them in this order. */
@@ -299,35 +366,54 @@ export interface Placement {
   classes: number;
 }
 
-/** Params are numbers; MACs are multiply-accumulates of one image; peak is float32 bytes at batch 1 in inference. */
+/** The cost vector of a network: everything that is counted or measured about running it once on one image. */
 export interface Cost {
+  /** Trainable numbers. */
   params: number;
+  /** Multiply-accumulates of one image. */
   macs: number;
+  /** Bytes of float32 activations that are alive at the same time, at most, in inference at batch 1. */
   peakActivationBytes: number;
+  /** Wall-clock time of one image. Absent where it was not measured: costs that are counted from the graph have none. */
+  latency?: Duration | undefined;
 }
 
-/** Any way to say which architecture is meant. */
-export interface ArchitectureSource {
-  source:
+/**
+ * Upper bounds on the axes of Cost. Absent ones do not bind.
+ *
+ * Parameters and MACs are kept decision by decision: no action is taken that no completion within the bounds follows. Peak memory is checked on
+ * each result: those above the bound are left out, and where none is left the call fails with FAILED_PRECONDITION PEAK_NOT_REACHED, with the
+ * lowest peak that a result had. A bound on latency is refused with UNIMPLEMENTED.
+ */
+export interface CostBounds {
+  maxParams?: number | undefined;
+  maxMacs?: number | undefined;
+  maxPeakActivationBytes?: number | undefined;
+  maxLatency?: Duration | undefined;
+}
+
+/** Which architecture is meant, in any of the ways to name one. */
+export interface ArchitectureRef {
+  ref:
     | { $case: "spec"; value: ArchitectureSpec }
     | //
     /** Official genotype text. */
     { $case: "genotype"; value: string }
     | //
-    /** A name of the zoo, case-insensitive, such as "DARTS" or "resnet20". */
-    { $case: "zoo"; value: string }
-    | //
     /** A NAS-Bench-201 string. */
     { $case: "nasbench201"; value: string }
+    | //
+    /** A name of the zoo, case-insensitive, such as "DARTS" or "resnet20". */
+    { $case: "zoo"; value: string }
     | //
     /** The JSON form. */
     { $case: "json"; value: string }
     | //
-    /** A resource name: namespaces/* /architectures/*. */
+    /** A stored architecture: namespaces/* /architectures/*. Evaluations do not read it, for a worker has no registry. */
     { $case: "architecture"; value: string }
     | undefined;
-  /** A display name for sources that have none. */
-  displayName: string;
+  /** Absent: the architecture's own. */
+  displayName?: string | undefined;
 }
 
 /** One edge replaced. Indices are those of the submitted form. */
@@ -2052,7 +2138,7 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
 };
 
 function createBaseCost(): Cost {
-  return { params: 0, macs: 0, peakActivationBytes: 0 };
+  return { params: 0, macs: 0, peakActivationBytes: 0, latency: undefined };
 }
 
 export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
@@ -2067,6 +2153,9 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
     }
     if (message.peakActivationBytes !== 0) {
       writer.uint32(24).int64(message.peakActivationBytes);
+    }
+    if (message.latency !== undefined) {
+      Duration.encode(message.latency, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2108,6 +2197,14 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
             message.peakActivationBytes = longToNumber(reader.int64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.latency = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2129,6 +2226,7 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
         : isSet(object.peak_activation_bytes)
         ? globalThis.Number(object.peak_activation_bytes)
         : 0,
+      latency: isSet(object.latency) ? Duration.fromJSON(object.latency) : undefined,
     };
   },
 
@@ -2143,6 +2241,9 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
     if (message.peakActivationBytes !== 0) {
       obj.peakActivationBytes = Math.round(message.peakActivationBytes);
     }
+    if (message.latency !== undefined) {
+      obj.latency = Duration.toJSON(message.latency);
+    }
     return obj;
   },
 
@@ -2154,45 +2255,37 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
     message.params = object.params ?? 0;
     message.macs = object.macs ?? 0;
     message.peakActivationBytes = object.peakActivationBytes ?? 0;
+    message.latency = (object.latency !== undefined && object.latency !== null)
+      ? Duration.fromPartial(object.latency)
+      : undefined;
     return message;
   },
 };
 
-function createBaseArchitectureSource(): ArchitectureSource {
-  return { source: undefined, displayName: "" };
+function createBaseCostBounds(): CostBounds {
+  return { maxParams: undefined, maxMacs: undefined, maxPeakActivationBytes: undefined, maxLatency: undefined };
 }
 
-export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architecture.v1.ArchitectureSource"> = {
-  $type: "nat.architecture.v1.ArchitectureSource" as const,
+export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"> = {
+  $type: "nat.architecture.v1.CostBounds" as const,
 
-  encode(message: ArchitectureSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.source?.$case) {
-      case "spec":
-        ArchitectureSpec.encode(message.source.value, writer.uint32(10).fork()).join();
-        break;
-      case "genotype":
-        writer.uint32(18).string(message.source.value);
-        break;
-      case "zoo":
-        writer.uint32(26).string(message.source.value);
-        break;
-      case "nasbench201":
-        writer.uint32(34).string(message.source.value);
-        break;
-      case "json":
-        writer.uint32(42).string(message.source.value);
-        break;
-      case "architecture":
-        writer.uint32(50).string(message.source.value);
-        break;
+  encode(message: CostBounds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxParams !== undefined) {
+      writer.uint32(8).int64(message.maxParams);
     }
-    if (message.displayName !== "") {
-      writer.uint32(58).string(message.displayName);
+    if (message.maxMacs !== undefined) {
+      writer.uint32(16).int64(message.maxMacs);
+    }
+    if (message.maxPeakActivationBytes !== undefined) {
+      writer.uint32(24).int64(message.maxPeakActivationBytes);
+    }
+    if (message.maxLatency !== undefined) {
+      Duration.encode(message.maxLatency, writer.uint32(34).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ArchitectureSource {
+  decode(input: BinaryReader | Uint8Array, length?: number): CostBounds {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2201,7 +2294,155 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseArchitectureSource();
+      const message = createBaseCostBounds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxParams = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxMacs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxPeakActivationBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.maxLatency = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CostBounds {
+    return {
+      maxParams: isSet(object.maxParams)
+        ? globalThis.Number(object.maxParams)
+        : isSet(object.max_params)
+        ? globalThis.Number(object.max_params)
+        : undefined,
+      maxMacs: isSet(object.maxMacs)
+        ? globalThis.Number(object.maxMacs)
+        : isSet(object.max_macs)
+        ? globalThis.Number(object.max_macs)
+        : undefined,
+      maxPeakActivationBytes: isSet(object.maxPeakActivationBytes)
+        ? globalThis.Number(object.maxPeakActivationBytes)
+        : isSet(object.max_peak_activation_bytes)
+        ? globalThis.Number(object.max_peak_activation_bytes)
+        : undefined,
+      maxLatency: isSet(object.maxLatency)
+        ? Duration.fromJSON(object.maxLatency)
+        : isSet(object.max_latency)
+        ? Duration.fromJSON(object.max_latency)
+        : undefined,
+    };
+  },
+
+  toJSON(message: CostBounds): unknown {
+    const obj: any = {};
+    if (message.maxParams !== undefined) {
+      obj.maxParams = Math.round(message.maxParams);
+    }
+    if (message.maxMacs !== undefined) {
+      obj.maxMacs = Math.round(message.maxMacs);
+    }
+    if (message.maxPeakActivationBytes !== undefined) {
+      obj.maxPeakActivationBytes = Math.round(message.maxPeakActivationBytes);
+    }
+    if (message.maxLatency !== undefined) {
+      obj.maxLatency = Duration.toJSON(message.maxLatency);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CostBounds>): CostBounds {
+    return CostBounds.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CostBounds>): CostBounds {
+    const message = createBaseCostBounds();
+    message.maxParams = object.maxParams ?? undefined;
+    message.maxMacs = object.maxMacs ?? undefined;
+    message.maxPeakActivationBytes = object.maxPeakActivationBytes ?? undefined;
+    message.maxLatency = (object.maxLatency !== undefined && object.maxLatency !== null)
+      ? Duration.fromPartial(object.maxLatency)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseArchitectureRef(): ArchitectureRef {
+  return { ref: undefined, displayName: undefined };
+}
+
+export const ArchitectureRef: MessageFns<ArchitectureRef, "nat.architecture.v1.ArchitectureRef"> = {
+  $type: "nat.architecture.v1.ArchitectureRef" as const,
+
+  encode(message: ArchitectureRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.ref?.$case) {
+      case "spec":
+        ArchitectureSpec.encode(message.ref.value, writer.uint32(10).fork()).join();
+        break;
+      case "genotype":
+        writer.uint32(18).string(message.ref.value);
+        break;
+      case "nasbench201":
+        writer.uint32(26).string(message.ref.value);
+        break;
+      case "zoo":
+        writer.uint32(34).string(message.ref.value);
+        break;
+      case "json":
+        writer.uint32(42).string(message.ref.value);
+        break;
+      case "architecture":
+        writer.uint32(50).string(message.ref.value);
+        break;
+    }
+    if (message.displayName !== undefined) {
+      writer.uint32(58).string(message.displayName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ArchitectureRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArchitectureRef();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2210,7 +2451,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "spec", value: ArchitectureSpec.decode(reader, reader.uint32()) };
+            message.ref = { $case: "spec", value: ArchitectureSpec.decode(reader, reader.uint32()) };
             continue;
           }
           case 2: {
@@ -2218,7 +2459,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "genotype", value: reader.string() };
+            message.ref = { $case: "genotype", value: reader.string() };
             continue;
           }
           case 3: {
@@ -2226,7 +2467,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "zoo", value: reader.string() };
+            message.ref = { $case: "nasbench201", value: reader.string() };
             continue;
           }
           case 4: {
@@ -2234,7 +2475,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "nasbench201", value: reader.string() };
+            message.ref = { $case: "zoo", value: reader.string() };
             continue;
           }
           case 5: {
@@ -2242,7 +2483,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "json", value: reader.string() };
+            message.ref = { $case: "json", value: reader.string() };
             continue;
           }
           case 6: {
@@ -2250,7 +2491,7 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
               break;
             }
 
-            message.source = { $case: "architecture", value: reader.string() };
+            message.ref = { $case: "architecture", value: reader.string() };
             continue;
           }
           case 7: {
@@ -2273,16 +2514,16 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
     }
   },
 
-  fromJSON(object: any): ArchitectureSource {
+  fromJSON(object: any): ArchitectureRef {
     return {
-      source: isSet(object.spec)
+      ref: isSet(object.spec)
         ? { $case: "spec", value: ArchitectureSpec.fromJSON(object.spec) }
         : isSet(object.genotype)
         ? { $case: "genotype", value: globalThis.String(object.genotype) }
-        : isSet(object.zoo)
-        ? { $case: "zoo", value: globalThis.String(object.zoo) }
         : isSet(object.nasbench201)
         ? { $case: "nasbench201", value: globalThis.String(object.nasbench201) }
+        : isSet(object.zoo)
+        ? { $case: "zoo", value: globalThis.String(object.zoo) }
         : isSet(object.json)
         ? { $case: "json", value: globalThis.String(object.json) }
         : isSet(object.architecture)
@@ -2292,75 +2533,75 @@ export const ArchitectureSource: MessageFns<ArchitectureSource, "nat.architectur
         ? globalThis.String(object.displayName)
         : isSet(object.display_name)
         ? globalThis.String(object.display_name)
-        : "",
+        : undefined,
     };
   },
 
-  toJSON(message: ArchitectureSource): unknown {
+  toJSON(message: ArchitectureRef): unknown {
     const obj: any = {};
-    if (message.source?.$case === "spec") {
-      obj.spec = ArchitectureSpec.toJSON(message.source.value);
-    } else if (message.source?.$case === "genotype") {
-      obj.genotype = message.source.value;
-    } else if (message.source?.$case === "zoo") {
-      obj.zoo = message.source.value;
-    } else if (message.source?.$case === "nasbench201") {
-      obj.nasbench201 = message.source.value;
-    } else if (message.source?.$case === "json") {
-      obj.json = message.source.value;
-    } else if (message.source?.$case === "architecture") {
-      obj.architecture = message.source.value;
+    if (message.ref?.$case === "spec") {
+      obj.spec = ArchitectureSpec.toJSON(message.ref.value);
+    } else if (message.ref?.$case === "genotype") {
+      obj.genotype = message.ref.value;
+    } else if (message.ref?.$case === "nasbench201") {
+      obj.nasbench201 = message.ref.value;
+    } else if (message.ref?.$case === "zoo") {
+      obj.zoo = message.ref.value;
+    } else if (message.ref?.$case === "json") {
+      obj.json = message.ref.value;
+    } else if (message.ref?.$case === "architecture") {
+      obj.architecture = message.ref.value;
     }
-    if (message.displayName !== "") {
+    if (message.displayName !== undefined) {
       obj.displayName = message.displayName;
     }
     return obj;
   },
 
-  create(base?: DeepPartial<ArchitectureSource>): ArchitectureSource {
-    return ArchitectureSource.fromPartial(base ?? {});
+  create(base?: DeepPartial<ArchitectureRef>): ArchitectureRef {
+    return ArchitectureRef.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<ArchitectureSource>): ArchitectureSource {
-    const message = createBaseArchitectureSource();
-    switch (object.source?.$case) {
+  fromPartial(object: DeepPartial<ArchitectureRef>): ArchitectureRef {
+    const message = createBaseArchitectureRef();
+    switch (object.ref?.$case) {
       case "spec": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "spec", value: ArchitectureSpec.fromPartial(object.source.value) };
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "spec", value: ArchitectureSpec.fromPartial(object.ref.value) };
         }
         break;
       }
       case "genotype": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "genotype", value: object.source.value };
-        }
-        break;
-      }
-      case "zoo": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "zoo", value: object.source.value };
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "genotype", value: object.ref.value };
         }
         break;
       }
       case "nasbench201": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "nasbench201", value: object.source.value };
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "nasbench201", value: object.ref.value };
+        }
+        break;
+      }
+      case "zoo": {
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "zoo", value: object.ref.value };
         }
         break;
       }
       case "json": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "json", value: object.source.value };
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "json", value: object.ref.value };
         }
         break;
       }
       case "architecture": {
-        if (object.source?.value !== undefined && object.source?.value !== null) {
-          message.source = { $case: "architecture", value: object.source.value };
+        if (object.ref?.value !== undefined && object.ref?.value !== null) {
+          message.ref = { $case: "architecture", value: object.ref.value };
         }
         break;
       }
     }
-    message.displayName = object.displayName ?? "";
+    message.displayName = object.displayName ?? undefined;
     return message;
   },
 };

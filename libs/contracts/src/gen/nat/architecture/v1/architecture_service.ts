@@ -7,7 +7,7 @@ import type { CallContext, CallOptions } from "nice-grpc-common";
 import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import {
-  ArchitectureSource,
+  ArchitectureRef,
   ArchitectureSpec,
   Cost,
   EdgeEdit,
@@ -52,7 +52,7 @@ export interface CreateArchitectureRequest {
   parent: string;
   /** Chosen by the server when empty. */
   architectureId: string;
-  source: ArchitectureSource | undefined;
+  source: ArchitectureRef | undefined;
   displayName: string;
   parentArchitecture: string;
   labels: { [key: string]: string };
@@ -109,8 +109,8 @@ export interface GetLineageResponse {
 }
 
 export interface DiffArchitecturesRequest {
-  before: ArchitectureSource | undefined;
-  after: ArchitectureSource | undefined;
+  before: ArchitectureRef | undefined;
+  after: ArchitectureRef | undefined;
   placement:
     | Placement
     | undefined;
@@ -132,7 +132,7 @@ export interface DiffArchitecturesResponse {
 }
 
 export interface ValidateArchitectureRequest {
-  source: ArchitectureSource | undefined;
+  source: ArchitectureRef | undefined;
   parent: string;
 }
 
@@ -148,7 +148,7 @@ export interface ValidateArchitectureResponse_Problem {
 }
 
 export interface ComputeCostRequest {
-  source: ArchitectureSource | undefined;
+  source: ArchitectureRef | undefined;
   placement: Placement | undefined;
   parent: string;
 }
@@ -178,7 +178,7 @@ export interface ImportArchitectureResponse {
 }
 
 export interface ExportArchitectureRequest {
-  source: ArchitectureSource | undefined;
+  source: ArchitectureRef | undefined;
   format: Format;
   parent: string;
 }
@@ -579,7 +579,7 @@ export const CreateArchitectureRequest: MessageFns<
       writer.uint32(18).string(message.architectureId);
     }
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(26).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(26).fork()).join();
     }
     if (message.displayName !== "") {
       writer.uint32(34).string(message.displayName);
@@ -633,7 +633,7 @@ export const CreateArchitectureRequest: MessageFns<
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 4: {
@@ -699,7 +699,7 @@ export const CreateArchitectureRequest: MessageFns<
         : isSet(object.architecture_id)
         ? globalThis.String(object.architecture_id)
         : "",
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       displayName: isSet(object.displayName)
         ? globalThis.String(object.displayName)
         : isSet(object.display_name)
@@ -746,7 +746,7 @@ export const CreateArchitectureRequest: MessageFns<
       obj.architectureId = message.architectureId;
     }
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.displayName !== "") {
       obj.displayName = message.displayName;
@@ -780,7 +780,7 @@ export const CreateArchitectureRequest: MessageFns<
     message.parent = object.parent ?? "";
     message.architectureId = object.architectureId ?? "";
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.displayName = object.displayName ?? "";
     message.parentArchitecture = object.parentArchitecture ?? "";
@@ -1644,10 +1644,10 @@ export const DiffArchitecturesRequest: MessageFns<
 
   encode(message: DiffArchitecturesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.before !== undefined) {
-      ArchitectureSource.encode(message.before, writer.uint32(10).fork()).join();
+      ArchitectureRef.encode(message.before, writer.uint32(10).fork()).join();
     }
     if (message.after !== undefined) {
-      ArchitectureSource.encode(message.after, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(message.after, writer.uint32(18).fork()).join();
     }
     if (message.placement !== undefined) {
       Placement.encode(message.placement, writer.uint32(26).fork()).join();
@@ -1676,7 +1676,7 @@ export const DiffArchitecturesRequest: MessageFns<
               break;
             }
 
-            message.before = ArchitectureSource.decode(reader, reader.uint32());
+            message.before = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -1684,7 +1684,7 @@ export const DiffArchitecturesRequest: MessageFns<
               break;
             }
 
-            message.after = ArchitectureSource.decode(reader, reader.uint32());
+            message.after = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -1717,8 +1717,8 @@ export const DiffArchitecturesRequest: MessageFns<
 
   fromJSON(object: any): DiffArchitecturesRequest {
     return {
-      before: isSet(object.before) ? ArchitectureSource.fromJSON(object.before) : undefined,
-      after: isSet(object.after) ? ArchitectureSource.fromJSON(object.after) : undefined,
+      before: isSet(object.before) ? ArchitectureRef.fromJSON(object.before) : undefined,
+      after: isSet(object.after) ? ArchitectureRef.fromJSON(object.after) : undefined,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
     };
@@ -1727,10 +1727,10 @@ export const DiffArchitecturesRequest: MessageFns<
   toJSON(message: DiffArchitecturesRequest): unknown {
     const obj: any = {};
     if (message.before !== undefined) {
-      obj.before = ArchitectureSource.toJSON(message.before);
+      obj.before = ArchitectureRef.toJSON(message.before);
     }
     if (message.after !== undefined) {
-      obj.after = ArchitectureSource.toJSON(message.after);
+      obj.after = ArchitectureRef.toJSON(message.after);
     }
     if (message.placement !== undefined) {
       obj.placement = Placement.toJSON(message.placement);
@@ -1747,10 +1747,10 @@ export const DiffArchitecturesRequest: MessageFns<
   fromPartial(object: DeepPartial<DiffArchitecturesRequest>): DiffArchitecturesRequest {
     const message = createBaseDiffArchitecturesRequest();
     message.before = (object.before !== undefined && object.before !== null)
-      ? ArchitectureSource.fromPartial(object.before)
+      ? ArchitectureRef.fromPartial(object.before)
       : undefined;
     message.after = (object.after !== undefined && object.after !== null)
-      ? ArchitectureSource.fromPartial(object.after)
+      ? ArchitectureRef.fromPartial(object.after)
       : undefined;
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
@@ -1957,7 +1957,7 @@ export const ValidateArchitectureRequest: MessageFns<
 
   encode(message: ValidateArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(10).fork()).join();
     }
     if (message.parent !== "") {
       writer.uint32(18).string(message.parent);
@@ -1983,7 +1983,7 @@ export const ValidateArchitectureRequest: MessageFns<
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -2008,7 +2008,7 @@ export const ValidateArchitectureRequest: MessageFns<
 
   fromJSON(object: any): ValidateArchitectureRequest {
     return {
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
     };
   },
@@ -2016,7 +2016,7 @@ export const ValidateArchitectureRequest: MessageFns<
   toJSON(message: ValidateArchitectureRequest): unknown {
     const obj: any = {};
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.parent !== "") {
       obj.parent = message.parent;
@@ -2030,7 +2030,7 @@ export const ValidateArchitectureRequest: MessageFns<
   fromPartial(object: DeepPartial<ValidateArchitectureRequest>): ValidateArchitectureRequest {
     const message = createBaseValidateArchitectureRequest();
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.parent = object.parent ?? "";
     return message;
@@ -2244,7 +2244,7 @@ export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architectur
 
   encode(message: ComputeCostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(10).fork()).join();
     }
     if (message.placement !== undefined) {
       Placement.encode(message.placement, writer.uint32(18).fork()).join();
@@ -2273,7 +2273,7 @@ export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architectur
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -2306,7 +2306,7 @@ export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architectur
 
   fromJSON(object: any): ComputeCostRequest {
     return {
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
     };
@@ -2315,7 +2315,7 @@ export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architectur
   toJSON(message: ComputeCostRequest): unknown {
     const obj: any = {};
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.placement !== undefined) {
       obj.placement = Placement.toJSON(message.placement);
@@ -2332,7 +2332,7 @@ export const ComputeCostRequest: MessageFns<ComputeCostRequest, "nat.architectur
   fromPartial(object: DeepPartial<ComputeCostRequest>): ComputeCostRequest {
     const message = createBaseComputeCostRequest();
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
@@ -2771,7 +2771,7 @@ export const ExportArchitectureRequest: MessageFns<
 
   encode(message: ExportArchitectureRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(10).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(10).fork()).join();
     }
     if (message.format !== Format.FORMAT_UNSPECIFIED) {
       writer.uint32(16).int32(formatToNumber(message.format));
@@ -2800,7 +2800,7 @@ export const ExportArchitectureRequest: MessageFns<
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -2833,7 +2833,7 @@ export const ExportArchitectureRequest: MessageFns<
 
   fromJSON(object: any): ExportArchitectureRequest {
     return {
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       format: isSet(object.format) ? formatFromJSON(object.format) : Format.FORMAT_UNSPECIFIED,
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
     };
@@ -2842,7 +2842,7 @@ export const ExportArchitectureRequest: MessageFns<
   toJSON(message: ExportArchitectureRequest): unknown {
     const obj: any = {};
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.format !== Format.FORMAT_UNSPECIFIED) {
       obj.format = formatToJSON(message.format);
@@ -2859,7 +2859,7 @@ export const ExportArchitectureRequest: MessageFns<
   fromPartial(object: DeepPartial<ExportArchitectureRequest>): ExportArchitectureRequest {
     const message = createBaseExportArchitectureRequest();
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.format = object.format ?? Format.FORMAT_UNSPECIFIED;
     message.parent = object.parent ?? "";

@@ -5,7 +5,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { ArchitectureSpec, Placement } from "../../architecture/v1/architecture.ts";
+import { ArchitectureRef, Placement } from "../../architecture/v1/architecture.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
@@ -190,8 +190,8 @@ export const SearchSplit = {
   SEARCH_SPLIT_UNSPECIFIED: "SEARCH_SPLIT_UNSPECIFIED",
   /** SEARCH_SPLIT_SET_ASIDE - 5,000 images are set aside for selection; of the rest, weights are fitted to 40 % and policies learn from 60 %. */
   SEARCH_SPLIT_SET_ASIDE: "SEARCH_SPLIT_SET_ASIDE",
-  /** SEARCH_SPLIT_PARITY - As the official code: 40 % and 60 % of all of them, and nothing left to select on. */
-  SEARCH_SPLIT_PARITY: "SEARCH_SPLIT_PARITY",
+  /** SEARCH_SPLIT_OFFICIAL - As the official code: 40 % and 60 % of all of them, and nothing left to select on. */
+  SEARCH_SPLIT_OFFICIAL: "SEARCH_SPLIT_OFFICIAL",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -200,7 +200,7 @@ export type SearchSplit = typeof SearchSplit[keyof typeof SearchSplit];
 export namespace SearchSplit {
   export type SEARCH_SPLIT_UNSPECIFIED = typeof SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
   export type SEARCH_SPLIT_SET_ASIDE = typeof SearchSplit.SEARCH_SPLIT_SET_ASIDE;
-  export type SEARCH_SPLIT_PARITY = typeof SearchSplit.SEARCH_SPLIT_PARITY;
+  export type SEARCH_SPLIT_OFFICIAL = typeof SearchSplit.SEARCH_SPLIT_OFFICIAL;
   export type UNRECOGNIZED = typeof SearchSplit.UNRECOGNIZED;
 }
 
@@ -213,8 +213,8 @@ export function searchSplitFromJSON(object: any): SearchSplit {
     case "SEARCH_SPLIT_SET_ASIDE":
       return SearchSplit.SEARCH_SPLIT_SET_ASIDE;
     case 2:
-    case "SEARCH_SPLIT_PARITY":
-      return SearchSplit.SEARCH_SPLIT_PARITY;
+    case "SEARCH_SPLIT_OFFICIAL":
+      return SearchSplit.SEARCH_SPLIT_OFFICIAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -228,8 +228,8 @@ export function searchSplitToJSON(object: SearchSplit): string {
       return "SEARCH_SPLIT_UNSPECIFIED";
     case SearchSplit.SEARCH_SPLIT_SET_ASIDE:
       return "SEARCH_SPLIT_SET_ASIDE";
-    case SearchSplit.SEARCH_SPLIT_PARITY:
-      return "SEARCH_SPLIT_PARITY";
+    case SearchSplit.SEARCH_SPLIT_OFFICIAL:
+      return "SEARCH_SPLIT_OFFICIAL";
     case SearchSplit.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -242,7 +242,7 @@ export function searchSplitToNumber(object: SearchSplit): number {
       return 0;
     case SearchSplit.SEARCH_SPLIT_SET_ASIDE:
       return 1;
-    case SearchSplit.SEARCH_SPLIT_PARITY:
+    case SearchSplit.SEARCH_SPLIT_OFFICIAL:
       return 2;
     case SearchSplit.UNRECOGNIZED:
     default:
@@ -395,20 +395,10 @@ export interface Budget {
 export interface Pair {
   id: string;
   source:
-    | Subject
+    | ArchitectureRef
     | undefined;
   /** Absent: the source alone is evaluated. */
-  result: Subject | undefined;
-}
-
-/** An architecture as workers take it. */
-export interface Subject {
-  subject:
-    | { $case: "spec"; value: ArchitectureSpec }
-    | { $case: "genotype"; value: string }
-    | { $case: "nasbench201"; value: string }
-    | { $case: "zoo"; value: string }
-    | undefined;
+  result: ArchitectureRef | undefined;
 }
 
 /** Looks both up in a benchmark table. */
@@ -462,7 +452,7 @@ export interface Inheritance {
   /** Blob of its weights, in the safetensors format: parameters and running statistics by their official names, in PyTorch's layout. */
   weights: string;
   /** The network, placed like the children; its classes are those of the weights. Weights of another one fail with OTHER_WEIGHTS. */
-  source: Subject | undefined;
+  source: ArchitectureRef | undefined;
 }
 
 /** A shard of one round of local SGD on the supernet. Unique by (search, round, shard). */
@@ -1347,10 +1337,10 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
       writer.uint32(10).string(message.id);
     }
     if (message.source !== undefined) {
-      Subject.encode(message.source, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(18).fork()).join();
     }
     if (message.result !== undefined) {
-      Subject.encode(message.result, writer.uint32(26).fork()).join();
+      ArchitectureRef.encode(message.result, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1381,7 +1371,7 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
               break;
             }
 
-            message.source = Subject.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -1389,7 +1379,7 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
               break;
             }
 
-            message.result = Subject.decode(reader, reader.uint32());
+            message.result = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1407,8 +1397,8 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
   fromJSON(object: any): Pair {
     return {
       id: isSet(object.id) ? globalThis.String(object.id) : "",
-      source: isSet(object.source) ? Subject.fromJSON(object.source) : undefined,
-      result: isSet(object.result) ? Subject.fromJSON(object.result) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
+      result: isSet(object.result) ? ArchitectureRef.fromJSON(object.result) : undefined,
     };
   },
 
@@ -1418,10 +1408,10 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
       obj.id = message.id;
     }
     if (message.source !== undefined) {
-      obj.source = Subject.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.result !== undefined) {
-      obj.result = Subject.toJSON(message.result);
+      obj.result = ArchitectureRef.toJSON(message.result);
     }
     return obj;
   },
@@ -1433,156 +1423,11 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
     const message = createBasePair();
     message.id = object.id ?? "";
     message.source = (object.source !== undefined && object.source !== null)
-      ? Subject.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.result = (object.result !== undefined && object.result !== null)
-      ? Subject.fromPartial(object.result)
+      ? ArchitectureRef.fromPartial(object.result)
       : undefined;
-    return message;
-  },
-};
-
-function createBaseSubject(): Subject {
-  return { subject: undefined };
-}
-
-export const Subject: MessageFns<Subject, "nat.evaluation.v1.Subject"> = {
-  $type: "nat.evaluation.v1.Subject" as const,
-
-  encode(message: Subject, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.subject?.$case) {
-      case "spec":
-        ArchitectureSpec.encode(message.subject.value, writer.uint32(10).fork()).join();
-        break;
-      case "genotype":
-        writer.uint32(18).string(message.subject.value);
-        break;
-      case "nasbench201":
-        writer.uint32(26).string(message.subject.value);
-        break;
-      case "zoo":
-        writer.uint32(34).string(message.subject.value);
-        break;
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Subject {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSubject();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.subject = { $case: "spec", value: ArchitectureSpec.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.subject = { $case: "genotype", value: reader.string() };
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.subject = { $case: "nasbench201", value: reader.string() };
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.subject = { $case: "zoo", value: reader.string() };
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Subject {
-    return {
-      subject: isSet(object.spec)
-        ? { $case: "spec", value: ArchitectureSpec.fromJSON(object.spec) }
-        : isSet(object.genotype)
-        ? { $case: "genotype", value: globalThis.String(object.genotype) }
-        : isSet(object.nasbench201)
-        ? { $case: "nasbench201", value: globalThis.String(object.nasbench201) }
-        : isSet(object.zoo)
-        ? { $case: "zoo", value: globalThis.String(object.zoo) }
-        : undefined,
-    };
-  },
-
-  toJSON(message: Subject): unknown {
-    const obj: any = {};
-    if (message.subject?.$case === "spec") {
-      obj.spec = ArchitectureSpec.toJSON(message.subject.value);
-    } else if (message.subject?.$case === "genotype") {
-      obj.genotype = message.subject.value;
-    } else if (message.subject?.$case === "nasbench201") {
-      obj.nasbench201 = message.subject.value;
-    } else if (message.subject?.$case === "zoo") {
-      obj.zoo = message.subject.value;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<Subject>): Subject {
-    return Subject.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Subject>): Subject {
-    const message = createBaseSubject();
-    switch (object.subject?.$case) {
-      case "spec": {
-        if (object.subject?.value !== undefined && object.subject?.value !== null) {
-          message.subject = { $case: "spec", value: ArchitectureSpec.fromPartial(object.subject.value) };
-        }
-        break;
-      }
-      case "genotype": {
-        if (object.subject?.value !== undefined && object.subject?.value !== null) {
-          message.subject = { $case: "genotype", value: object.subject.value };
-        }
-        break;
-      }
-      case "nasbench201": {
-        if (object.subject?.value !== undefined && object.subject?.value !== null) {
-          message.subject = { $case: "nasbench201", value: object.subject.value };
-        }
-        break;
-      }
-      case "zoo": {
-        if (object.subject?.value !== undefined && object.subject?.value !== null) {
-          message.subject = { $case: "zoo", value: object.subject.value };
-        }
-        break;
-      }
-    }
     return message;
   },
 };
@@ -2098,7 +1943,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
       writer.uint32(10).string(message.weights);
     }
     if (message.source !== undefined) {
-      Subject.encode(message.source, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2129,7 +1974,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
               break;
             }
 
-            message.source = Subject.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2147,7 +1992,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
   fromJSON(object: any): Inheritance {
     return {
       weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
-      source: isSet(object.source) ? Subject.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
     };
   },
 
@@ -2157,7 +2002,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
       obj.weights = message.weights;
     }
     if (message.source !== undefined) {
-      obj.source = Subject.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     return obj;
   },
@@ -2169,7 +2014,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
     const message = createBaseInheritance();
     message.weights = object.weights ?? "";
     message.source = (object.source !== undefined && object.source !== null)
-      ? Subject.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     return message;
   },

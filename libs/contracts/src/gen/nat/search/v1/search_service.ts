@@ -7,7 +7,15 @@ import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Operation } from "../../../google/longrunning/operations.ts";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { ArchitectureSource, Placement } from "../../architecture/v1/architecture.ts";
+import {
+  ArchitectureRef,
+  CostBounds,
+  Placement,
+  Scheme,
+  schemeFromJSON,
+  schemeToJSON,
+  schemeToNumber,
+} from "../../architecture/v1/architecture.ts";
 import {
   SearchSplit,
   searchSplitFromJSON,
@@ -15,15 +23,10 @@ import {
   searchSplitToNumber,
 } from "../../evaluation/v1/evaluation.ts";
 import {
-  Budget,
   Masking,
   maskingFromJSON,
   maskingToJSON,
   maskingToNumber,
-  Scheme,
-  schemeFromJSON,
-  schemeToJSON,
-  schemeToNumber,
   TransformedSource,
   TransformResult,
 } from "../../transform/v1/transform_service.ts";
@@ -672,7 +675,7 @@ export interface ListTrialsResponse {
 export interface DeriveArchitectureRequest {
   parent: string;
   source:
-    | ArchitectureSource
+    | ArchitectureRef
     | undefined;
   /** Empty: that of `search`, else the bundled one. */
   policy: string;
@@ -680,8 +683,8 @@ export interface DeriveArchitectureRequest {
   samples: number;
   seed: number;
   placement: Placement | undefined;
-  budget:
-    | Budget
+  bounds:
+    | CostBounds
     | undefined;
   /** As in SearchSpec. */
   evaluator: string;
@@ -4764,7 +4767,7 @@ function createBaseDeriveArchitectureRequest(): DeriveArchitectureRequest {
     samples: 0,
     seed: 0,
     placement: undefined,
-    budget: undefined,
+    bounds: undefined,
     evaluator: "",
     reward: "",
     dataset: "",
@@ -4785,7 +4788,7 @@ export const DeriveArchitectureRequest: MessageFns<
       writer.uint32(10).string(message.parent);
     }
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(18).fork()).join();
     }
     if (message.policy !== "") {
       writer.uint32(26).string(message.policy);
@@ -4799,8 +4802,8 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.placement !== undefined) {
       Placement.encode(message.placement, writer.uint32(50).fork()).join();
     }
-    if (message.budget !== undefined) {
-      Budget.encode(message.budget, writer.uint32(58).fork()).join();
+    if (message.bounds !== undefined) {
+      CostBounds.encode(message.bounds, writer.uint32(58).fork()).join();
     }
     if (message.evaluator !== "") {
       writer.uint32(66).string(message.evaluator);
@@ -4849,7 +4852,7 @@ export const DeriveArchitectureRequest: MessageFns<
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -4889,7 +4892,7 @@ export const DeriveArchitectureRequest: MessageFns<
               break;
             }
 
-            message.budget = Budget.decode(reader, reader.uint32());
+            message.bounds = CostBounds.decode(reader, reader.uint32());
             continue;
           }
           case 8: {
@@ -4955,12 +4958,12 @@ export const DeriveArchitectureRequest: MessageFns<
   fromJSON(object: any): DeriveArchitectureRequest {
     return {
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
       samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
       seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
-      budget: isSet(object.budget) ? Budget.fromJSON(object.budget) : undefined,
+      bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
       evaluator: isSet(object.evaluator) ? globalThis.String(object.evaluator) : "",
       reward: isSet(object.reward) ? globalThis.String(object.reward) : "",
       dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
@@ -4984,7 +4987,7 @@ export const DeriveArchitectureRequest: MessageFns<
       obj.parent = message.parent;
     }
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.policy !== "") {
       obj.policy = message.policy;
@@ -4998,8 +5001,8 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.placement !== undefined) {
       obj.placement = Placement.toJSON(message.placement);
     }
-    if (message.budget !== undefined) {
-      obj.budget = Budget.toJSON(message.budget);
+    if (message.bounds !== undefined) {
+      obj.bounds = CostBounds.toJSON(message.bounds);
     }
     if (message.evaluator !== "") {
       obj.evaluator = message.evaluator;
@@ -5029,7 +5032,7 @@ export const DeriveArchitectureRequest: MessageFns<
     const message = createBaseDeriveArchitectureRequest();
     message.parent = object.parent ?? "";
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.policy = object.policy ?? "";
     message.samples = object.samples ?? 0;
@@ -5037,8 +5040,8 @@ export const DeriveArchitectureRequest: MessageFns<
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
       : undefined;
-    message.budget = (object.budget !== undefined && object.budget !== null)
-      ? Budget.fromPartial(object.budget)
+    message.bounds = (object.bounds !== undefined && object.bounds !== null)
+      ? CostBounds.fromPartial(object.bounds)
       : undefined;
     message.evaluator = object.evaluator ?? "";
     message.reward = object.reward ?? "";

@@ -4,83 +4,29 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
-import { ArchitectureSource, ArchitectureSpec, Cost, EdgeEdit, Placement } from "../../architecture/v1/architecture.ts";
+import {
+  ArchitectureRef,
+  ArchitectureSpec,
+  Cost,
+  CostBounds,
+  EdgeEdit,
+  Placement,
+  Scheme,
+  schemeFromJSON,
+  schemeToJSON,
+  schemeToNumber,
+} from "../../architecture/v1/architecture.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
-/** How operations may be replaced. */
-export const Scheme = {
-  /** SCHEME_UNSPECIFIED - The policy's own. */
-  SCHEME_UNSPECIFIED: "SCHEME_UNSPECIFIED",
-  /** SCHEME_NAT - Keep, skip, null. */
-  SCHEME_NAT: "SCHEME_NAT",
-  /** SCHEME_NAT_PLUS_PLUS - The lattice of cheaper operations. */
-  SCHEME_NAT_PLUS_PLUS: "SCHEME_NAT_PLUS_PLUS",
-  UNRECOGNIZED: "UNRECOGNIZED",
-} as const;
-
-export type Scheme = typeof Scheme[keyof typeof Scheme];
-
-export namespace Scheme {
-  export type SCHEME_UNSPECIFIED = typeof Scheme.SCHEME_UNSPECIFIED;
-  export type SCHEME_NAT = typeof Scheme.SCHEME_NAT;
-  export type SCHEME_NAT_PLUS_PLUS = typeof Scheme.SCHEME_NAT_PLUS_PLUS;
-  export type UNRECOGNIZED = typeof Scheme.UNRECOGNIZED;
-}
-
-export function schemeFromJSON(object: any): Scheme {
-  switch (object) {
-    case 0:
-    case "SCHEME_UNSPECIFIED":
-      return Scheme.SCHEME_UNSPECIFIED;
-    case 1:
-    case "SCHEME_NAT":
-      return Scheme.SCHEME_NAT;
-    case 2:
-    case "SCHEME_NAT_PLUS_PLUS":
-      return Scheme.SCHEME_NAT_PLUS_PLUS;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return Scheme.UNRECOGNIZED;
-  }
-}
-
-export function schemeToJSON(object: Scheme): string {
-  switch (object) {
-    case Scheme.SCHEME_UNSPECIFIED:
-      return "SCHEME_UNSPECIFIED";
-    case Scheme.SCHEME_NAT:
-      return "SCHEME_NAT";
-    case Scheme.SCHEME_NAT_PLUS_PLUS:
-      return "SCHEME_NAT_PLUS_PLUS";
-    case Scheme.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
-export function schemeToNumber(object: Scheme): number {
-  switch (object) {
-    case Scheme.SCHEME_UNSPECIFIED:
-      return 0;
-    case Scheme.SCHEME_NAT:
-      return 1;
-    case Scheme.SCHEME_NAT_PLUS_PLUS:
-      return 2;
-    case Scheme.UNRECOGNIZED:
-    default:
-      return -1;
-  }
-}
-
+/** Which replacements are allowed. */
 export const Masking = {
   /** MASKING_UNSPECIFIED - COST. */
   MASKING_UNSPECIFIED: "MASKING_UNSPECIFIED",
   /** MASKING_COST - No replacement ever adds cost. */
   MASKING_COST: "MASKING_COST",
-  /** MASKING_PARITY - The official tables as they are: the certificate may not hold. */
-  MASKING_PARITY: "MASKING_PARITY",
+  /** MASKING_OFFICIAL - The official tables as they are: the certificate may not hold. */
+  MASKING_OFFICIAL: "MASKING_OFFICIAL",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -89,7 +35,7 @@ export type Masking = typeof Masking[keyof typeof Masking];
 export namespace Masking {
   export type MASKING_UNSPECIFIED = typeof Masking.MASKING_UNSPECIFIED;
   export type MASKING_COST = typeof Masking.MASKING_COST;
-  export type MASKING_PARITY = typeof Masking.MASKING_PARITY;
+  export type MASKING_OFFICIAL = typeof Masking.MASKING_OFFICIAL;
   export type UNRECOGNIZED = typeof Masking.UNRECOGNIZED;
 }
 
@@ -102,8 +48,8 @@ export function maskingFromJSON(object: any): Masking {
     case "MASKING_COST":
       return Masking.MASKING_COST;
     case 2:
-    case "MASKING_PARITY":
-      return Masking.MASKING_PARITY;
+    case "MASKING_OFFICIAL":
+      return Masking.MASKING_OFFICIAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -117,8 +63,8 @@ export function maskingToJSON(object: Masking): string {
       return "MASKING_UNSPECIFIED";
     case Masking.MASKING_COST:
       return "MASKING_COST";
-    case Masking.MASKING_PARITY:
-      return "MASKING_PARITY";
+    case Masking.MASKING_OFFICIAL:
+      return "MASKING_OFFICIAL";
     case Masking.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -131,7 +77,7 @@ export function maskingToNumber(object: Masking): number {
       return 0;
     case Masking.MASKING_COST:
       return 1;
-    case Masking.MASKING_PARITY:
+    case Masking.MASKING_OFFICIAL:
       return 2;
     case Masking.UNRECOGNIZED:
     default:
@@ -204,20 +150,14 @@ export function viewToNumber(object: View): number {
   }
 }
 
-/** Upper bounds on a result; absent ones do not bind. */
-export interface Budget {
-  maxParams?: number | undefined;
-  maxMacs?: number | undefined;
-}
-
 export interface TransformOptions {
   /** namespaces/* /policies/* or namespaces/* /policies/* /versions/*, or a bare policy id. Empty: the bundled default. */
   policy: string;
   scheme: Scheme;
   masking: Masking;
   placement: Placement | undefined;
-  budget:
-    | Budget
+  bounds:
+    | CostBounds
     | undefined;
   /** Results wanted; 0 means 1. With more than one, they are drawn at random and distinct ones come back, best log-probability first. */
   samples: number;
@@ -230,7 +170,7 @@ export interface TransformOptions {
 
 export interface TransformArchitectureRequest {
   parent: string;
-  source: ArchitectureSource | undefined;
+  source: ArchitectureRef | undefined;
   options: TransformOptions | undefined;
 }
 
@@ -274,13 +214,13 @@ export interface TransformResult {
   nasbench201: string;
 }
 
-/** Proof that a result costs no more than its source, nor than the budget, for the real strides and channels. */
+/** Proof that a result costs no more than its source, nor than the bounds asked for, for the real strides and channels. */
 export interface CostCertificate {
   holds: boolean;
   source: Cost | undefined;
   result: Cost | undefined;
-  budget:
-    | Budget
+  bounds:
+    | CostBounds
     | undefined;
   /** What does not hold, in words. */
   violations: string[];
@@ -288,7 +228,7 @@ export interface CostCertificate {
 
 export interface BatchTransformArchitecturesRequest {
   parent: string;
-  sources: ArchitectureSource[];
+  sources: ArchitectureRef[];
   options: TransformOptions | undefined;
 }
 
@@ -321,107 +261,12 @@ export interface StreamTransformArchitecturesRequest {
   /** The first message sets parent and options for all. */
   parent: string;
   options: TransformOptions | undefined;
-  sources: ArchitectureSource[];
+  sources: ArchitectureRef[];
 }
 
 export interface StreamTransformArchitecturesResponse {
   outcomes: TransformOutcome[];
 }
-
-function createBaseBudget(): Budget {
-  return { maxParams: undefined, maxMacs: undefined };
-}
-
-export const Budget: MessageFns<Budget, "nat.transform.v1.Budget"> = {
-  $type: "nat.transform.v1.Budget" as const,
-
-  encode(message: Budget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.maxParams !== undefined) {
-      writer.uint32(8).int64(message.maxParams);
-    }
-    if (message.maxMacs !== undefined) {
-      writer.uint32(16).int64(message.maxMacs);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Budget {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBudget();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.maxParams = longToNumber(reader.int64());
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.maxMacs = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): Budget {
-    return {
-      maxParams: isSet(object.maxParams)
-        ? globalThis.Number(object.maxParams)
-        : isSet(object.max_params)
-        ? globalThis.Number(object.max_params)
-        : undefined,
-      maxMacs: isSet(object.maxMacs)
-        ? globalThis.Number(object.maxMacs)
-        : isSet(object.max_macs)
-        ? globalThis.Number(object.max_macs)
-        : undefined,
-    };
-  },
-
-  toJSON(message: Budget): unknown {
-    const obj: any = {};
-    if (message.maxParams !== undefined) {
-      obj.maxParams = Math.round(message.maxParams);
-    }
-    if (message.maxMacs !== undefined) {
-      obj.maxMacs = Math.round(message.maxMacs);
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<Budget>): Budget {
-    return Budget.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<Budget>): Budget {
-    const message = createBaseBudget();
-    message.maxParams = object.maxParams ?? undefined;
-    message.maxMacs = object.maxMacs ?? undefined;
-    return message;
-  },
-};
 
 function createBaseTransformOptions(): TransformOptions {
   return {
@@ -429,7 +274,7 @@ function createBaseTransformOptions(): TransformOptions {
     scheme: Scheme.SCHEME_UNSPECIFIED,
     masking: Masking.MASKING_UNSPECIFIED,
     placement: undefined,
-    budget: undefined,
+    bounds: undefined,
     samples: 0,
     greedy: false,
     seed: 0,
@@ -453,8 +298,8 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     if (message.placement !== undefined) {
       Placement.encode(message.placement, writer.uint32(34).fork()).join();
     }
-    if (message.budget !== undefined) {
-      Budget.encode(message.budget, writer.uint32(42).fork()).join();
+    if (message.bounds !== undefined) {
+      CostBounds.encode(message.bounds, writer.uint32(42).fork()).join();
     }
     if (message.samples !== 0) {
       writer.uint32(48).uint32(message.samples);
@@ -521,7 +366,7 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
               break;
             }
 
-            message.budget = Budget.decode(reader, reader.uint32());
+            message.bounds = CostBounds.decode(reader, reader.uint32());
             continue;
           }
           case 6: {
@@ -574,7 +419,7 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
       scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
       masking: isSet(object.masking) ? maskingFromJSON(object.masking) : Masking.MASKING_UNSPECIFIED,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
-      budget: isSet(object.budget) ? Budget.fromJSON(object.budget) : undefined,
+      bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
       samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
       greedy: isSet(object.greedy) ? globalThis.Boolean(object.greedy) : false,
       seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
@@ -596,8 +441,8 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     if (message.placement !== undefined) {
       obj.placement = Placement.toJSON(message.placement);
     }
-    if (message.budget !== undefined) {
-      obj.budget = Budget.toJSON(message.budget);
+    if (message.bounds !== undefined) {
+      obj.bounds = CostBounds.toJSON(message.bounds);
     }
     if (message.samples !== 0) {
       obj.samples = Math.round(message.samples);
@@ -625,8 +470,8 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
       : undefined;
-    message.budget = (object.budget !== undefined && object.budget !== null)
-      ? Budget.fromPartial(object.budget)
+    message.bounds = (object.bounds !== undefined && object.bounds !== null)
+      ? CostBounds.fromPartial(object.bounds)
       : undefined;
     message.samples = object.samples ?? 0;
     message.greedy = object.greedy ?? false;
@@ -651,7 +496,7 @@ export const TransformArchitectureRequest: MessageFns<
       writer.uint32(10).string(message.parent);
     }
     if (message.source !== undefined) {
-      ArchitectureSource.encode(message.source, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(message.source, writer.uint32(18).fork()).join();
     }
     if (message.options !== undefined) {
       TransformOptions.encode(message.options, writer.uint32(26).fork()).join();
@@ -685,7 +530,7 @@ export const TransformArchitectureRequest: MessageFns<
               break;
             }
 
-            message.source = ArchitectureSource.decode(reader, reader.uint32());
+            message.source = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
           case 3: {
@@ -711,7 +556,7 @@ export const TransformArchitectureRequest: MessageFns<
   fromJSON(object: any): TransformArchitectureRequest {
     return {
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
-      source: isSet(object.source) ? ArchitectureSource.fromJSON(object.source) : undefined,
+      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       options: isSet(object.options) ? TransformOptions.fromJSON(object.options) : undefined,
     };
   },
@@ -722,7 +567,7 @@ export const TransformArchitectureRequest: MessageFns<
       obj.parent = message.parent;
     }
     if (message.source !== undefined) {
-      obj.source = ArchitectureSource.toJSON(message.source);
+      obj.source = ArchitectureRef.toJSON(message.source);
     }
     if (message.options !== undefined) {
       obj.options = TransformOptions.toJSON(message.options);
@@ -737,7 +582,7 @@ export const TransformArchitectureRequest: MessageFns<
     const message = createBaseTransformArchitectureRequest();
     message.parent = object.parent ?? "";
     message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureSource.fromPartial(object.source)
+      ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.options = (object.options !== undefined && object.options !== null)
       ? TransformOptions.fromPartial(object.options)
@@ -1218,7 +1063,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
 };
 
 function createBaseCostCertificate(): CostCertificate {
-  return { holds: false, source: undefined, result: undefined, budget: undefined, violations: [] };
+  return { holds: false, source: undefined, result: undefined, bounds: undefined, violations: [] };
 }
 
 export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.CostCertificate"> = {
@@ -1234,8 +1079,8 @@ export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.Cost
     if (message.result !== undefined) {
       Cost.encode(message.result, writer.uint32(26).fork()).join();
     }
-    if (message.budget !== undefined) {
-      Budget.encode(message.budget, writer.uint32(34).fork()).join();
+    if (message.bounds !== undefined) {
+      CostBounds.encode(message.bounds, writer.uint32(34).fork()).join();
     }
     for (const v of message.violations) {
       writer.uint32(42).string(v!);
@@ -1285,7 +1130,7 @@ export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.Cost
               break;
             }
 
-            message.budget = Budget.decode(reader, reader.uint32());
+            message.bounds = CostBounds.decode(reader, reader.uint32());
             continue;
           }
           case 5: {
@@ -1313,7 +1158,7 @@ export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.Cost
       holds: isSet(object.holds) ? globalThis.Boolean(object.holds) : false,
       source: isSet(object.source) ? Cost.fromJSON(object.source) : undefined,
       result: isSet(object.result) ? Cost.fromJSON(object.result) : undefined,
-      budget: isSet(object.budget) ? Budget.fromJSON(object.budget) : undefined,
+      bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
       violations: globalThis.Array.isArray(object?.violations)
         ? object.violations.map((e: any) => globalThis.String(e))
         : [],
@@ -1331,8 +1176,8 @@ export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.Cost
     if (message.result !== undefined) {
       obj.result = Cost.toJSON(message.result);
     }
-    if (message.budget !== undefined) {
-      obj.budget = Budget.toJSON(message.budget);
+    if (message.bounds !== undefined) {
+      obj.bounds = CostBounds.toJSON(message.bounds);
     }
     if (message.violations?.length) {
       obj.violations = message.violations;
@@ -1352,8 +1197,8 @@ export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.Cost
     message.result = (object.result !== undefined && object.result !== null)
       ? Cost.fromPartial(object.result)
       : undefined;
-    message.budget = (object.budget !== undefined && object.budget !== null)
-      ? Budget.fromPartial(object.budget)
+    message.bounds = (object.bounds !== undefined && object.bounds !== null)
+      ? CostBounds.fromPartial(object.bounds)
       : undefined;
     message.violations = object.violations?.map((e) => e) || [];
     return message;
@@ -1375,7 +1220,7 @@ export const BatchTransformArchitecturesRequest: MessageFns<
       writer.uint32(10).string(message.parent);
     }
     for (const v of message.sources) {
-      ArchitectureSource.encode(v!, writer.uint32(18).fork()).join();
+      ArchitectureRef.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.options !== undefined) {
       TransformOptions.encode(message.options, writer.uint32(26).fork()).join();
@@ -1409,7 +1254,7 @@ export const BatchTransformArchitecturesRequest: MessageFns<
               break;
             }
 
-            message.sources.push(ArchitectureSource.decode(reader, reader.uint32()));
+            message.sources.push(ArchitectureRef.decode(reader, reader.uint32()));
             continue;
           }
           case 3: {
@@ -1436,7 +1281,7 @@ export const BatchTransformArchitecturesRequest: MessageFns<
     return {
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
       sources: globalThis.Array.isArray(object?.sources)
-        ? object.sources.map((e: any) => ArchitectureSource.fromJSON(e))
+        ? object.sources.map((e: any) => ArchitectureRef.fromJSON(e))
         : [],
       options: isSet(object.options) ? TransformOptions.fromJSON(object.options) : undefined,
     };
@@ -1448,7 +1293,7 @@ export const BatchTransformArchitecturesRequest: MessageFns<
       obj.parent = message.parent;
     }
     if (message.sources?.length) {
-      obj.sources = message.sources.map((e) => ArchitectureSource.toJSON(e));
+      obj.sources = message.sources.map((e) => ArchitectureRef.toJSON(e));
     }
     if (message.options !== undefined) {
       obj.options = TransformOptions.toJSON(message.options);
@@ -1462,7 +1307,7 @@ export const BatchTransformArchitecturesRequest: MessageFns<
   fromPartial(object: DeepPartial<BatchTransformArchitecturesRequest>): BatchTransformArchitecturesRequest {
     const message = createBaseBatchTransformArchitecturesRequest();
     message.parent = object.parent ?? "";
-    message.sources = object.sources?.map((e) => ArchitectureSource.fromPartial(e)) || [];
+    message.sources = object.sources?.map((e) => ArchitectureRef.fromPartial(e)) || [];
     message.options = (object.options !== undefined && object.options !== null)
       ? TransformOptions.fromPartial(object.options)
       : undefined;
@@ -1903,7 +1748,7 @@ export const StreamTransformArchitecturesRequest: MessageFns<
       TransformOptions.encode(message.options, writer.uint32(18).fork()).join();
     }
     for (const v of message.sources) {
-      ArchitectureSource.encode(v!, writer.uint32(26).fork()).join();
+      ArchitectureRef.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1942,7 +1787,7 @@ export const StreamTransformArchitecturesRequest: MessageFns<
               break;
             }
 
-            message.sources.push(ArchitectureSource.decode(reader, reader.uint32()));
+            message.sources.push(ArchitectureRef.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1962,7 +1807,7 @@ export const StreamTransformArchitecturesRequest: MessageFns<
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
       options: isSet(object.options) ? TransformOptions.fromJSON(object.options) : undefined,
       sources: globalThis.Array.isArray(object?.sources)
-        ? object.sources.map((e: any) => ArchitectureSource.fromJSON(e))
+        ? object.sources.map((e: any) => ArchitectureRef.fromJSON(e))
         : [],
     };
   },
@@ -1976,7 +1821,7 @@ export const StreamTransformArchitecturesRequest: MessageFns<
       obj.options = TransformOptions.toJSON(message.options);
     }
     if (message.sources?.length) {
-      obj.sources = message.sources.map((e) => ArchitectureSource.toJSON(e));
+      obj.sources = message.sources.map((e) => ArchitectureRef.toJSON(e));
     }
     return obj;
   },
@@ -1990,7 +1835,7 @@ export const StreamTransformArchitecturesRequest: MessageFns<
     message.options = (object.options !== undefined && object.options !== null)
       ? TransformOptions.fromPartial(object.options)
       : undefined;
-    message.sources = object.sources?.map((e) => ArchitectureSource.fromPartial(e)) || [];
+    message.sources = object.sources?.map((e) => ArchitectureRef.fromPartial(e)) || [];
     return message;
   },
 };

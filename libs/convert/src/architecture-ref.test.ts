@@ -1,36 +1,36 @@
-import { listZoo, validateArchitecture, zooArchitecture } from '@nat/cells';
-import { architecture as wire, evaluation } from '@nat/contracts';
+import { listZoo, readArchitecture, validateArchitecture, writeGenotype, writeJson, zooArchitecture } from '@nat/cells';
+import { architecture as wire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 import { placementFromWire, placementToWire } from './placement.ts';
-import { architectureFromSource, architectureFromSubject, architectureFromText, architectureToSubject } from './source.ts';
+import { architectureFromRef, architectureToRef, evaluableRef, refOfText, resolveArchitecture } from './architecture-ref.ts';
 
 const nameless = ({ name: _, ...rest }: { readonly name?: string }): unknown => rest;
 
 describe('architectures on the wire', () => {
-  it.each(listZoo().map(({ name }) => name))('%s survives the way there and back, as spec and as subject', (name) => {
+  it.each(listZoo().map(({ name }) => name))('%s survives the way there and back, as spec and as reference', (name) => {
     const architecture = listZoo()
       .find((entry) => entry.name === name)!
       .architecture();
     const spec = wire.ArchitectureSpec.decode(wire.ArchitectureSpec.encode(architectureToSpec(architecture)).finish());
     expect(architectureFromSpec(spec, 'spec', name)).toEqual(architecture);
-    const subject = evaluation.Subject.decode(evaluation.Subject.encode(architectureToSubject(architecture)).finish());
-    const back = architectureFromSubject(subject, 'subject');
-    validateArchitecture(back, 'subject');
+    const ref = wire.ArchitectureRef.decode(wire.ArchitectureRef.encode(architectureToRef(architecture)).finish());
+    const back = architectureFromRef(ref, 'ref');
+    validateArchitecture(back, 'ref');
     expect(nameless(back)).toEqual(nameless(architecture));
   });
 
   it('names the field that is wrong', () => {
     const spec = architectureToSpec(listZoo()[0]!.architecture());
     spec.cells[0]!.edges[3]!.to = 0;
-    expect(() => architectureFromText({ source: { $case: 'spec', value: spec }, displayName: '' }, 'source')).toThrow(
+    expect(() => architectureFromRef({ ref: { $case: 'spec', value: spec } }, 'source')).toThrow(
       expect.objectContaining({
         kind: 'INVALID_ARGUMENT',
         violations: expect.arrayContaining([expect.objectContaining({ field: expect.stringContaining('source.spec.cells[0].edges[3]') as string })]) as unknown,
       }),
     );
-    expect(() => architectureFromText({ source: undefined, displayName: '' }, 'source')).toThrow(expect.objectContaining({ reason: 'NO_SOURCE' }));
+    expect(() => architectureFromRef({ ref: undefined }, 'source')).toThrow(expect.objectContaining({ reason: 'NO_ARCHITECTURE' }));
   });
 
   it('names fields as the contract does', () => {
@@ -38,7 +38,7 @@ describe('architectures on the wire', () => {
       const spec = architectureToSpec(zooArchitecture(zoo));
       change(spec);
       try {
-        architectureFromText({ source: { $case: 'spec', value: spec }, displayName: '' }, 'source');
+        architectureFromRef({ ref: { $case: 'spec', value: spec } }, 'source');
       } catch (error) {
         if (isDomainError(error)) return error.violations.map(({ field }) => field);
         throw error;
@@ -59,10 +59,20 @@ describe('architectures on the wire', () => {
   });
 
   it('reads resource names only through a look-up', async () => {
-    const source: wire.ArchitectureSource = { source: { $case: 'architecture', value: 'namespaces/default/architectures/a' }, displayName: '' };
-    await expect(architectureFromSource(source, 'source')).rejects.toMatchObject({ reason: 'RESOURCE_NAME_NOT_READ' });
+    const source: wire.ArchitectureRef = { ref: { $case: 'architecture', value: 'namespaces/default/architectures/a' } };
+    await expect(resolveArchitecture(source, 'source')).rejects.toMatchObject({ reason: 'RESOURCE_NAME_NOT_READ' });
     const darts = listZoo()[0]!.architecture();
-    expect(await architectureFromSource(source, 'source', () => Promise.resolve(darts))).toBe(darts);
+    expect(await resolveArchitecture(source, 'source', () => Promise.resolve(darts))).toBe(darts);
+  });
+
+  it('tells texts apart, and sends workers no JSON', () => {
+    const json = writeJson(zooArchitecture('resnet20'));
+    const texts = ['DARTS', ' |nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|\n', writeGenotype(zooArchitecture('DARTS')), json];
+    expect(texts.map((text) => refOfText(text).ref?.$case)).toEqual(['zoo', 'nasbench201', 'genotype', 'json']);
+    for (const text of texts) expect(nameless(architectureFromRef(evaluableRef(refOfText(text), 'text'), 'ref'))).toEqual(nameless(readArchitecture(text)));
+    expect(evaluableRef({ ...refOfText(json), displayName: 'mine' }, 'text')).toEqual({
+      ref: { $case: 'spec', value: architectureToSpec(zooArchitecture('resnet20')) },
+    });
   });
 
   it('leaves defaults of a placement out', () => {

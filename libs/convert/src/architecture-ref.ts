@@ -1,5 +1,5 @@
-import { formatArchitecture, readGenotype, readJson, readNasBench201, validateArchitecture, zooArchitecture, type Architecture } from '@nat/cells';
-import type { architecture as wire, evaluation } from '@nat/contracts';
+import { formatArchitecture, readGenotype, readJson, readNasBench201, textFormat, validateArchitecture, zooArchitecture, type Architecture } from '@nat/cells';
+import type { architecture as wire } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 
@@ -7,25 +7,26 @@ import { architectureFromSpec, architectureToSpec } from './architecture-spec.ts
 export type ArchitectureLookup = (name: string) => Promise<Architecture>;
 
 /**
- * The architecture a source means, validated.
+ * The architecture that is meant, validated.
  *
- * @param path where the source stands in the request, for field violations
+ * @param path where the reference stands in the request, for field violations
  * @param lookup reads resource names; without it they are refused
  * @throws DomainError INVALID_ARGUMENT with field violations; NOT_FOUND for unknown names
  */
-export async function architectureFromSource(source: wire.ArchitectureSource | undefined, path: string, lookup?: ArchitectureLookup): Promise<Architecture> {
-  if (source?.source?.$case === 'architecture') {
-    if (lookup === undefined) throw DomainError.invalid(`${path}.architecture`, 'resource names are not read here: send the spec', 'RESOURCE_NAME_NOT_READ');
-    return lookup(source.source.value);
-  }
-  return architectureFromText(source, path);
+export async function resolveArchitecture(ref: wire.ArchitectureRef | undefined, path: string, lookup?: ArchitectureLookup): Promise<Architecture> {
+  if (ref?.ref?.$case === 'architecture' && lookup !== undefined) return lookup(ref.ref.value);
+  return architectureFromRef(ref, path);
 }
 
-/** As `architectureFromSource`, for sources that need no look-up; the hot path of transforms. */
-export function architectureFromText(source: wire.ArchitectureSource | undefined, path: string): Architecture {
-  const given = source?.source;
-  const named = (architecture: Architecture): Architecture =>
-    source === undefined || source.displayName === '' ? architecture : { ...architecture, name: source.displayName };
+/**
+ * As `resolveArchitecture`, for references that say all of the architecture.
+ *
+ * @throws DomainError INVALID_ARGUMENT with field violations; NOT_FOUND for unknown names of the zoo
+ */
+export function architectureFromRef(ref: wire.ArchitectureRef | undefined, path: string): Architecture {
+  const given = ref?.ref;
+  const { displayName = '' } = ref ?? {};
+  const named = (architecture: Architecture): Architecture => (displayName === '' ? architecture : { ...architecture, name: displayName });
   switch (given?.$case) {
     case 'spec':
       return named(validated(architectureFromSpec(given.value, `${path}.spec`), `${path}.spec`));
@@ -40,38 +41,36 @@ export function architectureFromText(source: wire.ArchitectureSource | undefined
     case 'architecture':
       throw DomainError.invalid(`${path}.architecture`, 'resource names are not read here: send the spec', 'RESOURCE_NAME_NOT_READ');
     case undefined:
-      throw DomainError.invalid(path, 'set one of spec, genotype, zoo, nasbench201, json, architecture', 'NO_SOURCE');
+      throw DomainError.invalid(path, 'set one of spec, genotype, nasbench201, zoo, json, architecture', 'NO_ARCHITECTURE');
   }
 }
 
-/** The architecture a worker is asked to evaluate, validated. @throws DomainError INVALID_ARGUMENT, NOT_FOUND */
-export function architectureFromSubject(subject: evaluation.Subject | undefined, path: string): Architecture {
-  const given = subject?.subject;
-  switch (given?.$case) {
-    case 'spec':
-      return validated(architectureFromSpec(given.value, `${path}.spec`), `${path}.spec`);
-    case 'genotype':
-      return readGenotype(given.value, `${path}.genotype`);
-    case 'nasbench201':
-      return readNasBench201(given.value, `${path}.nasbench201`);
-    case 'zoo':
-      return zooArchitecture(given.value);
-    case undefined:
-      throw DomainError.invalid(path, 'set one of spec, genotype, nasbench201, zoo', 'NO_SUBJECT');
-  }
-}
-
-/** The shortest form of an architecture that a worker can read back. */
-export function architectureToSubject(architecture: Architecture): evaluation.Subject {
+/** The shortest reference that says all of an architecture; its display name is left out. */
+export function architectureToRef(architecture: Architecture): wire.ArchitectureRef {
   const { format, text } = formatArchitecture(architecture);
   switch (format) {
     case 'genotype':
-      return { subject: { $case: 'genotype', value: text } };
+      return { ref: { $case: 'genotype', value: text } };
     case 'nasbench201':
-      return { subject: { $case: 'nasbench201', value: text } };
+      return { ref: { $case: 'nasbench201', value: text } };
     case 'json':
-      return { subject: { $case: 'spec', value: architectureToSpec(architecture) } };
+      return { ref: { $case: 'spec', value: architectureToSpec(architecture) } };
   }
+}
+
+/** What a text means: a genotype, the JSON form, a NAS-Bench-201 string, or a name of the zoo. The text itself is not checked. */
+export function refOfText(text: string): wire.ArchitectureRef {
+  const value = text.trim();
+  return { ref: { $case: textFormat(value), value } };
+}
+
+/**
+ * The form in which a worker is sent an architecture: the JSON form becomes the spec, the display name is left out.
+ *
+ * @throws DomainError INVALID_ARGUMENT for JSON that is no architecture
+ */
+export function evaluableRef({ ref }: wire.ArchitectureRef, path: string): wire.ArchitectureRef {
+  return ref?.$case === 'json' ? { ref: { $case: 'spec', value: architectureToSpec(readJson(ref.value, path)) } } : { ref };
 }
 
 /** Validates what a spec said; violations name the fields of the contract. */

@@ -1,0 +1,35 @@
+import type { Cost, CostBounds } from '@nat/cells';
+import type { architecture as wire } from '@nat/contracts';
+import { DomainError } from '@nat/base/errors';
+
+/** Counted from a graph, so without a latency. */
+export function costToWire(cost: Cost): wire.Cost {
+  return { params: cost.params, macs: cost.macs, peakActivationBytes: cost.peakActivationBytes };
+}
+
+/**
+ * Bounds as asked for; undefined where none binds.
+ *
+ * @param path where the bounds stand in the request
+ * @throws DomainError UNIMPLEMENTED, reason LATENCY_NOT_BOUNDED, for a bound on latency, which nothing measures yet
+ */
+export function boundsFromWire(bounds: wire.CostBounds | undefined, path: string): CostBounds | undefined {
+  if (bounds === undefined) return undefined;
+  const { maxParams, maxMacs, maxPeakActivationBytes, maxLatency } = bounds;
+  if (maxLatency !== undefined) {
+    const field = `${path}.max_latency`;
+    const description = 'latency is not measured, so it cannot be bounded';
+    throw new DomainError('UNIMPLEMENTED', `${field}: ${description}`, { reason: 'LATENCY_NOT_BOUNDED', violations: [{ field, description }] });
+  }
+  if (maxParams === undefined && maxMacs === undefined && maxPeakActivationBytes === undefined) return undefined;
+  return {
+    ...(maxParams === undefined ? {} : { maxParams }),
+    ...(maxMacs === undefined ? {} : { maxMacs }),
+    ...(maxPeakActivationBytes === undefined ? {} : { maxPeakActivationBytes }),
+  };
+}
+
+/** The inverse of `boundsFromWire`. */
+export function boundsToWire({ maxParams, maxMacs, maxPeakActivationBytes }: CostBounds): wire.CostBounds {
+  return { maxParams, maxMacs, maxPeakActivationBytes };
+}
