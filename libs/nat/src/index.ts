@@ -1,4 +1,5 @@
-export { Episode, ActionSpace, playEpisode, type ActionSpaceOptions } from './mdp/action-space.ts';
+export { ActionSpace, type ActionSpaceOptions } from './mdp/action-space.ts';
+export { Episode, playEpisode } from './mdp/episode.ts';
 export { checkBudget, withinBudget, type Budget } from './mdp/budget.ts';
 export { certify, type CostCertificate, type EdgeSaving } from './mdp/certificate.ts';
 export { LivePaths, cellGuards, type CellGuard } from './mdp/connectivity.ts';

@@ -1,5 +1,5 @@
 import { RandomStream } from '@nat/base/random';
-import type { Tensor, Tensorflow } from './tensorflow.ts';
+import type { Tensor, Tensorflow } from './tensorflow-types.ts';
 
 export interface GradientCheckOptions {
   /** Step of the central difference. @default 1e-2 */

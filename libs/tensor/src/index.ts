@@ -10,20 +10,5 @@ export { avgPool, globalAveragePool, maxPool, type PoolOptions } from './ops/poo
 export { gatherRows, segmentSum } from './ops/segment.ts';
 export { MomentumSgd, cosineRate, type SgdOptions, type SgdState } from './optim/sgd.ts';
 export { subsample, type Size2D } from './ops/slicing.ts';
-export {
-  isTensorflowLoaded,
-  loadTensorflow,
-  tensorflowThreads,
-  type NamedTensorMap,
-  type Rank,
-  type Scalar,
-  type Tensor,
-  type Tensor1D,
-  type Tensor2D,
-  type Tensor3D,
-  type Tensor4D,
-  type TensorLike,
-  type Tensorflow,
-  type TensorflowOptions,
-  type Variable,
-} from './tensorflow.ts';
+export { isTensorflowLoaded, loadTensorflow, tensorflowThreads, type TensorflowOptions } from './tensorflow.ts';
+export type { NamedTensorMap, Rank, Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorLike, Tensorflow, Variable } from './tensorflow-types.ts';

@@ -7,12 +7,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import { DomainError } from '@nat/base/errors';
-import type * as tfjs from '@tensorflow/tfjs-node-gpu';
 import { loadKernels } from './ops/kernels.ts';
-
-/** The TensorFlow.js module on libtensorflow. Pass it to the functions that compute: none of them load it themselves. */
-export type Tensorflow = typeof tfjs;
-export type { Rank, Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorLike, Variable, NamedTensorMap } from '@tensorflow/tfjs-node-gpu';
+import type { Tensorflow } from './tensorflow-types.ts';
 
 export interface TensorflowOptions {
   /**

@@ -1,7 +1,8 @@
 import { DomainError } from '@nat/base/errors';
 import { isOperatorError, type Attributes, type OperatorKind } from '../ops/operator.ts';
 import { inferNode, weightSpecs } from '../ops/registry.ts';
-import type { Graph, GraphInput, GraphOutput, Node, NodeOf, TensorType, Value } from './graph.ts';
+import type { Graph, GraphInput, GraphOutput, Node, NodeOf, Value } from './graph.ts';
+import type { TensorType } from './tensor-type.ts';
 
 export interface NodeOptions {
   /** @default the node's name */

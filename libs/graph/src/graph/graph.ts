@@ -3,23 +3,13 @@
  * asked of this one form; formats of files and genotypes are lowered to it.
  */
 import type { Attributes, OperatorKind } from '../ops/operator.ts';
+import type { TensorType } from './tensor-type.ts';
 
 /**
  * A tensor in a graph, in static single assignment: value v is graph input v where v < inputs.length, and else the one output of node
  * v - inputs.length.
  */
 export type Value = number;
-
-/** `N` is the number of images of a batch, which no graph fixes. */
-export type Dimension = number | 'N';
-
-export type DataType = 'f32' | 'f16' | 'bf16' | 'f64' | 'i8' | 'u8' | 'i32' | 'i64' | 'bool';
-
-/** Images are laid out as in ONNX: [N, channels, height, width]. */
-export interface TensorType {
-  readonly dtype: DataType;
-  readonly shape: readonly Dimension[];
-}
 
 export interface GraphInput {
   readonly name: string;
@@ -64,28 +54,4 @@ export function valueOfNode(graph: Pick<Graph, 'inputs'>, index: number): Value 
 /** The node that gives a value; undefined for a graph input. */
 export function producerOf({ inputs, nodes }: Graph, value: Value): Node | undefined {
   return value < inputs.length ? undefined : nodes[value - inputs.length];
-}
-
-/** Channels, height and width of a batch of images. @throws TypeError for a tensor of another rank */
-export function imageShape({ shape }: TensorType): readonly [channels: number, height: number, width: number] {
-  const [, channels, height, width] = shape;
-  if (shape.length !== 4 || typeof channels !== 'number' || typeof height !== 'number' || typeof width !== 'number') {
-    throw new TypeError(`[${shape.join(', ')}] is no batch of images`);
-  }
-  return [channels, height, width];
-}
-
-/** A batch of float32 images: [N, channels, height, width]. */
-export function imageType(channels: number, height: number, width = height): TensorType {
-  return { dtype: 'f32', shape: ['N', channels, height, width] };
-}
-
-/** Numbers in one image's share of a tensor: N counts as 1. */
-export function elementsPerImage({ shape }: TensorType): number {
-  return shape.reduce<number>((product, size) => product * (size === 'N' ? 1 : size), 1);
-}
-
-/** True where two tensors have the same type. */
-export function sameType(a: TensorType, b: TensorType): boolean {
-  return a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((size, axis) => size === b.shape[axis]);
 }

@@ -1,4 +1,4 @@
-import { imageShape, imageType, type TensorType } from '../graph/graph.ts';
+import { imageShape, imageType, type TensorType } from '../graph/tensor-type.ts';
 import { single } from './activation.ts';
 import { kernelLabel, OperatorError, strideLabel, type ConvolutionAttributes, type Operator, type Padding2D, type Size2D } from './operator.ts';
 

@@ -1,4 +1,4 @@
-import { sameType, type Dimension, type TensorType } from '../graph/graph.ts';
+import { sameType, type Dimension, type TensorType } from '../graph/tensor-type.ts';
 import { OperatorError, type Operator } from './operator.ts';
 
 /** The shape that both are repeated to, from the last axis on: sizes are equal, or one is 1. */

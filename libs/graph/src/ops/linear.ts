@@ -1,4 +1,4 @@
-import type { TensorType } from '../graph/graph.ts';
+import type { TensorType } from '../graph/tensor-type.ts';
 import { single } from './activation.ts';
 import { OperatorError, type Operator } from './operator.ts';
 

@@ -1,4 +1,4 @@
-import { imageShape } from '../graph/graph.ts';
+import { imageShape } from '../graph/tensor-type.ts';
 import { single } from './activation.ts';
 import type { Operator, WeightSpec } from './operator.ts';
 

@@ -1,6 +1,6 @@
 /** What an operator is: its attributes, and what follows from them and the types that it reads. One entry of the registry each. */
-import type { TensorType } from '../graph/graph.ts';
-import type { ActivationFunction } from './activation.ts';
+import type { TensorType } from '../graph/tensor-type.ts';
+import type { ActivationFunction } from './activation-functions.ts';
 
 export type Size2D = readonly [height: number, width: number];
 /** Rows and columns around an image. */

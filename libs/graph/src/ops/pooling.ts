@@ -1,4 +1,4 @@
-import { imageShape, imageType } from '../graph/graph.ts';
+import { imageShape, imageType } from '../graph/tensor-type.ts';
 import { single } from './activation.ts';
 import { windowedSize } from './convolution.ts';
 import { kernelLabel, strideLabel, type Operator } from './operator.ts';

@@ -1,5 +1,6 @@
 /** Every operator, one entry each. */
-import type { Node, TensorType } from '../graph/graph.ts';
+import type { Node } from '../graph/graph.ts';
+import type { TensorType } from '../graph/tensor-type.ts';
 import { activation } from './activation.ts';
 import { convolution } from './convolution.ts';
 import { add, mul, sum } from './elementwise.ts';

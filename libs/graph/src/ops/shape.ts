@@ -1,4 +1,4 @@
-import type { Dimension, TensorType } from '../graph/graph.ts';
+import type { Dimension, TensorType } from '../graph/tensor-type.ts';
 import { single } from './activation.ts';
 import { OperatorError, type Operator } from './operator.ts';
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Graph, TensorType } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { TensorType } from '../graph/tensor-type.ts';
 
 /** Operators whose inputs may stand in any order. */
 const COMMUTATIVE: ReadonlySet<string> = new Set(['add', 'sum', 'mul']);

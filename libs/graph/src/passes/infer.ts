@@ -1,5 +1,6 @@
 import { inferChecked } from '../graph/builder.ts';
-import type { Graph, TensorType } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { TensorType } from '../graph/tensor-type.ts';
 
 /**
  * Types of all values of a graph: inputs, then nodes in order. [values]

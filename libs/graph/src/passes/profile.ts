@@ -13,7 +13,8 @@
  */
 import { DomainError } from '@nat/base/errors';
 import { lastReads } from '../graph/lifetimes.ts';
-import { elementsPerImage, type Graph, type Node, type TensorType, type Value } from '../graph/graph.ts';
+import { type Graph, type Node, type Value } from '../graph/graph.ts';
+import { elementsPerImage, type TensorType } from '../graph/tensor-type.ts';
 import { macsOfNode, undeclaredParams, weightSpecs } from '../ops/registry.ts';
 import { infer } from './infer.ts';
 

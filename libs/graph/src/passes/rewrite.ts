@@ -1,6 +1,7 @@
 import { DomainError } from '@nat/base/errors';
 import { GraphBuilder } from '../graph/builder.ts';
-import { sameType, valueOfNode, type Graph, type Value } from '../graph/graph.ts';
+import { valueOfNode, type Graph, type Value } from '../graph/graph.ts';
+import { sameType } from '../graph/tensor-type.ts';
 import { infer } from './infer.ts';
 import type { Region } from './sites.ts';
 

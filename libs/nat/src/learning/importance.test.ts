@@ -1,5 +1,5 @@
 import { readNasBench201, zooArchitecture } from '@nat/cells';
-import { Episode } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/episode.ts';
 import { loadTensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';

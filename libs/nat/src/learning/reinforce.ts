@@ -7,7 +7,7 @@
  *     H      = sum of the entropies of those same conditionals
  *     w      = 1 where this policy drew the trial, else a clipped importance weight (importance.ts)
  */
-import { Episode } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/episode.ts';
 import type { Budget } from '../mdp/budget.ts';
 import { DomainError } from '@nat/base/errors';
 import {

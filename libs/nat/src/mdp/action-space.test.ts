@@ -1,7 +1,8 @@
 import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { certify } from './certificate.ts';
-import { Episode, playEpisode, ActionSpace } from './action-space.ts';
+import { ActionSpace } from './action-space.ts';
+import { Episode, playEpisode } from './episode.ts';
 import {
   applyEdits,
   applyOperations,

@@ -1,16 +1,11 @@
-/** What a policy may do to an architecture, decided edge by edge. */
-import { DomainError } from '@nat/base/errors';
-import type { Budget } from './budget.ts';
-import { BudgetMasks } from './budget-masks.ts';
-import { cellGuards, LivePaths } from './connectivity.ts';
+/** The actions of the decision process: for each editable edge the operations that it may become. */
+import { cellGuards } from './connectivity.ts';
 import type { CellGuard } from './connectivity.ts';
 import { OPERATIONS } from './cost-tables.ts';
 import { FIXED, primitiveAt } from '@nat/cells';
 import { type PlacementOptions, lower, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import type { CostedArchitecture } from './cost-model.ts';
 import type { SchemeTable } from './transition-schemes.ts';
-
-const NULL = primitiveIndex('null');
 
 export interface ActionSpaceOptions {
   /**
@@ -107,108 +102,4 @@ function sharedEdges({ sharing, operations }: CostedArchitecture): Set<number> {
   const shared = new Set<number>();
   for (const group of sharing) for (const flat of group) if (group.some((other) => other !== flat && operations[other] === operations[flat])) shared.add(flat);
   return shared;
-}
-
-/**
- * Decisions on the editable edges, one after the other. Masks take earlier decisions into account: connectivity and budgets.
- * In `cost-masked` mode without a budget, keeping an operation is always allowed.
- */
-export class Episode {
-  readonly space: ActionSpace;
-  /** The result so far: a primitive index on every edge, FIXED on fixed ones. */
-  readonly operations: Int16Array;
-  #at = 0;
-  #cell = 0;
-  #paths: LivePaths | undefined;
-  /** The legal actions of the next edge, once they were asked for. */
-  #legal: readonly number[] | undefined;
-  readonly #budget: BudgetMasks | undefined;
-
-  /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
-  constructor(space: ActionSpace, budget?: Budget) {
-    this.space = space;
-    this.operations = space.priced.operations.slice();
-    if (budget !== undefined && (budget.maxParams !== undefined || budget.maxMacs !== undefined)) this.#budget = new BudgetMasks(space, budget);
-  }
-
-  /** Position of the edge to decide next in `space.edges`. */
-  get at(): number {
-    return this.#at;
-  }
-
-  get done(): boolean {
-    return this.#at === this.space.edges.length;
-  }
-
-  /** A_t: 1 at each position of the next edge's row that may be chosen; at least one is. */
-  legalActions(): readonly number[] {
-    this.#legal ??= this.#findLegal();
-    return this.#legal;
-  }
-
-  #findLegal(): readonly number[] {
-    const { space } = this;
-    const legal = space.legal[this.#at]!;
-    if (space.mode === 'official' && this.#budget === undefined) return legal;
-    const row = space.row(this.#at);
-    const flat = this.#enter();
-    const edge = flat - space.priced.offsets[this.#cell]!;
-    return legal.map((isLegal, position) => {
-      if (isLegal === 0) return 0;
-      const target = row[position]!;
-      const cuts = target === NULL && this.#paths?.wouldCut(edge) === true;
-      return cuts || this.#budget?.allows(this.#at, target, this.#cell, this.operations) === false ? 0 : 1;
-    });
-  }
-
-  /** Decides the next edge. @throws RangeError for a position that `legalActions` does not give */
-  step(position: number): void {
-    const { space } = this;
-    if (this.done) throw new RangeError('every edge is decided');
-    const row = space.row(this.#at);
-    if (this.legalActions()[position] !== 1) throw new RangeError(`position ${position} is not allowed`);
-    const flat = this.#enter();
-    const target = row[position]!;
-    if (space.mode !== 'official') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
-    this.operations[flat] = target;
-    this.#budget?.spend(this.#at, target);
-    this.#at++;
-    this.#legal = undefined;
-  }
-
-  /** Moves to the cell of the next edge and gives its flat index. */
-  #enter(): number {
-    const { space } = this;
-    const flat = space.edges[this.#at]!;
-    const { offsets } = space.priced;
-    while (flat >= offsets[this.#cell + 1]!) {
-      this.#cell++;
-      this.#paths = undefined;
-    }
-    if (space.mode !== 'official') {
-      this.#paths ??= this.#startCell();
-    }
-    return flat;
-  }
-
-  #startCell(): LivePaths {
-    const { offsets, architecture, operations } = this.space.priced;
-    const start = offsets[this.#cell]!;
-    const live = new Uint8Array(offsets[this.#cell + 1]! - start);
-    for (let edge = 0; edge < live.length; edge++) live[edge] = operations[start + edge] === NULL ? 0 : 1;
-    return new LivePaths(architecture.cells[this.#cell]!, this.space.guards[this.#cell]!, live);
-  }
-}
-
-/** The edit space's result when every edge keeps its operation is the source; this decides all edges at once and checks each. */
-export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, budget?: Budget): Int16Array {
-  if (positions.length !== space.edges.length)
-    throw DomainError.invalid('actions', `${positions.length} given, one an editable edge needed: ${space.edges.length}`, 'INVALID_ACTIONS');
-  const sequence = new Episode(space, budget);
-  for (let at = 0; at < positions.length; at++) {
-    const position = positions[at]!;
-    if (sequence.legalActions()[position] !== 1) throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');
-    sequence.step(position);
-  }
-  return sequence.operations;
 }

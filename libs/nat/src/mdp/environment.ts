@@ -1,11 +1,18 @@
-/** An architecture prepared for a policy: what may be decided on each edge, what that costs, and what the encoders read. */
+/**
+ * Architecture optimisation as a Markov decision process (section 3.2 of the NAT paper):
+ *
+ *     state       an architecture, of which some edges are decided
+ *     action      what the next edge becomes: a position in its row of the transition scheme        action-space.ts
+ *     transition  the edge is replaced; the next one is to be decided                                episode.ts
+ *     reward      R(b | a) = accuracy of the result b - accuracy of the source a, once all are       search/round.ts
+ *
+ * What is legal depends on the edges decided so far: results stay connected, within the source's cost and within a budget (section 3.1: c(b) <= k).
+ */
 import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName, sidesOf } from '@nat/cells';
 import { ActionSpace } from './action-space.ts';
 import { CostModel, type CostedArchitecture } from './cost-model.ts';
 import { schemeTable, type SchemeTable } from './transition-schemes.ts';
-import { buildGraph } from '../policy/build-policy-graph.ts';
-import { PlacementContext } from '../policy/placement-context.ts';
-import type { PolicyGraph } from '../policy/policy-graph.ts';
+import { PlacementContext } from './placement-context.ts';
 
 /**
  * `cost-masked`: no edge may get an operation that adds parameters, MACs or an output tensor anywhere, and a cell that lets
@@ -38,11 +45,11 @@ export class Environment {
   readonly candidateStart: Int32Array;
   /** The action of each candidate, rising within a decision. [candidates] */
   readonly candidateAction: Uint16Array;
-  readonly #surroundings: PlacementContext;
-  #graph: PolicyGraph | undefined;
+  /** Where cells and edges stand in the network. */
+  readonly context: PlacementContext;
 
   /** Made by `createEnvironment`. */
-  constructor(priced: CostedArchitecture, table: SchemeTable, options: EnvironmentOptions, surroundings: PlacementContext) {
+  constructor(priced: CostedArchitecture, table: SchemeTable, options: EnvironmentOptions, context: PlacementContext) {
     const { scheme, mode, placement, operations } = options;
     this.architecture = priced.architecture;
     this.scheme = scheme;
@@ -52,7 +59,7 @@ export class Environment {
       ...(placement === undefined ? {} : { placement }),
       ...(operations === undefined ? {} : { operations }),
     });
-    this.#surroundings = surroundings;
+    this.context = context;
     const { legal } = this.space;
     this.candidateStart = new Int32Array(legal.length + 1);
     const actions: number[] = [];
@@ -81,12 +88,6 @@ export class Environment {
   target(decision: number, action: number): PrimitiveName {
     return primitiveAt(this.space.row(decision)[action]!);
   }
-
-  /** What the `edge` and `lstm` encoders read. */
-  get graph(): PolicyGraph {
-    this.#graph ??= buildGraph(this, this.#surroundings);
-    return this.#graph;
-  }
 }
 
 /** Prepares many architectures under the same options; keeps the cost tables they share. */
@@ -94,13 +95,13 @@ export class EnvironmentFactory {
   readonly #options: EnvironmentOptions;
   readonly #pricer: CostModel;
   readonly #table: SchemeTable;
-  readonly #surroundings: PlacementContext;
+  readonly #context: PlacementContext;
 
   constructor(options: EnvironmentOptions) {
     this.#options = options;
     this.#pricer = new CostModel(options.placement);
     this.#table = schemeTable(options.scheme);
-    this.#surroundings = new PlacementContext(options.placement ?? {});
+    this.#context = new PlacementContext(options.placement ?? {});
   }
 
   /**
@@ -108,7 +109,7 @@ export class EnvironmentFactory {
    * @throws DomainError INVALID_ARGUMENT for placement options out of range, or operations that cannot stand where they are
    */
   prepare(architecture: Architecture): Environment {
-    return new Environment(this.#pricer.price(architecture), this.#table, this.#options, this.#surroundings);
+    return new Environment(this.#pricer.price(architecture), this.#table, this.#options, this.#context);
   }
 }
 

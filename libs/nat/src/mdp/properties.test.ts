@@ -25,7 +25,8 @@ import {
   writeGenotype,
   writeJson,
 } from '@nat/cells';
-import { Episode, ActionSpace } from './action-space.ts';
+import { ActionSpace } from './action-space.ts';
+import { Episode } from './episode.ts';
 import { CostModel } from './cost-model.ts';
 import { schemeTable } from './transition-schemes.ts';
 

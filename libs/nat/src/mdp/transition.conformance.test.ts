@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Episode, playEpisode, ActionSpace } from './action-space.ts';
+import { ActionSpace } from './action-space.ts';
+import { Episode, playEpisode } from './episode.ts';
 import { primitiveAt } from '@nat/cells';
 import {
   applyOperations,

@@ -4,11 +4,18 @@ import { costScale, structureFeatures } from './edge-features.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './policy-graph.ts';
 import { FIXED_ROW, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
 import type { Environment } from '../mdp/environment.ts';
-import type { PlacementContext } from './placement-context.ts';
 
-/** The graph of a environment. Names, activations and absolute sizes do not enter it. */
-export function buildGraph(environment: Environment, surroundings: PlacementContext): PolicyGraph {
-  const { architecture, space, candidateStart, candidateAction } = environment;
+const graphs = new WeakMap<Environment, PolicyGraph>();
+
+/** The rows of an environment, made once. Names, activations and absolute sizes do not enter them. */
+export function policyGraphOf(environment: Environment): PolicyGraph {
+  let graph = graphs.get(environment);
+  if (graph === undefined) graphs.set(environment, (graph = buildGraph(environment)));
+  return graph;
+}
+
+function buildGraph(environment: Environment): PolicyGraph {
+  const { architecture, context, space, candidateStart, candidateAction } = environment;
   const { priced } = space;
   const { cells } = architecture;
   const edges = priced.operations.length;
@@ -23,7 +30,7 @@ export function buildGraph(environment: Environment, surroundings: PlacementCont
   const cellOfEdge = new Int32Array(edges);
   const operation = Int32Array.from(priced.operations, (index) => (index === FIXED ? FIXED_ROW : index));
   const edgeFeatures = new Float32Array(edges * EDGE_FEATURE_COUNT);
-  const around = surroundings.of(architecture);
+  const around = context.of(architecture);
   let nodes = 0;
   cells.forEach((cell, c) => {
     const first = priced.offsets[c]!;

@@ -2,6 +2,7 @@
 import { gatherRows, type Tensor2D, type Tensorflow } from '@nat/tensor';
 import type { PolicyConfig } from './policy-config.ts';
 import { edgeGnnScores } from './edge-gnn.ts';
+import { policyGraphOf } from './build-policy-graph.ts';
 import { batchGraphs } from './policy-graph.ts';
 import { lstmReadings, lstmScores } from './lstm.ts';
 import { gcnColumns, gcnForward, type GcnConfig } from './gcn.ts';
@@ -16,7 +17,7 @@ import type { Environment } from '../mdp/environment.ts';
  */
 export function candidateScores(tf: Tensorflow, config: PolicyConfig, environments: readonly Environment[]): (parameters: Parameters) => Tensor2D {
   if (config.encoder !== 'pair') {
-    const graphs = environments.map(({ graph }) => graph);
+    const graphs = environments.map(policyGraphOf);
     const batch = batchGraphs(tf, graphs);
     if (config.encoder === 'edge') return (parameters) => edgeGnnScores(tf, config, parameters, batch);
     const readings = lstmReadings(tf, graphs);

@@ -3,24 +3,14 @@
  * the edge's share of the network's cost. All lie about within [0, 1].
  */
 import { outputNodes, type Cell } from '@nat/cells';
+import type { CellPlacement, EdgeContext } from '../mdp/placement-context.ts';
 import { STRUCTURE_FEATURE_COUNT } from './policy-graph.ts';
 
-/** What the placed network says of one edge, over all placements of its cell. */
-export interface EdgePlacement {
+/** An edge's place in the network, and the share of the network's cost that its operation has now. */
+export interface EdgePlacement extends EdgeContext {
   /** Share of the network's parameters and MACs the edge's operation has now, 0..1. */
   readonly paramsShare: number;
   readonly macsShare: number;
-  /** Mean of stride - 1 and of log2(out / in channels). */
-  readonly strided: number;
-  readonly channelRatio: number;
-}
-
-/** What the placed network says of one cell. */
-export interface CellPlacement {
-  /** Mean position of its placements, 0 (first) .. 1 (last). */
-  readonly position: number;
-  /** Share of all placements that are this cell's. */
-  readonly frequency: number;
 }
 
 /** A share of cost on a scale that tells small shares apart: 0 -> 0, 0.001 -> 0.1, 1 -> 1. */

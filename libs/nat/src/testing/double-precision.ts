@@ -1,5 +1,5 @@
 /** The learner's loss again, in double precision and without TensorFlow: what its gradients are held against. */
-import { Episode } from '../mdp/action-space.ts';
+import { Episode } from '../mdp/episode.ts';
 import type { HostTensor } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { createCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts';

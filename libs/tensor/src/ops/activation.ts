@@ -1,5 +1,5 @@
 import { FLOAT, differentiable, runOne } from './raw-operation.ts';
-import type { Tensor, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensorflow } from '../tensorflow-types.ts';
 
 /** max(x, 0); the gradient at 0 is 0. */
 export function relu<T extends Tensor>(tf: Tensorflow, x: T): T {

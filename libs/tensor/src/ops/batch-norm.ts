@@ -5,7 +5,7 @@
  */
 import { hasKernels, runKernel } from './kernels.ts';
 import { FLOAT, differentiable, runOne } from './raw-operation.ts';
-import type { Tensor, Tensor4D, Tensorflow, Variable } from '../tensorflow.ts';
+import type { Tensor, Tensor4D, Tensorflow, Variable } from '../tensorflow-types.ts';
 
 export const BATCH_NORM_EPSILON = 1e-5;
 export const BATCH_NORM_MOMENTUM = 0.1;

@@ -1,5 +1,5 @@
 import { FLOAT, INT, differentiable, runOperation } from './raw-operation.ts';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensorflow } from '../tensorflow.ts';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensorflow } from '../tensorflow-types.ts';
 
 /** y = x weight + bias: [batch, in] x [in, out] + [out]. */
 export function linear(tf: Tensorflow, x: Tensor, weight: Tensor, bias: Tensor): Tensor2D {

@@ -6,7 +6,7 @@ import { relu } from './activation.ts';
 import { hasKernels, runKernel } from './kernels.ts';
 import { FLOAT, differentiable, runOne, type Attribute } from './raw-operation.ts';
 import { subsample, type Size2D } from './slicing.ts';
-import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow-types.ts';
 
 export interface ConvolutionOptions {
   /** @default 1 */

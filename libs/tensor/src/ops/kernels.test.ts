@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { hasKernels } from './kernels.ts';
 import { depthwiseConv2d } from './convolution.ts';
-import { loadTensorflow, type Tensor4D } from '../tensorflow.ts';
+import { loadTensorflow } from '../tensorflow.ts';
+import type { Tensor4D } from '../tensorflow-types.ts';
 
 const tf = loadTensorflow();
 

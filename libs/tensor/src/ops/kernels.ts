@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { runOperation, type Attribute } from './raw-operation.ts';
-import type { Tensor, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensorflow } from '../tensorflow-types.ts';
 
 /** Beside TensorFlow.js's own addon, whose libraries it shares. */
 const FILE = path.join('lib', 'napi-v8', 'nat_kernels.node');

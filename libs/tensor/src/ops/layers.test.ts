@@ -7,7 +7,8 @@ import { conv2d, depthwiseConv2d } from './convolution.ts';
 import { gradientError } from '../gradient-check.ts';
 import { avgPool, globalAveragePool, maxPool } from './pooling.ts';
 import { subsample } from './slicing.ts';
-import { loadTensorflow, type Rank, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import { loadTensorflow } from '../tensorflow.ts';
+import type { Rank, Tensor, Tensor4D } from '../tensorflow-types.ts';
 
 const tf = loadTensorflow();
 

@@ -1,7 +1,7 @@
 /** Pools with PyTorch's symmetric padding, which never counts: it is minus infinity for maxima and left out of means. */
 import { hasKernels, runKernel } from './kernels.ts';
 import { FLOAT, INT, differentiable, runOne } from './raw-operation.ts';
-import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow-types.ts';
 
 export interface PoolOptions {
   /** Height and width of the window. */

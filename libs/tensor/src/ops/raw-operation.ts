@@ -1,4 +1,4 @@
-import type { Tensor, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensorflow } from '../tensorflow-types.ts';
 
 /** An attribute of a TensorFlow operation: a list of integers, a string, a boolean, a float, an integer, or a data type. */
 export type Attribute = readonly number[] | string | boolean | number | { readonly int: number } | { readonly type: 'float32' | 'int32' };

@@ -2,7 +2,8 @@ import { RandomStream } from '@nat/base/random';
 import { expect, it } from 'vitest';
 import { gradientError } from '../gradient-check.ts';
 import { gatherRows, segmentSum } from './segment.ts';
-import { loadTensorflow, type Rank, type Tensor2D } from '../tensorflow.ts';
+import { loadTensorflow } from '../tensorflow.ts';
+import type { Rank, Tensor2D } from '../tensorflow-types.ts';
 
 const tf = loadTensorflow();
 const rows = [0, 3, 3, 1, 0];

@@ -5,7 +5,7 @@
  *     gatherRows(x, index)[i] = x[index[i]]            segmentSum(x, index, n)[j] = sum of x[i] over i with index[i] = j
  */
 import { FLOAT, INT, differentiable, runOne } from './raw-operation.ts';
-import type { Tensor, Tensor1D, Tensor2D, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensor1D, Tensor2D, Tensorflow } from '../tensorflow-types.ts';
 
 /** Rows `index` of x. x: [rows, width], index: int32 [count] -> [count, width]. */
 export function gatherRows(tf: Tensorflow, x: Tensor2D, index: Tensor1D): Tensor2D {

@@ -1,5 +1,5 @@
 import { FLOAT, INT, differentiable, runOne } from './raw-operation.ts';
-import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow.ts';
+import type { Tensor, Tensor4D, Tensorflow } from '../tensorflow-types.ts';
 
 export type Size2D = readonly [height: number, width: number];
 

@@ -1,7 +1,8 @@
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { MomentumSgd, cosineRate } from './sgd.ts';
-import { loadTensorflow, type Variable } from '../tensorflow.ts';
+import { loadTensorflow } from '../tensorflow.ts';
+import type { Variable } from '../tensorflow-types.ts';
 
 const tf = loadTensorflow();
 const OPTIONS = { momentum: 0.9, weightDecay: 0.01 };

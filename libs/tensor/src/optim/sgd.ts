@@ -8,7 +8,7 @@
  */
 import { hasKernels, momentumStep } from '../ops/kernels.ts';
 import { FLOAT, runOne } from '../ops/raw-operation.ts';
-import type { NamedTensorMap, Tensor, Tensorflow, Variable } from '../tensorflow.ts';
+import type { NamedTensorMap, Tensor, Tensorflow, Variable } from '../tensorflow-types.ts';
 
 export interface SgdOptions {
   readonly momentum: number;

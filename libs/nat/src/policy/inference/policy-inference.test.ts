@@ -1,5 +1,5 @@
 import { officialSpace, PRIMITIVE_NAMES, primitive, readNasBench201, zooArchitecture, type Architecture, type Cell, type SchemeName } from '@nat/cells';
-import { Episode } from '../../mdp/action-space.ts';
+import { Episode } from '../../mdp/episode.ts';
 import { loadTensorflow, type HostTensor } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';

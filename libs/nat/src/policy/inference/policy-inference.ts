@@ -1,5 +1,5 @@
 /** Drawing transforms from a policy, in plain JavaScript: no TensorFlow is loaded, so any process can serve it. */
-import { Episode } from '../../mdp/action-space.ts';
+import { Episode } from '../../mdp/episode.ts';
 import type { Budget } from '../../mdp/budget.ts';
 import type { RandomStream } from '@nat/base/random';
 import type { PolicyCheckpoint } from '../checkpoint.ts';
@@ -8,6 +8,7 @@ import { LstmInference } from './lstm.ts';
 import { GcnInference } from './gcn.ts';
 import type { PolicyConfig } from '../policy-config.ts';
 import { SampledTransform } from '../sampled-transform.ts';
+import { policyGraphOf } from '../build-policy-graph.ts';
 import { PROBABILITY_FLOOR } from '../probability.ts';
 import type { Environment } from '../../mdp/environment.ts';
 
@@ -110,7 +111,7 @@ function scoresOf({ config, parameters }: PolicyCheckpoint): (environment: Envir
     return (environment) => encoder.scores(environment);
   }
   const encoder = config.encoder === 'edge' ? new EdgeGnnInference(config, parameters) : new LstmInference(config, parameters);
-  return ({ graph }) => encoder.scores(graph);
+  return (environment) => encoder.scores(policyGraphOf(environment));
 }
 
 function likeliest(q: Float64Array, count: number): number {

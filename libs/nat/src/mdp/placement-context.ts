@@ -1,7 +1,14 @@
 /** Where cells and edges stand in the placed network. */
 import { lower, type Architecture, type LoweredArchitecture, type PlacementOptions } from '@nat/cells';
 import { imageShape } from '@nat/graph';
-import type { CellPlacement } from './edge-features.ts';
+
+/** What the placed network says of one cell. */
+export interface CellPlacement {
+  /** Mean position of its placements, 0 (first) .. 1 (last). */
+  readonly position: number;
+  /** Share of all placements that are this cell's. */
+  readonly frequency: number;
+}
 
 /** Means over the placements of an edge's cell. */
 export interface EdgeContext {
