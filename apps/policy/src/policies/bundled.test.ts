@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { zooArchitecture, type SchemeName } from '@nat/cells';
+import { listZoo, zooArchitecture, type SchemeName } from '@nat/cells';
 import { PolicyInference, createEnvironment } from '@nat/nat';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -25,6 +26,20 @@ const ZOO: Readonly<Record<string, string>> = { block: 'ResBlock', 'fully-concat
 /** By the beginning of an id. */
 const SCHEMES: Readonly<Record<string, SchemeName>> = { nat: 'nat', natv2: 'nat++' };
 
+/**
+ * SHA-256, first 16 digits, of what each policy did with every network of the zoo in both schemes when it was published: greedy actions and
+ * log-probabilities. Features, masks, costs and inference may be written anew; these stay.
+ */
+const PUBLISHED_RESULTS: Readonly<Record<string, string>> = {
+  'nat-block': '6a90f8f0038c860b',
+  'nat-fully-concat': '189088c3acbad78e',
+  'nat-loose-end': '6a5f859dc76db69a',
+  nat: '9eeb4c65e4d125f5',
+  'natv2-block': '8cf1a6cce8d52b17',
+  'natv2-fully-concat': 'd96313b6abbb818c',
+  'natv2-loose-end': '40ce6ba808ef4ce0',
+};
+
 const bundled = await loadBundledPolicies();
 
 describe('bundled policies', () => {
@@ -36,6 +51,18 @@ describe('bundled policies', () => {
     const card: unknown = JSON.parse(await readFile(new URL(`../../bundled/${id}.json`, import.meta.url), 'utf8'));
     const { steps } = (id === 'nat' ? cardSchema : learnedSchema).parse(card);
     expect(bundled.get(id)!.checkpoint.step).toBe(steps);
+  });
+
+  it.each([...bundled.keys()])('%s decides as it did when it was published', (id) => {
+    const policy = new PolicyInference(bundled.get(id)!.checkpoint);
+    const results = listZoo().flatMap(({ name }) =>
+      (['nat', 'nat++'] as const).map((scheme) => {
+        const environment = createEnvironment(zooArchitecture(name), { scheme, mode: 'cost-masked' });
+        const { actions, logProb } = policy.sample(environment, { mode: 'greedy' });
+        return `${name} ${scheme} ${[...actions].join()} ${logProb.toPrecision(12)}`;
+      }),
+    );
+    expect(createHash('sha256').update(results.join('\n')).digest('hex').slice(0, 16)).toBe(PUBLISHED_RESULTS[id]);
   });
 
   it.each([...bundled.keys()].filter((id) => id !== 'nat'))('%s transforms the published architecture of its space, for no more cost', (id) => {

@@ -1,6 +1,7 @@
 import { decodeTensors, encodeTensors } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
+import { FORMAT_1_EMBEDDINGS } from './operation-features.ts';
 import { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint } from './checkpoint.ts';
 import { officialGcnPolicy, type PolicyConfig } from './policy-config.ts';
 
@@ -26,6 +27,7 @@ describe('policy checkpoints', () => {
     for (const config of [
       edge,
       { encoder: 'lstm', hidden: 3, layers: 2 } as const,
+      { ...edge, embeddings: FORMAT_1_EMBEDDINGS },
       { ...officialGcnPolicy('nat', ['null', 'skip_connect', 'conv_3x3']), features: 16, hidden: 4, embedding: 3 },
     ]) {
       const checkpoint = { ...createCheckpoint(config, RandomStream.of(5)), step: 17, baseline: 0.1 + 0.2 };
@@ -36,6 +38,13 @@ describe('policy checkpoints', () => {
       const reordered = Object.fromEntries(Object.entries(config).reverse()) as unknown as PolicyConfig;
       expect(policySha256({ ...checkpoint, config: reordered })).toBe(policySha256(checkpoint));
     }
+  });
+
+  it('keep the format that they were created in', () => {
+    const formatOf = (config: PolicyConfig): unknown =>
+      (JSON.parse(decodeTensors(serializeCheckpoint(createCheckpoint(config, RandomStream.of(1)))).metadata['nat_policy']!) as { format: unknown }).format;
+    expect(formatOf(edge)).toBe(2);
+    expect(formatOf({ ...edge, embeddings: FORMAT_1_EMBEDDINGS })).toBe(1);
   });
 
   it('say whether bytes are damaged or something else', () => {
@@ -50,7 +59,7 @@ describe('policy checkpoints', () => {
     expect(failure(() => parseCheckpoint(bytes.subarray(0, 100)))).toMatchObject({ kind: 'DATA_LOSS', reason: 'TENSOR_FILE_TRUNCATED' });
     expect(failure(() => parseCheckpoint(new TextEncoder().encode('Genotype(normal=[...])')))).toMatchObject({ kind: 'DATA_LOSS' });
     expect(failure(() => parseCheckpoint(encodeTensors({ tensors, metadata: {} })))).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'NOT_A_POLICY' });
-    expect(parse({ format: 2 })).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'POLICY_FORMAT' });
+    expect(parse({ format: 3 })).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'POLICY_FORMAT' });
     expect(parse({ config: { encoder: 'edge', hidden: 0, layers: 2 } })).toMatchObject({
       kind: 'INVALID_ARGUMENT',
       reason: 'POLICY_CONFIG',

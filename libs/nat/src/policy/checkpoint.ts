@@ -3,6 +3,7 @@ import { DomainError } from '@nat/base/errors';
 import { decodeTensors, encodeTensors, initialAdamState, sha256, type AdamMoments, type HostTensor } from '@nat/tensor';
 import type { RandomStream } from '@nat/base/random';
 import { parseConfig, policyInitializers, type PolicyConfig } from './policy-config.ts';
+import { FORMAT_1_EMBEDDINGS } from './operation-features.ts';
 import { drawParameters } from './parameters.ts';
 
 /** Everything that the next step depends on. Never changed in place: the learner copies it. */
@@ -17,7 +18,12 @@ export interface PolicyCheckpoint {
   readonly baseline: number;
 }
 
-const FORMAT = 1;
+/**
+ * Format 1: an `edge` or `lstm` policy has embeddings of the operations of its time. Format 2: a policy knows operations by their features alone. A
+ * policy stays in the format that it was created in; a `pair` policy has one form.
+ */
+const FORMATS = [1, 2] as const;
+type Format = (typeof FORMATS)[number];
 const METADATA = 'nat_policy';
 
 /**
@@ -39,12 +45,17 @@ export function serializeCheckpoint({ config, parameters, moments, step, baselin
     tensors.set(`first/${name}`, { shape: tensor.shape, data: first });
     tensors.set(`second/${name}`, { shape: tensor.shape, data: second });
   }
-  return encodeTensors({ tensors, metadata: { [METADATA]: JSON.stringify({ format: FORMAT, config: ordered(config), step, baseline }) } });
+  return encodeTensors({ tensors, metadata: { [METADATA]: JSON.stringify({ format: formatOf(config), config: ordered(config), step, baseline }) } });
 }
 
 /** The config with its fields in one order, whoever made it. */
 function ordered(config: PolicyConfig): PolicyConfig {
-  return Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1))) as unknown as PolicyConfig;
+  const stated = Object.entries(config).filter(([name]) => name !== 'embeddings'); // the format says which
+  return Object.fromEntries(stated.sort(([a], [b]) => (a < b ? -1 : 1))) as unknown as PolicyConfig;
+}
+
+function formatOf(config: PolicyConfig): Format {
+  return config.encoder === 'pair' || config.embeddings !== undefined ? 1 : 2;
 }
 
 /** Lower-case hexadecimal SHA-256 of the serialized checkpoint. */
@@ -66,16 +77,19 @@ function describedBy(text: string | undefined): Described {
   } catch (cause) {
     throw new DomainError('DATA_LOSS', 'policy: its description is not JSON', { reason: 'POLICY_HEADER', cause });
   }
-  if (described?.format !== FORMAT) {
-    throw new DomainError('INVALID_ARGUMENT', `policy: format ${JSON.stringify(described?.format)} is not known here, only ${FORMAT}`, {
+  const { format } = described ?? {};
+  if (!FORMATS.some((known) => known === format)) {
+    throw new DomainError('INVALID_ARGUMENT', `policy: format ${JSON.stringify(format)} is not known here, only ${FORMATS.join(' and ')}`, {
       reason: 'POLICY_FORMAT',
     });
   }
-  const { config, step, baseline } = described;
+  const { config, step, baseline } = described!;
   if (!Number.isSafeInteger(step) || (step as number) < 0 || !Number.isFinite(baseline)) {
     throw new DomainError('DATA_LOSS', 'policy: its description lacks a step or baseline', { reason: 'POLICY_HEADER' });
   }
-  return { config: parseConfig(config), step: step as number, baseline: baseline as number };
+  const parsed = parseConfig(config);
+  const stated = parsed.encoder === 'pair' || format === 2 ? parsed : { ...parsed, embeddings: FORMAT_1_EMBEDDINGS };
+  return { config: stated, step: step as number, baseline: baseline as number };
 }
 
 /**

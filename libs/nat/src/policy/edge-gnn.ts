@@ -23,16 +23,19 @@ export interface EdgeGnnConfig {
   readonly hidden: number;
   /** Rounds of message passing. */
   readonly layers: number;
+  /** @see Embedded */
+  readonly embeddings?: readonly string[];
 }
 
 /** Shapes and starting values of the parameters, by name. */
-export function edgeGnnInitializers({ hidden, layers }: EdgeGnnConfig): Initializers {
+export function edgeGnnInitializers(config: EdgeGnnConfig): Initializers {
+  const { hidden, layers } = config;
   const matrix = (rows: number, fan = rows): Initializers[string] => uniformInit([rows, hidden], Math.sqrt(3 / fan));
   const all: Initializers = {
-    ...inputInitializers(hidden),
+    ...inputInitializers(config),
     'head.edge': matrix(hidden), // U_edge
     'head.cell': matrix(hidden), // U_cell
-    ...targetInitializers(hidden),
+    ...targetInitializers(config),
     'head.bias': zeroInit([hidden]), // u
   };
   for (let layer = 0; layer < layers; layer++) {
@@ -47,13 +50,14 @@ export function edgeGnnInitializers({ hidden, layers }: EdgeGnnConfig): Initiali
 }
 
 /** Scores of all candidates of a batch of architectures. -> [candidates, 1] */
-export function edgeGnnScores(tf: Tensorflow, { hidden, layers }: EdgeGnnConfig, parameters: Parameters, batch: GraphBatch): Tensor2D {
+export function edgeGnnScores(tf: Tensorflow, config: EdgeGnnConfig, parameters: Parameters, batch: GraphBatch): Tensor2D {
+  const { hidden, layers } = config;
   const weight = (name: string): Tensor2D => parameters[name] as Tensor2D;
   const bias = (name: string): Tensor1D => parameters[name] as Tensor1D;
   const { nodes, cells, architectures } = batch.sizes;
   const mean = (h: Tensor2D, index: Tensor1D, segments: number, scale: Tensor2D): Tensor2D => segmentSum(tf, h, index, segments).mul(scale);
 
-  let h = inputRows(tf, parameters, batch); // [edges, hidden]
+  let h = inputRows(tf, config, parameters, batch); // [edges, hidden]
   for (let layer = 0; layer < layers; layer++) {
     const w = (name: string): Tensor2D => weight(`layer${layer}.${name}`);
     const n = tf.concat2d([mean(h, batch.to, nodes, batch.inScale), mean(h, batch.from, nodes, batch.outScale)], 1); // [nodes, 2 hidden]
@@ -71,5 +75,5 @@ export function edgeGnnScores(tf: Tensorflow, { hidden, layers }: EdgeGnnConfig,
   const c = mean(h, batch.cellOfEdge, cells, batch.cellScale);
   const asked = tf.matMul(h, weight('head.edge')).add(gatherRows(tf, tf.matMul(c, weight('head.cell')), batch.cellOfEdge));
   const q = activate(tf, asked.add(bias('head.bias'))); // [edges, hidden]
-  return candidateProducts(tf, hidden, parameters, batch, q);
+  return candidateProducts(tf, config, parameters, batch, q);
 }

@@ -26,15 +26,18 @@ export interface LstmConfig {
   readonly hidden: number;
   /** Passes over the sequence. */
   readonly layers: number;
+  /** @see Embedded */
+  readonly embeddings?: readonly string[];
 }
 
 /** Shapes and starting values of the parameters, by name. Forget gates start open (Jozefowicz et al., ICML 2015). */
-export function lstmInitializers({ hidden, layers }: LstmConfig): Initializers {
+export function lstmInitializers(config: LstmConfig): Initializers {
+  const { hidden, layers } = config;
   const openForget = Float32Array.from({ length: 4 * hidden }, (_, j) => (j >= hidden && j < 2 * hidden ? 1 : 0));
   const all: Initializers = {
-    ...inputInitializers(hidden),
+    ...inputInitializers(config),
     'head.edge': uniformInit([hidden, hidden], Math.sqrt(3 / hidden)), // U_edge
-    ...targetInitializers(hidden),
+    ...targetInitializers(config),
     'head.bias': zeroInit([hidden]), // u
   };
   for (let layer = 0; layer < layers; layer++) {
@@ -81,17 +84,12 @@ export function lstmReadings(tf: Tensorflow, graphs: readonly PolicyGraph[]): re
 }
 
 /** Scores of all candidates of a batch of architectures. -> [candidates, 1] */
-export function lstmScores(
-  tf: Tensorflow,
-  { hidden, layers }: LstmConfig,
-  parameters: Parameters,
-  batch: GraphBatch,
-  readings: readonly [Reading, Reading],
-): Tensor2D {
+export function lstmScores(tf: Tensorflow, config: LstmConfig, parameters: Parameters, batch: GraphBatch, readings: readonly [Reading, Reading]): Tensor2D {
+  const { hidden, layers } = config;
   const weight = (name: string): Tensor2D => parameters[name] as Tensor2D;
   const bias = (name: string): Tensor1D => parameters[name] as Tensor1D;
   const sequences = batch.sizes.architectures;
-  let x = inputRows(tf, parameters, batch); // [edges, hidden]
+  let x = inputRows(tf, config, parameters, batch); // [edges, hidden]
   for (let layer = 0; layer < layers; layer++) {
     const { edgeAt, stateOfEdge } = readings[layer % 2]!;
     const driven: Tensor2D = tf.matMul(x, weight(`layer${layer}.input`)).add(bias(`layer${layer}.bias`)); // x W + b [edges, 4 hidden]
@@ -108,5 +106,5 @@ export function lstmScores(
     x = gatherRows(tf, tf.concat2d(states, 0), stateOfEdge); // h_e [edges, hidden]
   }
   const q = activate(tf, tf.matMul(x, weight('head.edge')).add(bias('head.bias'))); // [edges, hidden]
-  return candidateProducts(tf, hidden, parameters, batch, q);
+  return candidateProducts(tf, config, parameters, batch, q);
 }

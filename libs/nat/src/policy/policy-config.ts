@@ -12,7 +12,7 @@ export type PolicyConfig = EdgeGnnConfig | GcnConfig | LstmConfig;
 /** The `edge` encoder at the size that the presets were tuned for. */
 export const EDGE_POLICY: EdgeGnnConfig = { encoder: 'edge', hidden: 48, layers: 2 };
 
-/** The `lstm` encoder with about as many parameters (40,802) as EDGE_POLICY has (41,616). */
+/** The `lstm` encoder with about as many parameters (38,686) as EDGE_POLICY has (39,408). */
 export const LSTM_POLICY: LstmConfig = { encoder: 'lstm', hidden: 46, layers: 2 };
 
 /** The official network at its command-line defaults, for the operations of one official search space. */
@@ -21,9 +21,10 @@ export function officialGcnPolicy(scheme: SchemeName, primitives: readonly Primi
 }
 
 const width = z.int().min(1).max(8192);
+const embeddings = z.array(z.string().min(1).max(64)).max(1024).optional();
 const schema = z.discriminatedUnion('encoder', [
-  z.strictObject({ encoder: z.literal('edge'), hidden: width, layers: z.int().min(1).max(64) }),
-  z.strictObject({ encoder: z.literal('lstm'), hidden: width, layers: z.int().min(1).max(64) }),
+  z.strictObject({ encoder: z.literal('edge'), hidden: width, layers: z.int().min(1).max(64), embeddings }),
+  z.strictObject({ encoder: z.literal('lstm'), hidden: width, layers: z.int().min(1).max(64), embeddings }),
   z.strictObject({
     encoder: z.literal('pair'),
     scheme: z.enum(['nat', 'nat++']),
@@ -43,9 +44,16 @@ const schema = z.discriminatedUnion('encoder', [
  */
 export function parseConfig(value: unknown): PolicyConfig {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) return withoutAbsent(result.data);
   const violations = result.error.issues.map(({ path, message }) => ({ field: ['config', ...path].join('.'), description: message }));
   throw DomainError.invalidFields(violations, 'POLICY_CONFIG');
+}
+
+/** An absent field is left out, not undefined. */
+function withoutAbsent(config: z.infer<typeof schema>): PolicyConfig {
+  if (config.encoder === 'pair') return config;
+  const { embeddings: names, ...rest } = config;
+  return names === undefined ? rest : { ...rest, embeddings: names };
 }
 
 /** Shapes and starting values of every parameter of a policy, by name. */

@@ -2,12 +2,15 @@
  * candidate-head.ts without TensorFlow, and the sums over typed arrays that the compiled encoders are made of. What depends only on an operation (its
  * embedding, its features through the first layer, its part of the head) is folded into one table row an operation.
  */
-import { SLOPE } from '../action-head.ts';
+import { SLOPE, type Embedded } from '../action-head.ts';
 import type { PolicyCheckpoint } from '../checkpoint.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from '../policy-graph.ts';
-import { OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from '../operation-features.ts';
+import { embeddingRows, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from '../operation-features.ts';
 
 const STRUCTURE_COUNT = EDGE_FEATURE_COUNT - OPERATION_FEATURE_COUNT;
+
+/** What the head needs to know of a policy. */
+export type HeadConfig = Embedded & { readonly hidden: number };
 
 /** A matrix [rows, columns] as [columns, rows]. */
 export function transposed(data: ArrayLike<number>, rows: number, columns: number): Float64Array {
@@ -68,12 +71,14 @@ export class Rows {
   }
 }
 
-/** bias + embedding[op] + features(op) W for every operation. [operations, hidden] */
-function operationTable(hidden: number, embedding: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
+/** bias + embedding[op] + features(op) W for every operation; an operation without an embedding, or a policy without any, adds none. [operations, hidden] */
+function operationTable({ hidden, embeddings = [] }: HeadConfig, embedding: Float32Array | undefined, weight: Float32Array, bias: Float32Array): Float64Array {
   const rows = new Float64Array(OPERATION_FEATURES.length * hidden);
+  const rowOf = embeddingRows(embeddings);
   OPERATION_FEATURES.forEach((description, operation) => {
+    const row = rowOf[operation]!;
     for (let j = 0; j < hidden; j++) {
-      let sum = bias[j]! + embedding[operation * hidden + j]!;
+      let sum = bias[j]! + (row < embeddings.length ? embedding![row * hidden + j]! : 0);
       for (let i = 0; i < OPERATION_FEATURE_COUNT; i++) sum += description[i]! * weight[i * hidden + j]!;
       rows[operation * hidden + j] = sum;
     }
@@ -91,10 +96,11 @@ export class InputRows {
   readonly #structure = new Rows();
   readonly #x = new Rows();
 
-  constructor(hidden: number, parameters: PolicyCheckpoint['parameters']) {
+  constructor(config: HeadConfig, parameters: PolicyCheckpoint['parameters']) {
+    const { hidden } = config;
     const data = (name: string): Float32Array => parameters.get(`input.${name}`)!.data;
     this.#hidden = hidden;
-    this.#table = operationTable(hidden, data('operation'), data('weight'), data('bias'));
+    this.#table = operationTable(config, parameters.get('input.operation')?.data, data('weight'), data('bias'));
     this.#structureWeight = transposed(data('weight').subarray(OPERATION_FEATURE_COUNT * hidden), STRUCTURE_COUNT, hidden);
   }
 
@@ -123,10 +129,11 @@ export class TargetScores {
   /** U_target of keep, params and MACs. [3, hidden] */
   readonly #rest: Float64Array;
 
-  constructor(hidden: number, parameters: PolicyCheckpoint['parameters']) {
+  constructor(config: HeadConfig, parameters: PolicyCheckpoint['parameters']) {
+    const { hidden } = config;
     const data = (name: string): Float32Array => parameters.get(`head.${name}`)!.data;
     this.#hidden = hidden;
-    this.#table = operationTable(hidden, data('operation'), data('target'), new Float32Array(hidden));
+    this.#table = operationTable(config, parameters.get('head.operation')?.data, data('target'), new Float32Array(hidden));
     this.#rest = Float64Array.from(data('target').subarray(OPERATION_FEATURE_COUNT * hidden));
   }
 

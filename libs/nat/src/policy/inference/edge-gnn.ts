@@ -45,8 +45,8 @@ export class EdgeGnnInference {
     const data = (name: string): Float32Array => parameters.get(name)!.data;
     const square = (name: string, half = 0): Float64Array => transposed(data(name).subarray(half * hidden * hidden), hidden, hidden);
     this.#hidden = hidden;
-    this.#input = new InputRows(hidden, parameters);
-    this.#targets = new TargetScores(hidden, parameters);
+    this.#input = new InputRows(config, parameters);
+    this.#targets = new TargetScores(config, parameters);
     this.#headEdge = square('head.edge');
     this.#headCell = square('head.cell');
     this.#headBias = Float64Array.from(data('head.bias'));

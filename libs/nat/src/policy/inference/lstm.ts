@@ -29,11 +29,12 @@ export class LstmInference {
   readonly #driven = new Rows();
   readonly #q = new Rows();
 
-  constructor({ hidden, layers }: LstmConfig, parameters: PolicyCheckpoint['parameters']) {
+  constructor(config: LstmConfig, parameters: PolicyCheckpoint['parameters']) {
+    const { hidden, layers } = config;
     const data = (name: string): Float32Array => parameters.get(name)!.data;
     this.#hidden = hidden;
-    this.#input = new InputRows(hidden, parameters);
-    this.#targets = new TargetScores(hidden, parameters);
+    this.#input = new InputRows(config, parameters);
+    this.#targets = new TargetScores(config, parameters);
     this.#headEdge = transposed(data('head.edge'), hidden, hidden);
     this.#headBias = Float64Array.from(data('head.bias'));
     this.#layers = Array.from({ length: layers }, (_, layer) => ({

@@ -5,6 +5,7 @@ import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, type PolicyCheckpoint } from '../checkpoint.ts';
 import { PolicyInference } from './policy-inference.ts';
+import { FORMAT_1_EMBEDDINGS } from '../operation-features.ts';
 import { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from '../policy-config.ts';
 import { lossAndGradients, prepareBatch } from '../../learning/reinforce.ts';
 import { candidateScores } from '../candidate-scores.ts';
@@ -70,6 +71,9 @@ describe('compiled scores', () => {
   it.each(['nat', 'nat++'] as const)('of the edge encoder are those of TensorFlow, many architectures in one pass (%s)', (scheme) => {
     expectAgreement(shaken(EDGE_POLICY, 1), environments(scheme, 'cost-masked'));
     expectAgreement(shaken({ encoder: 'edge', hidden: 7, layers: 1 }, 2), environments(scheme, 'official'));
+    // Policies of format 1 have embeddings; of these two operations only.
+    expectAgreement(shaken({ ...EDGE_POLICY, embeddings: FORMAT_1_EMBEDDINGS }, 3), environments(scheme, 'cost-masked'));
+    expectAgreement(shaken({ ...EDGE_POLICY, embeddings: ['conv_3x3', 'null'] }, 4), environments(scheme, 'cost-masked'));
   });
 
   it('of the lstm encoder are those of TensorFlow, sequences of any lengths in one pass', () => {
