@@ -26,8 +26,8 @@ import type { PolicyCheckpoint } from '../policy/checkpoint.ts';
 import type { PolicyConfig } from '../policy/policy-config.ts';
 import { DEFAULT_IMPORTANCE_CLIP, importanceOf, importanceWeights, type Drawn, type Importance, type ImportanceWeights } from './importance.ts';
 import { entropyCoefficientsAt, learningRateAt, type Hyperparameters } from './presets.ts';
-import { PROBABILITY_FLOOR } from '../policy/probability.ts';
-import { candidateScores } from '../policy/candidate-scores.ts';
+import { PROBABILITY_FLOOR } from '../policy/networks/probability.ts';
+import { candidateScores } from '../policy/networks/candidate-scores.ts';
 import type { Environment } from '../mdp/environment.ts';
 
 /** A transform that was evaluated. */

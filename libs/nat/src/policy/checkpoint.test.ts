@@ -1,7 +1,7 @@
 import { decodeTensors, encodeTensors } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { FORMAT_1_EMBEDDINGS } from './operation-features.ts';
+import { FORMAT_1_EMBEDDINGS } from './features/operation-features.ts';
 import { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint } from './checkpoint.ts';
 import { officialGcnPolicy, type PolicyConfig } from './policy-config.ts';
 

@@ -3,8 +3,8 @@ import { DomainError } from '@nat/base/errors';
 import { decodeTensors, encodeTensors, initialAdamState, sha256, type AdamMoments, type HostTensor } from '@nat/tensor';
 import type { RandomStream } from '@nat/base/random';
 import { parseConfig, policyInitializers, type PolicyConfig } from './policy-config.ts';
-import { FORMAT_1_EMBEDDINGS } from './operation-features.ts';
-import { drawParameters } from './parameters.ts';
+import { FORMAT_1_EMBEDDINGS } from './features/operation-features.ts';
+import { drawParameters } from './networks/parameters.ts';
 
 /** Everything that the next step depends on. Never changed in place: the learner copies it. */
 export interface PolicyCheckpoint {

@@ -1,10 +1,10 @@
 import { isPrimitiveName, type PrimitiveName, type SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
-import { edgeGnnInitializers, type EdgeGnnConfig } from './edge-gnn.ts';
-import { lstmInitializers, type LstmConfig } from './lstm.ts';
-import { gcnInitializers, type GcnConfig } from './gcn.ts';
-import type { Initializers } from './parameters.ts';
+import { edgeGnnInitializers, type EdgeGnnConfig } from './networks/edge-gnn.ts';
+import { lstmInitializers, type LstmConfig } from './networks/lstm.ts';
+import { gcnInitializers, type GcnConfig } from './networks/gcn.ts';
+import type { Initializers } from './networks/parameters.ts';
 
 /** What a policy is: which encoder, of which size. */
 export type PolicyConfig = EdgeGnnConfig | GcnConfig | LstmConfig;

@@ -27,11 +27,11 @@ import {
   summarySchema,
   tensorSchema,
   type GoldenArch,
-} from './golden.ts';
+} from '../testing/golden.ts';
 import { Learner, lossAndGradients, prepareBatch, type Trial } from '../learning/reinforce.ts';
-import type { GcnConfig } from './gcn.ts';
-import { gcnFeatures, gcnForward, gcnHidden } from './gcn.ts';
-import { gcnBatch, gcnRows } from './gcn-graph.ts';
+import type { GcnConfig } from './networks/gcn.ts';
+import { gcnFeatures, gcnForward, gcnHidden } from './networks/gcn.ts';
+import { gcnBatch, gcnRows } from './networks/gcn-graph.ts';
 import { presets } from '../learning/presets.ts';
 import { createEnvironment, type Environment } from '../mdp/environment.ts';
 

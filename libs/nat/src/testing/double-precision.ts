@@ -6,7 +6,7 @@ import { createCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts
 import { PolicyInference } from '../policy/inference/policy-inference.ts';
 import type { PolicyConfig } from '../policy/policy-config.ts';
 import type { Trial } from '../learning/reinforce.ts';
-import { PROBABILITY_FLOOR } from '../policy/probability.ts';
+import { PROBABILITY_FLOOR } from '../policy/networks/probability.ts';
 
 /** Every parameter away from its start, so that no gradient vanishes. */
 export function shaken(config: PolicyConfig, seed: number, by = 0.3): PolicyCheckpoint {

@@ -2,10 +2,10 @@
  * candidate-head.ts without TensorFlow, and the sums over typed arrays that the compiled encoders are made of. What depends only on an operation (its
  * embedding, its features through the first layer, its part of the head) is folded into one table row an operation.
  */
-import { SLOPE, type Embedded } from '../action-head.ts';
+import { SLOPE, type Embedded } from '../networks/action-head.ts';
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from '../policy-graph.ts';
-import { embeddingRows, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from '../operation-features.ts';
+import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from '../features/policy-graph.ts';
+import { embeddingRows, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from '../features/operation-features.ts';
 
 const STRUCTURE_COUNT = EDGE_FEATURE_COUNT - OPERATION_FEATURE_COUNT;
 

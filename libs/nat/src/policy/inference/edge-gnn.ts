@@ -5,8 +5,8 @@
  */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
 import { activate, InputRows, TargetScores, multiplyAdd, Rows, transposed } from './action-head.ts';
-import type { EdgeGnnConfig } from '../edge-gnn.ts';
-import type { PolicyGraph } from '../policy-graph.ts';
+import type { EdgeGnnConfig } from '../networks/edge-gnn.ts';
+import type { PolicyGraph } from '../features/policy-graph.ts';
 
 /** Matrices are stored transposed: one row an output. */
 interface Layer {

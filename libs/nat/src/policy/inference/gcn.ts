@@ -11,8 +11,8 @@
  * of sources, so each is computed when it is first met and kept.
  */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
-import { gcnColumns, type GcnConfig } from '../gcn.ts';
-import { gcnColumnOfCandidate, gcnRows } from '../gcn-graph.ts';
+import { gcnColumns, type GcnConfig } from '../networks/gcn.ts';
+import { gcnColumnOfCandidate, gcnRows } from '../networks/gcn-graph.ts';
 import type { Environment } from '../../mdp/environment.ts';
 
 /** a [n, k] times b [k, m], or b^T where b is given as [m, k]. */

@@ -1,8 +1,8 @@
 /** The `lstm` encoder without TensorFlow, for inference: the same equations as lstm-encoder.ts on typed arrays, one architecture at a time. */
 import type { PolicyCheckpoint } from '../checkpoint.ts';
 import { activate, InputRows, TargetScores, multiplyAdd, Rows, transposed } from './action-head.ts';
-import type { PolicyGraph } from '../policy-graph.ts';
-import { readingOrder, type LstmConfig } from '../lstm.ts';
+import type { PolicyGraph } from '../features/policy-graph.ts';
+import { readingOrder, type LstmConfig } from '../networks/lstm.ts';
 
 /** Matrices are stored transposed: one row an output. */
 interface Layer {

@@ -5,10 +5,10 @@ import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { createCheckpoint, type PolicyCheckpoint } from '../checkpoint.ts';
 import { PolicyInference } from './policy-inference.ts';
-import { FORMAT_1_EMBEDDINGS } from '../operation-features.ts';
+import { FORMAT_1_EMBEDDINGS } from '../features/operation-features.ts';
 import { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from '../policy-config.ts';
 import { lossAndGradients, prepareBatch } from '../../learning/reinforce.ts';
-import { candidateScores } from '../candidate-scores.ts';
+import { candidateScores } from '../networks/candidate-scores.ts';
 import { createEnvironment, type MaskMode, type Environment } from '../../mdp/environment.ts';
 
 const tf = loadTensorflow();

@@ -8,8 +8,8 @@ import { LstmInference } from './lstm.ts';
 import { GcnInference } from './gcn.ts';
 import type { PolicyConfig } from '../policy-config.ts';
 import { SampledTransform } from '../sampled-transform.ts';
-import { policyGraphOf } from '../build-policy-graph.ts';
-import { PROBABILITY_FLOOR } from '../probability.ts';
+import { policyGraphOf } from '../features/build-policy-graph.ts';
+import { PROBABILITY_FLOOR } from '../networks/probability.ts';
 import type { Environment } from '../../mdp/environment.ts';
 
 /** `greedy` takes the likeliest candidate of every decision, the first of equals. `sample` draws with the stream given. */

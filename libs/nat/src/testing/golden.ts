@@ -5,7 +5,7 @@ import { officialSpace, primitive, type Architecture, type Cell, type OfficialRe
 import type { HostTensor } from '@nat/tensor';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import type { GcnConfig } from './gcn.ts';
+import type { GcnConfig } from '../policy/networks/gcn.ts';
 
 export const goldenDirectory = process.env['NAT_GOLDEN_DIR'] ?? join(import.meta.dirname, '../../../../fixtures/golden');
 

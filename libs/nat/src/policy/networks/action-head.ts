@@ -9,8 +9,8 @@
  * what the target offers; an operation that has none there adds nothing.
  */
 import { gatherRows, leakyRelu, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/tensor';
-import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type GraphBatch } from './policy-graph.ts';
-import { embeddingRows } from './operation-features.ts';
+import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type GraphBatch } from '../features/policy-graph.ts';
+import { embeddingRows } from '../features/operation-features.ts';
 import { uniformInit, zeroInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Slope of s below 0: with a plain ReLU, units that no input reached any more were seen to take the whole head with them. */

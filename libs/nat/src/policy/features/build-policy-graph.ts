@@ -3,7 +3,7 @@ import { FIXED } from '@nat/cells';
 import { costScale, structureFeatures } from './edge-features.ts';
 import { CANDIDATE_FEATURE_COUNT, EDGE_FEATURE_COUNT, type PolicyGraph } from './policy-graph.ts';
 import { FIXED_ROW, OPERATION_FEATURES, OPERATION_FEATURE_COUNT } from './operation-features.ts';
-import type { Environment } from '../mdp/environment.ts';
+import type { Environment } from '../../mdp/environment.ts';
 
 const graphs = new WeakMap<Environment, PolicyGraph>();
 

@@ -13,7 +13,7 @@
  */
 import { gatherRows, segmentSum, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/tensor';
 import { activate, candidateProducts, inputInitializers, inputRows, targetInitializers } from './action-head.ts';
-import type { GraphBatch } from './policy-graph.ts';
+import type { GraphBatch } from '../features/policy-graph.ts';
 import { uniformInit, zeroInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Size of an edge encoder. */

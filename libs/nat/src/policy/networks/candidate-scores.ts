@@ -1,14 +1,14 @@
 /** One way to score candidates with any encoder under TensorFlow. */
 import { gatherRows, type Tensor2D, type Tensorflow } from '@nat/tensor';
-import type { PolicyConfig } from './policy-config.ts';
+import type { PolicyConfig } from '../policy-config.ts';
 import { edgeGnnScores } from './edge-gnn.ts';
-import { policyGraphOf } from './build-policy-graph.ts';
-import { batchGraphs } from './policy-graph.ts';
+import { policyGraphOf } from '../features/build-policy-graph.ts';
+import { batchGraphs } from '../features/policy-graph.ts';
 import { lstmReadings, lstmScores } from './lstm.ts';
 import { gcnColumns, gcnForward, type GcnConfig } from './gcn.ts';
 import { gcnBatch, gcnColumnOfCandidate, gcnRows, type GcnRows } from './gcn-graph.ts';
 import type { Parameters } from './parameters.ts';
-import type { Environment } from '../mdp/environment.ts';
+import type { Environment } from '../../mdp/environment.ts';
 
 /**
  * Scores of all candidates of the environments, one environment's after the other's, as a function of the parameters.

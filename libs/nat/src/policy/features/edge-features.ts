@@ -3,7 +3,7 @@
  * the edge's share of the network's cost. All lie about within [0, 1].
  */
 import { outputNodes, type Cell } from '@nat/cells';
-import type { CellPlacement, EdgeContext } from '../mdp/placement-context.ts';
+import type { CellPlacement, EdgeContext } from '../../mdp/placement-context.ts';
 import { STRUCTURE_FEATURE_COUNT } from './policy-graph.ts';
 
 /** An edge's place in the network, and the share of the network's cost that its operation has now. */

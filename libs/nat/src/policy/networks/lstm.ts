@@ -16,7 +16,7 @@
  */
 import { gatherRows, type Rank, type Tensor1D, type Tensor2D, type Tensorflow } from '@nat/tensor';
 import { activate, candidateProducts, inputInitializers, inputRows, targetInitializers } from './action-head.ts';
-import type { GraphBatch, PolicyGraph } from './policy-graph.ts';
+import type { GraphBatch, PolicyGraph } from '../features/policy-graph.ts';
 import { uniformInit, zeroInit, type Initializers, type Parameters } from './parameters.ts';
 
 /** Size of an LSTM encoder. */

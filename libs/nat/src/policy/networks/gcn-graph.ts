@@ -3,7 +3,7 @@ import { PRIMITIVE_NAMES, primitiveAt, primitiveIndex, type PrimitiveName } from
 import { DomainError } from '@nat/base/errors';
 import type { Tensor1D, Tensorflow } from '@nat/tensor';
 import type { GcnBatch, GcnConfig } from './gcn.ts';
-import type { Environment } from '../mdp/environment.ts';
+import type { Environment } from '../../mdp/environment.ts';
 
 /** One architecture. Node rows: two inputs a cell, then every cell's own nodes, cells in order. */
 export interface GcnRows {
