@@ -33,8 +33,9 @@ export async function retry<Result>(policy: RetryPolicy, call: (attempt: number)
     try {
       return await call(attempt);
     } catch (error) {
+      if (!retryable(error)) throw error;
       signal?.throwIfAborted();
-      const pauseMs = retryable(error) ? backoff.fail() : undefined;
+      const pauseMs = backoff.fail();
       if (pauseMs === undefined) throw error;
       onRetry?.({ error, attempt, pauseMs });
       await clock.sleep(pauseMs, { signal });

@@ -1,6 +1,6 @@
 /** Clients of the platform's services: deadlines, retries of what may be repeated, and errors as domain errors. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { DomainError, isDomainError, type DomainErrorKind } from '@nat/base/errors';
+import { DomainError, isRepeatable, toDomainError } from '@nat/base/errors';
+import { retry } from '@nat/base/retry';
 import {
   ClientError,
   createChannel,
@@ -64,13 +64,6 @@ const UNARY_DEADLINE_MS = 30_000;
 /** Methods that only read or only compute: AIP names them by these verbs. */
 const READS = /\/(Get|List|BatchGet|Query|Compute|Validate|Diff|Export|Check|Transform|BatchTransform)[A-Z]\w*$/;
 
-/**
- * UNAVAILABLE: no connection, or the server drains. CANCELLED (and not by us): the server cut the call as it went down.
- * INTERNAL is not here: it may be a broken connection or a bug, and a bug does not go away by repeating it.
- * DEADLINE_EXCEEDED is not: the deadline covers all attempts. ABORTED asks for a new read, not for the same write.
- */
-const RETRYABLE: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'CANCELLED']);
-
 /** Has a span for each attempt, and sends its trace context along. */
 function traced(address: string): ClientMiddleware {
   return async function* withSpan(call, options) {
@@ -126,22 +119,29 @@ const carriesRequestId = (request: unknown): boolean =>
   typeof request === 'object' && request !== null && 'requestId' in request && typeof request.requestId === 'string' && request.requestId !== '';
 
 function retries({ maxAttempts = 5, baseDelayMs = 100, random = Math.random, logger }: ClientChannelOptions): ClientMiddleware<CallSettings> {
-  return async function* retry(call, options) {
+  return async function* withRetries(call, options) {
     const { retry: wanted, ...rest } = options;
     const { path, options: declared } = call.method;
     const repeatable = wanted ?? (declared.idempotencyLevel !== undefined || READS.test(path) || carriesRequestId(call.request));
     if (call.requestStream || call.responseStream || !repeatable) return yield* call.next(call.request, rest);
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return yield* call.next(call.request, rest);
-      } catch (error) {
-        if (!isDomainError(error) || !RETRYABLE.has(error.kind) || attempt >= maxAttempts || rest.signal?.aborted === true) throw error;
-        const pauseMs = random() * Math.min(MAX_DELAY_MS, baseDelayMs * 2 ** (attempt - 1));
-        logger?.debug({ method: path, attempt, pauseMs, kind: error.kind }, 'trying again');
-        await sleep(pauseMs, undefined, rest.signal === undefined ? {} : { signal: rest.signal });
-      }
-    }
+    const policy = { initialIntervalMs: baseDelayMs, maximumIntervalMs: MAX_DELAY_MS, maximumAttempts: maxAttempts };
+    return await retry(policy, () => responseOf(call.next(call.request, rest)), {
+      retryable: (error) => isRepeatable(error) && rest.signal?.aborted !== true,
+      random,
+      signal: rest.signal,
+      onRetry: ({ error, attempt, pauseMs }) => {
+        logger?.debug({ method: path, attempt, pauseMs, kind: toDomainError(error).kind }, 'trying again');
+      },
+    });
   };
+}
+
+/** What a unary call returns. */
+async function responseOf<Response>(call: AsyncGenerator<Response, Response | void, undefined>): Promise<Response | void> {
+  for (;;) {
+    const step = await call.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Sends the deadline along (`grpc-timeout`), so that the server stops too, and ends the call here when it passes. */

@@ -1,4 +1,4 @@
-import { DomainError, isDomainError } from '@nat/base/errors';
+import { DomainError, isDomainError, type DomainErrorKind } from '@nat/base/errors';
 
 /** The five-character SQLSTATE of a database error, from either implementation. */
 export function sqlState(error: unknown): string | undefined {
@@ -22,11 +22,12 @@ export function isDataError(error: unknown): boolean {
 }
 
 // 40001 serialization_failure, 40P01 deadlock_detected: the transaction had no effect and may run again.
-const RETRYABLE_STATES = new Set(['40001', '40P01']);
+const SERIALIZATION_STATES = new Set(['40001', '40P01']);
 
-export function isRetryable(error: unknown): boolean {
+/** True for a transaction that lost against others and may run again at once. */
+export function isSerializationFailure(error: unknown): boolean {
   const state = sqlState(error);
-  return state !== undefined && RETRYABLE_STATES.has(state);
+  return state !== undefined && SERIALIZATION_STATES.has(state);
 }
 
 const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -40,11 +41,23 @@ function isConnectionError(error: unknown): boolean {
   return ('code' in error && typeof error.code === 'string' && CONNECTION_CODES.has(error.code)) || CONNECTION_MESSAGES.test(error.message);
 }
 
+/** Failures of the server that say nothing about the statement, by SQLSTATE. */
+const SERVER_FAULTS: ReadonlyMap<string, readonly [kind: DomainErrorKind, message: string, reason: string]> = new Map([
+  ['57014', ['DEADLINE_EXCEEDED', 'the database statement took too long', 'STATEMENT_TIMEOUT']],
+  ['53100', ['RESOURCE_EXHAUSTED', 'the disk of the database is full', 'DATABASE_FULL']],
+  ['53200', ['RESOURCE_EXHAUSTED', 'the database is out of memory', 'DATABASE_OUT_OF_MEMORY']],
+  // After a failover the old primary takes no writes until clients connect to the new one.
+  ['25006', ['UNAVAILABLE', 'the database takes no writes', 'DATABASE_READ_ONLY']],
+]);
+
 /** Gives failures of the database itself their domain kind; errors of the SQL (a violated constraint, a bad statement) stay as they are. */
 export function mapDatabaseError(error: unknown): unknown {
   if (isDomainError(error)) return error;
-  if (sqlState(error) === '57014')
-    return new DomainError('DEADLINE_EXCEEDED', 'the database statement took too long', { reason: 'STATEMENT_TIMEOUT', cause: error });
+  const fault = SERVER_FAULTS.get(sqlState(error) ?? '');
+  if (fault !== undefined) {
+    const [kind, message, reason] = fault;
+    return new DomainError(kind, message, { reason, cause: error });
+  }
   if (isConnectionError(error)) return new DomainError('UNAVAILABLE', 'the database cannot be reached', { reason: 'DATABASE_UNAVAILABLE', cause: error });
   return error;
 }

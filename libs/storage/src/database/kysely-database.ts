@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/base/errors';
+import { retry, type RetryPolicy } from '@nat/base/retry';
 import type { Kysely } from 'kysely';
-import { isRetryable } from './database-errors.ts';
+import { isSerializationFailure } from './database-errors.ts';
 import type { AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database.ts';
 import { createScope } from './transaction-scope.ts';
 
@@ -11,7 +11,7 @@ export interface DatabaseBackend {
   /** Identifies the database in transaction scopes; the dialect is guarded with the same object. */
   readonly identity: object;
   readonly kysely: Kysely<unknown>;
-  /** A number in [0, 1) for the pauses between attempts. */
+  /** Uniform in [0, 1), for the pauses between attempts. */
   readonly random: () => number;
   listen(channel: string, onSignal: () => void): Promise<() => Promise<void>>;
   signal(channel: string): void;
@@ -20,8 +20,8 @@ export interface DatabaseBackend {
 }
 
 const DEFAULT_RETRIES = 8;
-const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 250;
+/** After a transaction that lost against others, which will have ended in a moment. */
+const CONTENTION: RetryPolicy = { initialIntervalMs: 2, maximumIntervalMs: 250 };
 
 /** The database port over a backend. */
 export function createDatabase(backend: DatabaseBackend): Database {
@@ -50,16 +50,12 @@ export function createDatabase(backend: DatabaseBackend): Database {
 
     async transaction(work, options: TransactionOptions = {}) {
       const { isolation = 'read committed', retries = DEFAULT_RETRIES } = options;
-      for (let retry = 0; ; retry += 1) {
-        try {
-          return await attempt(work, isolation);
-        } catch (error) {
-          if (!isRetryable(error)) throw error;
-          if (retry >= retries)
-            throw new DomainError('ABORTED', 'the transaction kept losing against others', { reason: 'TRANSACTION_CONTENTION', cause: error });
-          const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** retry);
-          await pause(longest * backend.random()); // full jitter
-        }
+      const policy = { ...CONTENTION, maximumAttempts: retries + 1 };
+      try {
+        return await retry(policy, () => attempt(work, isolation), { retryable: isSerializationFailure, random: backend.random });
+      } catch (error) {
+        if (!isSerializationFailure(error)) throw error;
+        throw new DomainError('ABORTED', 'the transaction kept losing against others', { reason: 'TRANSACTION_CONTENTION', cause: error });
       }
     },
 

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/base/errors';
+import { retry, type RetryPolicy } from '@nat/base/retry';
 import { sql } from 'kysely';
 import { sqlState } from '../database/database-errors.ts';
 import type { AnyDatabase, AnyTransaction } from '../database/database.ts';
@@ -29,9 +29,10 @@ export type MigrationMode = 'start' | 'check';
 
 /** A statement that waits longer for a table holds up everybody behind it: it gives way and comes again. */
 const LOCK_TIMEOUT_MS = 1_000;
-const LOCK_TRIES = 60;
-const LOCK_PAUSE_MS = 500;
-const LOCK_NOT_AVAILABLE = '55P03';
+const LOCK_WAIT: RetryPolicy = { initialIntervalMs: 500, backoffCoefficient: 1, maximumAttempts: 60 };
+
+/** SQLSTATE lock_not_available */
+const isLocked = (error: unknown): boolean => sqlState(error) === '55P03';
 
 /**
  * Brings the PostgreSQL schema named like the service up to date: runs the migrations it does not have, in order, each once however many processes start together.
@@ -51,23 +52,19 @@ export async function migrate(
     return [];
   }
   const ran: string[] = [];
-  for (let tries = 1; ;) {
-    try {
-      const next = await database.transaction((tx) => runNext(tx, service, migrations));
-      if (next === undefined) return ran;
-      ran.push(next);
-      tries = 1;
-    } catch (error) {
-      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
-      if (tries >= LOCK_TRIES) {
-        throw new DomainError('UNAVAILABLE', `a migration of ${service} waits for a table that others keep locked`, {
-          reason: 'MIGRATION_BLOCKED',
-          cause: error,
-        });
-      }
-      tries += 1;
-      await pause(LOCK_PAUSE_MS);
-    }
+  for (;;) {
+    const next = await runNextWhenFree(database, service, migrations);
+    if (next === undefined) return ran;
+    ran.push(next);
+  }
+}
+
+async function runNextWhenFree(database: AnyDatabase, service: string, migrations: readonly Migration[]): Promise<string | undefined> {
+  try {
+    return await retry(LOCK_WAIT, () => database.transaction((tx) => runNext(tx, service, migrations)), { retryable: isLocked });
+  } catch (error) {
+    if (!isLocked(error)) throw error;
+    throw new DomainError('UNAVAILABLE', `a migration of ${service} waits for a table that others keep locked`, { reason: 'MIGRATION_BLOCKED', cause: error });
   }
 }
 

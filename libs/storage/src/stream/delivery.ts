@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import type { RetryPolicy } from '@nat/base/retry';
 import { isTerminalMessageError, type DeadLetter, type MessageSource, type ReceivedMessage, type SubscribeOptions } from './stream.ts';
 
 /** A message before its payload is parsed. */
@@ -73,21 +73,5 @@ async function deliver<Value>(parsed: readonly Parsed<Value>[], handler: Handler
   }
 }
 
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5_000;
-
-/** Doubles the pause after each failure in a row. */
-export class Backoff {
-  #failures = 0;
-
-  succeeded(): void {
-    this.#failures = 0;
-  }
-
-  /** Waits after a failure, or until the signal aborts. */
-  async failed(signal: AbortSignal): Promise<void> {
-    const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#failures);
-    this.#failures += 1;
-    await pause(ms, undefined, { signal }).catch(() => undefined);
-  }
-}
+/** Pauses of a stream that does not get on: a handler threw, or the transport failed. */
+export const REDELIVERY: RetryPolicy = { initialIntervalMs: 50, maximumIntervalMs: 5_000 };

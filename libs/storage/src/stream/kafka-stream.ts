@@ -1,9 +1,10 @@
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
+import { Backoff } from '@nat/base/retry';
 import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, type KafkaConfig, type KafkaMessage, type Producer } from 'kafkajs';
 import type { AnyDatabase } from '../database/database.ts';
 import type { MigrationMode } from '../migrations/migrate.ts';
-import { Backoff, handleBatch, type RawMessage, type StreamEvents } from './delivery.ts';
+import { handleBatch, REDELIVERY, type RawMessage, type StreamEvents } from './delivery.ts';
 import { deadLetterTopic, migrateTopics, type Replication } from './kafka-topics.ts';
 import { openOutboxStream, requireDeclared } from './outbox-stream.ts';
 import { consuming, publishing } from './stream-spans.ts';
@@ -188,7 +189,7 @@ async function startConsumer<Value>(
   const sessionTimeout = streamOptions.sessionTimeoutMs ?? 10_000;
   const heartbeatMs = Math.floor(sessionTimeout / 5);
   const stop = new AbortController();
-  const backoff = new Backoff();
+  const backoff = new Backoff(REDELIVERY);
   const report = (error: unknown): void => streamOptions.onError?.(error, { topic, group });
   const place = { topic: onBroker(streamOptions, topic), group: groupOf(streamOptions, options) };
 
@@ -199,11 +200,11 @@ async function startConsumer<Value>(
         const deadLetters = await handleBatch(options, raw, (batch) => consuming(place, batch, handler));
         if (deadLetters.length > 0) await producer.send(onBroker(streamOptions, deadLetterTopic(topic)), deadLetters.map(deadLetterToKafka));
         for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
-        backoff.succeeded();
+        backoff.reset();
         return true;
       } catch (error) {
         report(error);
-        await backoff.failed(stop.signal);
+        await backoff.pause(stop.signal);
       }
     }
     return false;

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/base/errors';
+import { Notifier } from '@nat/base/notify';
+import { Backoff } from '@nat/base/retry';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import type { MigrationMode } from '../migrations/migrate.ts';
 import { whileHolding } from '../database/while-holding.ts';
-import { Backoff, handleBatch, type StreamEvents } from './delivery.ts';
+import { handleBatch, REDELIVERY, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
 import { migrateStorage } from '../migrations/storage-migrations.ts';
@@ -73,66 +75,41 @@ async function startSubscription<Value>(
 ): Promise<Subscription> {
   const { topic, group } = options;
   const stop = new AbortController();
-  const bell = new Bell(streamOptions.pollMs ?? (database.kind === 'pglite' ? 1_000 : 200));
-  const unlisten = await database.listen(topicChannel(topic), () => {
-    bell.ring();
-  });
-  const backoff = new Backoff();
+  const pollMs = streamOptions.pollMs ?? (database.kind === 'pglite' ? 1_000 : 200);
+  const appended = await Notifier.open((notify) => database.listen(topicChannel(topic), notify));
+  const messages = appended.waiter();
+  const backoff = new Backoff(REDELIVERY);
 
   async function runWithLock(lock: HeldLock): Promise<void> {
     const ended = AbortSignal.any([stop.signal, lock.lost]);
     let place = await readCursor(database, topic, group);
     while (!ended.aborted) {
-      bell.reset(); // before the look: what commits after it rings again
+      messages.reset(); // before the look: what commits after it is notified again
       const rows = await readAfter(database, topic, place, options.maxBatch ?? DEFAULT_BATCH);
       const last = rows.at(-1);
       if (last === undefined) {
-        await bell.wait(ended);
+        await messages.wait(pollMs, ended);
         continue;
       }
       const deadLetters = await handleBatch(options, rows, (batch) => (streamOptions.spans === false ? handler(batch) : consuming(options, batch, handler)));
       await acknowledge(database, topic, group, last, deadLetters);
       for (const letter of deadLetters) streamOptions.onDeadLetter?.(letter);
       place = { xid: last.xid, position: last.position };
-      backoff.succeeded();
+      backoff.reset();
     }
   }
 
   const running = whileHolding(database, `stream/${topic}/${group}`, stop.signal, runWithLock, async (error) => {
     streamOptions.onError?.(error, { topic, group });
-    await backoff.failed(stop.signal);
+    await backoff.pause(stop.signal);
   });
   return {
     async close() {
       stop.abort();
       await running;
-      await unlisten();
+      await appended.close();
     },
   };
-}
-
-/** Waits for a ring, at most for the poll interval; a ring between `reset` and `wait` counts. */
-class Bell {
-  readonly #pollMs: number;
-  #rung = Promise.withResolvers<undefined>();
-
-  constructor(pollMs: number) {
-    this.#pollMs = pollMs;
-  }
-
-  ring(): void {
-    this.#rung.resolve(undefined);
-  }
-
-  reset(): void {
-    this.#rung = Promise.withResolvers<undefined>();
-  }
-
-  async wait(signal: AbortSignal): Promise<void> {
-    const timeout = new AbortController();
-    await Promise.race([this.#rung.promise, pause(this.#pollMs, undefined, { signal: AbortSignal.any([signal, timeout.signal]) }).catch(() => undefined)]);
-    timeout.abort();
-  }
 }
 
 async function pruneUntilStopped(database: AnyDatabase, options: OutboxStreamOptions, stop: AbortSignal): Promise<void> {
