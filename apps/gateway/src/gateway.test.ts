@@ -108,7 +108,7 @@ describe('the gateway', () => {
           });
           for (;;) {
             yield {};
-            await new Promise((resolve) => setTimeout(resolve, 5));
+            await new Promise((resolve) => setImmediate(resolve));
           }
         },
       }),

@@ -31,7 +31,7 @@ export { isBlobKey, type BlobKey, type BlobStore, type CollectOptions, type Refe
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
 export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneMessages, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';
-export { isMigration, migrationEnvironment, runMigrations } from './migrations/run-migrations.ts';
+export { migrationsOf } from './migrations/run-migrations.ts';
 export {
   blobEnvironment,
   blobUrlOf,

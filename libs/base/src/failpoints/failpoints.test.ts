@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Failpoint } from './index.ts';
 
@@ -30,9 +29,12 @@ it('holds the first that comes by until the file is gone, and says who it is', a
     passed = true;
   });
   await failpoint('policy.learned'); // a second one is not held
-  await pause(50);
+  await vi.waitFor(() => {
+    expect(existsSync(`${file}.reached`)).toBe(true);
+  });
   expect(passed).toBe(false);
   expect(readFileSync(`${file}.reached`, 'utf8')).toBe(String(process.pid));
   rmSync(file);
   await held;
+  expect(passed).toBe(true);
 });

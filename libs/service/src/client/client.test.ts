@@ -92,9 +92,14 @@ describe('retries', () => {
     const first = await flaky(0);
     const { port } = first.test;
     await first.test.close();
-    const channel = createChannelTo(`127.0.0.1:${port}`, { baseDelayMs: 100, random: () => 1, maxAttempts: 10 });
+    const missed = Promise.withResolvers<undefined>();
+    const random = (): number => {
+      missed.resolve(undefined); // asked before each pause
+      return 1;
+    };
+    const channel = createChannelTo(`127.0.0.1:${port}`, { baseDelayMs: 100, random, maxAttempts: 100 });
     const call = channel.client(transform.TransformServiceDefinition).transformArchitecture(good);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await missed.promise;
     const late = createServer({
       logger: createLogger({ name: 'late', level: 'silent' }),
       registry,

@@ -136,8 +136,8 @@ function retries({ maxAttempts = 5, baseDelayMs = 100, random = Math.random, log
   };
 }
 
-/** What a unary call returns. */
-async function responseOf<Response>(call: AsyncGenerator<Response, Response | void, undefined>): Promise<Response | void> {
+/** What a unary call returns: the generator yields nothing before. */
+async function responseOf<Response>(call: AsyncGenerator<unknown, Response, undefined>): Promise<Response> {
   for (;;) {
     const step = await call.next();
     if (step.done === true) return step.value;

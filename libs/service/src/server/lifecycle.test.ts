@@ -60,6 +60,7 @@ describe('stopping an app', () => {
               await sleep(60_000, undefined, { signal: context.signal });
             } finally {
               steps.push('stream ended');
+              finish.resolve(undefined);
             }
           },
         }),
@@ -91,9 +92,6 @@ describe('stopping an app', () => {
       for await (const _ of service.streamTransformArchitectures(requests())) firstMessage.resolve(undefined);
     });
     await firstMessage.promise;
-    setTimeout(() => {
-      finish.resolve(undefined);
-    }, 100);
     const stopped = app.stop();
     expect(app.stop()).toBe(stopped);
     await stopped;
@@ -104,14 +102,16 @@ describe('stopping an app', () => {
   });
 
   it('cuts what does not finish in time', async () => {
-    const test = await startTestServer({ services: [transforms({ transformArchitecture: async () => sleep(60_000, {}, { ref: false }) })] });
+    const entered = Promise.withResolvers<undefined>();
+    const transformArchitecture = async () => {
+      entered.resolve(undefined);
+      return sleep(60_000, {}, { ref: false });
+    };
+    const test = await startTestServer({ services: [transforms({ transformArchitecture })] });
     const call = thrownBy(async () => test.channel().client(transform.TransformServiceDefinition, { retry: false }).transformArchitecture(good));
-    await sleep(100);
-    const startedAt = performance.now();
+    await entered.promise;
     expect(await test.server.drain(200)).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1500);
     expect(['CANCELLED', 'UNAVAILABLE']).toContain(((await call) as DomainError).kind);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
     await test.close();
   });
 

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@nat/base/errors';
 import { startTracing } from '@nat/base/tracing';
-import { z } from 'zod';
-import { loadConfig, serverEnvironment } from './config.ts';
-import { createLogger, type Logger, type LOG_LEVELS } from '../observability/logger.ts';
+import { createLogger, type Logger } from '../observability/logger.ts';
 import type { ListenAddress, Server } from './server.ts';
 
 export interface AppOptions {
@@ -129,20 +127,6 @@ export function onInterrupt(listener: () => void, events: ProcessEvents = proces
       if (!interrupted) signals.off();
     },
   };
-}
-
-/**
- * What `main.ts --migrate` does: reads the variables that migrating takes, migrates, and logs what was done.
- * @param environment variables beside NAT_LOG_LEVEL
- */
-export async function runMigrationOnly<Shape extends z.ZodRawShape>(
-  name: string,
-  environment: Shape,
-  migrate: (settings: z.output<z.ZodObject<Shape>>) => Promise<unknown>,
-): Promise<void> {
-  type Settings = z.output<z.ZodObject<Shape>> & { readonly NAT_LOG_LEVEL: (typeof LOG_LEVELS)[number] };
-  const settings = loadConfig(z.object({ ...environment, NAT_LOG_LEVEL: serverEnvironment.NAT_LOG_LEVEL }), process.env) as unknown as Settings;
-  createLogger({ name, level: settings.NAT_LOG_LEVEL }).info({ done: await migrate(settings) }, 'migrated');
 }
 
 /**

@@ -179,15 +179,17 @@ describe('bad requests', () => {
         }
       },
     });
+    const refused = Promise.withResolvers<undefined>();
     async function* requests() {
       yield { parent: 'a', sources: [zoo] };
       yield { parent: 'b', sources: [{}] };
-      await sleep(10);
+      await refused.promise; // the client has not ended its side
     }
     const read = async () => {
       for await (const _ of client(server).streamTransformArchitectures(requests()));
     };
     expect(await thrownBy(read)).toMatchObject({ kind: 'INVALID_ARGUMENT', violations: [{ field: 'sources[0].ref' }] });
+    refused.resolve(undefined);
     expect(seen).toEqual(['a']);
   });
 });
@@ -214,7 +216,8 @@ describe('limits', () => {
 
 describe('deadlines and cancellation', () => {
   /** A handler that works until its signal aborts. */
-  const stuck = (stopped: () => void) => async (_request: unknown, context: ServiceCallContext) => {
+  const stuck = (stopped: () => void, entered?: () => void) => async (_request: unknown, context: ServiceCallContext) => {
+    entered?.();
     await new Promise((_resolve, reject) => {
       context.signal.addEventListener('abort', () => {
         stopped();
@@ -227,9 +230,7 @@ describe('deadlines and cancellation', () => {
   it('end the call at the client and the work at the server', async () => {
     const stopped = vi.fn();
     const server = await start({ transformArchitecture: stuck(stopped) });
-    const startedAt = performance.now();
     expect(await thrownBy(async () => client(server).transformArchitecture(good, { deadlineMs: 50 }))).toMatchObject({ kind: 'DEADLINE_EXCEEDED' });
-    expect(performance.now() - startedAt).toBeLessThan(1000);
     await vi.waitFor(() => {
       expect(stopped).toHaveBeenCalledOnce();
     });
@@ -247,12 +248,12 @@ describe('deadlines and cancellation', () => {
 
   it('pass a client that leaves on to the handler', async () => {
     const stopped = vi.fn();
-    const server = await start({ transformArchitecture: stuck(stopped) });
     const controller = new AbortController();
-    const call = client(server).transformArchitecture(good, { signal: controller.signal });
-    setTimeout(() => {
+    const leave = (): void => {
       controller.abort();
-    }, 50);
+    };
+    const server = await start({ transformArchitecture: stuck(stopped, leave) });
+    const call = client(server).transformArchitecture(good, { signal: controller.signal });
     expect(await thrownBy(async () => call)).toMatchObject({ name: 'AbortError' });
     await vi.waitFor(() => {
       expect(stopped).toHaveBeenCalledOnce();

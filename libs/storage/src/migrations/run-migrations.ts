@@ -5,17 +5,16 @@ import { databaseEnvironment, kafkaConnectionOf, kafkaEnvironment, postgresOptio
 import { migrateKafkaTopics } from '../stream/kafka-stream.ts';
 import { PLATFORM_TOPICS } from '../stream/topics.ts';
 
-/** What `runMigrations` needs to know: less than the service itself does. */
-export const migrationEnvironment = { ...databaseEnvironment, ...kafkaEnvironment };
+/** What migrating needs to know: less than the service itself does. */
+const migrationEnvironment = { ...databaseEnvironment, ...kafkaEnvironment };
+
+type MigrationSettings = z.output<z.ZodObject<typeof migrationEnvironment>>;
 
 /**
  * Runs the migrations of a service and, where brokers are named, brings the topics to what their table says. May be run again, and by several at once.
  * @returns what was done, one line each
  */
-export async function runMigrations(
-  settings: z.output<z.ZodObject<typeof migrationEnvironment>>,
-  schemas: readonly ServiceSchema[],
-): Promise<readonly string[]> {
+async function runMigrations(settings: MigrationSettings, schemas: readonly ServiceSchema[]): Promise<readonly string[]> {
   const kafka = kafkaConnectionOf(settings);
   const database = await openPostgres({ ...postgresOptionsOf(settings), maxConnections: 1 });
   try {
@@ -27,7 +26,10 @@ export async function runMigrations(
   }
 }
 
-/** True for `main.ts --migrate`: run the migrations and end. */
-export function isMigration(argv: readonly string[]): boolean {
-  return argv.slice(2).includes('--migrate');
+/** What `main.ts --migrate` of a service does, for `runServiceProcess`. */
+export function migrationsOf(schemas: readonly ServiceSchema[]): {
+  readonly environment: typeof migrationEnvironment;
+  readonly run: (settings: MigrationSettings) => Promise<readonly string[]>;
+} {
+  return { environment: migrationEnvironment, run: (settings) => runMigrations(settings, schemas) };
 }
