@@ -20,6 +20,7 @@ const gates = {
   types: [[tool('tsc'), '-b', '--pretty', 'false']],
   lint: [[tool('eslint'), '.', '--max-warnings', '0'], script('tools/workspace/lint-fixtures.mjs')],
   format: [[tool('prettier'), '--check', '.']],
+  circles: [script('tools/workspace/circles.mjs')],
   'dead-code': [[tool('knip')]],
   contracts: [
     ['npm', 'run', '--silent', 'generate:check'],

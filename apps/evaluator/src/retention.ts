@@ -1,6 +1,6 @@
 /** What the coordinator forgets: evaluations that ended long ago, with what was seen and written in them, and workers that never came back. */
 import { evaluation } from '@nat/contracts';
-import { deleteInBatches, isBlobKey, pruneMessages, publishReferences, type BlobStore, type Database } from '@nat/storage';
+import { deleteInBatches, isBlobKey, pruneDeadLetters, publishReferences, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { blobsOf, blobsOfSpec } from '@nat/convert';
 import { unpack } from './tables/packing.ts';
@@ -16,7 +16,7 @@ const EVALUATOR_REFERENCES = 'evaluator';
 export async function enforceRetention(database: Database<EvaluatorTables>, retentionMs: number, blobs: BlobStore | undefined): Promise<number> {
   const evaluations = await deleteInBatches((limit) => deleteEnded(database, retentionMs, limit));
   await sql`DELETE FROM evaluator.worker WHERE seen_time < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond'`.execute(database.kysely);
-  await pruneMessages(database, retentionMs);
+  await pruneDeadLetters(database, retentionMs);
   if (blobs !== undefined) await publishReferences(database, { blobs, service: EVALUATOR_REFERENCES, read: () => readReferences(database) });
   return evaluations;
 }

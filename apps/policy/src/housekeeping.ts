@@ -1,6 +1,6 @@
 /** What the policy service forgets: answered requests, operations, and the rounds of searches that ended long ago; and the blobs that nobody names. */
 import { isDomainError } from '@nat/base/errors';
-import { deleteInBatches, pruneMessages, publishReferences, type BlobStore, type Database, type HousekeepingConfig } from '@nat/storage';
+import { deleteInBatches, pruneDeadLetters, publishReferences, type BlobStore, type Database, type HousekeepingConfig } from '@nat/storage';
 import type { Logger } from '@nat/service';
 import { sql, type RawBuilder } from 'kysely';
 import type { SearchTables } from './searches/store/tables.ts';
@@ -27,7 +27,7 @@ export async function keepPolicyHouse({ database, blobs, config, logger }: Polic
   const requests = await forgetRequests(database, Math.min(retentionMs, REQUEST_RETENTION_MS));
   const operations = await forgetOperations(database, retentionMs);
   const rounds = await forgetRounds(database, retentionMs);
-  await pruneMessages(database, retentionMs);
+  await pruneDeadLetters(database, retentionMs);
   if (requests + operations + rounds > 0) logger.info({ requests, operations, rounds }, 'old rows are gone');
   const before = new Date(Date.now() - blobGraceMs);
   await publishReferences(database, { blobs, service: 'policy', read: () => readReferences(database) });

@@ -82,19 +82,15 @@ export async function deleteInBatches(deleteSome: (limit: number) => Promise<num
   }
 }
 
-/** Deletes dead letters, and what consumers noted as received, after the retention. */
-export async function pruneMessages(database: AnyDatabase, retentionMs: number): Promise<number> {
-  let all = 0;
-  for (const table of ['inbox', 'dead_letter']) {
-    all += await deleteInBatches(async (limit) => {
-      const { numAffectedRows } = await sql`delete from storage.${sql.id(table)} where ctid = any(array(
-        select ctid from storage.${sql.id(table)} where received_at < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond' limit ${limit}::int8))`.execute(
-        database.kysely,
-      );
-      return Number(numAffectedRows ?? 0n);
-    });
-  }
-  return all;
+/** Deletes messages that were set aside, after the retention; returns how many went. */
+export function pruneDeadLetters(database: AnyDatabase, retentionMs: number): Promise<number> {
+  return deleteInBatches(async (limit) => {
+    const { numAffectedRows } = await sql`delete from storage.dead_letter where ctid = any(array(
+      select ctid from storage.dead_letter where received_at < clock_timestamp() - ${retentionMs}::float8 * interval '1 millisecond' limit ${limit}::int8))`.execute(
+      database.kysely,
+    );
+    return Number(numAffectedRows ?? 0n);
+  });
 }
 
 /** Publishes what the rows of a service name. `read` sees all of them at one moment. */

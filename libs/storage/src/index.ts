@@ -9,7 +9,6 @@ export { migrate, migrateSchemas, type Migration, type MigrationMode, type Servi
 export { openPostgres, type PostgresOptions } from './database/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
-export { receiveOnce } from './stream/inbox.ts';
 export { openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';
 export { readDeadLetters } from './stream/outbox-cursor.ts';
 export { openOutboxStream, type OutboxStreamOptions } from './stream/outbox-stream.ts';
@@ -30,7 +29,7 @@ export {
 export { isBlobKey, type BlobKey, type BlobStore, type CollectOptions, type ReferenceList } from './blobs/blob-store.ts';
 export { openFolderBlobStore } from './blobs/folder-blob-store.ts';
 export { openBlobStore } from './blobs/open-blob-store.ts';
-export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneMessages, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';
+export { DEFAULT_HOUSEKEEPING, deleteInBatches, pruneDeadLetters, publishReferences, startHousekeeping, type HousekeepingConfig } from './housekeeping.ts';
 export { migrationsOf } from './migrations/run-migrations.ts';
 export {
   blobEnvironment,

@@ -52,16 +52,4 @@ describe('the rules of the contracts', () => {
       { field: 'source.display_name', description: 'holds the character U+0000' },
     ]);
   });
-
-  it('cost a small request well under a millisecond', () => {
-    const { TransformArchitectureRequest } = transform;
-    const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } });
-    const bytes = TransformArchitectureRequest.encode(request).finish();
-    for (let index = 0; index < 500; index += 1) validator.check(TransformArchitectureRequest.$type, bytes);
-    const before = process.cpuUsage();
-    for (let index = 0; index < 1000; index += 1) validator.check(TransformArchitectureRequest.$type, bytes);
-    const { user, system } = process.cpuUsage(before);
-    // Measured: 9 microseconds. The bound only catches a change of kind.
-    expect((user + system) / 1000).toBeLessThan(300);
-  });
 });

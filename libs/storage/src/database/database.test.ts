@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePgliteDatabase, makePostgresDatabase, testPostgresUrl, type TestDatabase, type TestDatabaseMaker } from '../testing/test-databases.ts';
@@ -149,6 +148,7 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       let seenOutside: unknown;
       let outside: Promise<unknown> | undefined;
       const started = Promise.withResolvers<undefined>();
+      const asked = Promise.withResolvers<undefined>();
       const outsider = started.promise.then(async () => {
         outside = database.kysely
           .selectFrom('shop.item')
@@ -156,12 +156,13 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
           .where('id', '=', 30)
           .execute()
           .then((rows) => (seenOutside = rows));
+        asked.resolve(undefined);
       });
       await expect(
         database.transaction(async (tx) => {
           await tx.insertInto('shop.item').values({ id: 30, name: 'open' }).execute();
           started.resolve(undefined);
-          await pause(50);
+          await asked.promise;
           throw new Error('roll back');
         }),
       ).rejects.toThrow('roll back');
@@ -180,11 +181,13 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       });
       // work left behind by a transaction may go on after it
       let later: Promise<unknown> | undefined;
+      const over = Promise.withResolvers<undefined>();
       await database.transaction(async () => {
-        later = pause(20).then(() => database.kysely.selectFrom('shop.item').selectAll().execute());
+        later = over.promise.then(() => database.kysely.selectFrom('shop.item').selectAll().execute());
         return Promise.resolve();
       });
-      await later;
+      over.resolve(undefined);
+      expect(await later).toBeInstanceOf(Array);
     });
 
     it('runs effects after the commit only', async () => {
@@ -291,7 +294,7 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
           const lock = await database.acquireLock('bakery');
           holders += 1;
           most = Math.max(most, holders);
-          await pause(5);
+          await new Promise((resolve) => setImmediate(resolve));
           holders -= 1;
           expect(lock.lost.aborted).toBe(false);
           await lock.release();
@@ -304,7 +307,7 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       const other = await database.acquireLock('another');
       await other.release();
       await held.release();
-      const again = await database.acquireLock('bakery', AbortSignal.timeout(1_000));
+      const again = await database.acquireLock('bakery', AbortSignal.timeout(30_000));
       await again.release();
     });
 
@@ -312,19 +315,22 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       const woken: string[] = [];
       const stopA = await database.listen('a', () => woken.push('a'));
       const stopB = await database.listen('b', () => woken.push('b'));
-      await pause(100); // a first connection wakes everybody once
-      woken.length = 0;
+      let last = 0;
+      const stopLast = await database.listen('last', () => (last += 1));
+      woken.length = 0; // a first connection wakes everybody once
+      last = 0;
       database.signal('a');
-      await until(() => woken.length > 0);
-      await pause(50);
+      database.signal('last');
+      await until(() => last === 1); // signals come in order
       expect(woken).toEqual(['a']);
       await stopA();
       database.signal('a');
       database.signal('b');
-      await until(() => woken.length > 1);
-      await pause(50);
+      database.signal('last');
+      await until(() => last === 2);
       expect(woken).toEqual(['a', 'b']);
       await stopB();
+      await stopLast();
     });
 
     it('migrates once, in order, and refuses what it does not know', async () => {

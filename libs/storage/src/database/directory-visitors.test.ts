@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startChild } from '../testing/child-process.ts';
+import { killChild, printed, startChild } from '../testing/child-process.ts';
 import { until } from '../testing/until.ts';
 import { countVisitors, visitDirectory } from './directory-visitors.ts';
 
@@ -16,13 +16,13 @@ describe('visitors of a directory', () => {
   it('are counted while they stay', async () => {
     expect(await countVisitors(directory)).toBe(0);
     const visitors = [startChild('./visit-child.ts', directory), startChild('./visit-child.ts', directory)];
-    await Promise.all(visitors.map((visitor) => visitor.printed('visiting')));
+    await Promise.all(visitors.map((visitor) => printed(visitor, 'visiting')));
     expect(await countVisitors(directory)).toBe(2);
-    visitors[0]!.process.kill('SIGTERM');
+    visitors[0]!.kill('SIGTERM');
     await visitors[0]!.ended;
     expect(await countVisitors(directory)).toBe(1);
     // However it ends.
-    await visitors[1]!.kill();
+    await killChild(visitors[1]!);
     await until(async () => (await countVisitors(directory)) === 0);
     expect(await readdir(join(directory, 'visitors'))).toEqual([]);
   });

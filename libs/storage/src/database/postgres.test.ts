@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePostgresDatabase, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
@@ -26,14 +25,17 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
 
   it('wakes listeners of other processes', async () => {
     let woken = 0;
+    let last = 0;
     const stop = await other.listen('news', () => (woken += 1));
-    await pause(50);
+    const stopLast = await other.listen('last', () => (last += 1));
     woken = 0;
+    last = 0;
     database.signal('news');
-    await until(() => woken > 0);
-    await pause(50);
+    database.signal('last');
+    await until(() => last > 0); // signals come in order
     expect(woken).toBe(1);
     await stop();
+    await stopLast();
   });
 
   it('gives a lock to one process at a time, and tells a holder that its connection, and so its lock, was lost', async () => {
@@ -43,7 +45,6 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
     mine.lost.addEventListener('abort', () => (lost += 1));
     let woken = 0;
     const stop = await database.listen('news', () => (woken += 1));
-    await pause(50);
     woken = 0;
     await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`.execute(other.kysely);
     const theirs = await other.acquireLock('owner', AbortSignal.timeout(30_000));
@@ -64,7 +65,7 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
       database.transaction(async (tx) => {
         const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
         await sql`select pg_terminate_backend(${rows[0]?.pid}::int4)`.execute(other.kysely);
-        await pause(50);
+        await until(async () => (await sql`select from pg_stat_activity where pid = ${rows[0]?.pid}::int4`.execute(other.kysely)).rows.length === 0);
         await sql`select 1`.execute(tx);
       }),
     ).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
@@ -91,12 +92,14 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
     await sql`create table tally (id int8 primary key, n int8)`.execute(database.kysely);
     await sql`insert into tally values (1, 0)`.execute(database.kysely);
     let attempts = 0;
+    const allRead = Promise.withResolvers<undefined>();
     const add = () =>
       database.transaction(
         async (tx) => {
           attempts += 1;
           const { rows } = await sql<{ n: number }>`select n from tally where id = 1`.execute(tx);
-          await pause(10);
+          if (attempts === 6) allRead.resolve(undefined);
+          await allRead.promise; // so that they meet
           await sql`update tally set n = ${(rows[0]?.n ?? 0) + 1} where id = 1`.execute(tx);
         },
         { isolation: 'serializable', retries: 100 },
@@ -124,7 +127,8 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
     });
     await reading.promise;
     const migrating = migrate(database, 'port', [first, up('0002-b', 'alter table port.ship add column name text')]);
-    const { rows } = await sql<{ n: number }>`select 1 as n from pg_sleep(0.3), (select count(*) from port.ship) as ships`.execute(other.kysely);
+    await until(async () => (await sql`select from pg_locks where relation = 'port.ship'::regclass and not granted`.execute(other.kysely)).rows.length > 0);
+    const { rows } = await sql<{ n: number }>`select 1 as n from (select count(*) from port.ship) as ships`.execute(other.kysely);
     expect(rows).toEqual([{ n: 1 }]); // behind the waiting migration, which gives way
     finish.resolve(undefined);
     await long;
@@ -134,10 +138,13 @@ describe.skipIf(testPostgresUrl === undefined)(`postgresql server${skipped}`, ()
   it('runs deadlocked transactions again, and gives up with ABORTED', async () => {
     await sql`create table pair (id int8 primary key, n int8)`.execute(database.kysely);
     await sql`insert into pair values (1, 0), (2, 0)`.execute(database.kysely);
+    let holding = 0;
+    const bothHold = Promise.withResolvers<undefined>();
     const crossed = (first: number, second: number) =>
       database.transaction(async (tx) => {
         await sql`update pair set n = n + 1 where id = ${first}`.execute(tx);
-        await pause(20);
+        if ((holding += 1) === 2) bothHold.resolve(undefined);
+        await bothHold.promise;
         await sql`update pair set n = n + 1 where id = ${second}`.execute(tx);
       });
     await Promise.all([crossed(1, 2), crossed(2, 1)]);

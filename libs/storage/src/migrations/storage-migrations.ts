@@ -33,6 +33,7 @@ const storageMigrations: readonly Migration[] = [
         reason text not null,
         received_at timestamptz not null default clock_timestamp(),
         primary key (topic, consumer_group, id))`.execute(tx);
+      // Nothing reads or writes it any more; it goes with a contract migration once no process does that prunes it.
       await sql`create table storage.inbox (
         consumer text not null,
         id text not null,

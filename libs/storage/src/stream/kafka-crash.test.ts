@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
-import { startChild } from '../testing/child-process.ts';
+import { killChild, printed, startChild } from '../testing/child-process.ts';
 import { countMessages, migrateCrashTables, parseNumber } from '../testing/crash-tables.ts';
 import { makePostgresDatabase, testKafkaBroker, testPostgresUrl } from '../testing/test-databases.ts';
 import { until } from '../testing/until.ts';
@@ -19,10 +18,10 @@ describe.skipIf(missing.length > 0)(`kafka with killed processes${missing.length
     let acknowledged = 0;
     for (let round = 0; round < 3; round += 1) {
       const child = startChild('./kafka-crash-child.ts', home.url ?? '', testKafkaBroker ?? '', topic);
-      await child.printed(String(acknowledged + 1));
-      await pause(500 + 400 * round);
-      await child.kill();
-      acknowledged = Number(child.lines.at(-1));
+      // Killed at another place of its work each time, with messages on their way.
+      await printed(child, String(acknowledged + 100 + 80 * round));
+      await killChild(child);
+      acknowledged = Number(child.lines.all.at(-1));
     }
     const { rows: written } = await sql<{ n: number }>`select n from crash.written order by n`.execute(database.kysely);
     expect(written.length).toBeGreaterThanOrEqual(acknowledged);
@@ -36,7 +35,6 @@ describe.skipIf(missing.length > 0)(`kafka with killed processes${missing.length
     await stream.subscribe({ topic, group: 'counter', parse: parseNumber }, (batch) => countMessages(database, batch));
     const count = async (): Promise<number> => (await sql<{ n: number }>`select count(*) as n from crash.counted`.execute(database.kysely)).rows[0]?.n ?? 0;
     await until(async () => (await count()) >= written.length, 60_000);
-    await pause(500);
     const { rows: counted } = await sql<{ n: number }>`select n from crash.counted order by n`.execute(database.kysely);
     expect(counted).toEqual(written);
     await stream.close();

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../database/database.ts';
 import { makePgliteDatabase, makePostgresDatabase, testKafkaBroker, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
 import { until } from '../testing/until.ts';
-import { receiveOnce } from './inbox.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 import { deadLetterTopic } from './kafka-topics.ts';
 import { readDeadLetters } from './outbox-cursor.ts';
@@ -19,20 +17,17 @@ interface Setting {
   /** A stream as one process opens it; the first one of a suite is the one that relays. */
   readonly openStream: (database: Database, topics: readonly TopicDeclaration[], events?: Events) => Promise<Stream>;
   readonly readDeadLetterIds: (database: Database, topic: string, count: number) => Promise<readonly string[]>;
-  /** The most a message may take from publishing to its handler where nothing else has the processor: at the first decile of many. */
-  readonly latencyMs: number;
   readonly skipReason?: string | undefined;
 }
 
 const fromTable = async (database: Database, topic: string): Promise<readonly string[]> => (await readDeadLetters(database, topic)).map(({ id }) => id);
 const openOutbox: Setting['openStream'] = (database, topics, events = {}) => openOutboxStream(database, { topics, keepMs: 0, pruneEveryMs: 200, ...events });
 
-describeStream('outbox cursor on pglite', { makeDatabase: makePgliteDatabase, openStream: openOutbox, readDeadLetterIds: fromTable, latencyMs: 10 });
+describeStream('outbox cursor on pglite', { makeDatabase: makePgliteDatabase, openStream: openOutbox, readDeadLetterIds: fromTable });
 describeStream('outbox cursor on postgresql', {
   makeDatabase: makePostgresDatabase,
   openStream: openOutbox,
   readDeadLetterIds: fromTable,
-  latencyMs: 20,
   skipReason: testPostgresUrl === undefined ? 'NAT_TEST_POSTGRES is not set' : undefined,
 });
 describeStream('kafka', {
@@ -40,7 +35,6 @@ describeStream('kafka', {
   openStream: (database, topics, events = {}) =>
     openKafkaStream({ brokers: [testKafkaBroker ?? ''], clientId: 'nat-test', topics, relay: database, sessionTimeoutMs: 6_000, ...events }),
   readDeadLetterIds: readKafkaDeadLetters,
-  latencyMs: 100,
   skipReason: testKafkaBroker === undefined ? 'NAT_TEST_KAFKA is not set' : undefined,
 });
 
@@ -131,7 +125,6 @@ function describeStream(name: string, setting: Setting): void {
         .catch(() => undefined);
       await publish(topic.name, ['after', 'é']);
       await until(() => received.length >= 3);
-      await pause(100);
       expect(received.map(({ id }) => id).sort()).toEqual(['after', 'before', 'é']);
       expect(received.find(({ id }) => id === 'é')).toEqual({ topic: topic.name, key: 'key-1', id: 'é', value: 'value of é' });
       await stream.close();
@@ -144,7 +137,6 @@ function describeStream(name: string, setting: Setting): void {
       await first.subscribe({ topic: topic.name, group: 'a', parse: text }, collectInto(a));
       await publish(topic.name, ['1', '2', '3']);
       await until(() => a.length === 3);
-      await pause(500); // long enough to prune, were b forgotten
       await first.close();
       await publish(topic.name, ['4']);
       const second = await setting.openStream(database, [topic]);
@@ -152,7 +144,6 @@ function describeStream(name: string, setting: Setting): void {
       await second.subscribe({ topic: topic.name, group: 'a', parse: text }, collectInto(a));
       await second.subscribe({ topic: topic.name, group: 'b', parse: text }, collectInto(b));
       await until(() => a.length >= 4 && b.length >= 4);
-      await pause(100);
       expect(a.map(({ id }) => id).sort()).toEqual(['1', '2', '3', '4']);
       expect(b.map(({ id }) => id).sort()).toEqual(['1', '2', '3', '4']);
       await second.close();
@@ -185,16 +176,19 @@ function describeStream(name: string, setting: Setting): void {
       const topic = newTopic('g');
       const first = await setting.openStream(database, [topic]);
       const started = Promise.withResolvers<undefined>();
+      const finish = Promise.withResolvers<undefined>();
       let finished = false;
       await first.subscribe({ topic: topic.name, group: 'g', parse: text }, async () => {
         started.resolve(undefined);
-        await pause(300);
+        await finish.promise;
         finished = true;
         throw new Error('not done');
       });
       await publish(topic.name, ['again']);
       await started.promise;
-      await first.close();
+      const closing = first.close();
+      finish.resolve(undefined);
+      await closing;
       expect(finished).toBe(true);
       const second = await setting.openStream(database, [topic]);
       const received: ReceivedMessage<string>[] = [];
@@ -250,15 +244,13 @@ function describeStream(name: string, setting: Setting): void {
       await stream.close();
     });
 
-    it('loses nothing of many concurrent transactions, and the inbox counts each once', async () => {
+    it('loses nothing of many concurrent transactions', async () => {
       const topic = newTopic('g');
       const stream = await setting.openStream(database, [topic]);
       const ids = new Set<string>();
-      let counted = 0;
-      await stream.subscribe({ topic: topic.name, group: 'g', parse: text, maxBatch: 100 }, async (batch) => {
-        const fresh = await database.transaction((tx) => receiveOnce(tx, topic.name, batch));
-        counted += fresh.length;
+      await stream.subscribe({ topic: topic.name, group: 'g', parse: text, maxBatch: 100 }, (batch) => {
         for (const { id } of batch) ids.add(id);
+        return Promise.resolve();
       });
       await Promise.all(
         Array.from({ length: 20 }, async (_, publisher) => {
@@ -270,7 +262,7 @@ function describeStream(name: string, setting: Setting): void {
         }),
       );
       await until(() => ids.size === 5_000);
-      expect(counted).toBe(5_000);
+      expect(ids).toEqual(new Set(Array.from({ length: 5_000 }, (_, i) => `${Math.floor(i / 250)}/${Math.floor(i / 10) % 25}/${i % 10}`)));
       await stream.close();
     });
 
@@ -293,28 +285,6 @@ function describeStream(name: string, setting: Setting): void {
       await two.close();
     });
 
-    it(`delivers within ${String(setting.latencyMs)} ms`, async () => {
-      const topic = newTopic('g');
-      const stream = await setting.openStream(database, [topic]);
-      let arrived = Promise.withResolvers<undefined>();
-      await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, () => {
-        arrived.resolve(undefined);
-        return Promise.resolve();
-      });
-      const times: number[] = [];
-      for (let turn = 0; turn < 120; turn += 1) {
-        arrived = Promise.withResolvers<undefined>();
-        const start = performance.now();
-        await publish(topic.name, [`m${String(turn)}`]);
-        await arrived.promise;
-        if (turn >= 20) times.push(performance.now() - start);
-      }
-      times.sort((a, b) => a - b);
-      if (process.env['NAT_TEST_PRINT'] !== undefined) process.stdout.write(`${name}: p10 ${times[10]}, p50 ${times[50]}, p99 ${times[98]} ms\n`);
-      expect(times[10]).toBeLessThan(setting.latencyMs);
-      await stream.close();
-    });
-
     it('carries the largest payload and refuses a larger one', async () => {
       const topic = newTopic('g');
       const stream = await setting.openStream(database, [topic]);
@@ -334,8 +304,15 @@ function describeStream(name: string, setting: Setting): void {
     it('closes a subscription that has only just begun', async () => {
       const topic = newTopic('g');
       const stream = await setting.openStream(database, [topic]);
-      const subscription = await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, () => Promise.resolve());
+      let handled = 0;
+      const subscription = await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, () => Promise.resolve(void (handled += 1)));
       await subscription.close();
+      await publish(topic.name, ['after']);
+      const received: ReceivedMessage<string>[] = [];
+      await stream.subscribe({ topic: topic.name, group: 'g', parse: text }, collectInto(received));
+      await until(() => received.length > 0);
+      expect(received.map(({ id }) => id)).toEqual(['after']);
+      expect(handled).toBe(0);
       await stream.close();
     });
 
