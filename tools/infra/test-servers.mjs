@@ -51,7 +51,7 @@ export async function startTestServers({ report }) {
       reasons.push(`tests that need Kafka are skipped: ${unavailable}`);
       return;
     }
-    const certificates = path.join(root, 'libs', 'service', 'src', 'fixtures', 'tls');
+    const certificates = path.join(root, 'libs', 'service', 'src', 'testing', 'fixtures', 'tls');
     const security = {
       certificateFile: path.join(certificates, 'server.pem'),
       keyFile: path.join(certificates, 'server.key'),

@@ -13,7 +13,7 @@ import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, type RunningProcess } from './testing/processes.ts';
 
-const TLS = join(ROOT, 'libs/service/src/fixtures/tls/rotated');
+const TLS = join(ROOT, 'libs/service/src/testing/fixtures/tls/rotated');
 const pem = (name: string) => join(TLS, name);
 const CA = { caFile: pem('ca.pem') };
 const SERVER_CERTIFICATE = { NAT_TLS_CERT_FILE: pem('server.pem'), NAT_TLS_KEY_FILE: pem('server.key') };

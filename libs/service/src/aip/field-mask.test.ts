@@ -1,7 +1,7 @@
 import { architecture } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { applyReadMask, updatedFields } from './field-mask.ts';
-import { registry } from '../testing/test-support.ts';
+import { registry } from '../testing/test-server.ts';
 
 const { Architecture } = architecture;
 const value = Architecture.create({

@@ -3,7 +3,7 @@
  * does the work, so both happen or neither. Storage is given as functions; the table is the app's.
  */
 import { DomainError } from '@nat/base/errors';
-import type { MessageCodec } from '../client/message-codec.ts';
+import type { MessageCodec } from '../wire/message-codec.ts';
 import { shortHash } from './stable-json.ts';
 
 /** A row of the requests table. `response` is null while the transaction that claimed it runs. */

@@ -5,7 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createChannelTo } from './client.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createServer } from '../server/server.ts';
-import { evaluations, registry, startTestServer, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
+import { evaluations, registry, startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 
 const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 let test: TestServer | undefined;

@@ -13,13 +13,13 @@ import {
   type TsProtoServiceDefinition,
 } from 'nice-grpc';
 import type { Registry } from 'prom-client';
-import { TRACEPARENT_KEY } from '../server/call-context.ts';
+import { TRACEPARENT_KEY } from '../wire/call-headers.ts';
 import { startClientSpan } from '../observability/call-spans.ts';
 import { createCallMetrics } from '../observability/call-metrics.ts';
 import type { Logger } from '../observability/logger.ts';
-import { LONGEST_REQUEST_BYTES } from '../server/request-limits.ts';
+import { LONGEST_REQUEST_BYTES } from '../wire/request-limits.ts';
 import { clientCredentials, isLoopback, type ClientTlsFiles } from '../security/tls.ts';
-import { decodeClientError } from '../server/wire-errors.ts';
+import { decodeClientError } from '../wire/wire-errors.ts';
 
 /** What each call may set besides nice-grpc's own options. */
 export interface CallSettings {

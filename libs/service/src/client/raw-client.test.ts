@@ -13,7 +13,7 @@ import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { readDescriptorImage } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestServer, transforms, type TestServer } from '../testing/test-support.ts';
+import { startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
 
 interface Answer {
   readonly error: ServiceError | null;

@@ -3,7 +3,9 @@ import { evaluation, transform } from '@nat/contracts';
 import { Metadata } from 'nice-grpc-common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from './logger.ts';
-import { authenticationOf, evaluations, startTestServer, temporaryFolder, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
+import { authenticationOf, evaluations, startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
+import { temporaryFolder } from '../testing/temporary-folder.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 
 const SECRET = 'secret-a7f3';
 const names = Array.from({ length: 20 }, (_, i) => `namespaces/team-a/evaluations/e${i}`);

@@ -1,9 +1,9 @@
 import { Status } from 'nice-grpc-common';
 import { pino, stdTimeFunctions, type DestinationStream } from 'pino';
-import type { CallRecord } from '../server/calls.ts';
+import type { CallRecord } from '../server/open-calls.ts';
 import type { Logger } from './logger.ts';
 import { accessOf } from '../security/method-access.ts';
-import { statusName } from '../server/status.ts';
+import { statusName } from '../wire/status.ts';
 
 /** Probes and tools call these all day. */
 const QUIET = /^\/grpc\.(health|reflection)\./;

@@ -2,7 +2,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { CallLog } from './call-log.ts';
 import { accessOf } from '../security/method-access.ts';
-import { statusName } from '../server/status.ts';
+import { statusName } from '../wire/status.ts';
 
 type Side = 'server' | 'client';
 

@@ -2,7 +2,7 @@
 import { continueTrace, SpanKind, startSpan, type OpenSpan, type Trace } from '@nat/base/tracing';
 import { Status } from 'nice-grpc-common';
 import { accessOf } from '../security/method-access.ts';
-import { statusName } from '../server/status.ts';
+import { statusName } from '../wire/status.ts';
 
 const OK: number = Status.OK;
 /** What the conventions count as a server's own errors; a client's is any that is not OK. */

@@ -3,7 +3,8 @@ import { architecture, evaluation, health, longrunning, metrics, policy, reflect
 import { isDomainError } from '@nat/base/errors';
 import type { TsProtoServiceDefinition } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { authenticationOf, registry, startTestServer, thrownBy, type TestServer } from '../testing/test-support.ts';
+import { authenticationOf, registry, startTestServer, type TestServer } from '../testing/test-server.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 import type { BoundService } from '../server/server.ts';
 import { resourceNamesIn } from './authorization.ts';
 import { accessOf } from './method-access.ts';

@@ -5,10 +5,12 @@ import { transform } from '@nat/contracts';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createChannelTo, type ClientChannel } from '../client/client.ts';
-import { startHttpEndpoint } from '../server/http-endpoint.ts';
+import { startHttpEndpoint } from '../process/http-endpoint.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createAuthentication } from './authentication.ts';
-import { startTestServer, temporaryFolder, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
+import { startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
+import { temporaryFolder } from '../testing/temporary-folder.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 
 const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 const fixture = (name: string) => new URL(`../testing/fixtures/tls/${name}`, import.meta.url).pathname;

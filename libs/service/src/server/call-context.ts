@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { formatTraceparent, type Trace } from '@nat/base/tracing';
 import { Metadata, type CallContext, type CallOptions } from 'nice-grpc-common';
 import type { Logger } from '../observability/logger.ts';
-
-export const REQUEST_ID_KEY = 'x-request-id';
-export const TRACEPARENT_KEY = 'traceparent';
+import { REQUEST_ID_KEY, TRACEPARENT_KEY } from '../wire/call-headers.ts';
 
 /** What the kit adds to every call's context. */
 export interface ServiceContext {
@@ -19,13 +16,6 @@ export interface ServiceContext {
 
 /** The full type of a handler's second argument. */
 export type ServiceCallContext = CallContext & ServiceContext;
-
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-
-/** The id as sent when it is 1 to 128 visible ASCII characters, else a new UUID. */
-export function acceptRequestId(header: string | undefined): string {
-  return header !== undefined && REQUEST_ID.test(header) ? header : randomUUID();
-}
 
 /** Call options that carry on a handler's request id, trace and cancellation into a call it makes itself. */
 export function continueCall(context: Pick<ServiceCallContext, 'requestId' | 'trace' | 'signal'>): CallOptions {

@@ -5,15 +5,15 @@
 import { Metadata, ServerInterceptingCall, ServerListenerBuilder, type ServerInterceptor } from '@grpc/grpc-js';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { Status } from 'nice-grpc-common';
-import { acceptRequestId, REQUEST_ID_KEY, TRACEPARENT_KEY } from './call-context.ts';
+import { acceptRequestId, REQUEST_ID_KEY, TRACEPARENT_KEY } from '../wire/call-headers.ts';
 import { startServerSpan, type ServerSpan } from '../observability/call-spans.ts';
-import { CALL_KEY, type CallRecord, type OpenCalls } from './calls.ts';
+import { CALL_KEY, type CallRecord, type OpenCalls } from './open-calls.ts';
 import type { CallLog } from '../observability/call-log.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Authenticate } from '../security/authentication.ts';
 import { authorizeMethod } from '../security/authorization.ts';
 import { accessOf } from '../security/method-access.ts';
-import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
+import { encodeDomainError, STATUS_DETAILS_KEY } from '../wire/wire-errors.ts';
 
 export interface CallInterceptorOptions {
   readonly calls: OpenCalls;

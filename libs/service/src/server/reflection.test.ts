@@ -2,7 +2,7 @@ import { createFileRegistry, create, fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { evaluation, reflection, reflectionV1Alpha, transform } from '@nat/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { evaluations, startTestServer, transforms, type TestServer } from '../testing/test-support.ts';
+import { evaluations, startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
 
 let test: TestServer;
 beforeAll(async () => {

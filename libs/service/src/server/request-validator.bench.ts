@@ -1,6 +1,6 @@
 /** What checking a small request against the contract takes: `node libs/service/src/server/request-validator.bench.ts [requests]`. */
 import { transform } from '@nat/contracts';
-import { createContractRegistry } from './registry.ts';
+import { createContractRegistry } from '../wire/contract-registry.ts';
 import { createRequestValidator } from './request-validator.ts';
 
 const requests = Number(process.argv[2] ?? 100_000);

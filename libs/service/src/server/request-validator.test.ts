@@ -1,7 +1,7 @@
 import { architecture, health, search, transform } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { createRequestValidator } from './request-validator.ts';
-import { registry } from '../testing/test-support.ts';
+import { registry } from '../testing/test-server.ts';
 
 const validator = createRequestValidator(registry);
 const methods = [...registry]

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { architecture, transform } from '@nat/contracts';
 import { DomainError, type DomainErrorKind } from '@nat/base/errors';
 import { Metadata } from 'nice-grpc-common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { continueCall, type ServiceCallContext } from './call-context.ts';
-import { LONGEST_REQUEST_BYTES, requireRequestSize } from './request-limits.ts';
-import { STATUS_OF_KIND, statusName } from './status.ts';
-import { evaluations, startTestServer, thrownBy, transforms, type TestServer } from '../testing/test-support.ts';
+import { LONGEST_REQUEST_BYTES, requireRequestSize } from '../wire/request-limits.ts';
+import { STATUS_OF_KIND, statusName } from '../wire/status.ts';
+import { evaluations, startTestServer, transforms, type TestServer } from '../testing/test-server.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 
 const zoo = { ref: { $case: 'zoo', value: 'DARTS' } } as const;
 const good = { parent: 'namespaces/default', source: zoo };

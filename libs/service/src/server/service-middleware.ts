@@ -2,12 +2,13 @@
 import { isDomainError, DomainError } from '@nat/base/errors';
 import { isAbortError } from 'abort-controller-x';
 import { ServerError, type CallContext, type ServerMiddleware, type ServerMiddlewareCall } from 'nice-grpc-common';
-import { REQUEST_ID_KEY, type ServiceContext } from './call-context.ts';
-import { CALL_KEY, type CallRecord, type OpenCalls } from './calls.ts';
+import { REQUEST_ID_KEY } from '../wire/call-headers.ts';
+import type { ServiceContext } from './call-context.ts';
+import { CALL_KEY, type CallRecord, type OpenCalls } from './open-calls.ts';
 import type { Logger } from '../observability/logger.ts';
 import { authorizeRequest, resourceNamesIn } from '../security/authorization.ts';
 import type { PendingRequests } from './pending-requests.ts';
-import { encodeDomainError, STATUS_DETAILS_KEY } from './wire-errors.ts';
+import { encodeDomainError, STATUS_DETAILS_KEY } from '../wire/wire-errors.ts';
 
 /** What decoding found wrong, by the message it gave; see `checkedDefinition`. */
 export type DecodeFindings = WeakMap<object, DomainError>;

@@ -4,9 +4,9 @@ import { TLSSocket, type PeerCertificate } from 'node:tls';
 import { isDomainError } from '@nat/base/errors';
 import { CertificateFiles } from '../security/certificate-files.ts';
 import type { Logger } from '../observability/logger.ts';
-import { requireProtection, type Protection } from './protection.ts';
+import { requireProtection, type Protection } from '../server/protection.ts';
 import { createAuthentication, type Authenticate } from '../security/authentication.ts';
-import type { ListenAddress } from './server.ts';
+import type { ListenAddress } from '../server/server.ts';
 
 /** What a scrape shows: a registry of prom-client. */
 export interface Exposition {

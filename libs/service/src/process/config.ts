@@ -2,7 +2,7 @@ import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import type { ClientChannelOptions } from '../client/client.ts';
 import { LOG_LEVELS } from '../observability/logger.ts';
-import { requireProtection, type Protection } from './protection.ts';
+import { requireProtection, type Protection } from '../server/protection.ts';
 import { createAuthentication } from '../security/authentication.ts';
 import type { JwtOptions } from '../security/jwt.ts';
 import { readTokenFile } from '../security/token-file.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@nat/base/errors';
 import { startTracing } from '@nat/base/tracing';
 import { createLogger, type Logger } from '../observability/logger.ts';
-import type { ListenAddress, Server } from './server.ts';
+import type { ListenAddress, Server } from '../server/server.ts';
 
 export interface AppOptions {
   readonly server: Server;

@@ -7,8 +7,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createChannelTo } from '../client/client.ts';
 import { onInterrupt, runUntilSignal, startApp } from './lifecycle.ts';
 import { createLogger } from '../observability/logger.ts';
-import { createServer } from './server.ts';
-import { authenticationOf, registry, startTestServer, thrownBy, transforms } from '../testing/test-support.ts';
+import { createServer } from '../server/server.ts';
+import { authenticationOf, registry, startTestServer, transforms } from '../testing/test-server.ts';
+import { thrownBy } from '../testing/thrown-by.ts';
 
 const good = { parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } } as const;
 const logger = createLogger({ name: 'test', level: 'silent' });

@@ -1,15 +1,13 @@
-/** What the kit's own tests share: a service with scripted handlers on a real server. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** What the tests of this package share: a service with scripted handlers on a real server. */
 import { Writable } from 'node:stream';
 import { evaluation, transform } from '@nat/contracts';
 import type { ServiceImplementation } from 'nice-grpc';
 import { createChannelTo, type ClientChannel, type ClientChannelOptions } from '../client/client.ts';
 import type { ServiceContext } from '../server/call-context.ts';
 import { createLogger } from '../observability/logger.ts';
-import { createContractRegistry } from '../server/registry.ts';
+import { createContractRegistry } from '../wire/contract-registry.ts';
 import { createAuthentication, type Authenticate } from '../security/authentication.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { bindService, createServer, type BoundService, type ListenAddress, type Server, type ServerOptions } from '../server/server.ts';
 
 type Transforms = ServiceImplementation<typeof transform.TransformServiceDefinition, ServiceContext>;
@@ -86,21 +84,6 @@ export async function startTestServer({
   };
 }
 
-/** A folder for one test file; the caller removes it. */
-export function temporaryFolder(): { readonly path: (name: string, content?: string) => string; readonly remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), 'nat-service-'));
-  return {
-    path: (name, content) => {
-      const path = join(folder, name);
-      if (content !== undefined) writeFileSync(path, content);
-      return path;
-    },
-    remove: () => {
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
 /** Authentication by a file of tokens with this content. */
 export function authenticationOf(tokens: string): Authenticate {
   const folder = temporaryFolder();
@@ -109,14 +92,4 @@ export function authenticationOf(tokens: string): Authenticate {
   } finally {
     folder.remove();
   }
-}
-
-/** What `action` throws. */
-export async function thrownBy(action: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await action();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
 }

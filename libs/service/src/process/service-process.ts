@@ -5,7 +5,7 @@ import { createLogger, type LOG_LEVELS, type Logger } from '../observability/log
 import { loadConfig, serverEnvironment, serverProtection } from './config.ts';
 import { runMain, runUntilSignal, startApp, type ProcessEvents } from './lifecycle.ts';
 import { createProcessRegistry, startProcessEndpoint } from './process-endpoint.ts';
-import { createServer, type BoundService } from './server.ts';
+import { createServer, type BoundService } from '../server/server.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

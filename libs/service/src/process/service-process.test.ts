@@ -5,7 +5,7 @@ import { transform } from '@nat/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createChannelTo } from '../client/client.ts';
-import { transforms } from '../testing/test-support.ts';
+import { transforms } from '../testing/test-server.ts';
 import { loadConfig, serverEnvironment } from './config.ts';
 import type { ProcessEvents } from './lifecycle.ts';
 import { runServiceProcess, type ServiceProcessOptions } from './service-process.ts';
