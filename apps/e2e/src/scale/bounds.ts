@@ -1,4 +1,4 @@
-import type { ScaleResult } from './page.ts';
+import type { ScaleResult } from './result.ts';
 
 /** Something that was promised, and what was found. */
 export interface Bound {

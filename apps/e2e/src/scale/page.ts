@@ -1,25 +1,6 @@
 import type { Bound } from './bounds.ts';
-import type { Counts, Milestone, Utilisation } from './phases.ts';
-
-export interface PeerRates {
-  readonly name: string;
-  /** Trials a second, a number for each turn. */
-  readonly perSecond: number[];
-}
-
-export interface ScaleResult {
-  readonly workers: number;
-  readonly leases: number;
-  readonly milestones: readonly Milestone[];
-  readonly batched: { readonly pairsAnEvaluation: number; readonly evaluationsPerSecond: number };
-  readonly utilisation: Utilisation;
-  /** Evaluations a second beside the peers. */
-  readonly oursInTurns: readonly number[];
-  readonly peers: readonly PeerRates[];
-  readonly counts: readonly (Counts & { readonly pairsAnEvaluation: number; readonly inTopic: number })[];
-  /** Processes that wanted a processor, one-minute averages seen at the phases. */
-  readonly load: { readonly least: number; readonly most: number };
-}
+import type { Milestone } from './phases.ts';
+import type { ScaleResult } from './result.ts';
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
