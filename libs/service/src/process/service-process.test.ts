@@ -73,7 +73,7 @@ describe('a service process', () => {
     await channel.waitUntilReady(30_000);
     const answer = await channel
       .client(transform.TransformServiceDefinition)
-      .transformArchitecture({ parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } });
+      .transformArchitecture({ parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } });
     expect(answer.policyVersion).toBe('hello');
     channel.close();
     await vi.waitFor(() => {

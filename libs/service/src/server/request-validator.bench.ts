@@ -6,7 +6,7 @@ import { createRequestValidator } from './request-validator.ts';
 const requests = Number(process.argv[2] ?? 100_000);
 const validator = createRequestValidator(createContractRegistry());
 const { TransformArchitectureRequest } = transform;
-const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { source: { $case: 'zoo', value: 'DARTS' } } });
+const request = TransformArchitectureRequest.create({ parent: 'namespaces/default', source: { ref: { $case: 'zoo', value: 'DARTS' } } });
 const bytes = TransformArchitectureRequest.encode(request).finish();
 for (let i = 0; i < 1_000; i += 1) validator.check(TransformArchitectureRequest.$type, bytes);
 const before = process.cpuUsage();
