@@ -154,7 +154,7 @@ const data = process.env['NAT_DATA_DIR'];
 const table = data === undefined ? undefined : join(data, 'nasbench201.csv');
 const missing = table === undefined || !existsSync(table);
 describe.skipIf(missing)(`NAS-Bench-201 costs${missing ? ' (skipped: NAT_DATA_DIR holds no nasbench201.csv)' : ''}`, () => {
-  it('equal the parameters and MACs of all 15,625 cells', () => {
+  it('equal the parameters and MACs of all 15,625 cells', { timeout: 600_000 }, () => {
     const [head = '', ...lines] = readFileSync(table!, 'utf8').trim().split('\n');
     const columns = head.split(',');
     const column = (line: readonly string[], name: string): string => line[columns.indexOf(name)]!;

@@ -27,7 +27,7 @@ export class GraphBuilder {
 
   /**
    * Adds a node and gives its value.
-   * @throws DomainError INVALID_ARGUMENT, reason INVALID_GRAPH, naming the node, where its inputs do not fit; RangeError for a name that is taken
+   * @throws DomainError INVALID_ARGUMENT, reason INVALID_GRAPH, naming the node, where its inputs do not fit; RangeError for a name that is taken, or another number of weights
    */
   node<K extends OperatorKind>(op: K, name: string, attributes: Attributes[K], inputs: readonly Value[], options: NodeOptions = {}): Value {
     if (this.#names.has(name)) throw new RangeError(`there is a node ${name} already`);
@@ -36,7 +36,9 @@ export class GraphBuilder {
     const type = inferChecked(op, name, attributes, types);
     const { module = name, weights } = options;
     const bare = { op, attributes } as Pick<Node, 'op' | 'attributes'>;
-    const keys = weights ?? weightSpecs(bare, types).map(({ role }) => `${name}.${role}`);
+    const specs = weightSpecs(bare, types);
+    const keys = weights ?? specs.map(({ role }) => `${name}.${role}`);
+    if (keys.length !== specs.length) throw new RangeError(`${name} needs ${specs.length} weights, not ${keys.length}`);
     const node: NodeOf<K> = { name, module, op, attributes, inputs, weights: keys };
     this.#nodes.push(node as unknown as Node);
     return this.#types.push(type) - 1;
@@ -58,8 +60,10 @@ export class GraphBuilder {
     return this.#nodes.length;
   }
 
+  /** The graph so far. @throws RangeError for an output that no node gives */
   finish(outputs: readonly GraphOutput[]): Graph {
-    return { inputs: this.#inputs, nodes: this.#nodes, outputs };
+    for (const { value } of outputs) this.typeOf(value);
+    return { inputs: [...this.#inputs], nodes: [...this.#nodes], outputs };
   }
 }
 

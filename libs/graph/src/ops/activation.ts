@@ -1,14 +1,8 @@
-import type { TensorType } from '../graph/tensor-type.ts';
-import { OperatorError, type Operator } from './operator.ts';
+import { single } from './inputs.ts';
+import type { Operator } from './operator.ts';
 
 export const activation: Operator<'activation'> = {
   infer: (_, inputs) => single(inputs),
+  keepsZero: () => true,
   label: ({ function: name }) => name,
 };
-
-/** The one input's type. */
-export function single(inputs: readonly TensorType[]): TensorType {
-  const [input, ...others] = inputs;
-  if (input === undefined || others.length > 0) throw new OperatorError(`reads one value, not ${inputs.length}`);
-  return input;
-}

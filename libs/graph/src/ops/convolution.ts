@@ -1,5 +1,5 @@
-import { imageShape, imageType, type TensorType } from '../graph/tensor-type.ts';
-import { single } from './activation.ts';
+import { imageShape, type TensorType } from '../graph/tensor-type.ts';
+import { checkIntegers, imageLike, singleImage } from './inputs.ts';
 import { kernelLabel, OperatorError, strideLabel, type ConvolutionAttributes, type Operator, type Padding2D, type Size2D } from './operator.ts';
 
 /** Places where a window of `kernel` fits along one side: floor((size + before + after - dilation (kernel - 1) - 1) / stride) + 1. */
@@ -8,7 +8,10 @@ function windows(size: number, kernel: number, stride: number, padding: number, 
 }
 
 /** Height and width of what windows over an image give. @throws OperatorError where none fits */
-export function windowedSize([height, width]: Size2D, kernel: Size2D, stride: Size2D, [top, left, bottom, right]: Padding2D, dilation: Size2D): Size2D {
+export function windowedSize([height, width]: Size2D, kernel: Size2D, stride: Size2D, padding: Padding2D, dilation: Size2D): Size2D {
+  checkIntegers('a kernel, stride or dilation of', [...kernel, ...stride, ...dilation], 1);
+  checkIntegers('a padding of', padding, 0);
+  const [top, left, bottom, right] = padding;
   const size = [windows(height, kernel[0], stride[0], top + bottom, dilation[0]), windows(width, kernel[1], stride[1], left + right, dilation[1])] as const;
   if (size[0] < 1 || size[1] < 1) throw new OperatorError(`a window of ${kernelLabel(kernel)} does not fit into ${height} x ${width}`);
   return size;
@@ -16,11 +19,12 @@ export function windowedSize([height, width]: Size2D, kernel: Size2D, stride: Si
 
 function convolutionType(attributes: ConvolutionAttributes, inputs: readonly TensorType[]): TensorType {
   const { outChannels, kernel, stride, padding, dilation, groups } = attributes;
-  const [channels, height, width] = imageShape(single(inputs));
+  const [channels, height, width] = singleImage(inputs);
+  checkIntegers('a number of channels or groups of', [outChannels, groups], 1);
   if (channels % groups !== 0 || outChannels % groups !== 0)
     throw new OperatorError(`${channels} to ${outChannels} channels do not split into ${groups} groups`);
   const [outHeight, outWidth] = windowedSize([height, width], kernel, stride, padding, dilation);
-  return imageType(outChannels, outHeight, outWidth);
+  return imageLike(inputs, outChannels, outHeight, outWidth);
 }
 
 /** Weights of one output channel. */
@@ -41,6 +45,7 @@ export const convolution: Operator<'conv'> = {
     const [channels, height, width] = imageShape(output);
     return fanIn(attributes, inputs[0]!) * channels * height * width;
   },
+  keepsZero: ({ bias }) => !bias,
   label: ({ kernel, stride, dilation, groups }) =>
     `conv ${kernelLabel(kernel)}${strideLabel(stride)}${dilation[0] * dilation[1] === 1 ? '' : ` dilated ${dilation[0]}`}${groups === 1 ? '' : ` in ${groups} groups`}`,
 };

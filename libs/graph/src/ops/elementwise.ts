@@ -1,4 +1,5 @@
 import { sameType, type Dimension, type TensorType } from '../graph/tensor-type.ts';
+import { shapeText } from './inputs.ts';
 import { OperatorError, type Operator } from './operator.ts';
 
 /** The shape that both are repeated to, from the last axis on: sizes are equal, or one is 1. */
@@ -10,7 +11,7 @@ function broadcast(a: readonly Dimension[], b: readonly Dimension[]): readonly D
     if (i < rank - b.length) return x;
     if (x === y || y === 1) return x;
     if (x === 1) return y;
-    throw new OperatorError(`[${a.join(', ')}] and [${b.join(', ')}] do not match`);
+    throw new OperatorError(`${shapeText(a)} and ${shapeText(b)} do not match`);
   });
 }
 
@@ -21,17 +22,19 @@ function binaryType(inputs: readonly TensorType[]): TensorType {
   return { dtype: a.dtype, shape: broadcast(a.shape, b.shape) };
 }
 
-export const add: Operator<'add'> = { infer: (_, inputs) => binaryType(inputs), label: () => 'add' };
-export const mul: Operator<'mul'> = { infer: (_, inputs) => binaryType(inputs), label: () => 'mul' };
+export const add: Operator<'add'> = { infer: (_, inputs) => binaryType(inputs), keepsZero: () => true, label: () => 'add' };
+export const mul: Operator<'mul'> = { infer: (_, inputs) => binaryType(inputs), keepsZero: () => true, label: () => 'mul' };
 
 export const sum: Operator<'sum'> = {
   infer: (_, inputs) => {
     const [first, ...others] = inputs;
     if (first === undefined) throw new OperatorError('reads at least one value');
     for (const other of others) {
-      if (!sameType(first, other)) throw new OperatorError(`sums values of one type, not [${first.shape.join(', ')}] and [${other.shape.join(', ')}]`);
+      if (!sameType(first, other))
+        throw new OperatorError(`sums values of one type, not ${first.dtype} ${shapeText(first.shape)} and ${other.dtype} ${shapeText(other.shape)}`);
     }
     return first;
   },
+  keepsZero: () => true,
   label: () => 'sum',
 };

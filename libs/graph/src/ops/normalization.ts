@@ -1,12 +1,14 @@
-import { imageShape } from '../graph/tensor-type.ts';
-import { single } from './activation.ts';
+import { single, sizeAt } from './inputs.ts';
 import type { Operator, WeightSpec } from './operator.ts';
 
-/** y = (x - mean) / sqrt(variance + epsilon), times weight plus bias where it is affine; a number of each a channel. */
+/** y = (x - mean) / sqrt(variance + epsilon), times weight plus bias where it is affine; a number of each a channel, which is axis 1. */
 export const batchNorm: Operator<'batch_norm'> = {
-  infer: (_, inputs) => single(inputs),
+  infer: (_, inputs) => {
+    sizeAt(single(inputs), 1);
+    return single(inputs);
+  },
   weights: ({ affine }, inputs) => {
-    const channels = inputs[0]!.shape.length === 4 ? imageShape(inputs[0]!)[0] : Number(inputs[0]!.shape[1]);
+    const channels = sizeAt(single(inputs), 1);
     const vector = (role: WeightSpec['role'], value: number): WeightSpec => ({
       role,
       shape: [channels],

@@ -20,7 +20,7 @@ export interface ConvolutionAttributes {
 export interface PoolAttributes {
   readonly kernel: Size2D;
   readonly stride: Size2D;
-  /** Padded with minus infinity by a maximum, and left out of a mean. */
+  /** Padded with minus infinity by a maximum, and left out of a mean; less than the kernel. */
   readonly padding: Padding2D;
 }
 
@@ -50,6 +50,7 @@ export interface Attributes {
   readonly pad: { readonly before: readonly number[]; readonly after: readonly number[] };
   /** All axes but the batch as one. */
   readonly flatten: object;
+  /** Axes are counted from 0, the batch. */
   readonly softmax: { readonly axis: number };
   readonly identity: object;
   /** Zeros of a type. What it reads is named, and otherwise without effect, as the official code's x * 0. */
@@ -72,7 +73,7 @@ export interface WeightSpec {
   readonly initial: Initializer;
 }
 
-/** An operator without a `weights` has none, and without a `macs` multiplies nothing. */
+/** An operator without `weights` has none, and without a `macs` multiplies nothing. */
 export interface Operator<K extends OperatorKind> {
   /** The type of its output. @throws OperatorError where the inputs do not fit */
   infer(attributes: Attributes[K], inputs: readonly TensorType[]): TensorType;
@@ -81,6 +82,8 @@ export interface Operator<K extends OperatorKind> {
   macs?(attributes: Attributes[K], inputs: readonly TensorType[], output: TensorType): number;
   /** Learned numbers beyond those of `weights`. */
   undeclaredParams?(attributes: Attributes[K]): number;
+  /** True where it gives zeros for zeros in all its inputs, whatever its weights. Absent: never. */
+  keepsZero?(attributes: Attributes[K]): boolean;
   /** A word or two for drawings and tables, such as `conv 3x3 /2`. */
   label(attributes: Attributes[K]): string;
 }

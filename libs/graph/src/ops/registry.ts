@@ -56,6 +56,11 @@ export function undeclaredParams({ op, attributes }: Pick<Node, 'op' | 'attribut
   return operatorOf(op).undeclaredParams?.(attributes as never) ?? 0;
 }
 
+/** True where a node gives zeros for zeros in all its inputs, whatever its weights. */
+export function keepsZero({ op, attributes }: Pick<Node, 'op' | 'attributes'>): boolean {
+  return operatorOf(op).keepsZero?.(attributes as never) ?? false;
+}
+
 /** What a node shows in drawings and tables. */
 export function nodeLabel({ op, attributes }: Pick<Node, 'op' | 'attributes'>): string {
   return operatorOf(op).label(attributes as never);

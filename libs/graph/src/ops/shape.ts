@@ -1,12 +1,6 @@
-import type { Dimension, TensorType } from '../graph/tensor-type.ts';
-import { single } from './activation.ts';
+import type { Dimension } from '../graph/tensor-type.ts';
+import { checkIntegers, shapeText, single, sizeAt } from './inputs.ts';
 import { OperatorError, type Operator } from './operator.ts';
-
-function sizeAt({ shape }: TensorType, axis: number): number {
-  const size = shape[axis];
-  if (typeof size !== 'number') throw new OperatorError(`axis ${axis} of [${shape.join(', ')}] has no known size`);
-  return size;
-}
 
 export const concat: Operator<'concat'> = {
   infer: ({ axis }, inputs) => {
@@ -14,18 +8,22 @@ export const concat: Operator<'concat'> = {
     if (first === undefined) throw new OperatorError('reads at least one value');
     for (const other of others) {
       if (other.dtype !== first.dtype || other.shape.length !== first.shape.length || other.shape.some((size, at) => at !== axis && size !== first.shape[at])) {
-        throw new OperatorError(`[${first.shape.join(', ')}] and [${other.shape.join(', ')}] differ beside axis ${axis}`);
+        throw new OperatorError(`${shapeText(first.shape)} and ${shapeText(other.shape)} differ beside axis ${axis}`);
       }
     }
     const total = inputs.reduce((sum, input) => sum + sizeAt(input, axis), 0);
     return { dtype: first.dtype, shape: first.shape.map((size, at) => (at === axis ? total : size)) };
   },
+  keepsZero: () => true,
   label: () => 'concat',
 };
 
 export const slice: Operator<'slice'> = {
   infer: ({ axes, starts, ends, steps }, inputs) => {
     const input = single(inputs);
+    if ([starts, ends, steps].some(({ length }) => length !== axes.length) || new Set(axes).size < axes.length) {
+      throw new OperatorError(`needs a start, an end and a step for each of the axes ${axes.join(', ')}`);
+    }
     const shape: Dimension[] = [...input.shape];
     axes.forEach((axis, i) => {
       const size = sizeAt(input, axis);
@@ -35,6 +33,7 @@ export const slice: Operator<'slice'> = {
     });
     return { dtype: input.dtype, shape };
   },
+  keepsZero: () => true,
   label: ({ steps }) => (steps.every((step) => step === 1) ? 'slice' : `slice /${Math.max(...steps)}`),
 };
 
@@ -43,9 +42,14 @@ export const pad: Operator<'pad'> = {
     const input = single(inputs);
     if (before.length !== input.shape.length || after.length !== input.shape.length)
       throw new OperatorError(`pads ${before.length} axes of ${input.shape.length}`);
-    const shape = input.shape.map((size, axis) => (size === 'N' ? size : size + before[axis]! + after[axis]!));
+    checkIntegers('a padding of', [...before, ...after], 0);
+    const shape = input.shape.map((size, axis) => {
+      const zeros = before[axis]! + after[axis]!;
+      return zeros === 0 ? size : sizeAt(input, axis) + zeros;
+    });
     return { dtype: input.dtype, shape };
   },
+  keepsZero: () => true,
   label: () => 'pad',
 };
 
@@ -55,12 +59,20 @@ export const flatten: Operator<'flatten'> = {
     const [batch = 'N', ...rest] = input.shape;
     return { dtype: input.dtype, shape: [batch, rest.reduce<number>((product, _size, axis) => product * sizeAt(input, axis + 1), 1)] };
   },
+  keepsZero: () => true,
   label: () => 'flatten',
 };
 
-export const softmax: Operator<'softmax'> = { infer: (_, inputs) => single(inputs), label: () => 'softmax' };
-export const identity: Operator<'identity'> = { infer: (_, inputs) => single(inputs), label: () => 'identity' };
-export const zero: Operator<'zero'> = { infer: ({ type }) => type, label: () => 'zero' };
+export const softmax: Operator<'softmax'> = {
+  infer: ({ axis }, inputs) => {
+    sizeAt(single(inputs), axis);
+    return single(inputs);
+  },
+  label: () => 'softmax',
+};
+
+export const identity: Operator<'identity'> = { infer: (_, inputs) => single(inputs), keepsZero: () => true, label: () => 'identity' };
+export const zero: Operator<'zero'> = { infer: ({ type }) => type, keepsZero: () => true, label: () => 'zero' };
 
 export const opaque: Operator<'opaque'> = {
   infer: ({ type }) => type,

@@ -35,7 +35,11 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, WeightT
     renamed.set(graph.inputs.length + reader!, value);
   });
   const left = nodes.map((node) => ({ ...node, inputs: node.inputs.map((value) => renamed.get(value) ?? value) }));
-  return { graph: withoutValues({ ...graph, nodes: left }, renamed), weights: folded };
+  const result = withoutValues({ ...graph, nodes: left }, renamed);
+  // A normalisation that was folded may share its weights with one that was not.
+  const needed = new Set(result.nodes.flatMap((node) => node.weights));
+  for (const key of uses.keys()) if (!needed.has(key)) folded.delete(key);
+  return { graph: result, weights: folded };
 }
 
 function fold(convolution: NodeOf<'conv'>, norm: NodeOf<'batch_norm'>, weights: Map<string, WeightTensor>): Node {
@@ -56,7 +60,6 @@ function fold(convolution: NodeOf<'conv'>, norm: NodeOf<'batch_norm'>, weights: 
   const shift = Float32Array.from({ length: channels }, (_, c) => scale[c]! * ((bias?.data[c] ?? 0) - mean!.data[c]!) + (beta?.data[c] ?? 0));
   const newBias = biasKey ?? `${convolution.name}.bias`;
   weights.set(newBias, { shape: [channels], data: shift });
-  for (const gone of norm.weights) weights.delete(gone);
   return { ...convolution, attributes: { ...convolution.attributes, bias: true }, weights: [key!, newBias] };
 }
 

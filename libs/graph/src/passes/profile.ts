@@ -7,7 +7,8 @@
  * Peak activation memory: float32 bytes at batch 1 in inference; neither the images nor weights. Modules run one after the other, in order. While a
  * module runs, it holds what it puts out, and everything that is read from then on is held beside it:
  * - what a module makes for itself alone is its workspace and is not counted;
- * - a sum owns one tensor from the run of its first term on; a term is added to it as soon as it was made, and let go;
+ * - a sum owns one tensor from the run of its first term on; a term that it alone reads is added to it as soon as it was made, and let go; a term that
+ *   others read before it becomes part of the sum once they have, in place;
  * - an identity gives what it reads, and a zero nothing; but both count as reading it, as the official x * 0 does;
  * - a value is held until the last module that reads it has run.
  */
@@ -57,6 +58,7 @@ export function profile(graph: Graph, types: readonly TensorType[] = infer(graph
   let [params, macs, peakActivationBytes] = [0, 0, 0];
   const modules = runs.map((nodes, run): ModuleProfile => {
     let [ownParams, ownMacs] = [0, 0];
+    const own = new Set<string>();
     for (let index = nodes[0]; index < nodes[1]; index++) {
       const node = graph.nodes[index]!;
       const inputs = node.inputs.map((value) => types[value]!);
@@ -68,9 +70,10 @@ export function profile(graph: Graph, types: readonly TensorType[] = infer(graph
       weightSpecs(node, inputs).forEach(({ shape, trainable }, at) => {
         if (!trainable) return;
         const size = shape.reduce((product, length) => product * length, 1);
-        ownParams += size;
         const key = node.weights[at]!;
+        if (!own.has(key)) ownParams += size;
         if (!counted.has(key)) params += size;
+        own.add(key);
         counted.add(key);
       });
     }
@@ -116,22 +119,21 @@ function runMemory(
     for (let node = nodes[at - inputs.length]; node?.op === 'identity' && sumOf[at] === -1; node = nodes[at - inputs.length]) at = node.inputs[0]!;
     return at;
   };
+  const named = nodes.map((node) => node.inputs.map(root));
+  const wanted = outputs.map(({ value }) => root(value));
+  const joins = lateTerms({ inputs, nodes }, { runOf, sumOf, named, wanted });
   const reads = runs.map(([first, end], run) =>
-    nodes
+    named
       .slice(first, end)
-      .flatMap((node) => node.inputs)
-      .map(root)
-      .filter((value) => runOf[value] !== run && sumOf[value] === -1),
+      .flatMap((values, at) => values.filter((value) => runOf[value] !== run && sumOf[value] === -1 && joins.get(value)?.sum !== inputs.length + first + at)),
   );
-  const last = lastReads(
-    values,
-    reads,
-    outputs.map(({ value }) => root(value)),
-  );
+  const last = lastReads(values, reads, wanted);
   const bytes = (value: Value): number => {
     const node = nodes[value - inputs.length];
     return node === undefined || node.op === 'zero' || node.op === 'identity' ? 0 : FLOAT_BYTES * elementsPerImage(types[value]!);
   };
+  const opened = runs.map((): Value[] => []); // sums that late terms become part of after each run
+  for (const { sum, run } of joins.values()) opened[run]!.push(sum);
   const isOpen = new Uint8Array(values); // sums that own their tensor already
   let live = 0;
   return runs.map(([first, end], run) => {
@@ -143,7 +145,7 @@ function runMemory(
         if (isOpen[sum] === 0) live += bytes(sum);
         isOpen[sum] = 1;
         output += bytes(value);
-      } else if (last[value]! > run || (last[value] === -1 && value === inputs.length + end - 1)) {
+      } else if (last[value]! > run || (last[value] === -1 && (value === inputs.length + end - 1 || joins.has(value)))) {
         if (isOpen[value] === 1) continue;
         output += bytes(value);
         if (last[value]! > run) kept += bytes(value);
@@ -153,11 +155,15 @@ function runMemory(
     live += kept;
     for (const value of new Set(reads[run])) if (last[value] === run) live -= bytes(value);
     for (let value = inputs.length + first; value < inputs.length + end; value++) if (isOpen[value] === 1 && last[value] === -1) live -= bytes(value);
+    for (const sum of opened[run]!) {
+      if (isOpen[sum] === 0) live += bytes(sum);
+      isOpen[sum] = 1;
+    }
     return { held, output };
   });
 }
 
-/** For each value the sum that it is added to and that alone reads it; -1 for the others. [values] */
+/** For each value the sum that it is added to and that alone reads it; -1 for the others, and for sums, which are added in place. [values] */
 function termsOfSums({ inputs, nodes, outputs }: Graph, runOf: Int32Array): Int32Array {
   const readers = new Int32Array(inputs.length + nodes.length);
   for (const node of nodes) for (const input of node.inputs) readers[input]!++;
@@ -166,7 +172,43 @@ function termsOfSums({ inputs, nodes, outputs }: Graph, runOf: Int32Array): Int3
   nodes.forEach((node, index) => {
     if (node.op !== 'sum') return;
     for (const input of node.inputs)
-      if (readers[input] === 1 && input >= inputs.length && runOf[input] !== runOf[inputs.length + index]) sumOf[input] = inputs.length + index;
+      if (readers[input] === 1 && input >= inputs.length && nodes[input - inputs.length]!.op !== 'sum' && runOf[input] !== runOf[inputs.length + index])
+        sumOf[input] = inputs.length + index;
   });
   return sumOf;
+}
+
+/** A term that becomes part of a sum when a run is over, as the sum is the only one left to read it. */
+interface LateTerm {
+  readonly sum: Value;
+  readonly run: number;
+}
+
+interface Reading {
+  readonly runOf: Int32Array;
+  readonly sumOf: Int32Array;
+  /** What each node reads, identities seen through. */
+  readonly named: readonly (readonly Value[])[];
+  readonly wanted: readonly Value[];
+}
+
+/** Values whose last reader is a sum in a later run than all others, by value. */
+function lateTerms({ inputs, nodes }: Pick<Graph, 'inputs' | 'nodes'>, { runOf, sumOf, named, wanted }: Reading): ReadonlyMap<Value, LateTerm> {
+  const lastReader = new Int32Array(runOf.length).fill(-1); // as the value that the reader gives
+  const otherRuns = new Int32Array(runOf.length).fill(-1); // the last run of the readers before that
+  named.forEach((values, index) => {
+    const reader = inputs.length + index;
+    for (const value of values) {
+      if (lastReader[value] === reader) continue;
+      if (lastReader[value] !== -1) otherRuns[value] = runOf[lastReader[value]!]!;
+      lastReader[value] = reader;
+    }
+  });
+  const joins = new Map<Value, LateTerm>();
+  for (let value = inputs.length; value < runOf.length; value++) {
+    const sum = lastReader[value]!;
+    const run = Math.max(runOf[value]!, otherRuns[value]!);
+    if (sumOf[value] === -1 && nodes[sum - inputs.length]?.op === 'sum' && runOf[sum]! > run && !wanted.includes(value)) joins.set(value, { sum, run });
+  }
+  return joins;
 }

@@ -1,52 +1,66 @@
 /**
- * Removes what has no effect: identities, zeros in sums, sums of one term, and nodes that no output needs. The function that the graph computes and
- * the names of what is left stay as they are.
+ * Removes what has no effect: identities, zeros in sums, sums of one term, what only computes zeros, and nodes that no output needs. The function that
+ * the graph computes and the names of what is left stay as they are.
  */
 import { liveValues } from '../graph/lifetimes.ts';
 import type { Graph, Node, Value } from '../graph/graph.ts';
+import { sameType, type TensorType } from '../graph/tensor-type.ts';
+import { keepsZero } from '../ops/registry.ts';
 import { infer } from './infer.ts';
 
-/** The graph without nodes that do nothing. A graph that has none is returned as it is. */
+/**
+ * The graph without nodes that do nothing. A zero is left where it is read by something that makes more of it than zeros (a batch normalisation, a
+ * concatenation with other parts) or is an output. A graph that has nothing to remove is returned as it is.
+ */
 export function simplify(graph: Graph): Graph {
   const short = dropDeadNodes(shortenPaths(graph));
   return short.nodes.length === graph.nodes.length && short.nodes.every((node, index) => node === graph.nodes[index]) ? graph : short;
 }
 
-/** Reads around identities, and leaves zeros out of sums. */
-function shortenPaths({ inputs, nodes, outputs }: Graph): Graph {
-  const kept: Node[] = [];
-  const renamed: Value[] = inputs.map((_, value) => value);
-  const isZero: boolean[] = inputs.map(() => false);
-  for (const node of nodes) {
-    const terms = node.op === 'sum' ? node.inputs.filter((value) => !isZero[value]) : node.inputs;
-    const read = (terms.length === 0 ? node.inputs : terms).map((value) => renamed[value]!);
-    const passes = node.op === 'identity' || (node.op === 'sum' && terms.length === 1);
-    if (passes) {
-      renamed.push(read[0]!);
-      isZero.push(isZero[terms[0]!]!);
-      continue;
+/** Reads around identities, leaves zeros out of sums, and replaces what computes zeros by zeros. */
+function shortenPaths(graph: Graph): Graph {
+  const { inputs, nodes, outputs } = graph;
+  const types = infer(graph);
+  const renamed: Value[] = inputs.map((_, value) => value); // old value -> the value that stands for it
+  const isZero: boolean[] = inputs.map(() => false); // of new values, which are numbered as the old ones: dead nodes go afterwards
+  const changed = nodes.map((node, index): Node => {
+    const value = inputs.length + index;
+    const type = types[value]!;
+    const read = node.inputs.map((input) => renamed[input]!);
+    const same = passedThrough(node, read, { type, types, isZero });
+    renamed.push(same ?? value);
+    isZero.push(node.op === 'zero' || (same === undefined && givesZero(node, read, isZero)));
+    if (isZero[value] === true && node.op !== 'zero') {
+      return { name: node.name, module: node.module, op: 'zero', attributes: { type }, inputs: [], weights: [] };
     }
-    const same = read.length === node.inputs.length && read.every((value, at) => value === node.inputs[at]);
-    renamed.push(inputs.length + kept.push(same ? node : { ...node, inputs: read }) - 1);
-    isZero.push(node.op === 'zero' || (node.op === 'sum' && terms.length === 0));
-  }
-  return withoutZeroReads({ inputs, nodes: kept, outputs: outputs.map(({ name, value }) => ({ name, value: renamed[value]! })) });
+    const needed = node.op === 'zero' ? [] : node.op === 'sum' ? read.filter((input) => isZero[input] !== true) : read;
+    return equalLists(needed, node.inputs) ? node : { ...node, inputs: needed };
+  });
+  return { inputs, nodes: changed, outputs: outputs.map(({ name, value }) => ({ name, value: renamed[value]! })) };
 }
 
-/** A zero reads nothing, and a sum of zeros is one. */
-function withoutZeroReads(graph: Graph): Graph {
-  const types = infer(graph);
-  const { inputs, nodes, outputs } = graph;
-  const isZero = nodes.map(({ op }) => op === 'zero');
-  const changed = nodes.map((node, index): Node => {
-    if (node.op === 'zero') return node.inputs.length === 0 ? node : { ...node, inputs: [] };
-    if (node.op === 'sum' && node.inputs.every((value) => isZero[value - inputs.length] === true)) {
-      isZero[index] = true;
-      return { name: node.name, module: node.module, op: 'zero', attributes: { type: types[inputs.length + index]! }, inputs: [], weights: [] };
-    }
-    return node;
-  });
-  return { inputs, nodes: changed, outputs };
+interface Known {
+  readonly type: TensorType;
+  readonly types: readonly TensorType[];
+  readonly isZero: readonly boolean[];
+}
+
+/** The value that a node gives unchanged: of an identity, or the one term of a sum that is not zero. */
+function passedThrough(node: Node, read: readonly Value[], { type, types, isZero }: Known): Value | undefined {
+  if (node.op === 'identity') return read[0];
+  if (node.op !== 'sum' && node.op !== 'add') return undefined;
+  const [term, ...others] = read.filter((value) => isZero[value] !== true);
+  // A term that is broadcast is not what the sum gives.
+  return term !== undefined && others.length === 0 && sameType(types[term]!, type) ? term : undefined;
+}
+
+function givesZero(node: Node, read: readonly Value[], isZero: readonly boolean[]): boolean {
+  if (node.op === 'mul') return read.some((value) => isZero[value] === true);
+  return read.length > 0 && keepsZero(node) && read.every((value) => isZero[value] === true);
+}
+
+function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
+  return a.length === b.length && a.every((value, at) => value === b[at]);
 }
 
 /** The graph without nodes that no output needs. */
@@ -61,7 +75,7 @@ export function dropDeadNodes(graph: Graph): Graph {
     renamed.push(alive ? inputs.length + kept.length : -1);
     if (!alive) return;
     const read = node.inputs.map((value) => renamed[value]!);
-    kept.push(read.every((value, at) => value === node.inputs[at]) ? node : { ...node, inputs: read });
+    kept.push(equalLists(read, node.inputs) ? node : { ...node, inputs: read });
   });
   return { inputs, nodes: kept, outputs: outputs.map(({ name, value }) => ({ name, value: renamed[value]! })) };
 }

@@ -24,9 +24,11 @@ export interface Site {
 }
 
 /** @throws RangeError for a region that has another way in or out: a fault of whoever made the site */
-export function checkRegion({ inputs, nodes }: Graph, { from, to, nodes: [first, end] }: Region): void {
+export function checkRegion({ inputs, nodes, outputs }: Graph, { from, to, nodes: [first, end] }: Region): void {
   const inside = (value: Value): boolean => value >= inputs.length + first && value < inputs.length + end;
   if (!inside(to)) throw new RangeError(`value ${to} is not made by nodes ${first} to ${end}`);
+  for (const { name, value } of outputs)
+    if (inside(value) && value !== to) throw new RangeError(`output ${name} is value ${value}, and its region is left by ${to}`);
   nodes.forEach((node, index) => {
     for (const input of node.inputs) {
       if (index >= first && index < end) {
