@@ -24,14 +24,17 @@ export interface BatchNormOptions {
   readonly running: RunningStatistics;
   /** Share of the batch in the running statistics. @default 0.1 */
   readonly momentum?: number;
+  /** Added to the variance. @default 1e-5 */
+  readonly epsilon?: number;
   /** Both [channels]; neither for a normalisation without weight and bias. */
   readonly affine?: { readonly weight: Tensor; readonly bias: Tensor };
 }
 
 /** y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel of an NHWC tensor. */
-export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum = BATCH_NORM_MOMENTUM, affine }: BatchNormOptions): Tensor4D {
+export function batchNorm(tf: Tensorflow, x: Tensor4D, options: BatchNormOptions): Tensor4D {
+  const { mode, running, momentum = BATCH_NORM_MOMENTUM, epsilon = BATCH_NORM_EPSILON, affine } = options;
   if (mode === 'eval') {
-    const deviation = tf.sqrt(tf.add(running.variance, BATCH_NORM_EPSILON));
+    const deviation = tf.sqrt(tf.add(running.variance, epsilon));
     const scale = affine === undefined ? tf.div(1, deviation) : tf.div(affine.weight, deviation);
     const shift = tf.sub(affine?.bias ?? 0, tf.mul(running.mean, scale));
     return tf.add(tf.mul(x, scale), shift);
@@ -44,7 +47,7 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum
     updateRunning(tf, running.variance, tf.mul(variance, pixels / (pixels - 1)), momentum);
   };
   if (hasKernels(tf)) {
-    const attributes = { epsilon: BATCH_NORM_EPSILON, affine: affine !== undefined };
+    const attributes = { epsilon, affine: affine !== undefined };
     return differentiable(
       tf,
       affine === undefined ? [x] : [x, affine.weight, affine.bias],
@@ -75,7 +78,7 @@ export function batchNorm(tf: Tensorflow, x: Tensor4D, { mode, running, momentum
       const mean = meanOf(rows, ...averages);
       const centred = op('Sub', rows, mean); // [pixels, channels]
       const variance = meanOf(op('Square', centred), ...averages);
-      const inverse = op('Rsqrt', op('Add', variance, tf.scalar(BATCH_NORM_EPSILON))); // 1 / standard deviation, [1, channels]
+      const inverse = op('Rsqrt', op('Add', variance, tf.scalar(epsilon))); // 1 / standard deviation, [1, channels]
       track(mean, variance);
       if (affine === undefined) {
         keep(centred, inverse, ...averages);

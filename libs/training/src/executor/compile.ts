@@ -87,10 +87,12 @@ function runSteps({ inputs, nodes, outputs }: Graph, steps: readonly CompiledSte
     }
   }
   // An output may be an input, or two outputs the same: each is a tensor of its own, so that none disposes of another.
-  return outputs.map(({ value }, at) => {
+  const owned = new Set<Tensor>(given);
+  return outputs.map(({ value }) => {
     const tensor = values[value]!;
-    const shared = value < inputs.length || owners.get(tensor)! > 1 || outputs.findIndex((other) => other.value === value) < at;
-    return shared ? tensor.clone() : tensor;
+    if (owned.has(tensor)) return tensor.clone();
+    owned.add(tensor);
+    return tensor;
   });
 }
 

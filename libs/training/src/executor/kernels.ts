@@ -65,6 +65,12 @@ function evenPadding([top, left, bottom, right]: readonly [number, number, numbe
   return [top, left];
 }
 
+/** Axes of images stand in another order here than in graphs, so that other ranks would be broadcast along other axes. @throws DomainError UNIMPLEMENTED */
+function sameRank(name: string, a: Tensor, b: Tensor): [Tensor, Tensor] {
+  if (a.rank !== b.rank) throw unsupported(name, `broadcasts ${a.rank} axes to ${b.rank}`);
+  return [a, b];
+}
+
 function unsupported(name: string, description: string): DomainError {
   return new DomainError('UNIMPLEMENTED', `${name} ${description}, which cannot be run here`, { reason: 'UNSUPPORTED_OPERATOR', metadata: { node: name } });
 }
@@ -103,6 +109,7 @@ export const KERNELS: { readonly [K in OperatorKind]: Kernel<K> } = {
       mode,
       ...(statisticsMomentum === undefined ? {} : { momentum: statisticsMomentum }),
       running: statistics!,
+      epsilon: node.attributes.epsilon,
       ...(node.attributes.affine ? { affine: { weight: weight!, bias: bias! } } : {}),
     });
   },
@@ -115,9 +122,9 @@ export const KERNELS: { readonly [K in OperatorKind]: Kernel<K> } = {
     if (bias === undefined) throw unsupported(node.name, 'is a linear layer without bias');
     return linear(pass.tf, x!, weight!, bias);
   },
-  add: ({ pass: { tf } }, [a, b]) => tf.add(a!, b!),
+  add: ({ pass: { tf }, node }, [a, b]) => tf.add(...sameRank(node.name, a!, b!)),
   sum: ({ pass: { tf } }, terms) => (terms.length === 1 ? terms[0]! : tf.addN([...terms])),
-  mul: ({ pass: { tf } }, [a, b]) => tf.mul(a!, b!),
+  mul: ({ pass: { tf }, node }, [a, b]) => tf.mul(...sameRank(node.name, a!, b!)),
   concat: ({ pass: { tf }, node, type }, parts) => tf.concat([...parts], physicalAxis(type.shape.length, node.attributes.axis)),
   slice: ({ pass: { tf }, node }, [x]) => {
     const { axes, starts, ends, steps } = node.attributes;
@@ -149,7 +156,7 @@ export const KERNELS: { readonly [K in OperatorKind]: Kernel<K> } = {
     return tf.reshape(ordered, [batch, -1]);
   },
   softmax: ({ pass: { tf }, node }, [x]) => {
-    const axis = physicalAxis(x!.rank, node.attributes.axis < 0 ? x!.rank + node.attributes.axis : node.attributes.axis);
+    const axis = physicalAxis(x!.rank, node.attributes.axis);
     if (axis !== x!.rank - 1) throw unsupported(node.name, 'is a softmax along another axis than the last');
     return tf.softmax(x!);
   },

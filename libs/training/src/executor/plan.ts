@@ -65,12 +65,16 @@ function foldReads({ inputs, nodes }: Graph, types: readonly TensorType[], index
   const shifts = groups === 1 && kernel[0] === 1 && kernel[1] === 1 && padding.every((zeros) => zeros === 0);
   let [value] = node.inputs;
   let rectified = false;
+  let padded = false;
   let offset: readonly [number, number] | undefined;
   for (;;) {
     const source = nodes[value! - inputs.length];
     const shift = source === undefined || !shifts ? undefined : shiftOf(source, types[source.inputs[0]!]!);
-    if (shift !== undefined) offset = [(offset?.[0] ?? 0) + shift[0], (offset?.[1] ?? 0) + shift[1]];
-    else if (source?.op === 'activation' && source.attributes.function === 'relu' && !rectified) rectified = true;
+    // Zeros that stand for what a slice left out below them are not what was left out.
+    if (shift !== undefined && !(padded && source!.op === 'slice')) {
+      offset = [(offset?.[0] ?? 0) + shift[0], (offset?.[1] ?? 0) + shift[1]];
+      padded ||= source!.op === 'pad';
+    } else if (source?.op === 'activation' && source.attributes.function === 'relu' && !rectified) rectified = true;
     else break;
     [value] = source!.inputs;
   }
