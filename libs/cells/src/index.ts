@@ -13,7 +13,6 @@ export {
   type Skeleton,
 } from './cell/types.ts';
 export { operationLabel, primitive, replaceOperation, sameOperation } from './cell/operation.ts';
-export type { Activation } from './primitives/module-builder.ts';
 export {
   FIXED,
   isEvenPool,
@@ -30,7 +29,7 @@ export {
   type OperationShape,
 } from './primitives/operations.ts';
 export { PRIMITIVES, PRIMITIVE_NAMES, type OperationPlace, type Primitive, type PrimitiveKind, type PrimitiveName } from './primitives/primitives.ts';
-export { ModuleBuilder } from './primitives/module-builder.ts';
+export { ACTIVATION_NAMES, ACTIVATIONS, ModuleBuilder, type Activation } from './primitives/module-builder.ts';
 export { outputNodes, sidesOf, type TensorShape } from './cell/shapes.ts';
 export { ARCHITECTURE_LIMITS, findViolations, validateArchitecture } from './cell/validate.ts';
 export { MAX_TEXT_LENGTH, readGenotype, writeGenotype } from './text/genotype.ts';

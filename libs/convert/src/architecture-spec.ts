@@ -1,5 +1,16 @@
 import { sideToWire } from './placement.ts';
-import type { Architecture, Cell, CellOutput, Edge, Operation, PrimitiveName, Skeleton } from '@nat/cells';
+import {
+  ACTIVATION_NAMES,
+  ACTIVATIONS,
+  type Activation,
+  type Architecture,
+  type Cell,
+  type CellOutput,
+  type Edge,
+  type Operation,
+  type PrimitiveName,
+  type Skeleton,
+} from '@nat/cells';
 import type { architecture as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 
@@ -57,7 +68,7 @@ function operationFromWire(operation: wire.Edge['operation'], path: string): Ope
       const { name, activation } = operation.value;
       // An unknown name passes here and is refused by validateArchitecture, with the list of known ones.
       const primitive = { kind: 'primitive', name: name as PrimitiveName } as const;
-      return activation === '' || activation === 'relu' ? primitive : { ...primitive, activation: activation as 'relu6' | 'none' };
+      return activation === '' || activation === 'relu' ? primitive : { ...primitive, activation: activation as Activation };
     }
     case 'fixed': {
       const { name, params, macs } = operation.value;
@@ -85,13 +96,13 @@ function skeletonFromWire(skeleton: wire.ArchitectureSpec['skeleton'], path: str
           channels: stem.channels,
           kernel: oneOf(stem.kernel, [1, 3, 7], `${at}.stem.kernel`),
           stride: oneOf(stem.stride, [1, 2], `${at}.stem.stride`),
-          activation: oneOf(stem.activation, ['relu', 'relu6', 'none'], `${at}.stem.activation`),
+          activation: oneOf(stem.activation, ACTIVATIONS, `${at}.stem.activation`),
         },
         placements: placements.map(({ cell, reads }) => ({ cell, reads })),
         head: {
-          activation: oneOf(head.activation, ['relu', 'relu6', 'none'], `${at}.head.activation`),
+          activation: oneOf(head.activation, ACTIVATIONS, `${at}.head.activation`),
           ...(head.convChannels > 0
-            ? { conv: { channels: head.convChannels, activation: oneOf(head.convActivation || 'relu', ['relu', 'relu6'], `${at}.head.conv_activation`) } }
+            ? { conv: { channels: head.convChannels, activation: oneOf(head.convActivation || 'relu', ACTIVATION_NAMES, `${at}.head.conv_activation`) } }
             : {}),
         },
         imageSize,

@@ -1,5 +1,6 @@
 /** Random architectures, from a stream that the caller names. */
 import type { RandomStream } from '@nat/base/random';
+import { ACTIVATIONS } from '../primitives/module-builder.ts';
 import { isEvenPool, keepsChannels } from '../primitives/operations.ts';
 import { PRIMITIVE_NAMES, type PrimitiveName } from '../primitives/primitives.ts';
 import { primitive } from './operation.ts';
@@ -128,7 +129,7 @@ function randomExplicit(draw: Draw): Architecture {
     channels: pick(stream, CHANNELS),
     kernel: pick(stream, [1, 3, 7] as const),
     stride: 1,
-    activation: pick(stream, ['relu', 'relu6', 'none'] as const),
+    activation: pick(stream, ACTIVATIONS),
   } as const;
   const values: TensorShape[] = [];
   const unread = new Set<number>();
@@ -149,7 +150,7 @@ function randomExplicit(draw: Draw): Architecture {
     unread.add(index);
   }
   const head = {
-    activation: pick(stream, ['relu', 'relu6', 'none'] as const),
+    activation: pick(stream, ACTIVATIONS),
     ...(stream.integer(2) === 0 ? { conv: { channels: pick(stream, CHANNELS), activation: 'relu' as const } } : {}),
   };
   return { cells, skeleton: { kind: 'explicit', stem, placements, head, imageSize, classes: 10 } };
@@ -187,5 +188,5 @@ function shapedEdge(draw: Draw, from: number, to: number, input: TensorShape, ou
     if (keepsChannels(name) && input.channels !== output.channels) return false;
     return !isEvenPool(name) || (stride === 2 && !isOdd(input));
   });
-  return { ...place, operation: primitive(pick(stream, allowed), pick(stream, ['relu', 'relu6', 'none'] as const)) };
+  return { ...place, operation: primitive(pick(stream, allowed), pick(stream, ACTIVATIONS)) };
 }

@@ -1,6 +1,6 @@
 /** Channels and sizes through an explicitly written network, shared by validation and placement. */
 import type { FieldViolation } from '@nat/base/errors';
-import { imageType, type TensorType } from '@nat/graph';
+import { imageType, isActivationFunction, type TensorType } from '@nat/graph';
 import { isEvenPool, keepsChannels } from '../primitives/operations.ts';
 import type { Cell, CellOutput, Edge, ImageSize, Skeleton } from './types.ts';
 
@@ -54,7 +54,6 @@ export function outputNodes(cell: {
 const MAX_OUTPUT_CHANNELS = 65_536;
 
 /** Fixed operations with a meaning of their own, so that their shapes can be checked; any other name is opaque. */
-const KEEPS_SHAPE = new Set(['relu', 'relu6']);
 
 export interface PlacedShapes {
   /** One a node. */
@@ -147,7 +146,7 @@ function edgeOutput(edge: Edge, input: TensorShape, report: (field: string, desc
     if (keepsChannels(operation.name) && outChannels !== inChannels)
       report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
     if (isEvenPool(operation.name) && stride === 2 && isOdd(input)) report('operation', `${operation.name} needs an even size, not ${sizeText(input)}`);
-  } else if (KEEPS_SHAPE.has(operation.name)) {
+  } else if (isActivationFunction(operation.name)) {
     if (outChannels !== inChannels) report('channels.out', `${operation.name} keeps its ${inChannels} channels, ${outChannels} given`);
     if (stride !== 1) report('stride', `${operation.name} has stride 1`);
   } else if (operation.name === 'zero_pad_shortcut' && outChannels < inChannels) {

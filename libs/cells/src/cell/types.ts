@@ -5,6 +5,7 @@
  * channels, strides and sizes, from which cost is counted and tensors are built. Published genotypes, NAS-Bench-201 cells and whole real networks are
  * all of this type.
  */
+import type { ActivationFunction } from '@nat/graph';
 import type { Activation } from '../primitives/module-builder.ts';
 import type { PrimitiveName } from '../primitives/primitives.ts';
 
@@ -22,7 +23,7 @@ export interface PrimitiveOperation {
 /** An operation that passes through untouched, with its declared cost at this place. */
 export interface FixedOperation {
   readonly kind: 'fixed';
-  /** `relu`, `relu6`, `zero_pad_shortcut` can be trained here; any other name is opaque: priced, drawn, never built. */
+  /** An activation function or `zero_pad_shortcut` can be trained here; any other name is opaque: priced, drawn, never built. */
   readonly name: string;
   /** Parameters, one number each. */
   readonly params: number;
@@ -73,7 +74,7 @@ export type Skeleton =
       /** In topological order. `reads`: -1 is the stem, i >= 0 is placement i; one entry a cell input. */
       readonly placements: readonly { readonly cell: string; readonly reads: readonly number[] }[];
       /** Reads the last placement: optional 1x1 Conv-BN-activation to `channels`, activation, global average pool, linear with bias. */
-      readonly head: { readonly activation: Activation; readonly conv?: { readonly channels: number; readonly activation: 'relu' | 'relu6' } };
+      readonly head: { readonly activation: Activation; readonly conv?: { readonly channels: number; readonly activation: ActivationFunction } };
       readonly imageSize: ImageSize;
       readonly classes: number;
     };

@@ -1,5 +1,6 @@
 /** What makes an architecture well formed. Every violation names its field; callers may pass anything a client sent. */
 import { DomainError, type FieldViolation } from '@nat/base/errors';
+import { ACTIVATIONS } from '../primitives/module-builder.ts';
 import { isEvenPool, isPrimitiveName } from '../primitives/operations.ts';
 import { explicitShapes, outputNodes } from './shapes.ts';
 import type { ExplicitSkeleton } from './shapes.ts';
@@ -321,7 +322,7 @@ interface SentPlacement {
 }
 
 function checkActivation(value: unknown, path: string, report: Report): void {
-  if (value !== 'relu' && value !== 'relu6' && value !== 'none') report.add(path, 'relu, relu6 or none');
+  if (!ACTIVATIONS.some((known) => known === value)) report.add(path, `one of ${ACTIVATIONS.join(', ')}`);
 }
 
 /** Reads point backwards, every placement but the last is read, and every cell is placed. */

@@ -1,5 +1,5 @@
 import { DomainError } from '@nat/base/errors';
-import { imageShape, type TensorType, type Value } from '@nat/graph';
+import { imageShape, isActivationFunction, type TensorType, type Value } from '@nat/graph';
 import { typeOfShape, type TensorShape } from '../cell/shapes.ts';
 import type { Cell, Edge, FixedOperation } from '../cell/types.ts';
 import { ModuleBuilder } from '../primitives/module-builder.ts';
@@ -109,7 +109,7 @@ function checkStand(name: PrimitiveName, { shapes, cellIndex, strideOf }: CellPl
 /** Nodes of a fixed operation that is understood; else one opaque node, priced as declared. */
 function lowerFixed(module: ModuleBuilder, { name, params, macs }: FixedOperation, from: Value, type: TensorType, stride: number): Value {
   if (params === 0 && macs === 0) {
-    if (name === 'relu' || name === 'relu6') return module.activation('', from, name);
+    if (isActivationFunction(name)) return module.activation('', from, name);
     if (name === 'zero_pad_shortcut') return zeroPadShortcut(module, from, type, stride);
   }
   return module.node('opaque', '', { operator: name, type, params, macs }, [from]);

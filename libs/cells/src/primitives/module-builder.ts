@@ -1,11 +1,11 @@
 import {
+  ACTIVATION_FUNCTIONS,
   imageShape,
   weightSpecs,
   type ActivationFunction,
   type Attributes,
   type ConvolutionAttributes,
   type GraphBuilder,
-  type Node,
   type OperatorKind,
   type Padding2D,
   type Size2D,
@@ -15,6 +15,12 @@ import {
 
 /** What stands before or after a convolution. */
 export type Activation = ActivationFunction | 'none';
+
+/** Names of activation functions. */
+export const ACTIVATION_NAMES = Object.keys(ACTIVATION_FUNCTIONS) as readonly ActivationFunction[];
+
+/** All of `Activation`. */
+export const ACTIVATIONS: readonly Activation[] = [...ACTIVATION_NAMES, 'none'];
 
 export interface ModuleNames {
   /** The module that nodes belong to. Unique in the graph. */
@@ -60,7 +66,7 @@ export class ModuleBuilder {
     const suffix = name === '' ? '' : `.${name}`;
     const { module, name: prefix, keys } = this.#names;
     const types = inputs.map((input) => this.#builder.typeOf(input));
-    const weights = weightSpecs({ op, attributes } as Pick<Node, 'op' | 'attributes'>, types).map(({ role }) => `${keys}${suffix}.${role}`);
+    const weights = weightSpecs({ op, attributes }, types).map(({ role }) => `${keys}${suffix}.${role}`);
     return this.#builder.node(op, prefix + suffix, attributes, inputs, { module, weights });
   }
 

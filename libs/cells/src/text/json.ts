@@ -3,6 +3,7 @@ import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import { MAX_TEXT_LENGTH } from './genotype.ts';
 import { primitive } from '../cell/operation.ts';
+import { ACTIVATION_NAMES, ACTIVATIONS } from '../primitives/module-builder.ts';
 import { PRIMITIVE_NAMES } from '../primitives/primitives.ts';
 import type { Architecture, Cell, Edge, Operation, Skeleton } from '../cell/types.ts';
 import { validateArchitecture } from '../cell/validate.ts';
@@ -10,7 +11,7 @@ import { validateArchitecture } from '../cell/validate.ts';
 /** Version of the JSON form. A reader refuses any other. */
 export const JSON_VERSION = 1;
 
-const activation = z.enum(['relu', 'relu6', 'none']);
+const activation = z.enum(ACTIVATIONS);
 const operation = z.union([
   z.enum(PRIMITIVE_NAMES),
   z.strictObject({ kind: z.literal('primitive'), name: z.enum(PRIMITIVE_NAMES), activation: activation.optional() }),
@@ -42,7 +43,7 @@ const skeleton = z.discriminatedUnion('kind', [
     kind: z.literal('explicit'),
     stem: z.strictObject({ channels: z.number(), kernel: z.union([z.literal(1), z.literal(3), z.literal(7)]), stride, activation }),
     placements: z.array(z.strictObject({ cell: z.string(), reads: z.array(z.number()) })),
-    head: z.strictObject({ activation, conv: z.strictObject({ channels: z.number(), activation: z.enum(['relu', 'relu6']) }).optional() }),
+    head: z.strictObject({ activation, conv: z.strictObject({ channels: z.number(), activation: z.enum(ACTIVATION_NAMES) }).optional() }),
     imageSize: z.union([z.number(), z.strictObject({ height: z.number(), width: z.number() })]),
     classes: z.number(),
   }),
