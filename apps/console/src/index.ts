@@ -1,4 +1,4 @@
-export { readSource, sourceFromText } from './architectures/source.ts';
+export { readArchitectureArgument, readRef } from './architectures/read-argument.ts';
 export { resolveForEvaluation } from './architectures/evaluable-ref.ts';
 export type { CommandContext } from './context.ts';
 export { readEnvironment, type Environment } from './environment.ts';

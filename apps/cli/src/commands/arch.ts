@@ -29,10 +29,10 @@ import {
   type PlacementFlags,
   placementOptions,
   readPlacement,
-  sourceFromText,
+  readArchitectureArgument,
   table,
 } from '@nat/console';
-import { loadArchitecture } from '../files/read-architecture.ts';
+import { architectureToRef } from '@nat/convert';
 import { describeDiff } from '../rendering/diff.ts';
 
 const FORMATS = ['genotype', 'json', 'nasbench201', 'dot', 'svg'] as const;
@@ -85,7 +85,7 @@ function showCommand({ terminal }: CommandContext): Command {
     .argument('<source>', SOURCE_HELP)
     .option('--json', 'print the JSON form')
     .action(async (source: string, flags: { json?: true }) => {
-      const architecture = await loadArchitecture(source, terminal);
+      const architecture = await readArchitectureArgument(source, terminal);
       if (flags.json === true) {
         terminal.out(
           JSON.stringify({
@@ -126,7 +126,7 @@ function costCommand({ terminal }: CommandContext): Command {
     );
   for (const option of placementOptions()) command.addOption(option);
   return command.action(async (source: string, flags: CostFlags) => {
-    const architecture = await loadArchitecture(source, terminal);
+    const architecture = await readArchitectureArgument(source, terminal);
     const placement = readPlacement(flags);
     const network = lower(architecture, placement);
     const cost = networkCost(network);
@@ -187,7 +187,7 @@ function diffCommand({ terminal }: CommandContext): Command {
     .option('--json', 'print JSON');
   for (const option of placementOptions()) command.addOption(option);
   return command.action(async (before: string, after: string, flags: CostFlags) => {
-    const [first, second] = [await loadArchitecture(before, terminal), await loadArchitecture(after, terminal)];
+    const [first, second] = [await readArchitectureArgument(before, terminal), await readArchitectureArgument(after, terminal)];
     const placement = readPlacement(flags);
     const difference = diffArchitectures(first, second);
     const cost = { before: architectureCost(first, placement), after: architectureCost(second, placement) };
@@ -210,11 +210,11 @@ function importCommand(context: CommandContext): Command {
     .option('--json', 'print JSON');
   for (const option of connectionOptions()) command.addOption(option);
   return command.action(async (source: string, flags: ConnectionFlags & { id?: string; name?: string; json?: true }) => {
-    const { text } = formatArchitecture(await loadArchitecture(source, context.terminal));
+    const architecture = await readArchitectureArgument(source, context.terminal);
     await using session = await openSession(context, flags);
     const stored = await session.clients.architectures.createArchitecture({
       parent: session.parent,
-      source: sourceFromText(text, source),
+      source: architectureToRef(architecture),
       architectureId: flags.id ?? '',
       displayName: flags.name ?? '',
       requestId: crypto.randomUUID(),
@@ -230,7 +230,7 @@ function exportCommand({ terminal }: CommandContext): Command {
     .addOption(new Option('--format <format>', 'genotype and nasbench201 where the architecture is one').choices(FORMATS).default('json'))
     .option('--output <file>', 'a file instead of standard output')
     .action(async (source: string, flags: { format: Format; output?: string }) => {
-      const text = write(await loadArchitecture(source, terminal), flags.format);
+      const text = write(await readArchitectureArgument(source, terminal), flags.format);
       if (flags.output === undefined) terminal.out(text);
       else await writeFile(flags.output, `${text}\n`);
     });

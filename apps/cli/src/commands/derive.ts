@@ -15,7 +15,7 @@ import {
   type PlacementFlags,
   placementOptions,
   readPlacement,
-  readSource,
+  readRef,
   searchName,
   startProgress,
 } from '@nat/console';
@@ -62,7 +62,7 @@ export function deriveCommand(context: CommandContext): Command {
     );
   for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
   return command.action(async (argument: string, flags: DeriveFlags) => {
-    const source = await readSource(argument, context.terminal);
+    const source = await readRef(argument, context.terminal);
     await using session = await openSession(context, flags, flags.workers);
     const { search, maxParams, maxMacs } = flags;
     const operation = await session.clients.searches.deriveArchitecture({

@@ -14,7 +14,7 @@ import {
   placementOptions,
   readPlacement,
   readRecipe,
-  readSource,
+  readRef,
   RECIPE_HELP,
   type RecipeFlags,
   recipeOptions,
@@ -58,7 +58,7 @@ Examples:
   return command.action(async (argument: string, flags: EvaluateFlags) => {
     const { terminal } = context;
     requireBoth(flags);
-    const source = await readSource(argument, terminal);
+    const source = await readRef(argument, terminal);
     if (flags.save !== undefined) await requireWritable(flags.save);
     await using session = await openSession(context, flags);
     const subject = await resolveForEvaluation(session, source);
@@ -98,7 +98,7 @@ async function inheritanceOf(
   { inheritFrom, inheritSource }: EvaluateFlags,
 ): Promise<wire.Inheritance | undefined> {
   if (inheritFrom === undefined || inheritSource === undefined) return undefined;
-  const source = await resolveForEvaluation(session, await readSource(inheritSource, terminal));
+  const source = await resolveForEvaluation(session, await readRef(inheritSource, terminal));
   return { weights: await uploadWeights(session, inheritFrom), source };
 }
 

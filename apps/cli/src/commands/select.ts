@@ -16,7 +16,7 @@ import {
   type PlacementFlags,
   placementOptions,
   readPlacement,
-  readSource,
+  readRef,
   type RecipeFlags,
   recipeOptions,
   runEvaluations,
@@ -83,7 +83,7 @@ Examples:
     const plan = planRungs({ candidates: names.length, epochs, reduction: flags.reduction, ...(flags.rungs === undefined ? {} : { rungs: flags.rungs }) });
     if (flags.save !== undefined) await requireWritable(flags.save);
     const sources = [];
-    for (const name of names) sources.push(await readSource(name, context.terminal));
+    for (const name of names) sources.push(await readRef(name, context.terminal));
     await using session = await openSession(context, flags, flags.workers);
     const candidates: Candidate[] = [];
     for (const [i, source] of sources.entries()) {

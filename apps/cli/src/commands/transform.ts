@@ -15,7 +15,7 @@ import {
   type PlacementFlags,
   placementOptions,
   readPlacement,
-  readSource,
+  readRef,
 } from '@nat/console';
 import { describeTransform } from '../rendering/transform.ts';
 import { requireWritable } from '../files/save-weights.ts';
@@ -76,7 +76,7 @@ Examples:
       await transformLines(context, session, flags);
       return;
     }
-    const requested = await readSource(source, context.terminal);
+    const requested = await readRef(source, context.terminal);
     if (flags.save !== undefined) await requireWritable(flags.save);
     await using session = await openSession(context, flags);
     const response = await session.clients.transforms.transformArchitecture({ parent: session.parent, source: requested, options: options(flags) });

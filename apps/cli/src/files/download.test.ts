@@ -4,11 +4,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { download } from './download.ts';
 
 const content = randomBytes(300_000);
 const md5 = createHash('md5').update(content).digest('hex');
+
+/** Resolves when so many bytes of a file are there. */
+async function arrived(file: string, bytes: number): Promise<void> {
+  await vi.waitUntil(() => stat(file).then(({ size }) => size >= bytes, () => false), { timeout: 60_000 }); // prettier-ignore
+}
 
 describe('download', () => {
   let server: Server;
@@ -27,7 +32,8 @@ describe('download', () => {
       const rest = content.subarray(start, behaviour === 'truncates' ? 200_000 : undefined);
       response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length });
       if ((behaviour === 'drops' || behaviour === 'no ranges') && ranges.length === 1) {
-        response.write(rest.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
+        response.write(rest.subarray(0, 100_000));
+        void arrived(join(folder, 'archive.part'), 100_000).then(() => response.destroy());
         return;
       }
       response.end(behaviour === 'corrupt' ? Buffer.alloc(rest.length) : rest);
@@ -82,6 +88,8 @@ describe('download', () => {
   it('says so when nobody answers', async () => {
     server.closeAllConnections();
     server.close();
-    await expect(download({ url, file: join(folder, 'archive'), md5, attempts: 1 })).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+    await expect(download({ url, file: join(folder, 'archive'), md5, policy: { initialIntervalMs: 1, maximumAttempts: 2 } })).rejects.toMatchObject({
+      kind: 'UNAVAILABLE',
+    });
   });
 });

@@ -4,6 +4,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '@nat/base/errors';
+import { retry, type RetryPolicy } from '@nat/base/retry';
 
 export interface DownloadOptions {
   readonly url: string;
@@ -11,11 +12,13 @@ export interface DownloadOptions {
   readonly file: string;
   /** Lower-case hex. */
   readonly md5: string;
-  /** Attempts in all; each goes on where the last one stopped. @default 4 */
-  readonly attempts?: number;
+  /** How often it is tried; each try goes on where the last one stopped. @default 4 times, after half a second and more */
+  readonly policy?: RetryPolicy;
   readonly onProgress?: (bytes: number, total: number | undefined) => void;
   readonly signal?: AbortSignal;
 }
+
+const DEFAULT_POLICY: RetryPolicy = { initialIntervalMs: 500, maximumAttempts: 4 };
 
 /**
  * Downloads a file that nobody else can have changed: resumes a broken transfer, and lets the file appear under its name only when its checksum is right.
@@ -25,21 +28,15 @@ export interface DownloadOptions {
 export async function download(options: DownloadOptions): Promise<void> {
   if ((await checksum(options.file).catch(() => undefined)) === options.md5) return;
   const part = `${options.file}.part`;
-  const attempts = options.attempts ?? 4;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await transfer(options, part);
-      break;
-    } catch (error) {
-      if (options.signal?.aborted === true) throw new DomainError('CANCELLED', 'the download was interrupted; run it again to go on', { cause: error });
-      if (attempt >= attempts) {
-        throw new DomainError('UNAVAILABLE', `${options.url}: ${error instanceof Error ? error.message : String(error)}`, {
-          reason: 'DOWNLOAD_FAILED',
-          metadata: { hint: 'Run the command again: it goes on where it stopped.' },
-          cause: error,
-        });
-      }
-    }
+  try {
+    await retry(options.policy ?? DEFAULT_POLICY, () => transfer(options, part), { signal: options.signal, retryable: () => true });
+  } catch (error) {
+    if (options.signal?.aborted === true) throw new DomainError('CANCELLED', 'the download was interrupted; run it again to go on', { cause: error });
+    throw new DomainError('UNAVAILABLE', `${options.url}: ${error instanceof Error ? error.message : String(error)}`, {
+      reason: 'DOWNLOAD_FAILED',
+      metadata: { hint: 'Run the command again: it goes on where it stopped.' },
+      cause: error,
+    });
   }
   const sum = await checksum(part);
   if (sum !== options.md5) {

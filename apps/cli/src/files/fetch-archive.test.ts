@@ -31,7 +31,7 @@ describe('fetchArchive', () => {
       const rest = bytes.subarray(start);
       response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length });
       if (dropsAfter === undefined || answered > 1) response.end(rest);
-      else response.write(rest.subarray(0, dropsAfter), () => setTimeout(() => response.destroy(), 50));
+      else response.write(rest.subarray(0, dropsAfter), () => response.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     archive = {

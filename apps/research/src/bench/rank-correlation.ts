@@ -4,8 +4,8 @@ import { evaluation as evaluationWire, type architecture as architectureWire, se
 import { DomainError } from '@nat/base/errors';
 import { RandomStream } from '@nat/base/random';
 import { kendallTau } from '@nat/nat';
-import { placementToWire } from '@nat/convert';
-import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, sourceFromText, resolveForEvaluation, table } from '@nat/console';
+import { placementToWire, refOfText } from '@nat/convert';
+import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, resolveForEvaluation, table } from '@nat/console';
 import type { Session } from '@nat/platform/session';
 
 export interface RankCorrelationFlags extends RecipeFlags {
@@ -21,7 +21,7 @@ const PAGE = 1_000;
 export async function benchmarkRankCorrelation({ terminal }: CommandContext, session: Session, flags: RankCorrelationFlags): Promise<void> {
   const search = await finishedSearch(session, flags.search);
   const texts = await sampleResults(session, search, flags);
-  const subjects = await Promise.all(texts.map((text) => resolveForEvaluation(session, sourceFromText(text, 'trial'))));
+  const subjects = await Promise.all(texts.map((text) => resolveForEvaluation(session, refOfText(text))));
   const shared = await scoreOnSharedWeights(session, search, subjects);
   const { dataset, placement } = search.spec!;
   // Cells are placed alike, into the network that is trained in earnest.
