@@ -77,6 +77,15 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
   const json = async <T>(args: readonly string[], input?: string): Promise<T> =>
     JSON.parse(succeeded(await nat.run([...args, '--json'], input === undefined ? {} : { input }))) as T;
 
+  it('arch export draws the network that cells are placed into', async () => {
+    const drawn = async (...args: string[]): Promise<string> =>
+      succeeded(await nat.run(['arch', 'export', 'DARTS', '--level', 'graph', '--layers', '3', ...args]));
+    const dot = await drawn('--format', 'dot', '--channels', '4');
+    expect(dot).toMatch(/^digraph "DARTS"/);
+    expect(dot).toContain('cells.2.preprocess1');
+    expect(await drawn('--format', 'svg')).toMatch(/^<svg .*stem.*conv 3x3, batch norm.*<\/svg>\n$/);
+  });
+
   describe('arch cost', () => {
     const golden = JSON.parse(readFileSync(join(ROOT, 'fixtures', 'golden', 'cost.json'), 'utf8')) as {
       imagenet_network: { repo: string; genotype: string; C: number; layers: number; size: number; classes: number; n_params: number; macs: number }[];
@@ -177,6 +186,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       ['a file that is not there', ['arch', 'cost', './no-such-file.txt'], 2, /no-such-file/],
       ['standard input that is empty', ['transform', '-', '--json'], 2, /standard input.*empty/],
       ['a genotype that ends early', ['arch', 'cost', '-'], 2, /line 1, column \d+/, "Genotype(normal=[('skip_connect', 0"],
+      ['a network as a genotype', ['arch', 'export', 'DARTS', '--level', 'graph', '--format', 'genotype'], 2, /--level.*dot or svg/],
       ['an option that there is not', ['arch', 'cost', 'DARTS', '--chanels', '36'], 2, /unknown option '--chanels'/],
       ['a command that there is not', ['transfrom', 'DARTS'], 2, /unknown command 'transfrom'/],
       ['a number that is none', ['arch', 'cost', 'DARTS', '--channels', 'many'], 2, /--channels.*integer/],

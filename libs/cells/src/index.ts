@@ -46,6 +46,8 @@ export { NASBENCH201_OPERATIONS, readNasBench201, writeNasBench201 } from './tex
 export { JSON_VERSION, architectureFromJson, architectureToJson, readJson, writeJson } from './text/json.ts';
 export { writeDot, type DotOptions } from './draw/dot.ts';
 export { writeSvg, type SvgOptions } from './draw/svg.ts';
+export { writeGraphDot, type GraphDotOptions } from './draw/graph-dot.ts';
+export { writeGraphSvg, type GraphSvgOptions } from './draw/graph-svg.ts';
 export { drawTerminal, type TerminalOptions } from './draw/terminal.ts';
 export { formatArchitecture, readArchitecture, textFormat, type ArchitectureText } from './text/text.ts';
 export { lower } from './lower/lower.ts';

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { DomainError } from '@nat/base/errors';
 import {
   lower,
   architectureCost,
@@ -15,6 +16,8 @@ import {
   supernetArchitecture,
   writeDot,
   writeGenotype,
+  writeGraphDot,
+  writeGraphSvg,
   writeJson,
   writeNasBench201,
   writeSvg,
@@ -37,6 +40,13 @@ import { describeDiff } from '../rendering/diff.ts';
 
 const FORMATS = ['genotype', 'json', 'nasbench201', 'dot', 'svg'] as const;
 type Format = (typeof FORMATS)[number];
+const LEVELS = ['cell', 'graph'] as const;
+
+interface ExportFlags extends PlacementFlags {
+  readonly format: Format;
+  readonly level: (typeof LEVELS)[number];
+  readonly output?: string;
+}
 
 export function archCommand(context: CommandContext): Command {
   const command = new Command('arch').description('Architectures: the zoo, cost, differences, formats.');
@@ -224,16 +234,30 @@ function importCommand(context: CommandContext): Command {
 }
 
 function exportCommand({ terminal }: CommandContext): Command {
-  return new Command('export')
+  const command = new Command('export')
     .description('Write an architecture as text.')
     .argument('<source>', SOURCE_HELP)
     .addOption(new Option('--format <format>', 'genotype and nasbench201 where the architecture is one').choices(FORMATS).default('json'))
+    .addOption(new Option('--level <level>', 'what dot and svg draw: its cells, or the network that they are placed into').choices(LEVELS).default('cell'))
     .option('--output <file>', 'a file instead of standard output')
-    .action(async (source: string, flags: { format: Format; output?: string }) => {
-      const text = write(await readArchitectureArgument(source, terminal), flags.format);
-      if (flags.output === undefined) terminal.out(text);
-      else await writeFile(flags.output, `${text}\n`);
-    });
+    .addHelpText('after', '\nExamples:\n  nat arch export DARTS --format dot\n  nat arch export resnet20 --format svg --level graph --output resnet20.svg');
+  for (const option of placementOptions()) command.addOption(option);
+  return command.action(async (source: string, flags: ExportFlags) => {
+    const architecture = await readArchitectureArgument(source, terminal);
+    const text = flags.level === 'graph' ? writeNetwork(architecture, flags) : write(architecture, flags.format);
+    if (flags.output === undefined) terminal.out(text);
+    else await writeFile(flags.output, `${text}\n`);
+  });
+}
+
+/** The network drawn, a box a module. */
+function writeNetwork(architecture: Architecture, { format, ...flags }: ExportFlags): string {
+  const { name } = architecture;
+  const { graph } = lower(architecture, readPlacement(flags));
+  const title = name === undefined ? {} : { title: name };
+  if (format === 'dot') return writeGraphDot(graph, title);
+  if (format === 'svg') return writeGraphSvg(graph, title);
+  throw DomainError.invalid('--level', `the network is drawn as dot or svg, not written as ${format}`);
 }
 
 function write(architecture: Architecture, format: Format): string {

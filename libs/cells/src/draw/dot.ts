@@ -32,7 +32,7 @@ export function writeDot(architecture: Architecture, options: DotOptions = {}): 
 }
 
 /** A quoted DOT string. */
-function quoteDot(text: string): string {
+export function quoteDot(text: string): string {
   return `"${text
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')

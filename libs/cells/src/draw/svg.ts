@@ -102,7 +102,8 @@ function drawNode(node: DrawnNode): string {
   );
 }
 
-function round(value: number): number {
+/** Tenths of a px are enough. */
+export function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
