@@ -5,7 +5,7 @@ import { DomainError } from '@nat/base/errors';
 import { z } from 'zod';
 import { parseBlobUrl } from './blobs/open-blob-store.ts';
 import { DEFAULT_HOUSEKEEPING, type HousekeepingConfig } from './housekeeping.ts';
-import type { PostgresOptions } from './database/postgres.ts';
+import type { PostgresOptions } from './database/postgres/postgres.ts';
 import type { KafkaConnection } from './stream/kafka-stream.ts';
 
 /** A PostgreSQL server, and what may be changed there. */

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHousekeeping } from './housekeeping.ts';
 import { migrateStorage } from './migrations/storage-migrations.ts';
-import { testDatabases, type TestDatabase } from './testing/databases-for-apps.ts';
+import { testDatabases, type TestDatabase } from './testing/index.ts';
 import { until } from './testing/until.ts';
 
 describe.each(testDatabases)('housekeeping on $title', ({ skip, open }) => {

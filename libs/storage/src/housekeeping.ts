@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { BlobKey, BlobStore } from './blobs/blob-store.ts';
 import type { AnyDatabase, HeldLock } from './database/database.ts';
-import { whileHolding } from './database/while-holding.ts';
+import { whileHolding } from './database/leader.ts';
 
 /** How long things are kept. */
 export interface HousekeepingConfig {

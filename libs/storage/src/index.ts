@@ -1,12 +1,12 @@
-export { answers } from './database/answers.ts';
+export { answers } from './database/is-reachable.ts';
 export type { AnyDatabase, AnyTransaction, Database, DatabaseKind, HeldLock, TransactionOptions } from './database/database.ts';
 export { isDataError, isForeignKeyViolation, isUniqueViolation, sqlState } from './database/database-errors.ts';
-export { readLockHolder, type LockHolder } from './database/directory-lock.ts';
-export { countVisitors, visitDirectory, type Visit } from './database/directory-visitors.ts';
-export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded.ts';
+export { readLockHolder, type LockHolder } from './database/embedded/directory-lock.ts';
+export { countVisitors, visitDirectory, type Visit } from './database/embedded/directory-clients.ts';
+export { openEmbedded, prepareEmbeddedTemplate, type EmbeddedDatabase, type EmbeddedOptions } from './database/embedded/embedded.ts';
 export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
 export { migrate, migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from './migrations/migrate.ts';
-export { openPostgres, type PostgresOptions } from './database/postgres.ts';
+export { openPostgres, type PostgresOptions } from './database/postgres/postgres.ts';
 export { afterCommit, inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
 export { openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { migrateSchemas, type ServiceSchema } from './migrate.ts';
-import { openPostgres } from '../database/postgres.ts';
+import { openPostgres } from '../database/postgres/postgres.ts';
 import { databaseEnvironment, kafkaConnectionOf, kafkaEnvironment, postgresOptionsOf } from '../environment.ts';
 import { migrateKafkaTopics } from '../stream/kafka-stream.ts';
 import { PLATFORM_TOPICS } from '../stream/topics.ts';

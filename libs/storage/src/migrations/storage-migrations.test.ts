@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
 import { migrate } from './migrate.ts';
-import { testDatabases } from '../testing/databases-for-apps.ts';
+import { testDatabases } from '../testing/index.ts';
 import { until } from '../testing/until.ts';
 import { openOutboxStream } from '../stream/outbox-stream.ts';
 import { STORAGE_SCHEMA } from './storage-migrations.ts';

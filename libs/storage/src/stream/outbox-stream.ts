@@ -4,7 +4,7 @@ import { Notifier } from '@nat/base/notify';
 import { Backoff } from '@nat/base/retry';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import type { MigrationMode } from '../migrations/migrate.ts';
-import { whileHolding } from '../database/while-holding.ts';
+import { whileHolding } from '../database/leader.ts';
 import { handleBatch, REDELIVERY, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';

@@ -1,6 +1,6 @@
 // Commits rows with messages and counts the messages, printing each row once its commit was acknowledged, until it is killed.
 import { sql } from 'kysely';
-import { openEmbedded } from '../database/embedded.ts';
+import { openEmbedded } from '../database/embedded/embedded.ts';
 import { appendOutbox } from '../stream/outbox.ts';
 import { openOutboxStream } from '../stream/outbox-stream.ts';
 import { crashTopics, countMessages, migrateCrashTables, parseNumber } from './crash-tables.ts';

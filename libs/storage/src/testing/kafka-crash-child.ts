@@ -1,6 +1,6 @@
 // Like crash-child.ts over PostgreSQL and Kafka: commits rows with messages, relays them and counts them, until it is killed.
 import { sql } from 'kysely';
-import { openPostgres } from '../database/postgres.ts';
+import { openPostgres } from '../database/postgres/postgres.ts';
 import { openKafkaStream } from '../stream/kafka-stream.ts';
 import { appendOutbox } from '../stream/outbox.ts';
 import { countMessages, parseNumber } from './crash-tables.ts';

@@ -1,6 +1,6 @@
 // Opens a database directory, says so, and stays.
 import { isDomainError } from '@nat/base/errors';
-import { openEmbedded } from '../database/embedded.ts';
+import { openEmbedded } from '../database/embedded/embedded.ts';
 
 const [directory = '', address = ''] = process.argv.slice(2);
 try {

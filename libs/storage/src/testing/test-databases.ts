@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Database } from '../database/database.ts';
-import { openEmbedded } from '../database/embedded.ts';
-import { openPostgres } from '../database/postgres.ts';
+import { openEmbedded } from '../database/embedded/embedded.ts';
+import { openPostgres } from '../database/postgres/postgres.ts';
 
 /** Connection url of a PostgreSQL server that tests may create databases on. */
 export const testPostgresUrl = process.env['NAT_TEST_POSTGRES'];

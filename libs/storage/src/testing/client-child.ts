@@ -1,6 +1,6 @@
 // Visits a directory, says so, and stays until SIGTERM.
 import { once } from 'node:events';
-import { visitDirectory } from '../database/directory-visitors.ts';
+import { visitDirectory } from '../database/embedded/directory-clients.ts';
 
 const visit = await visitDirectory(process.argv[2] ?? '');
 process.stdout.write('visiting\n');

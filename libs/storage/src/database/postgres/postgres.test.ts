@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makePostgresDatabase, testPostgresUrl, type TestDatabase } from '../testing/test-databases.ts';
-import { until } from '../testing/until.ts';
-import type { AnyTransaction, Database } from './database.ts';
-import { migrate } from '../migrations/migrate.ts';
+import { makePostgresDatabase, testPostgresUrl, type TestDatabase } from '../../testing/test-databases.ts';
+import { until } from '../../testing/until.ts';
+import type { AnyTransaction, Database } from '../database.ts';
+import { migrate } from '../../migrations/migrate.ts';
 import { openPostgres } from './postgres.ts';
 
 const skipped = testPostgresUrl === undefined ? ' (skipped: NAT_TEST_POSTGRES is not set)' : '';

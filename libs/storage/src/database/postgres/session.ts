@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/base/errors';
 import PQueue from 'p-queue';
 import type pg from 'pg';
-import type { HeldLock } from './database.ts';
-import { LocalSignals } from './local-signals.ts';
-import { NamedLocks } from './lock-queue.ts';
+import type { HeldLock } from '../database.ts';
+import { LocalSignals } from '../local-signals.ts';
+import { NamedLocks } from '../mutex.ts';
 
 /** The channel of the server that carries the signals of all processes, as `<instance> <channel>`. */
 const SIGNAL_CHANNEL = 'nat_signal';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
-import { STORAGE_SCHEMA } from './storage-migrations.ts';
+import { STORAGE_SCHEMA } from '../migrations/storage-migrations.ts';
 import { findDestructive } from './expand-contract.ts';
 
 const schemaOf = (statement: string, kind?: 'contract') => ({

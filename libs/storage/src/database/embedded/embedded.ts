@@ -7,13 +7,13 @@ import { dirname, join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { DomainError } from '@nat/base/errors';
 import { Kysely } from 'kysely';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { guardDialect } from './guarded-dialect.ts';
-import { createDatabase } from './kysely-database.ts';
-import { keepClean } from './maintenance.ts';
-import { LocalSignals } from './local-signals.ts';
-import { LockQueue, NamedLocks } from './lock-queue.ts';
+import { guardDialect } from '../checked-dialect.ts';
+import { createDatabase } from '../kysely-database.ts';
+import { keepClean } from './vacuum.ts';
+import { LocalSignals } from '../local-signals.ts';
+import { LockQueue, NamedLocks } from '../mutex.ts';
 import { pgliteDialect } from './pglite-dialect.ts';
 
 /** An open embedded database and the way to tell other processes where it is served. */

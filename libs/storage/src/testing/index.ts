@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { Database } from '../database/database.ts';
-import { openEmbedded } from '../database/embedded.ts';
-import { openPostgres } from '../database/postgres.ts';
+import { openEmbedded } from '../database/embedded/embedded.ts';
+import { openPostgres } from '../database/postgres/postgres.ts';
 
 /** Connection url of a PostgreSQL server that tests may create databases on. */
 const testPostgresUrl = process.env['NAT_TEST_POSTGRES'];
@@ -65,4 +65,4 @@ export const testDatabases = [
   },
 ];
 
-export { findDestructive } from '../migrations/expand-contract.ts';
+export { findDestructive } from './expand-contract.ts';

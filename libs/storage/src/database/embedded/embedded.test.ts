@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openOutboxStream } from '../stream/outbox-stream.ts';
-import { killChild, printed, startChild } from '../testing/child-process.ts';
-import { countMessages, crashTopics, migrateCrashTables, parseNumber } from '../testing/crash-tables.ts';
-import { until } from '../testing/until.ts';
+import { openOutboxStream } from '../../stream/outbox-stream.ts';
+import { killChild, printed, startChild } from '../../testing/child-process.ts';
+import { countMessages, crashTopics, migrateCrashTables, parseNumber } from '../../testing/crash-tables.ts';
+import { until } from '../../testing/until.ts';
 import { readLockHolder } from './directory-lock.ts';
-import { cleanTables } from './maintenance.ts';
+import { cleanTables } from './vacuum.ts';
 import { openEmbedded, prepareEmbeddedTemplate } from './embedded.ts';
 
 describe('embedded database', () => {

@@ -1,7 +1,7 @@
 /** Finds statements that the version before could not live with: they belong into a migration of kind `contract`, a release later. */
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type CompiledQuery } from 'kysely';
 import type { AnyTransaction } from '../database/database.ts';
-import type { ServiceSchema } from './migrate.ts';
+import type { ServiceSchema } from '../migrations/migrate.ts';
 
 const RULES: readonly (readonly [RegExp, string])[] = [
   [/\bDROP (TABLE|SCHEMA|VIEW|TYPE|COLUMN|MATERIALIZED|FUNCTION|TRIGGER|DEFAULT)\b/i, 'drops what may still be used'],

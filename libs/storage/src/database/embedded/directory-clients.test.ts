@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { killChild, printed, startChild } from '../testing/child-process.ts';
-import { until } from '../testing/until.ts';
-import { countVisitors, visitDirectory } from './directory-visitors.ts';
+import { killChild, printed, startChild } from '../../testing/child-process.ts';
+import { until } from '../../testing/until.ts';
+import { countVisitors, visitDirectory } from './directory-clients.ts';
 
 describe('visitors of a directory', () => {
   let directory: string;

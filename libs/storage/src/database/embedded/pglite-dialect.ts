@@ -12,8 +12,8 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import type { LockQueue } from './lock-queue.ts';
-import { decodersByType, encodeParameter } from './values.ts';
+import type { LockQueue } from '../mutex.ts';
+import { decodersByType, encodeParameter } from '../values.ts';
 
 const PREPARED_STATEMENTS = 300;
 const YIELD_AFTER_MS = 4;

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { DomainError } from '@nat/base/errors';
 import pg from 'pg';
 import { Kysely, PostgresDialect } from 'kysely';
-import type { Database } from './database.ts';
-import { mapDatabaseError } from './database-errors.ts';
-import { guardDialect } from './guarded-dialect.ts';
-import { createDatabase } from './kysely-database.ts';
-import { PostgresSession } from './postgres-session.ts';
-import { decoderOf, encodeParameter } from './values.ts';
+import type { Database } from '../database.ts';
+import { mapDatabaseError } from '../database-errors.ts';
+import { guardDialect } from '../checked-dialect.ts';
+import { createDatabase } from '../kysely-database.ts';
+import { PostgresSession } from './session.ts';
+import { decoderOf, encodeParameter } from '../values.ts';
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`. */
