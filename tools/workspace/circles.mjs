@@ -19,7 +19,6 @@ const EMPTY_NAME = /^(utils?|helpers?|common|misc)$/;
  */
 const ALLOWED_FOLDERS = {
   'libs/nat/src/policy': 'core',
-  'libs/storage/src/database': 'base',
 };
 
 /**

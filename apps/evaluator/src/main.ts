@@ -1,7 +1,7 @@
 /** The evaluation coordinator as a process: settings from the environment, PostgreSQL, outcomes to Kafka where brokers are named. `--migrate` runs migrations and ends. */
 import { runServiceProcess } from '@nat/service';
 import {
-  answers,
+  isReachable,
   blobUrlOf,
   housekeepingOf,
   kafkaConnectionOf,
@@ -46,6 +46,6 @@ await runServiceProcess({
       const stream = await openKafkaStream({ ...kafka, migrate, clientId: 'nat-evaluator', topics: PLATFORM_TOPICS, relay: database, onError });
       resources.defer(() => stream.close());
     }
-    return { services: evaluator.services, healthy: () => answers(database), pause: evaluator.close };
+    return { services: evaluator.services, healthy: () => isReachable(database), pause: evaluator.close };
   },
 });

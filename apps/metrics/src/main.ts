@@ -1,6 +1,6 @@
 /** The metrics service as a process: settings from the environment, PostgreSQL. `--migrate` runs its migrations and ends. */
 import { loadConfig, runServiceProcess, serverEnvironment } from '@nat/service';
-import { answers, databaseEnvironment, migrationsOf, openPostgres, postgresOptionsOf } from '@nat/storage';
+import { isReachable, databaseEnvironment, migrationsOf, openPostgres, postgresOptionsOf } from '@nat/storage';
 import { z } from 'zod';
 import { composeMetrics, METRICS_SCHEMAS } from './compose.ts';
 
@@ -13,6 +13,6 @@ await runServiceProcess({
     resources.defer(() => database.close());
     const metrics = await composeMetrics({ database, logger, registry, migrate: settings.NAT_MIGRATE });
     resources.defer(() => metrics.close());
-    return { services: metrics.services, healthy: () => answers(database) };
+    return { services: metrics.services, healthy: () => isReachable(database) };
   },
 });

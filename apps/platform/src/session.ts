@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { createChannelTo, openClients, type ClientChannelOptions, type ClientTlsFiles, type Logger, type PlatformClients } from '@nat/service';
-import { countVisitors, readLockHolder, visitDirectory, type Visit } from '@nat/storage';
+import { countClients, readLockHolder, registerClient, type RegisteredClient } from '@nat/storage';
 import type { Platform } from './start-platform.ts';
 
 /** How a client presents itself, and the namespace it works in. */
@@ -56,19 +56,19 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { server, home } = options;
   if (server !== undefined) return connect(server, options);
   // Announced before looking, so that the one who is found does not end meanwhile.
-  const visit = await visitDirectory(home);
+  const registered = await registerClient(home);
   try {
     let refused: string | undefined;
     for (;;) {
       const address = await runningPlatform(home);
-      const session = address === undefined ? await embed(options, visit) : await join(address);
+      const session = address === undefined ? await embed(options, registered) : await join(address);
       if (session !== undefined) return session;
       // It ended or was taken in between: look again, unless it is still there.
       if (address !== undefined && address === refused) return await connect(address, options);
       refused = address;
     }
   } catch (error) {
-    await visit.end();
+    await registered.end();
     throw error;
   }
 
@@ -77,7 +77,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const session = await connect(address, options);
       const leave = async (): Promise<void> => {
         await session[Symbol.asyncDispose]();
-        await visit.end();
+        await registered.end();
       };
       return { ...session, [Symbol.asyncDispose]: leave };
     } catch (error) {
@@ -88,7 +88,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /** A platform in this process; undefined when another process took the directory. */
-async function embed(options: SessionOptions, visit: Visit): Promise<Session | undefined> {
+async function embed(options: SessionOptions, registered: RegisteredClient): Promise<Session | undefined> {
   const { home, dataDirectory, logger, workers, onShared } = options;
   // Loaded only here: a process that finds a running platform needs none of the services' code.
   const { startPlatform } = await import('./start-platform.ts');
@@ -104,7 +104,7 @@ async function embed(options: SessionOptions, visit: Visit): Promise<Session | u
   });
   if (platform === undefined) return undefined;
   try {
-    await visit.end();
+    await registered.end();
     const session = await connect(platform.address, options);
     return {
       ...session,
@@ -130,7 +130,7 @@ async function untilAlone(platform: Platform, home: string, onShared?: () => voi
   let told = false;
   for (;;) {
     await platform.setListed(false);
-    if ((await countVisitors(home)) === 0) return;
+    if ((await countClients(home)) === 0) return;
     await platform.setListed(true);
     if (!told && performance.now() - since > SHARED_MS) {
       onShared?.();

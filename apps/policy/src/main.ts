@@ -1,7 +1,7 @@
 /** The policy service as a process of its own, on a PostgreSQL server; outcomes come from Kafka where brokers are named. `--migrate` runs migrations and ends. */
 import { createChannelTo, openClients, runServiceProcess } from '@nat/service';
 import {
-  answers,
+  isReachable,
   housekeepingOf,
   kafkaConnectionOf,
   migrationsOf,
@@ -65,6 +65,6 @@ await runServiceProcess({
       runner: settings.runner,
       metricsRegistry,
     });
-    return { services: policy.services, healthy: () => answers(database), pause: policy.close };
+    return { services: policy.services, healthy: () => isReachable(database), pause: policy.close };
   },
 });

@@ -1,6 +1,6 @@
 /** The registry as a process of its own, on a PostgreSQL server. `--migrate` runs its migrations and ends. */
 import { loadConfig, runServiceProcess, serverEnvironment } from '@nat/service';
-import { answers, databaseEnvironment, migrationsOf, openPostgres, postgresOptionsOf } from '@nat/storage';
+import { isReachable, databaseEnvironment, migrationsOf, openPostgres, postgresOptionsOf } from '@nat/storage';
 import { z } from 'zod';
 import { composeRegistry, REGISTRY_SCHEMAS } from './compose.ts';
 
@@ -13,6 +13,6 @@ await runServiceProcess({
     resources.defer(() => database.close());
     const registry = await composeRegistry({ database, logger, migrate: settings.NAT_MIGRATE });
     resources.defer(() => registry.close());
-    return { services: registry.services, healthy: () => answers(database) };
+    return { services: registry.services, healthy: () => isReachable(database) };
   },
 });

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { BlobKey, BlobStore } from './blobs/blob-store.ts';
 import type { AnyDatabase, HeldLock } from './database/database.ts';
-import { whileHolding } from './database/leader.ts';
+import { runAsLeader } from './database/leader.ts';
 
 /** How long things are kept. */
 export interface HousekeepingConfig {
@@ -23,7 +23,7 @@ export interface HousekeepingOptions {
   /** Names the work among all that is done for the database. */
   readonly name: string;
   readonly everyMs: number;
-  /** One turn. Its errors go to `onError`, and the next turn comes as if there had been none. */
+  /** One run. Its errors go to `onError`, and the next run comes as if there had been none. */
   readonly work: () => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
@@ -31,7 +31,7 @@ export interface HousekeepingOptions {
 /** Between two looks whether it is time. */
 const LONGEST_LOOK_MS = 60_000;
 
-/** Starts doing it, on migrated tables; `close` waits for a turn under way. The first turn comes when the last one, of whichever process, is `everyMs` ago. */
+/** Starts doing it, on migrated tables; `close` waits for a run under way. The first run comes when the last one, of whichever process, is `everyMs` ago. */
 export function startHousekeeping(database: AnyDatabase, { name, everyMs, work, onError }: HousekeepingOptions): { readonly close: () => Promise<void> } {
   const stop = new AbortController();
 
@@ -46,7 +46,7 @@ export function startHousekeeping(database: AnyDatabase, { name, everyMs, work, 
     }
   };
 
-  const running = whileHolding(database, `housekeeping/${name}`, stop.signal, runWithLock, async (error) => {
+  const running = runAsLeader(database, `housekeeping/${name}`, stop.signal, runWithLock, async (error) => {
     onError(error);
     await pause(Math.min(everyMs, LONGEST_LOOK_MS), undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
   }).catch(onError);

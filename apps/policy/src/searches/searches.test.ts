@@ -5,8 +5,8 @@ import { evaluation as evaluationWire, type longrunning, search as wire } from '
 import { isDomainError } from '@nat/base/errors';
 import { sha256 } from '@nat/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { appendOutbox, OUTCOME_TOPIC, readDeadLetters, SEARCH_EVENT_TOPIC } from '@nat/storage';
-import { testDatabases, type TestDatabase } from '@nat/storage/testing';
+import { appendOutbox, OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';
+import { readDeadLetters, testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { HANG_MS } from './testing/hang.ts';

@@ -3,20 +3,20 @@ import { mapDatabaseError } from './database-errors.ts';
 import { assertOutsideTransaction } from './transaction-scope.ts';
 
 /** The dialect with two additions: its connections are refused inside a transaction of the same database, and failures of the server are domain errors. */
-export function guardDialect(dialect: Dialect, database: object): Dialect {
+export function checkedDialect(dialect: Dialect, database: object): Dialect {
   return {
     createAdapter: () => dialect.createAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (kysely) => dialect.createIntrospector(kysely),
-    createDriver: () => guardDriver(dialect.createDriver(), database),
+    createDriver: () => checkedDriver(dialect.createDriver(), database),
   };
 }
 
-interface GuardedConnection extends DatabaseConnection {
+interface CheckedConnection extends DatabaseConnection {
   readonly inner: DatabaseConnection;
 }
 
-function guardConnection(inner: DatabaseConnection): GuardedConnection {
+function checkedConnection(inner: DatabaseConnection): CheckedConnection {
   return {
     inner,
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -30,8 +30,8 @@ function guardConnection(inner: DatabaseConnection): GuardedConnection {
   };
 }
 
-function guardDriver(driver: Driver, database: object): Driver {
-  const inner = (connection: DatabaseConnection): DatabaseConnection => (connection as GuardedConnection).inner;
+function checkedDriver(driver: Driver, database: object): Driver {
+  const inner = (connection: DatabaseConnection): DatabaseConnection => (connection as CheckedConnection).inner;
   const mapped = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -43,7 +43,7 @@ function guardDriver(driver: Driver, database: object): Driver {
     init: (options) => driver.init(options),
     async acquireConnection(options) {
       assertOutsideTransaction(database);
-      return guardConnection(await mapped(() => driver.acquireConnection(options)));
+      return checkedConnection(await mapped(() => driver.acquireConnection(options)));
     },
     beginTransaction: (connection, settings) => mapped(() => driver.beginTransaction(inner(connection), settings)),
     commitTransaction: (connection) => mapped(() => driver.commitTransaction(inner(connection))),

@@ -11,11 +11,6 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return sqlState(error) === '23505' && (constraint === undefined || (error as { constraint?: unknown }).constraint === constraint);
 }
 
-/** True for a violated foreign key, of the given constraint if named. */
-export function isForeignKeyViolation(error: unknown, constraint?: string): boolean {
-  return sqlState(error) === '23503' && (constraint === undefined || (error as { constraint?: unknown }).constraint === constraint);
-}
-
 /** True for values that the database can never take, however often it is tried: SQLSTATE classes 22 (data exception) and 23 (integrity). */
 export function isDataError(error: unknown): boolean {
   return /^2[23]/.test(sqlState(error) ?? '');

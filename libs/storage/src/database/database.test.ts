@@ -6,7 +6,7 @@ import { isUniqueViolation } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { insertNewRows, insertRows, json } from './insert-rows.ts';
 import { migrate, type Migration } from '../migrations/migrate.ts';
-import { afterCommit, inTransaction } from './transaction-scope.ts';
+import { inTransaction, signalAfterCommit } from './transaction-scope.ts';
 
 interface Tables {
   'shop.item': { id: number; name: string };
@@ -190,25 +190,29 @@ function describeDatabase(name: string, make: TestDatabaseMaker, skipReason?: st
       expect(await later).toBeInstanceOf(Array);
     });
 
-    it('runs effects after the commit only', async () => {
-      const effects: string[] = [];
+    it('signals after the commit only, once however often it was asked', async () => {
+      const heard: string[] = [];
+      const stops = [await database.listen('committed', () => heard.push('committed')), await database.listen('never', () => heard.push('never'))];
+      heard.length = 0;
       expect(inTransaction()).toBe(false);
       await database.transaction(async (tx) => {
         expect(inTransaction()).toBe(true);
-        afterCommit(() => effects.push(`committed, inside: ${String(inTransaction())}`));
+        signalAfterCommit('committed');
+        signalAfterCommit('committed');
         await sql`select 1`.execute(tx);
-        expect(effects).toEqual([]);
+        expect(heard).toEqual([]);
       });
       await database
         .transaction(() => {
-          afterCommit(() => effects.push('never'));
+          signalAfterCommit('never');
           throw new Error('no');
         })
         .catch(() => undefined);
-      expect(effects).toEqual(['committed, inside: false']);
+      expect(heard).toEqual(['committed']);
       expect(() => {
-        afterCommit(() => undefined);
+        signalAfterCommit('never');
       }).toThrow('only inside');
+      for (const stop of stops) await stop();
     });
 
     it('serves many transactions at once without losing an update', async () => {

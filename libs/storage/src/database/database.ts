@@ -42,7 +42,7 @@ export interface Database<Tables = unknown> {
   /** Calls back soon after `signal(channel)` of any process; may call back without a cause, and misses calls while disconnected: poll as well. */
   listen(channel: string, onSignal: () => void): Promise<() => Promise<void>>;
 
-  /** Wakes the listeners of a channel, here at once and in other processes within milliseconds. Inside a transaction use `afterCommit`. */
+  /** Wakes the listeners of a channel, here at once and in other processes within milliseconds. Inside a transaction use `signalAfterCommit`. */
   signal(channel: string): void;
 
   /** Waits until this caller alone holds the lock; rejects with CANCELLED when the signal aborts first. */

@@ -2,10 +2,12 @@ import { isDomainError } from '@nat/base/errors';
 import type { AnyDatabase, HeldLock } from './database.ts';
 
 /**
- * Does the work of the one process that holds a lock, and again after the lock is lost or the work fails, until the signal aborts.
+ * Leader election by a lock: does the work while this process is the one that holds it, and again after the lock is lost or the work fails, until the signal
+ * aborts.
+ * @param name of the lock
  * @param failed told of every error; the next try comes when it resolves
  */
-export async function whileHolding(
+export async function runAsLeader(
   database: AnyDatabase,
   name: string,
   signal: AbortSignal,

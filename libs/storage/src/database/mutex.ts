@@ -1,7 +1,7 @@
 import { DomainError } from '@nat/base/errors';
 
-/** Gives a resource to one caller at a time, in order of arrival. */
-export class LockQueue {
+/** Mutual exclusion between callers of one process, in order of arrival. */
+export class Mutex {
   #held = false;
   #closed: Error | undefined;
   readonly #waiting: { readonly grant: () => void; readonly refuse: (error: Error) => void }[] = [];
@@ -70,21 +70,21 @@ function cancelled(): DomainError {
   return new DomainError('CANCELLED', 'the wait for a lock was cancelled', { reason: 'LOCK_WAIT_CANCELLED' });
 }
 
-/** Lock queues by name; a queue exists only while somebody holds or wants it. */
-export class NamedLocks {
-  readonly #queues = new Map<string, LockQueue>();
+/** Mutexes by name; one exists only while somebody holds or wants it. */
+export class NamedMutexes {
+  readonly #mutexes = new Map<string, Mutex>();
 
   /** Waits for the name and returns the function that gives it back (calls after the first do nothing). */
   async acquire(name: string, signal?: AbortSignal): Promise<() => void> {
-    let queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, (queue = new LockQueue()));
-    await queue.acquire({ signal });
+    let mutex = this.#mutexes.get(name);
+    if (mutex === undefined) this.#mutexes.set(name, (mutex = new Mutex()));
+    await mutex.acquire({ signal });
     let released = false;
     return () => {
       if (released) return;
       released = true;
-      queue.release();
-      if (!queue.held) this.#queues.delete(name);
+      mutex.release();
+      if (!mutex.held) this.#mutexes.delete(name);
     };
   }
 }

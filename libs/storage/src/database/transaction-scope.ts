@@ -7,7 +7,6 @@ interface TransactionScope {
   readonly database: object;
   /** False once the transaction ended: work left running after it may use the database again. */
   open: boolean;
-  readonly effects: (() => void)[];
   /** Channels to wake, each once however often the transaction asked. */
   readonly channels: Set<string>;
   readonly outer: TransactionScope | undefined;
@@ -27,20 +26,11 @@ export function inTransaction(): boolean {
   return openScope() !== undefined;
 }
 
-/** Runs the effect once the transaction around this call committed; never if it rolls back. Throws outside a transaction. */
-export function afterCommit(effect: () => void): void {
-  requireScope().effects.push(effect);
-}
-
-/** Signals the channel on the database of the transaction around this call, once, after it committed. */
+/** Signals the channel on the database of the transaction around this call, once, after it committed; never if it rolls back. Throws outside a transaction. */
 export function signalAfterCommit(channel: string): void {
-  requireScope().channels.add(channel);
-}
-
-function requireScope(): TransactionScope {
   const scope = openScope();
   if (scope === undefined) throw new DomainError('INTERNAL', 'this works only inside the work of database.transaction', { reason: 'NO_TRANSACTION' });
-  return scope;
+  scope.channels.add(channel);
 }
 
 /** Throws when this call chain is inside a transaction of the same database: waiting for another connection there can wait for ever. */
@@ -57,19 +47,18 @@ export function assertOutsideTransaction(database: object): void {
 /** A scope for one attempt of a transaction. */
 export interface ScopeHandle {
   run<T>(work: () => Promise<T>): Promise<T>;
-  /** Ends the scope; the effects run only if it committed. */
+  /** Ends the scope; channels are signalled only if it committed. */
   end(committed: boolean): void;
 }
 
 export function createScope(database: object, signal: (channel: string) => void): ScopeHandle {
-  const scope: TransactionScope = { database, open: true, effects: [], channels: new Set(), outer: scopes.getStore() };
+  const scope: TransactionScope = { database, open: true, channels: new Set(), outer: scopes.getStore() };
   return {
     run: (work) => scopes.run(scope, work),
     end(committed) {
       scope.open = false;
       if (!committed) return;
       for (const channel of scope.channels) signal(channel);
-      for (const effect of scope.effects) effect();
     },
   };
 }

@@ -102,10 +102,3 @@ export async function pruneTopic(database: AnyDatabase, topic: TopicDeclaration,
       order by o.xid, o.position limit ${limit}::int8))`.execute(database.kysely);
   return Number(numAffectedRows ?? 0n);
 }
-
-/** The messages of a topic that were set aside, oldest first. */
-export async function readDeadLetters(database: AnyDatabase, topic: string, limit = 100): Promise<readonly DeadLetter[]> {
-  const { rows } = await sql<DeadLetter>`select topic, consumer_group as "group", id, key, payload, reason from storage.dead_letter
-    where topic = ${topic} order by received_at, id limit ${limit}::int8`.execute(database.kysely);
-  return rows;
-}

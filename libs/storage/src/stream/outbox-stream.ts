@@ -4,7 +4,7 @@ import { Notifier } from '@nat/base/notify';
 import { Backoff } from '@nat/base/retry';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import type { MigrationMode } from '../migrations/migrate.ts';
-import { whileHolding } from '../database/leader.ts';
+import { runAsLeader } from '../database/leader.ts';
 import { handleBatch, REDELIVERY, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
@@ -99,7 +99,7 @@ async function startSubscription<Value>(
     }
   }
 
-  const running = whileHolding(database, `stream/${topic}/${group}`, stop.signal, runWithLock, async (error) => {
+  const running = runAsLeader(database, `stream/${topic}/${group}`, stop.signal, runWithLock, async (error) => {
     streamOptions.onError?.(error, { topic, group });
     await backoff.pause(stop.signal);
   });

@@ -5,7 +5,7 @@ import { makePgliteDatabase, makePostgresDatabase, testKafkaBroker, testPostgres
 import { until } from '../testing/until.ts';
 import { openKafkaStream } from './kafka-stream.ts';
 import { deadLetterTopic } from './kafka-topics.ts';
-import { readDeadLetters } from './outbox-cursor.ts';
+import { readDeadLetters } from '../testing/dead-letters.ts';
 import { openOutboxStream } from './outbox-stream.ts';
 import { appendOutbox } from './outbox.ts';
 import { MAX_PAYLOAD_BYTES, TerminalMessageError, type DeadLetter, type ReceivedMessage, type Stream, type TopicDeclaration } from './stream.ts';

@@ -1,10 +1,10 @@
-// Visits a directory, says so, and stays until SIGTERM.
+// Registers as a client of a directory, says so, and stays until SIGTERM.
 import { once } from 'node:events';
-import { visitDirectory } from '../database/embedded/directory-clients.ts';
+import { registerClient } from '../database/embedded/directory-clients.ts';
 
-const visit = await visitDirectory(process.argv[2] ?? '');
-process.stdout.write('visiting\n');
+const client = await registerClient(process.argv[2] ?? '');
+process.stdout.write('registered\n');
 const staying = setInterval(() => undefined, 1_000);
 await once(process, 'SIGTERM');
-await visit.end();
+await client.end();
 clearInterval(staying);

@@ -65,4 +65,5 @@ export const testDatabases = [
   },
 ];
 
+export { readDeadLetters } from './dead-letters.ts';
 export { findDestructive } from './expand-contract.ts';

@@ -4,32 +4,32 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { killChild, printed, startChild } from '../../testing/child-process.ts';
 import { until } from '../../testing/until.ts';
-import { countVisitors, visitDirectory } from './directory-clients.ts';
+import { countClients, registerClient } from './directory-clients.ts';
 
-describe('visitors of a directory', () => {
+describe('clients of a directory', () => {
   let directory: string;
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'nat-visitors-'));
+    directory = await mkdtemp(join(tmpdir(), 'nat-clients-'));
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
   it('are counted while they stay', async () => {
-    expect(await countVisitors(directory)).toBe(0);
-    const visitors = [startChild('./visit-child.ts', directory), startChild('./visit-child.ts', directory)];
-    await Promise.all(visitors.map((visitor) => printed(visitor, 'visiting')));
-    expect(await countVisitors(directory)).toBe(2);
-    visitors[0]!.kill('SIGTERM');
-    await visitors[0]!.ended;
-    expect(await countVisitors(directory)).toBe(1);
+    expect(await countClients(directory)).toBe(0);
+    const clients = [startChild('./client-child.ts', directory), startChild('./client-child.ts', directory)];
+    await Promise.all(clients.map((client) => printed(client, 'registered')));
+    expect(await countClients(directory)).toBe(2);
+    clients[0]!.kill('SIGTERM');
+    await clients[0]!.ended;
+    expect(await countClients(directory)).toBe(1);
     // However it ends.
-    await killChild(visitors[1]!);
-    await until(async () => (await countVisitors(directory)) === 0);
-    expect(await readdir(join(directory, 'visitors'))).toEqual([]);
+    await killChild(clients[1]!);
+    await until(async () => (await countClients(directory)) === 0);
+    expect(await readdir(join(directory, 'clients'))).toEqual([]);
   });
 
   it('leave nothing behind', async () => {
-    const visit = await visitDirectory(directory);
-    await visit.end();
-    expect(await readdir(join(directory, 'visitors'))).toEqual([]);
+    const client = await registerClient(directory);
+    await client.end();
+    expect(await readdir(join(directory, 'clients'))).toEqual([]);
   });
 });

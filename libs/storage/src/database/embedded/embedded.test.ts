@@ -8,8 +8,8 @@ import { killChild, printed, startChild } from '../../testing/child-process.ts';
 import { countMessages, crashTopics, migrateCrashTables, parseNumber } from '../../testing/crash-tables.ts';
 import { until } from '../../testing/until.ts';
 import { readLockHolder } from './directory-lock.ts';
-import { cleanTables } from './vacuum.ts';
-import { openEmbedded, prepareEmbeddedTemplate } from './embedded.ts';
+import { vacuumTables } from './vacuum.ts';
+import { openEmbedded } from './embedded.ts';
 
 describe('embedded database', () => {
   let root: string;
@@ -67,7 +67,7 @@ describe('embedded database', () => {
 
   it('makes and uses a template', async () => {
     const templateDirectory = join(root, 'templates');
-    await prepareEmbeddedTemplate(templateDirectory);
+    await (await openEmbedded(join(root, 'first'), { templateDirectory })).database.close();
     const [template, ...others] = await readdir(templateDirectory);
     expect(template).toMatch(/^pglite-[0-9.]+$/);
     expect(others).toEqual([]);
@@ -86,7 +86,7 @@ describe('embedded database', () => {
   });
 
   it('answers DATABASE_BUSY instead of waiting for ever', async () => {
-    const { database } = await openEmbedded(join(root, 'busy'), { turnTimeoutMs: 100 });
+    const { database } = await openEmbedded(join(root, 'busy'), { queueTimeoutMs: 100 });
     const inside = Promise.withResolvers<undefined>();
     const finish = Promise.withResolvers<undefined>();
     const transaction = database.transaction(async () => {
@@ -121,7 +121,7 @@ describe('embedded database', () => {
     const cleaned: string[] = [];
     // the server counts changes once a second
     await until(async () => {
-      cleaned.push(...(await cleanTables(database.kysely)));
+      cleaned.push(...(await vacuumTables(database.kysely)));
       return cleaned.length > 0;
     });
     expect(cleaned).toEqual(['public.t']);

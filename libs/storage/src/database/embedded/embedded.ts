@@ -9,11 +9,11 @@ import { DomainError } from '@nat/base/errors';
 import { Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { guardDialect } from '../checked-dialect.ts';
+import { checkedDialect } from '../checked-dialect.ts';
 import { createDatabase } from '../kysely-database.ts';
-import { keepClean } from './vacuum.ts';
+import { vacuumUntilStopped } from './vacuum.ts';
 import { LocalSignals } from '../local-signals.ts';
-import { LockQueue, NamedLocks } from '../mutex.ts';
+import { Mutex, NamedMutexes } from '../mutex.ts';
 import { pgliteDialect } from './pglite-dialect.ts';
 
 /** An open embedded database and the way to tell other processes where it is served. */
@@ -27,7 +27,7 @@ export interface EmbeddedOptions {
   /** Where an empty database of this version is kept for copying: creating one takes seconds, copying it a tenth of one. May be deleted at any time. @default ~/.cache/nat */
   readonly templateDirectory?: string;
   /** How long a query waits for the transactions before it until UNAVAILABLE `DATABASE_BUSY`. @default 30 s */
-  readonly turnTimeoutMs?: number;
+  readonly queueTimeoutMs?: number;
 }
 
 const POSTGRES_MAJOR_VERSION = '18';
@@ -47,7 +47,7 @@ export async function openEmbedded(directory: string, options: EmbeddedOptions =
     const data = join(directory, DATA_DIRECTORY);
     await ensureDataDirectory(data, options.templateDirectory ?? join(homedir(), '.cache', 'nat'));
     const pglite = await PGlite.create(data, { startParams: START_PARAMETERS });
-    const database = overPglite(pglite, options.turnTimeoutMs ?? 30_000, () => lock.release());
+    const database = overPglite(pglite, options.queueTimeoutMs ?? 30_000, () => lock.release());
     return { database, publishAddress: (address) => lock.publishAddress(address) };
   } catch (error) {
     await lock.release();
@@ -55,19 +55,14 @@ export async function openEmbedded(directory: string, options: EmbeddedOptions =
   }
 }
 
-/** Makes the template that new embedded databases are copied from, unless it is there: set-up can do this beside other work. */
-export async function prepareEmbeddedTemplate(templateDirectory = join(homedir(), '.cache', 'nat')): Promise<void> {
-  await ensureTemplate(templateDirectory);
-}
-
-function overPglite(pglite: PGlite, turnTimeoutMs: number, onClosed: () => Promise<void>): Database {
+function overPglite(pglite: PGlite, queueTimeoutMs: number, onClosed: () => Promise<void>): Database {
   const identity = {};
-  const turns = new LockQueue();
-  const locks = new NamedLocks();
+  const connectionMutex = new Mutex();
+  const locks = new NamedMutexes();
   const signals = new LocalSignals();
-  const kysely = new Kysely<unknown>({ dialect: guardDialect(pgliteDialect(pglite, turns, turnTimeoutMs), identity) });
+  const kysely = new Kysely<unknown>({ dialect: checkedDialect(pgliteDialect(pglite, connectionMutex, queueTimeoutMs), identity) });
   const stop = new AbortController();
-  const cleaning = keepClean(kysely, CLEAN_EVERY_MS, stop.signal);
+  const cleaning = vacuumUntilStopped(kysely, CLEAN_EVERY_MS, stop.signal);
   return createDatabase({
     kind: 'pglite',
     identity,
@@ -96,8 +91,8 @@ function overPglite(pglite: PGlite, turnTimeoutMs: number, onClosed: () => Promi
     async close() {
       stop.abort();
       await cleaning;
-      await turns.acquire();
-      turns.close(new DomainError('UNAVAILABLE', 'the database is closed', { reason: 'DATABASE_CLOSED' }));
+      await connectionMutex.acquire();
+      connectionMutex.close(new DomainError('UNAVAILABLE', 'the database is closed', { reason: 'DATABASE_CLOSED' }));
       await pglite.close();
       await onClosed();
     },

@@ -12,7 +12,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import type { LockQueue } from '../mutex.ts';
+import type { Mutex } from '../mutex.ts';
 import { decodersByType, encodeParameter } from '../values.ts';
 
 const PREPARED_STATEMENTS = 300;
@@ -21,35 +21,35 @@ const PREPARABLE = /^\s*(select|insert|update|delete|with|merge)\b/i;
 const CHANGES_SCHEMA = /^\s*(create|alter|drop|truncate|do|reindex|cluster|comment|grant|revoke)\b/i;
 
 /**
- * Kysely on PGlite. PGlite is one connection, so callers take turns: a query waits for the transaction before it, and is never run inside it. Each
+ * Kysely on PGlite. PGlite is one connection, so callers queue for it: a query waits for the transaction before it, and is never run inside it. Each
  * query is one pass through the database (bind, execute and sync in one message, the statement prepared from its second use on), which makes it three times as
  * fast as PGlite's own `query`.
  */
-export function pgliteDialect(pglite: PGlite, turns: LockQueue, turnTimeoutMs: number): Dialect {
+export function pgliteDialect(pglite: PGlite, connectionMutex: Mutex, queueTimeoutMs: number): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (kysely) => new PostgresIntrospector(kysely),
-    createDriver: () => pgliteDriver(new PgliteConnection(pglite), turns, turnTimeoutMs),
+    createDriver: () => pgliteDriver(new PgliteConnection(pglite), connectionMutex, queueTimeoutMs),
   };
 }
 
-function pgliteDriver(connection: PgliteConnection, turns: LockQueue, turnTimeoutMs: number): Driver {
+function pgliteDriver(connection: PgliteConnection, connectionMutex: Mutex, queueTimeoutMs: number): Driver {
   const none = async (): Promise<void> => {
     /* the directory lock and PGlite outlive Kysely */
   };
   const timeoutError = (): DomainError =>
-    new DomainError('UNAVAILABLE', `the embedded database was busy for ${String(turnTimeoutMs)} ms: a transaction is waiting for something outside it`, {
+    new DomainError('UNAVAILABLE', `the embedded database was busy for ${String(queueTimeoutMs)} ms: a transaction is waiting for something outside it`, {
       reason: 'DATABASE_BUSY',
     });
   return {
     init: none,
     async acquireConnection(options) {
-      await turns.acquire({ signal: options?.signal, timeoutMs: turnTimeoutMs, timeoutError });
+      await connectionMutex.acquire({ signal: options?.signal, timeoutMs: queueTimeoutMs, timeoutError });
       return connection;
     },
     releaseConnection() {
-      turns.release();
+      connectionMutex.release();
       return Promise.resolve();
     },
     beginTransaction: (_connection, settings) => connection.begin(settings),

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { Kysely, PostgresDialect } from 'kysely';
 import type { Database } from '../database.ts';
 import { mapDatabaseError } from '../database-errors.ts';
-import { guardDialect } from '../checked-dialect.ts';
+import { checkedDialect } from '../checked-dialect.ts';
 import { createDatabase } from '../kysely-database.ts';
 import { PostgresSession } from './session.ts';
 import { decoderOf, encodeParameter } from '../values.ts';
@@ -62,7 +62,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   const identity = {};
   const instance = randomUUID();
   const session = new PostgresSession({ connect: () => new pg.Client(clientConfig), instance, onConnectionError });
-  const kysely = new Kysely<unknown>({ dialect: guardDialect(new PostgresDialect({ pool: encodingPool(pool) }), identity) });
+  const kysely = new Kysely<unknown>({ dialect: checkedDialect(new PostgresDialect({ pool: encodingPool(pool) }), identity) });
   const notifier = createNotifier(pool, instance);
   return createDatabase({
     kind: 'postgresql',

@@ -4,7 +4,7 @@ import PQueue from 'p-queue';
 import type pg from 'pg';
 import type { HeldLock } from '../database.ts';
 import { LocalSignals } from '../local-signals.ts';
-import { NamedLocks } from '../mutex.ts';
+import { NamedMutexes } from '../mutex.ts';
 
 /** The channel of the server that carries the signals of all processes, as `<instance> <channel>`. */
 const SIGNAL_CHANNEL = 'nat_signal';
@@ -33,7 +33,7 @@ interface LiveSession {
 export class PostgresSession {
   readonly #options: PostgresSessionOptions;
   readonly #signals = new LocalSignals();
-  readonly #locks = new NamedLocks();
+  readonly #locks = new NamedMutexes();
   #current: Promise<LiveSession> | undefined;
   #keeper: Promise<void> | undefined;
   readonly #closed = new AbortController();
@@ -102,8 +102,8 @@ export class PostgresSession {
   async #open(): Promise<LiveSession> {
     const client = this.#options.connect();
     const gone = new AbortController();
-    const turns = new PQueue({ concurrency: 1 });
-    const query: LiveSession['query'] = (text, values = []) => turns.add(() => client.query(text, [...values]));
+    const queries = new PQueue({ concurrency: 1 });
+    const query: LiveSession['query'] = (text, values = []) => queries.add(() => client.query(text, [...values]));
     const lose = (error?: Error): void => {
       if (gone.signal.aborted) return;
       gone.abort();
@@ -174,7 +174,7 @@ async function tryLock(session: LiveSession, name: string): Promise<boolean> {
     const { rows } = await session.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [name]);
     return rows[0]?.locked === true && !session.gone.signal.aborted;
   } catch {
-    return false; // the connection broke; the next turn has a new one
+    return false; // the connection broke; the next try has a new one
   }
 }
 
