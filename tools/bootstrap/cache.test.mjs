@@ -77,6 +77,7 @@ describe.skipIf(process.platform !== 'linux')('withLock (Linux: a socket in the 
     await once(child.stdout, 'data');
     let waited = 0;
     let entered = false;
+    const waiting = Promise.withResolvers();
     const entry = withLock(
       folder,
       async () => {
@@ -84,13 +85,14 @@ describe.skipIf(process.platform !== 'linux')('withLock (Linux: a socket in the 
       },
       () => {
         waited += 1;
+        waiting.resolve(undefined);
       },
     );
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    expect({ entered, waited }).toEqual({ entered: false, waited: 1 });
+    await waiting.promise;
+    expect(entered).toBe(false);
     child.kill('SIGKILL');
     await entry;
-    expect(entered).toBe(true);
+    expect({ entered, waited }).toEqual({ entered: true, waited: 1 });
   });
 
   it('is free again after a task that failed', async () => {

@@ -17,9 +17,7 @@ const EMPTY_NAME = /^(utils?|helpers?|common|misc)$/;
  * Folders that are over for now, with their owner. To be emptied.
  * @type {Readonly<Record<string, string>>}
  */
-const ALLOWED_FOLDERS = {
-  'libs/nat/src/policy': 'core',
-};
+const ALLOWED_FOLDERS = {};
 
 /**
  * Circles that are there for now: the name of one of their files, with its owner. To be emptied.
@@ -29,11 +27,7 @@ const ALLOWED_CIRCLES = {
   'apps/evaluator/src/queue/checkpoint.ts': 'evaluation',
   'apps/worker/src/evaluators/average.ts': 'evaluation',
   'apps/policy/src/searches/store/search-events.ts': 'search',
-  'libs/graph/src/graph/graph.ts': 'core',
-  'libs/nat/src/mdp/action-space.ts': 'core',
-  'libs/nat/src/mdp/environment.ts': 'core',
   'libs/nat/src/search/hyperparameters.ts': 'search',
-  'libs/tensor/src/ops/kernels.ts': 'core',
 };
 
 /** @param {string} file */

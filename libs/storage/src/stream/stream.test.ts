@@ -282,6 +282,7 @@ function describeStream(name: string, setting: Setting): void {
       await one.close();
       await publish(topic.name, ['4444', '55555', '666666']);
       await until(() => new Set(received).size === 6);
+      expect(new Set(received)).toEqual(new Set(['1', '22', '333', '4444', '55555', '666666']));
       await two.close();
     });
 
