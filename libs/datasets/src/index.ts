@@ -1,6 +1,6 @@
-export { batchesInOrder, drawBatch, readBatch, trainingBatches, type TrainingBatchOptions } from './batches.ts';
-export { DATASET_CHOICES, DATASET_NAMES, datasetCapability, isDatasetName, parseImageFolder, type DatasetName } from './dataset-names.ts';
-export type { ImageBatch } from './image-batch.ts';
+export { batchesInOrder, drawBatch, readBatch, trainingBatches, type TrainingBatchOptions } from './images/batches.ts';
+export { DATASET_CHOICES, DATASET_NAMES, datasetCapability, isDatasetName, parseImageFolder, type DatasetName } from './images/dataset-names.ts';
+export type { ImageBatch } from './images/image-batch.ts';
 export {
   splitDataset,
   splitForSearch,
@@ -11,7 +11,7 @@ export {
   type ImageSplits,
   type SearchSplits,
   type SplitOptions,
-} from './image-dataset.ts';
-export { findBrokenImages } from './image-folder.ts';
-export { findDatasets, loadDataset } from './load-dataset.ts';
-export { columnOf, loadNasBench201, parseNasBench201, rowOfCell, type NasBench201Table } from './nasbench201.ts';
+} from './images/image-dataset.ts';
+export { findBrokenImages } from './loaders/image-folder.ts';
+export { findDatasets, loadDataset } from './loaders/load-dataset.ts';
+export { columnOf, loadNasBench201, parseNasBench201, rowOfCell, type NasBench201Table } from './tables/nasbench201.ts';

@@ -19,8 +19,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCifar, type CifarFormat } from './cifar.ts';
 import { CIFAR10 } from './cifar10.ts';
 import { CIFAR100 } from './cifar100.ts';
-import { readBatch } from './batches.ts';
-import { splitDataset } from './image-dataset.ts';
+import { readBatch } from '../images/batches.ts';
+import { splitDataset } from '../images/image-dataset.ts';
 import { findDatasets, loadDataset } from './load-dataset.ts';
 import { loadMnist } from './mnist.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DomainError } from '@nat/base/errors';
-import { dataPath, invalidData, missingData } from './data-directory.ts';
+import { dataPath, invalidData, missingData } from '../data-directory.ts';
 
 const FILE = 'nasbench201.csv';
 

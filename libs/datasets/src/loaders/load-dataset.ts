@@ -4,8 +4,8 @@ import { DomainError } from '@nat/base/errors';
 import { loadCifar, type CifarFormat } from './cifar.ts';
 import { CIFAR10 } from './cifar10.ts';
 import { CIFAR100 } from './cifar100.ts';
-import { DATASET_CHOICES, DATASET_NAMES, isDatasetName, type DatasetName } from './dataset-names.ts';
-import type { ImageDataset } from './image-dataset.ts';
+import { DATASET_CHOICES, DATASET_NAMES, isDatasetName, type DatasetName } from '../images/dataset-names.ts';
+import type { ImageDataset } from '../images/image-dataset.ts';
 import { findImageFolders, loadImageFolder } from './image-folder.ts';
 import { loadMnist } from './mnist.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkMd5, dataPath, invalidData, missingData } from './data-directory.ts';
-import type { ImageDataset, ImagePool } from './image-dataset.ts';
+import { checkMd5, dataPath, invalidData, missingData } from '../data-directory.ts';
+import type { ImageDataset, ImagePool } from '../images/image-dataset.ts';
 
 /** Pixels of a record: three planes (red, green, blue) of 32x32. */
 const IMAGE_BYTES = 3 * 32 * 32;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { checkMd5, invalidData, missingData } from './data-directory.ts';
-import type { ImageDataset, ImagePool } from './image-dataset.ts';
+import { checkMd5, invalidData, missingData } from '../data-directory.ts';
+import type { ImageDataset, ImagePool } from '../images/image-dataset.ts';
 
 const IMAGES_MAGIC = 0x0803;
 const LABELS_MAGIC = 0x0801;

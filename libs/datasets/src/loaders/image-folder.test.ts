@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { RandomStream } from '@nat/base/random';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { batchesInOrder, readBatch, trainingBatches } from './batches.ts';
-import { centralCrop, randomResizedCrop } from './image-crops.ts';
-import { splitDataset, type ImageDataset, type ImageSplit } from './image-dataset.ts';
+import { batchesInOrder, readBatch, trainingBatches } from '../images/batches.ts';
+import { centralCrop, randomResizedCrop } from '../images/image-crops.ts';
+import { splitDataset, type ImageDataset, type ImageSplit } from '../images/image-dataset.ts';
 import { findBrokenImages } from './image-folder.ts';
 import { findDatasets, loadDataset } from './load-dataset.ts';
 

@@ -5,10 +5,10 @@ import { extname, join } from 'node:path';
 import { DomainError } from '@nat/base/errors';
 import type { RandomStream } from '@nat/base/random';
 import type sharpModule from 'sharp';
-import { dataPath, invalidData, missingData } from './data-directory.ts';
-import { parseImageFolder, type ImageFolderName } from './dataset-names.ts';
-import { centralCrop, randomResizedCrop } from './image-crops.ts';
-import type { ImageDataset, ImageFiles } from './image-dataset.ts';
+import { dataPath, invalidData, missingData } from '../data-directory.ts';
+import { parseImageFolder, type ImageFolderName } from '../images/dataset-names.ts';
+import { centralCrop, randomResizedCrop } from '../images/image-crops.ts';
+import type { ImageDataset, ImageFiles } from '../images/image-dataset.ts';
 
 const SUFFIXES = ['.jpg', '.jpeg', '.png'];
 /** Broken files that a check goes on after. */
