@@ -127,15 +127,18 @@ export interface ExpectedDatabase {
   readonly operations: readonly ExpectedOperation[];
   /** The operation that is not done, and asks for what the one called `byTable` has answered. */
   readonly running: { readonly operation: string };
+  /** Sorted by metric. */
   readonly metrics: readonly {
     readonly collection: string;
     readonly id: string;
-    readonly metric: string;
-    readonly count: number;
-    readonly lastStep: number;
-    readonly lastValue: number;
-    readonly min: number;
-    readonly max: number;
+    readonly metrics: readonly {
+      readonly metric: string;
+      readonly count: number;
+      readonly lastStep: number;
+      readonly lastValue: number;
+      readonly min: number;
+      readonly max: number;
+    }[];
   }[];
 }
 
