@@ -94,26 +94,24 @@ async function openPostgres(): Promise<Opened> {
   };
 }
 
-const withoutData = dataDirectory === undefined ? ['NAT_DATA_DIR'] : [];
-const withoutPostgres = postgres === undefined ? ['NAT_TEST_POSTGRES'] : [];
+const PLATFORMS = [
+  { kind: 'embedded', open: openEmbedded, needs: { NAT_DATA_DIR: dataDirectory } },
+  { kind: 'PostgreSQL', open: openPostgres, needs: { NAT_DATA_DIR: dataDirectory, NAT_TEST_POSTGRES: postgres } },
+];
 
-describe.each([
-  { kind: 'embedded', open: openEmbedded, missing: withoutData },
-  { kind: 'PostgreSQL', open: openPostgres, missing: [...withoutData, ...withoutPostgres] },
-])('an old database, $kind', ({ open, missing }) => {
+for (const { kind, open, needs } of PLATFORMS) {
+  const missing = Object.entries(needs).flatMap(([name, value]) => (value === undefined ? [name] : []));
   describe.skipIf(missing.length > 0)(
-    `opened by this version${missing.length > 0 ? ` (skipped: ${missing.join(', ')} not set)` : ''}`,
-    {
-      timeout: 3 * PATIENCE_MS,
-    },
+    `an old database, ${kind}${missing.length > 0 ? ` (skipped: ${missing.join(', ')} not set)` : ''}`,
+    { timeout: 3 * PATIENCE_MS },
     () => {
-      let opened: Opened;
+      let opened: Opened | undefined;
       let clients: PlatformClients;
       beforeAll(async () => {
         opened = await open();
         ({ clients } = opened);
       }, 2 * PATIENCE_MS);
-      afterAll(() => opened.close(), PATIENCE_MS);
+      afterAll(() => opened?.close(), PATIENCE_MS);
 
       const getSearch = (id: string): Promise<searchWire.Search> => clients.searches.getSearch({ name: searchName(id) });
       const getEvaluation = (id: string) => clients.evaluations.getEvaluation({ name: evaluationName(id) });
@@ -327,7 +325,7 @@ describe.each([
       });
     },
   );
-});
+}
 
 async function downloadWeights({ evaluations }: PlatformClients, weights: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
