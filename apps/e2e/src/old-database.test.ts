@@ -173,7 +173,7 @@ for (const { kind, open, needs } of PLATFORMS) {
         for (const { policy, source, genotype, logProb, ...cost } of expected.transforms) {
           const { results } = await clients.transforms.transformArchitecture({
             parent,
-            source: { source: { $case: 'zoo', value: source } },
+            source: { ref: { $case: 'zoo', value: source } },
             options: { policy: `${parent}/policies/${policy}`, greedy: true },
           });
           expect(results).toMatchObject([{ genotype, cost }]);
@@ -312,12 +312,12 @@ for (const { kind, open, needs } of PLATFORMS) {
         const spec = { space: 'nasbench201', evaluator: 'tabular', reward: 'c10_valid_200', steps: 2, batch: 4, initialPolicy: 'imported' };
         const { name } = await clients.searches.createSearch({ parent, searchId: 'new', spec, requestId: randomUUID() });
         await until('it has ended', async () => (await clients.searches.getSearch({ name })).state === 'SEARCH_STATE_SUCCEEDED');
-        const source = { source: { $case: 'architecture' as const, value: `${parent}/architectures/json` } };
+        const source = { ref: { $case: 'architecture' as const, value: `${parent}/architectures/json` } };
         const { results } = await clients.transforms.transformArchitecture({ parent, source, options: { policy: 'new', greedy: true } });
         expect(results[0]?.certificate).toMatchObject({ holds: true });
         const { identity } = await clients.architectures.createArchitecture({
           parent,
-          source: { source: { $case: 'spec', value: results[0]!.spec! } },
+          source: { ref: { $case: 'spec', value: results[0]!.spec! } },
           parentArchitecture: `${parent}/architectures/json`,
           requestId: randomUUID(),
         });

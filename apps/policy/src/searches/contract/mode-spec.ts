@@ -7,7 +7,7 @@ type Completed = Pick<wire.SearchSpec, 'mode' | 'roundsInFlight' | 'maxStaleness
 
 const ROUNDS_IN_FLIGHT = 4;
 
-export function isAsynchronous({ mode }: wire.SearchSpec): boolean {
+function isAsynchronous({ mode }: wire.SearchSpec): boolean {
   return mode === 'SEARCH_MODE_ASYNCHRONOUS';
 }
 
