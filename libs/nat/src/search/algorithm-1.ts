@@ -103,7 +103,7 @@ export async function algorithm1<R extends Round, Weights, E extends Evaluation,
   ports: SearchPorts<R, Weights, E, Learned>,
   { steps, roundsInFlight, maxStaleness, progress = { step: 0, lastRound: 0, open: [] } }: Algorithm1Options<R>,
 ): Promise<void> {
-  const { within = (_part, _round, work) => work() } = ports;
+  const { within = runPart } = ports;
   const inFlight = new RoundsInFlight<R, { readonly weights: Weights; readonly evaluation: E }>((round, signal) =>
     within('evaluate', round, async () => {
       // Fix theta, update w.
@@ -141,6 +141,11 @@ export async function algorithm1<R extends Round, Weights, E extends Evaluation,
   } finally {
     await inFlight.stop(inFlight.rounds);
   }
+}
+
+/** Just runs a part of a round. */
+function runPart<T>(_part: 'evaluate' | 'learn', _round: Round, work: () => Promise<T>): Promise<T> {
+  return work();
 }
 
 function nothingEvaluated(step: number, leftOut: readonly LeftOutTrial[]): DomainError {

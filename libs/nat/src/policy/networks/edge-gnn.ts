@@ -51,7 +51,7 @@ export function edgeGnnInitializers(config: EdgeGnnConfig): Initializers {
 
 /** Scores of all candidates of a batch of architectures. -> [candidates, 1] */
 export function edgeGnnScores(tf: Tensorflow, config: EdgeGnnConfig, parameters: Parameters, batch: GraphBatch): Tensor2D {
-  const { hidden, layers } = config;
+  const { layers } = config;
   const weight = (name: string): Tensor2D => parameters[name] as Tensor2D;
   const bias = (name: string): Tensor1D => parameters[name] as Tensor1D;
   const { nodes, cells, architectures } = batch.sizes;
