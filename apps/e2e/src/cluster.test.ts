@@ -140,7 +140,8 @@ describe.skipIf(missing.length > 0)(
         source: { genotype: string; cost: unknown };
         results: { cost: { params: number } }[];
       };
-      expect(source).toMatchObject({ genotype, cost });
+      // As JSON has it: without the fields that are not set.
+      expect(source).toMatchObject({ genotype, cost: JSON.parse(JSON.stringify(cost)) as unknown });
       expect(results[0]!.cost.params).toBeLessThanOrEqual(cost!.params);
     });
 

@@ -78,7 +78,7 @@ async function openPostgres(): Promise<Opened> {
   ]);
   const others = { NAT_REGISTRY: registry.address, NAT_EVALUATOR: evaluator.address, NAT_METRICS: metrics.address };
   const policy = await startService('policy/src/main.ts', { ...blobs, ...others });
-  nat.processes.start(process.execPath, [join(ROOT, 'apps', 'evaluator/src/worker/worker-main.ts')], {
+  nat.processes.start(process.execPath, [join(ROOT, 'apps', 'worker/src/main.ts')], {
     cwd: ROOT,
     // Under the name of the worker that was killed, whose leases it thereby ends.
     env: { ...PROCESSES, ...blobs, NAT_SERVER: evaluator.address, NAT_WORKER_ID: 'local-0' },
