@@ -257,7 +257,15 @@ for (const { kind, open, needs } of PLATFORMS) {
       it('goes on with the searches that were running: each pair counts once, and the policy is that of an undisturbed one', async () => {
         for (const { id, state, step } of expected.searches) if (state === 'RUNNING') expect((await getSearch(id)).step).toBeGreaterThanOrEqual(step);
         await expectUndisturbed('interrupted');
-        await expectUndisturbed('waiting');
+        // One that had not begun starts with a policy of today's format (ADR 21): the same as a search that today begins with the same specification.
+        const { pairs, rewards } = expected.undisturbed.waiting;
+        const { spec } = await getSearch('waiting');
+        await clients.searches.createSearch({ parent, searchId: 'waiting-today', spec: spec!, requestId: randomUUID() });
+        for (const id of ['waiting', 'waiting-today']) await until(`${id} has ended`, async () => (await getSearch(id)).state !== 'SEARCH_STATE_RUNNING');
+        const { policySha256 } = await getSearch('waiting-today');
+        const whole = { errorMessage: '', state: 'SEARCH_STATE_SUCCEEDED', failedPairs: 0, pairs, rewards, policySha256 };
+        expect(await getSearch('waiting')).toMatchObject(whole);
+        expect(await meanRewardsOf('waiting')).toEqual(await meanRewardsOf('waiting-today'));
         const { steps } = expected.searches.find(({ id }) => id === 'in-flight')!;
         await until('in-flight has ended', async () => (await getSearch('in-flight')).state !== 'SEARCH_STATE_RUNNING');
         const asynchronous = await getSearch('in-flight');
