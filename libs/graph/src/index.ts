@@ -1,7 +1,7 @@
 export { GraphBuilder, type NodeOptions } from './graph/builder.ts';
 export { producerOf, valueOfNode, type Graph, type GraphInput, type GraphOutput, type Node, type NodeOf, type Value } from './graph/graph.ts';
-export { elementsPerImage, imageShape, imageType, sameType, type DataType, type Dimension, type TensorType } from './graph/tensor-type.ts';
-export { liveValues, readersOf } from './graph/lifetimes.ts';
+export { activationBytes, elementsPerImage, imageShape, imageType, sameType, type DataType, type Dimension, type TensorType } from './graph/tensor-type.ts';
+export { lastReads, liveValues, readersOf } from './graph/lifetimes.ts';
 export { ACTIVATION_FUNCTIONS, isActivationFunction, type ActivationFunction } from './ops/activation-functions.ts';
 export type { Attributes, ConvolutionAttributes, Initializer, OperatorKind, Padding2D, PoolAttributes, Size2D, WeightSpec } from './ops/operator.ts';
 export { OPERATORS, nodeLabel, weightSpecs } from './ops/registry.ts';

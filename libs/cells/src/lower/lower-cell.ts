@@ -3,7 +3,7 @@ import { imageShape, isActivationFunction, type TensorType, type Value } from '@
 import { typeOfShape, type TensorShape } from '../cell/shapes.ts';
 import type { Cell, Edge, FixedOperation } from '../cell/types.ts';
 import { ModuleBuilder } from '../primitives/module-builder.ts';
-import { operationAt } from '../primitives/operations.ts';
+import { isEvenPool, operationAt } from '../primitives/operations.ts';
 import { PRIMITIVES, type PrimitiveName } from '../primitives/primitives.ts';
 import type { Lowering } from './lowering.ts';
 
@@ -96,11 +96,9 @@ function checkStand(name: PrimitiveName, { shapes, cellIndex, strideOf }: CellPl
   const { fits } = operationAt(name, { inChannels: input.channels, outChannels: output.channels, stride, height: input.height, width: input.width });
   if (fits) return;
   const field = `architecture.cells[${cellIndex}].edges[${index}].operation`;
-  const { kind, kernel } = PRIMITIVES[name];
-  const evenPool = (kind === 'max-pool' || kind === 'avg-pool') && kernel % 2 === 0;
   const odd = [input.height, input.width].find((side) => side % 2 === 1);
   const reason =
-    evenPool && stride === 2 && odd !== undefined
+    isEvenPool(name) && stride === 2 && odd !== undefined
       ? `needs an even size, not ${odd}`
       : `cannot stand here: it does not give ${output.channels} channels of ${output.height} x ${output.width}`;
   throw DomainError.invalid(field, `${name} ${reason}`, 'INVALID_PLACEMENT');

@@ -1,4 +1,5 @@
 /** Operations as edges carry them: by name, in order, and what one of them costs at a place. */
+import { isDomainError } from '@nat/base/errors';
 import { GraphBuilder, imageType, profile, sameType, type Value } from '@nat/graph';
 import { ModuleBuilder } from './module-builder.ts';
 import { PRIMITIVE_NAMES, PRIMITIVES, type Primitive, type PrimitiveName } from './primitives.ts';
@@ -106,7 +107,8 @@ function countOperation(name: PrimitiveName, { inChannels, outChannels, stride, 
       affine: norm === 'affine',
       poolNorm: false,
     });
-  } catch {
+  } catch (error) {
+    if (!isDomainError(error)) throw error;
     return { params: 0, macs: 0, computes: true, fits: false }; // a window that is larger than the image
   }
   const graph = builder.finish([{ name: 'y', value: to }]);

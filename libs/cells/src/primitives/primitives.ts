@@ -29,7 +29,7 @@ export interface Primitive {
   readonly kind: PrimitiveKind;
   /** Side of the kernel, the long one of a factorized convolution; 0 where there is none. */
   readonly kernel: number;
-  /** Adds the operation's nodes and gives its value. The value's type says whether the operation can stand there: see `canStand`. */
+  /** Adds the operation's nodes and gives its value. The value's type says whether the operation can stand there: see `operationAt`. */
   readonly emit: (module: ModuleBuilder, place: OperationPlace) => Value;
 }
 

@@ -11,6 +11,8 @@ export interface TensorType {
   readonly shape: readonly Dimension[];
 }
 
+const FLOAT_BYTES = 4;
+
 /** Channels, height and width of a batch of images. @throws TypeError for a tensor of another rank */
 export function imageShape({ shape }: TensorType): readonly [channels: number, height: number, width: number] {
   const [, channels, height, width] = shape;
@@ -28,6 +30,11 @@ export function imageType(channels: number, height: number, width = height): Ten
 /** Numbers in one image's share of a tensor: N counts as 1. */
 export function elementsPerImage({ shape }: TensorType): number {
   return shape.reduce<number>((product, size) => product * (size === 'N' ? 1 : size), 1);
+}
+
+/** Bytes of one image's share of a tensor, held as float32 whatever its type. */
+export function activationBytes(type: TensorType): number {
+  return FLOAT_BYTES * elementsPerImage(type);
 }
 
 /** True where two tensors have the same type. */

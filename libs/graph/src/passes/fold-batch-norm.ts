@@ -1,5 +1,6 @@
 import { readersOf } from '../graph/lifetimes.ts';
 import type { Graph, Node, NodeOf, Value } from '../graph/graph.ts';
+import { dropNodes } from './drop-nodes.ts';
 
 /** Float32 numbers in the shape that the graph's weights have. */
 export interface WeightTensor {
@@ -34,8 +35,10 @@ export function foldBatchNorm(graph: Graph, weights: ReadonlyMap<string, WeightT
     nodes[index] = fold(node, norm, folded);
     renamed.set(graph.inputs.length + reader!, value);
   });
-  const left = nodes.map((node) => ({ ...node, inputs: node.inputs.map((value) => renamed.get(value) ?? value) }));
-  const result = withoutValues({ ...graph, nodes: left }, renamed);
+  const current = (value: Value): Value => renamed.get(value) ?? value;
+  const left = nodes.map((node) => ({ ...node, inputs: node.inputs.map(current) }));
+  const ends = graph.outputs.map(({ name, value }) => ({ name, value: current(value) }));
+  const result = dropNodes({ inputs: graph.inputs, nodes: left, outputs: ends }, (value) => renamed.has(value));
   // A normalisation that was folded may share its weights with one that was not.
   const needed = new Set(result.nodes.flatMap((node) => node.weights));
   for (const key of uses.keys()) if (!needed.has(key)) folded.delete(key);
@@ -61,18 +64,4 @@ function fold(convolution: NodeOf<'conv'>, norm: NodeOf<'batch_norm'>, weights: 
   const newBias = biasKey ?? `${convolution.name}.bias`;
   weights.set(newBias, { shape: [channels], data: shift });
   return { ...convolution, attributes: { ...convolution.attributes, bias: true }, weights: [key!, newBias] };
-}
-
-/** The graph without the nodes of some values, which nobody reads any more. */
-function withoutValues({ inputs, nodes, outputs }: Graph, gone: ReadonlyMap<Value, Value>): Graph {
-  const position = new Map<Value, Value>(inputs.map((_, value) => [value, value]));
-  const kept: Node[] = [];
-  nodes.forEach((node, index) => {
-    const value = inputs.length + index;
-    if (gone.has(value)) return;
-    position.set(value, inputs.length + kept.length);
-    kept.push({ ...node, inputs: node.inputs.map((input) => position.get(input)!) });
-  });
-  const renamed = outputs.map(({ name, value }) => ({ name, value: position.get(gone.get(value) ?? value)! }));
-  return { inputs, nodes: kept, outputs: renamed };
 }

@@ -15,7 +15,7 @@
 import { DomainError } from '@nat/base/errors';
 import { lastReads } from '../graph/lifetimes.ts';
 import { type Graph, type Node, type Value } from '../graph/graph.ts';
-import { elementsPerImage, type TensorType } from '../graph/tensor-type.ts';
+import { activationBytes, type TensorType } from '../graph/tensor-type.ts';
 import { macsOfNode, undeclaredParams, weightSpecs } from '../ops/registry.ts';
 import { infer } from './infer.ts';
 
@@ -43,8 +43,6 @@ export interface Profile extends Cost {
   /** In the order in which they run. */
   readonly modules: readonly ModuleProfile[];
 }
-
-const FLOAT_BYTES = 4;
 
 /**
  * Counts a graph. Linear in its nodes.
@@ -130,7 +128,7 @@ function runMemory(
   const last = lastReads(values, reads, wanted);
   const bytes = (value: Value): number => {
     const node = nodes[value - inputs.length];
-    return node === undefined || node.op === 'zero' || node.op === 'identity' ? 0 : FLOAT_BYTES * elementsPerImage(types[value]!);
+    return node === undefined || node.op === 'zero' || node.op === 'identity' ? 0 : activationBytes(types[value]!);
   };
   const opened = runs.map((): Value[] => []); // sums that late terms become part of after each run
   for (const { sum, run } of joins.values()) opened[run]!.push(sum);

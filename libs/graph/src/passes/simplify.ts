@@ -6,6 +6,7 @@ import { liveValues } from '../graph/lifetimes.ts';
 import type { Graph, Node, Value } from '../graph/graph.ts';
 import { sameType, type TensorType } from '../graph/tensor-type.ts';
 import { keepsZero } from '../ops/registry.ts';
+import { dropNodes, equalLists } from './drop-nodes.ts';
 import { infer } from './infer.ts';
 
 /**
@@ -59,23 +60,8 @@ function givesZero(node: Node, read: readonly Value[], isZero: readonly boolean[
   return read.length > 0 && keepsZero(node) && read.every((value) => isZero[value] === true);
 }
 
-function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
-  return a.length === b.length && a.every((value, at) => value === b[at]);
-}
-
 /** The graph without nodes that no output needs. */
 export function dropDeadNodes(graph: Graph): Graph {
-  const { inputs, nodes, outputs } = graph;
   const live = liveValues(graph);
-  if (nodes.every((_, index) => live[inputs.length + index] === 1)) return graph;
-  const kept: Node[] = [];
-  const renamed: Value[] = inputs.map((_, value) => value);
-  nodes.forEach((node, index) => {
-    const alive = live[inputs.length + index] === 1;
-    renamed.push(alive ? inputs.length + kept.length : -1);
-    if (!alive) return;
-    const read = node.inputs.map((value) => renamed[value]!);
-    kept.push(equalLists(read, node.inputs) ? node : { ...node, inputs: read });
-  });
-  return { inputs, nodes: kept, outputs: outputs.map(({ name, value }) => ({ name, value: renamed[value]! })) };
+  return dropNodes(graph, (value) => live[value] === 0);
 }

@@ -5,7 +5,7 @@
  * edges, so one table serves all architectures of a search space. `profile` of @nat/graph is the definition; this is the same, precomputed.
  */
 import { lower, modulesByFirstNode, operationAt, PRIMITIVE_NAMES, primitiveIndex, type LoweredArchitecture, type OperationShape } from '@nat/cells';
-import { elementsPerImage, imageShape, profile, type Cost, type ModuleProfile, type TensorType } from '@nat/graph';
+import { activationBytes, imageShape, profile, type Cost, type ModuleProfile, type TensorType } from '@nat/graph';
 import type { Architecture, Cell, PlacementOptions } from '@nat/cells';
 
 /** Number of operations: the width of a table row. */
@@ -13,7 +13,6 @@ export const OPERATIONS = PRIMITIVE_NAMES.length;
 
 const CONV_1X1 = primitiveIndex('conv_1x1');
 const SKIP = primitiveIndex('skip_connect');
-const FLOAT_BYTES = 4;
 
 /** One row a kind of place; entries at `row * OPERATIONS + primitiveIndex`. */
 export interface CostTables {
@@ -105,7 +104,7 @@ export function uniformPlan(architecture: Architecture, options: PlacementOption
     rows[2 * cell]!.push(shapeOf(input, inner, reduction ? 2 : 1));
     rows[2 * cell + 1]!.push(shapeOf(inner, inner, 1));
     // While the template's first edge runs, its used inputs and one node are held.
-    const [inputBytes, nodeBytes] = [bytesOf(input), bytesOf(inner)];
+    const [inputBytes, nodeBytes] = [activationBytes(input), activationBytes(inner)];
     const outer = byNode.get(first.region.nodes[0])!.heldBytes - usedInputs(template.cells[cell]!).length * inputBytes - nodeBytes;
     memory[cell]!.push([outer, inputBytes, nodeBytes]);
     placements[cell]!++;
@@ -153,10 +152,6 @@ export function countOutputs(cell: Cell): number {
 function shapeOf(input: TensorType, output: TensorType, stride: 1 | 2): OperationShape {
   const [inChannels, height, width] = imageShape(input);
   return { inChannels, outChannels: imageShape(output)[0], stride, height, width };
-}
-
-function bytesOf(type: TensorType): number {
-  return FLOAT_BYTES * elementsPerImage(type);
 }
 
 /** The most that is held while anything but an edge runs. */
@@ -209,7 +204,7 @@ export function explicitPlan(architecture: Architecture, options: PlacementOptio
     params -= module.params;
     macs -= module.macs;
     idle[flat] = Math.max(idle[flat]!, module.heldBytes);
-    busy[flat] = Math.max(busy[flat]!, module.heldBytes + bytesOf(types[region.to]!));
+    busy[flat] = Math.max(busy[flat]!, module.heldBytes + activationBytes(types[region.to]!));
   }
   const rowOf = new Map<string, number>();
   const rowShapes: (readonly OperationShape[])[] = [];

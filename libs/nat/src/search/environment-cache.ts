@@ -4,23 +4,23 @@ import type { Source } from './spaces/space.ts';
 
 /** Prepared sources by text, so that a source that comes again is prepared once. Keeps the `capacity` latest. */
 export class EnvironmentCache {
-  readonly #preparer: EnvironmentFactory;
+  readonly #factory: EnvironmentFactory;
   readonly #capacity: number;
   readonly #environments = new Map<string, Environment>();
 
   constructor(options: EnvironmentOptions, capacity = 20_000) {
-    this.#preparer = new EnvironmentFactory(options);
+    this.#factory = new EnvironmentFactory(options);
     this.#capacity = capacity;
   }
 
   /** The environment of a source that was just drawn. */
   of({ text, architecture }: Source): Environment {
-    return this.#environments.get(text) ?? this.#keep(text, this.#preparer.prepare(architecture));
+    return this.#environments.get(text) ?? this.#keep(text, this.#factory.prepare(architecture));
   }
 
   /** The environment of a source that a trial stored as text. */
   read(text: string): Environment {
-    return this.#environments.get(text) ?? this.#keep(text, this.#preparer.prepare(readArchitecture(text, 'source')));
+    return this.#environments.get(text) ?? this.#keep(text, this.#factory.prepare(readArchitecture(text, 'source')));
   }
 
   #keep(text: string, environment: Environment): Environment {

@@ -1,4 +1,4 @@
-import { weightSpecs, type Graph, type Node, type TensorType, type Value } from '@nat/graph';
+import { lastReads, weightSpecs, type Graph, type Node, type TensorType, type Value } from '@nat/graph';
 import type { Tensor } from '@nat/tensor';
 import { KERNELS, type Kernel, type Running } from './kernels.ts';
 import type { Pass } from './pass.ts';
@@ -123,16 +123,14 @@ function dropped({ dropped: edge }: CompiledStep, { tf, mode, dropPath }: Pass, 
 }
 
 /** For each step the values that it reads last, or makes for nobody. */
-function endsOf({ inputs, outputs }: Graph, steps: readonly Step[]): readonly (readonly Value[])[] {
-  const last = new Map<Value, number>();
-  steps.forEach(({ index, reads }, at) => {
-    last.set(inputs.length + index, at);
-    for (const value of reads) last.set(value, at);
-  });
-  for (const { value } of outputs) last.delete(value);
-  const ends: Value[][] = steps.map(() => []);
-  for (const [value, at] of last) if (value >= inputs.length) ends[at]!.push(value);
-  return ends;
+function endsOf({ inputs, nodes, outputs }: Graph, steps: readonly Step[]): readonly (readonly Value[])[] {
+  const used = steps.map(({ index, reads }) => [inputs.length + index, ...reads]);
+  const last = lastReads(
+    inputs.length + nodes.length,
+    used,
+    outputs.map(({ value }) => value),
+  );
+  return used.map((values, at) => [...new Set(values)].filter((value) => value >= inputs.length && last[value] === at));
 }
 
 function weightsOf(
