@@ -180,6 +180,29 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
     });
   });
 
+  describe('what it stores', () => {
+    it('is listed and deleted: architectures and policies, not what comes with the platform', async () => {
+      const name = succeeded(await nat.run(['arch', 'import', 'DARTS', '--id', 'passing', '--name', 'my cell'])).trim();
+      expect(name).toBe('namespaces/default/architectures/passing');
+      const listed = async () => (jsonLines(succeeded(await nat.run(['arch', 'list', '--stored', '--json']))) as { name: string }[]).map((one) => one.name);
+      expect(await listed()).toContain(name);
+      expect(succeeded(await nat.run(['arch', 'list', '--stored']))).toMatch(/^passing +3,349,342 .* my cell/m);
+      succeeded(await nat.run(['arch', 'delete', 'passing']));
+      expect(await listed()).not.toContain(name);
+      expectRefusal(await nat.run(['arch', 'delete', 'passing']), 2, /passing/);
+      expectRefusal(await nat.run(['arch', 'delete', 'DARTS']), 1, /comes with the platform/);
+
+      const file = join(nat.home, 'policy.safetensors');
+      succeeded(await nat.run(['policy', 'export', 'nat', file]));
+      for (const version of [1, 2]) expect(succeeded(await nat.run(['policy', 'import', 'mine', file]))).toContain(`policies/mine/versions/${version}`);
+      expectRefusal(await nat.run(['policy', 'delete', 'mine/versions/2']), 1, /default version/);
+      succeeded(await nat.run(['policy', 'delete', 'mine/versions/1']));
+      succeeded(await nat.run(['policy', 'delete', 'mine']));
+      expectRefusal(await nat.run(['policy', 'show', 'mine']), 2, /mine/);
+      expectRefusal(await nat.run(['policy', 'delete', 'nat']), 1, /comes with the platform/);
+    });
+  });
+
   describe('what it refuses', () => {
     it.each<[string, readonly string[], number, RegExp, string?]>([
       ['a name that nothing has', ['transform', 'NoSuchNet', '--json'], 2, /NoSuchNet/],

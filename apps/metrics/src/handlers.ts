@@ -3,7 +3,7 @@ import { DomainError } from '@nat/base/errors';
 import { decodePageToken, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { z } from 'zod';
-import { queryPoints, recordPoints, summarizeRun, summarizeRuns, type MetricPoint, type RunSummary } from './store.ts';
+import { deleteSeries, queryPoints, recordPoints, summarizeRun, summarizeRuns, type MetricPoint, type RunSummary } from './store.ts';
 import type { MetricsTables } from './tables.ts';
 import type { Watcher } from './watch.ts';
 
@@ -19,6 +19,7 @@ export function createMetricsHandlers({ database, watcher, clock }: MetricsHandl
   return {
     recordMetrics: async ({ points }) => {
       const now = clock();
+      checkTimes(points);
       return {
         recorded: await recordPoints(
           database,
@@ -55,7 +56,17 @@ export function createMetricsHandlers({ database, watcher, clock }: MetricsHandl
       const last = page.at(-1);
       return { runs: page.map(toSummary), nextPageToken: rows.length > limit && last !== undefined ? encodePageToken(last.id, scope) : '' };
     },
+
+    deleteSeries: async ({ run, metrics: names }) => ({ deleted: await deleteSeries(database, { run, metrics: names }) }),
   };
+}
+
+const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** A rule of the contract would take six times as long to check as all others of a point. @throws DomainError INVALID_ARGUMENT */
+function checkTimes(points: readonly metrics.Point[]): void {
+  const at = points.findIndex(({ time }) => time !== undefined && !(time.getTime() >= 0 && time.getTime() <= LATEST));
+  if (at !== -1) throw DomainError.invalid(`points[${at}].time`, 'is not between the years 1970 and 9999');
 }
 
 function toPoint({ run, metric, step, value, time }: MetricPoint): metrics.Point {

@@ -81,6 +81,9 @@ describe.each(testDatabases)('the metrics service on $title', ({ skip, open }) =
   test.skipIf(skip)('refuses what is no number', async () => {
     expect(await refusal(client.recordMetrics({ points: [point('nan', 'loss', 1, Number.NaN)] }))).toMatch(/^INVALID_ARGUMENT/);
     expect(await refusal(client.recordMetrics({ points: [{ ...point('nan', 'loss', 1, 1), run: 'somewhere' }] }))).toMatch(/^INVALID_ARGUMENT/);
+    for (const time of [new Date(-1), new Date(Date.UTC(10_000, 0))]) {
+      expect(await refusal(client.recordMetrics({ points: [{ ...point('nan', 'loss', 1, 1), time }] }))).toBe('INVALID_ARGUMENT INVALID_FIELD');
+    }
   });
 
   test.skipIf(skip)('sums up runs', async () => {
@@ -130,6 +133,34 @@ describe.each(testDatabases)('the metrics service on $title', ({ skip, open }) =
       for await (const _ of client.watchMetrics({ run: run('other'), position: first.position })) break;
     };
     expect(await refusal(wrong())).toBe('INVALID_ARGUMENT INVALID_PAGE_TOKEN');
+  });
+
+  test.skipIf(skip)('deletes series, and begins them anew', async () => {
+    await client.recordMetrics({
+      points: [point('gone', 'loss', 1, 1), point('gone', 'loss', 2, 2), point('gone', 'reward', 1, 3), point('kept', 'loss', 1, 1)],
+    });
+    const controller = new AbortController();
+    const watched: string[] = [];
+    const watching = (async () => {
+      for await (const { points } of client.watchMetrics({ run: run('gone') }, { signal: controller.signal })) {
+        watched.push(...points.map(({ metric, step, value }) => `${metric}/${step}/${value}`));
+        if (watched.length >= 4) break;
+      }
+    })();
+    await expect.poll(() => watched.length).toBe(3);
+    expect(await client.deleteSeries({ run: run('gone'), metrics: ['loss', 'nothing'] })).toEqual({ deleted: 1 });
+    expect((await client.queryMetrics({ run: run('gone') })).points.map(({ metric }) => metric)).toEqual(['reward']);
+    expect(await client.deleteSeries({ run: run('gone') })).toEqual({ deleted: 1 });
+    expect(await client.deleteSeries({ run: run('gone') })).toEqual({ deleted: 0 });
+    expect(await refusal(client.getRunSummary({ run: run('gone') }))).toBe('NOT_FOUND RUN_NOT_FOUND');
+    expect((await client.queryMetrics({ run: run('kept') })).points).toHaveLength(1);
+    const { runs } = await client.listRunSummaries({ parent: run('gone').split('/').slice(0, 2).join('/'), pageSize: 1000 });
+    expect(runs.map((one) => one.run)).not.toContain(run('gone'));
+    // A step that was deleted may be recorded again, and an open watch sees it.
+    expect(await client.recordMetrics({ points: [point('gone', 'loss', 1, 7)] })).toEqual({ recorded: 1 });
+    await watching;
+    expect(watched[3]).toBe('loss/1/7');
+    expect(await client.getRunSummary({ run: run('gone') })).toMatchObject({ metrics: [{ metric: 'loss', count: 1, lastValue: 7, minValue: 7 }] });
   });
 
   test.skipIf(skip)('gives a watcher every point of writers that run at once', async () => {

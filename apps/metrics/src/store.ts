@@ -79,6 +79,25 @@ async function recordRun(
   return rows[0]?.count ?? 0;
 }
 
+/**
+ * Deletes series of a run, all of them where no metrics are named. The run keeps its row, so that positions go on rising and no watch of it waits for ever.
+ * @returns how many there were
+ */
+export async function deleteSeries(
+  database: Database<MetricsTables>,
+  { run, metrics }: { readonly run: string; readonly metrics: readonly string[] },
+): Promise<number> {
+  return database.transaction(async (tx) => {
+    const { rows } = await sql<{ id: number }>`SELECT id FROM metrics.run WHERE name = ${run} FOR UPDATE`.execute(tx);
+    const [row] = rows;
+    if (row === undefined) return 0;
+    const named = metrics.length === 0 ? sql`` : sql`AND metric = ANY (${metrics}::text[])`;
+    await sql`DELETE FROM metrics.point WHERE run = ${row.id} ${named}`.execute(tx);
+    const deleted = await sql`DELETE FROM metrics.series WHERE run = ${row.id} ${named}`.execute(tx);
+    return Number(deleted.numAffectedRows ?? 0n);
+  });
+}
+
 export interface PointQuery {
   readonly run: string;
   /** Empty: all. */
@@ -156,17 +175,20 @@ async function withSeries(database: Database<MetricsTables>, runs: readonly RunR
 export async function summarizeRun(database: Database<MetricsTables>, name: string): Promise<RunSummary> {
   const { rows } = await sql<RunRow>`SELECT id, name, create_time FROM metrics.run WHERE name = ${name}`.execute(database.kysely);
   const summary = (await withSeries(database, rows))[0];
-  if (summary === undefined) throw new DomainError('NOT_FOUND', `${name} has no metrics`, { reason: 'RUN_NOT_FOUND', metadata: { run: name } });
+  if (summary === undefined || summary.series.length === 0)
+    throw new DomainError('NOT_FOUND', `${name} has no metrics`, { reason: 'RUN_NOT_FOUND', metadata: { run: name } });
   return summary;
 }
 
-/** Runs of a namespace, newest first, those older than `beforeId`. */
+/** Runs of a namespace that have series, newest first, those older than `beforeId`. */
 export async function summarizeRuns(
   database: Database<MetricsTables>,
   { namespace, beforeId, limit }: { readonly namespace: string; readonly beforeId: number; readonly limit: number },
 ): Promise<RunSummary[]> {
   const { rows } = await sql<RunRow>`
-    SELECT id, name, create_time FROM metrics.run WHERE namespace = ${namespace} AND id < ${beforeId} ORDER BY id DESC LIMIT ${limit}`.execute(database.kysely);
+    SELECT id, name, create_time FROM metrics.run AS r
+    WHERE namespace = ${namespace} AND id < ${beforeId} AND EXISTS (SELECT FROM metrics.series WHERE run = r.id)
+    ORDER BY id DESC LIMIT ${limit}`.execute(database.kysely);
   return withSeries(database, rows);
 }
 

@@ -17,19 +17,19 @@ import { architectureFromSpec, type ArchitectureLookup } from '@nat/convert';
 import { keepPolicyHouse } from './housekeeping.ts';
 import type { Registry } from 'prom-client';
 import { loadBundledPolicies } from './policies/bundled.ts';
-import { policyMigrations } from './policies/migrations.ts';
+import { POLICY_MIGRATIONS } from './migrations.ts';
 import { createPolicyHandlers } from './policies/policy-handlers.ts';
 import { PolicyLibrary } from './policies/policy-library.ts';
 import { composeSearches } from './searches/compose-searches.ts';
 import type { StartLearner } from './searches/learner/learner-process.ts';
+import { findPolicyUse } from './searches/store/policy-use.ts';
 import { exposeSearches } from './searches/metrics/search-metrics.ts';
-import { searchMigrations } from './searches/store/migrations/search-migrations.ts';
 import type { RunnerConfig } from './searches/loop/config.ts';
 import type { SearchTables } from './searches/store/tables.ts';
 import { createTransformHandlers } from './transforms/transform-handlers.ts';
 
 /** What the policy service keeps in its database. */
-export const POLICY_SCHEMAS: readonly ServiceSchema[] = [STORAGE_SCHEMA, { service: 'policy', migrations: [...policyMigrations, ...searchMigrations] }];
+export const POLICY_SCHEMAS: readonly ServiceSchema[] = [STORAGE_SCHEMA, { service: 'policy', migrations: POLICY_MIGRATIONS }];
 
 export interface PolicyOptions {
   /** Stays open when the service closes. */
@@ -97,7 +97,7 @@ export async function composePolicy(options: PolicyOptions): Promise<PolicyApp> 
   return {
     services: [
       bindService(transformWire.TransformServiceDefinition, createTransformHandlers({ library, lookup })),
-      bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database: database.as(), blobs, bundled })),
+      bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database: tables, blobs, bundled, findUse: findPolicyUse })),
       ...searches.services,
     ],
     close: async () => {

@@ -7,25 +7,13 @@ import {
   type ArchitectureDiff,
   type PlacementOptions,
 } from '@nat/cells';
-
-/** One edge with another operation; indices are those of the first architecture. */
-export interface EdgeDifference {
-  readonly cellIndex: number;
-  readonly edgeIndex: number;
-  readonly cell: string;
-  readonly from: number;
-  readonly to: number;
-  readonly before: string;
-  readonly after: string;
-  /** Summed over every place where the cell stands; 0 where structures differ, since places then do not correspond. */
-  readonly savedParams: number;
-  readonly savedMacs: number;
-}
+import type { DecidedEdge } from '@nat/convert';
 
 export interface Difference {
   readonly sameStructure: boolean;
   readonly sameIdentity: boolean;
-  readonly edges: readonly EdgeDifference[];
+  /** The edges with another operation, by the first one's indices. Nothing is saved where structures differ, since places then do not correspond. */
+  readonly edges: readonly DecidedEdge[];
   /** In words. */
   readonly structural: readonly string[];
 }
@@ -41,17 +29,13 @@ export function compareArchitectures(before: Architecture, after: Architecture, 
     costs === undefined ? 0 : (costs.before[cell]?.[edge]?.[count] ?? 0) - (costs.after[cell]?.[edge]?.[count] ?? 0);
 
   const edges = diff.cells.flatMap(({ name, replaced }) => {
-    const cellIndex = indices.get(name) ?? 0;
-    return replaced.map(({ edge, from, to, before: old, after: now }) => ({
-      cellIndex,
-      edgeIndex: edge,
-      cell: name,
-      from,
-      to,
+    const cell = indices.get(name) ?? 0;
+    return replaced.map(({ edge, before: old, after: now }) => ({
+      cell,
+      edge,
       before: operationLabel(old),
       after: operationLabel(now),
-      savedParams: saved(cellIndex, edge, 'params'),
-      savedMacs: saved(cellIndex, edge, 'macs'),
+      saved: { params: saved(cell, edge, 'params'), macs: saved(cell, edge, 'macs') },
     }));
   });
   const sameIdentity = architectureIdentity(before) === architectureIdentity(after);

@@ -1,3 +1,4 @@
+import { rewriteMessage, upgradeArchitectureSpec, within } from '@nat/convert';
 import type { Migration } from '@nat/storage';
 import { sql } from 'kysely';
 
@@ -37,6 +38,18 @@ export const registryMigrations: readonly Migration[] = [
           create_time timestamptz NOT NULL DEFAULT clock_timestamp()
         )`.execute(tx);
       await sql`CREATE INDEX request_age ON registry.request (create_time)`.execute(tx);
+    },
+  },
+  {
+    // Answers to a `request_id` are messages: the specs in them get the form that the contract has now, which versions before this one do not read.
+    id: '0002-answers',
+    kind: 'contract',
+    up: async (tx) => {
+      const { rows } = await sql<{ key: string; response: Uint8Array }>`SELECT key, response FROM registry.request WHERE response IS NOT NULL`.execute(tx);
+      for (const { key, response } of rows) {
+        const architecture = rewriteMessage(response, { 3: within(3, upgradeArchitectureSpec) });
+        await sql`UPDATE registry.request SET response = ${architecture} WHERE key = ${key}`.execute(tx);
+      }
     },
   },
 ];

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { listZoo, zooArchitecture } from '@nat/cells';
+import { architectureIdentity, listZoo, zooArchitecture } from '@nat/cells';
 import { architecture as wire } from '@nat/contracts';
 import type { DomainError } from '@nat/base/errors';
-import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
+import { createChannelTo, createLogger, createServer, statusToDomainError, type ClientChannel, type Server } from '@nat/service';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { architectureToSpec } from '@nat/convert';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -129,7 +129,7 @@ for (const { title, skip, open } of testDatabases) {
         const cyclic = architectureToSpec(zooArchitecture('DARTS'));
         cyclic.cells[0]!.edges[0] = { ...cyclic.cells[0]!.edges[0]!, from: 5, to: 2 };
         const unknown = architectureToSpec(zooArchitecture('DARTS'));
-        unknown.cells[1]!.edges[2]!.operation = { $case: 'primitive', value: { name: 'conv_9x9', activation: '' } };
+        unknown.cells[1]!.edges[2]!.operation = { $case: 'primitive', value: { name: 'conv_9x9', activation: wire.Activation.ACTIVATION_UNSPECIFIED } };
         const fields = async (value: wire.ArchitectureSpec) =>
           (await failure(client.createArchitecture({ parent, source: spec(value) }))).violations.map(({ field }) => field).join(' ');
         expect(await fields(cyclic)).toContain('source.spec.cells[0].edges[0]');
@@ -302,12 +302,18 @@ for (const { title, skip, open } of testDatabases) {
       it('about validity come back as data', async () => {
         const broken = architectureToSpec(zooArchitecture('DARTS'));
         broken.cells[0]!.edges[0]!.to = 77;
-        const answer = await client.validateArchitecture({ source: spec(broken) });
-        expect(answer.valid).toBe(false);
-        expect(answer.problems.map(({ field }) => field).join(' ')).toContain('source.spec.cells[0].edges[0]');
-        expect(await client.validateArchitecture({ source: { ref: { $case: 'genotype', value: 'Genotype(oops' } } })).toMatchObject({ valid: false });
+        const errorOf = async (source: wire.ArchitectureRef) => {
+          const { result } = await client.validateArchitecture({ source });
+          if (result?.$case !== 'error') throw new Error('it is valid');
+          return statusToDomainError(result.value);
+        };
+        const error = await errorOf(spec(broken));
+        expect(error).toMatchObject({ kind: 'INVALID_ARGUMENT', reason: 'INVALID_ARCHITECTURE' });
+        expect(error.violations.map(({ field }) => field).join(' ')).toContain('source.spec.cells[0].edges[0]');
+        expect(await errorOf({ ref: { $case: 'genotype', value: 'Genotype(oops' } })).toMatchObject({ kind: 'INVALID_ARGUMENT' });
+        expect(await errorOf(zoo('nobody'))).toMatchObject({ kind: 'NOT_FOUND' });
         const good = await client.validateArchitecture({ source: zoo('DARTS') });
-        expect(good).toMatchObject({ valid: true, problems: [] });
+        expect(good.result).toEqual({ $case: 'identity', value: architectureIdentity(zooArchitecture('DARTS')) });
       });
 
       it('by resource name stay in the namespace given', async () => {
@@ -341,10 +347,10 @@ for (const { title, skip, open } of testDatabases) {
           { as: 'FORMAT_NASBENCH201', content: cell, source: { ref: { $case: 'nasbench201', value: cell } } },
         ] as const;
         for (const { as, content, source } of texts) {
-          const { identity } = await client.validateArchitecture({ source });
+          const { result } = await client.validateArchitecture({ source });
           for (const asked of [as, 'FORMAT_UNSPECIFIED'] as const) {
             const imported = await client.importArchitecture({ format: asked, content });
-            expect(imported).toMatchObject({ identity, format: as });
+            expect(imported).toMatchObject({ identity: result?.value, format: as });
             const again = { ...spec(imported.spec!), displayName: as === 'FORMAT_JSON' ? 'resnet20' : '' };
             expect((await client.exportArchitecture({ source: again, format: as })).content.trim()).toBe(content.trim());
           }

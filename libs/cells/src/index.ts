@@ -49,7 +49,7 @@ export { writeSvg, type SvgOptions } from './draw/svg.ts';
 export { writeGraphDot, type GraphDotOptions } from './draw/graph-dot.ts';
 export { writeGraphSvg, type GraphSvgOptions } from './draw/graph-svg.ts';
 export { drawTerminal, type TerminalOptions } from './draw/terminal.ts';
-export { formatArchitecture, readArchitecture, textFormat, type ArchitectureText } from './text/text.ts';
+export { formatArchitecture, readArchitecture, readArchitectureAs, textFormat, type ArchitectureText } from './text/text.ts';
 export { lower } from './lower/lower.ts';
 export type { LowerOptions, LoweredArchitecture, PlacedBlock, PlacedEdge } from './lower/lowering.ts';
 export { lowerRepeatedCell, type RepeatedCellOptions } from './skeletons/repeated.ts';

@@ -47,14 +47,16 @@ describe('architectures on the wire', () => {
     };
     const operation = (value: wire.Edge['operation']) => (spec: wire.ArchitectureSpec) => (spec.cells[0]!.edges[2]!.operation = value);
     const edge = 'source.spec.cells[0].edges[2]';
-    expect(fieldsOf(operation({ $case: 'primitive', value: { name: 'conv_17x17', activation: '' } }))).toContain(`${edge}.primitive.name`);
+    expect(fieldsOf(operation({ $case: 'primitive', value: { name: 'conv_17x17', activation: 'ACTIVATION_UNSPECIFIED' } }))).toContain(
+      `${edge}.primitive.name`,
+    );
     expect(fieldsOf(operation({ $case: 'fixed', value: { name: 'imported', params: 0.5, macs: 0 } }))).toContain(`${edge}.fixed.params`);
     expect(fieldsOf((spec) => (spec.cells[1]!.output = { $case: 'concat', value: { nodes: [2, 2] } }))).toContain('source.spec.cells[1].concat.nodes[1]');
     expect(fieldsOf((spec) => (spec.cells[0]!.edges[0]!.channels = { inChannels: 0, outChannels: 4 }), 'resnet20')).toContain(
       'source.spec.cells[0].edges[0].channels.in_channels',
     );
-    expect(fieldsOf((spec) => spec.skeleton?.$case === 'explicitSkeleton' && (spec.skeleton.value.imageSize = 0), 'resnet20')).toContain(
-      'source.spec.explicit_skeleton.image_size',
+    expect(fieldsOf((spec) => spec.skeleton?.$case === 'explicitSkeleton' && (spec.skeleton.value.imageSize = { height: 0, width: 32 }), 'resnet20')).toContain(
+      'source.spec.explicit_skeleton.image_size.height',
     );
   });
 

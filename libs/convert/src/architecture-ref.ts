@@ -95,6 +95,6 @@ function fieldOfSpec(field: string, { cells, skeleton }: Architecture): string {
     .replace(/\bcells\[(\d+)\]\.output\b/, (_, cell: string) => `cells[${cell}].${cells[Number(cell)]!.output.kind.replace('-', '_')}`)
     .replace(/\bchannels\.(in|out)$/, 'channels.$1_channels')
     .replace(/\bskeleton\./, `${skeleton.kind}_skeleton.`)
-    .replace(/\bconv\.(channels|activation)$/, 'conv_$1')
-    .replace(/\bimageSize$/, 'image_size');
+    .replace(/\bhead\.conv\./, 'head.convolution.')
+    .replace(/\bimageSize\b/, 'image_size');
 }

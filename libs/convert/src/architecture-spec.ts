@@ -1,7 +1,7 @@
-import { sideToWire } from './placement.ts';
 import {
   ACTIVATION_NAMES,
   ACTIVATIONS,
+  primitive,
   type Activation,
   type Architecture,
   type Cell,
@@ -13,6 +13,7 @@ import {
 } from '@nat/cells';
 import type { architecture as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
+import { imageSizeFromWire, imageSizeToWire } from './placement.ts';
 
 /**
  * The domain form of a spec. Shapes that protobuf cannot express are refused here (a missing oneof, an operation without a name); whether the
@@ -65,10 +66,8 @@ function edgeFromWire(edge: wire.Edge, path: string): Edge {
 function operationFromWire(operation: wire.Edge['operation'], path: string): Operation {
   switch (operation?.$case) {
     case 'primitive': {
-      const { name, activation } = operation.value;
       // An unknown name passes here and is refused by validateArchitecture, with the list of known ones.
-      const primitive = { kind: 'primitive', name: name as PrimitiveName } as const;
-      return activation === '' || activation === 'relu' ? primitive : { ...primitive, activation: activation as Activation };
+      return primitive(operation.value.name as PrimitiveName, activationFromWire(operation.value.activation));
     }
     case 'fixed': {
       const { name, params, macs } = operation.value;
@@ -90,28 +89,47 @@ function skeletonFromWire(skeleton: wire.ArchitectureSpec['skeleton'], path: str
       const at = `${path}.explicit_skeleton`;
       if (stem === undefined) throw DomainError.invalid(`${at}.stem`, 'is required');
       if (head === undefined) throw DomainError.invalid(`${at}.head`, 'is required');
+      if (imageSize === undefined) throw DomainError.invalid(`${at}.image_size`, 'is required');
       return {
         kind: 'explicit',
         stem: {
           channels: stem.channels,
           kernel: oneOf(stem.kernel, [1, 3, 7], `${at}.stem.kernel`),
           stride: oneOf(stem.stride, [1, 2], `${at}.stem.stride`),
-          activation: oneOf(stem.activation, ACTIVATIONS, `${at}.stem.activation`),
+          activation: requiredActivation(stem.activation, `${at}.stem.activation`),
         },
         placements: placements.map(({ cell, reads }) => ({ cell, reads })),
         head: {
-          activation: oneOf(head.activation, ACTIVATIONS, `${at}.head.activation`),
-          ...(head.convChannels > 0
-            ? { conv: { channels: head.convChannels, activation: oneOf(head.convActivation || 'relu', ACTIVATION_NAMES, `${at}.head.conv_activation`) } }
-            : {}),
+          activation: requiredActivation(head.activation, `${at}.head.activation`),
+          ...(head.convolution === undefined ? {} : { conv: convolutionFromWire(head.convolution, `${at}.head.convolution`) }),
         },
-        imageSize,
+        imageSize: imageSizeFromWire(imageSize),
         classes,
       };
     }
     case undefined:
       throw DomainError.invalid(`${path}.skeleton`, 'set one of repeated_skeleton, nasbench201_skeleton, explicit_skeleton');
   }
+}
+
+type HeadConvolution = NonNullable<Extract<Skeleton, { kind: 'explicit' }>['head']['conv']>;
+
+function convolutionFromWire({ channels, activation }: wire.ExplicitSkeleton_Head_Convolution, path: string): HeadConvolution {
+  const field = `${path}.activation`;
+  return { channels, activation: oneOf(requiredActivation(activation, field), ACTIVATION_NAMES, field) };
+}
+
+const WIRE_ACTIVATIONS = { none: 'ACTIVATION_NONE', relu: 'ACTIVATION_RELU', relu6: 'ACTIVATION_RELU6' } as const satisfies Record<Activation, wire.Activation>;
+
+/** Undefined where it is left to the operation. */
+function activationFromWire(activation: wire.Activation): Activation | undefined {
+  return ACTIVATIONS.find((name) => WIRE_ACTIVATIONS[name] === activation);
+}
+
+function requiredActivation(activation: wire.Activation, path: string): Activation {
+  const found = activationFromWire(activation);
+  if (found === undefined) throw DomainError.invalid(path, `must be one of ${Object.values(WIRE_ACTIVATIONS).join(', ')}`);
+  return found;
 }
 
 function oneOf<const T extends string | number>(value: string | number, allowed: readonly T[], path: string): T {
@@ -147,11 +165,15 @@ function edgeToWire(edge: Edge): wire.Edge {
     to: edge.to,
     operation:
       operation.kind === 'primitive'
-        ? { $case: 'primitive', value: { name: operation.name, activation: operation.activation ?? '' } }
+        ? { $case: 'primitive', value: { name: operation.name, activation: activationToWire(operation.activation) } }
         : { $case: 'fixed', value: { name: operation.name, params: operation.params, macs: operation.macs } },
     channels: edge.channels === undefined ? undefined : { inChannels: edge.channels.in, outChannels: edge.channels.out },
     stride: edge.stride,
   };
+}
+
+function activationToWire(activation: Activation | undefined): wire.Activation {
+  return activation === undefined ? 'ACTIVATION_UNSPECIFIED' : WIRE_ACTIVATIONS[activation];
 }
 
 function skeletonToWire(skeleton: Skeleton): NonNullable<wire.ArchitectureSpec['skeleton']> {
@@ -164,14 +186,13 @@ function skeletonToWire(skeleton: Skeleton): NonNullable<wire.ArchitectureSpec['
       return {
         $case: 'explicitSkeleton',
         value: {
-          stem: { ...skeleton.stem },
+          stem: { ...skeleton.stem, activation: WIRE_ACTIVATIONS[skeleton.stem.activation] },
           placements: skeleton.placements.map(({ cell, reads }) => ({ cell, reads: [...reads] })),
           head: {
-            activation: skeleton.head.activation,
-            convChannels: skeleton.head.conv?.channels ?? 0,
-            convActivation: skeleton.head.conv?.activation ?? '',
+            activation: WIRE_ACTIVATIONS[skeleton.head.activation],
+            convolution: skeleton.head.conv && { channels: skeleton.head.conv.channels, activation: WIRE_ACTIVATIONS[skeleton.head.conv.activation] },
           },
-          imageSize: sideToWire(skeleton.imageSize),
+          imageSize: imageSizeToWire(skeleton.imageSize),
           classes: skeleton.classes,
         },
       };

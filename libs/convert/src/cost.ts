@@ -7,6 +7,11 @@ export function costToWire(cost: Cost): wire.Cost {
   return { params: cost.params, macs: cost.macs, peakActivationBytes: cost.peakActivationBytes };
 }
 
+/** The inverse of `costToWire`: what is counted of a cost. */
+export function costFromWire({ params, macs, peakActivationBytes }: wire.Cost): Cost {
+  return { params, macs, peakActivationBytes };
+}
+
 /**
  * Bounds as asked for; undefined where none binds.
  *
@@ -30,6 +35,8 @@ export function boundsFromWire(bounds: wire.CostBounds | undefined, path: string
 }
 
 /** The inverse of `boundsFromWire`. */
-export function boundsToWire({ maxParams, maxMacs, maxPeakActivationBytes }: CostBounds): wire.CostBounds {
+export function boundsToWire(bounds: CostBounds | undefined): wire.CostBounds | undefined {
+  if (bounds === undefined) return undefined;
+  const { maxParams, maxMacs, maxPeakActivationBytes } = bounds;
   return { maxParams, maxMacs, maxPeakActivationBytes };
 }

@@ -1,5 +1,5 @@
 import type { SchemeName } from '@nat/cells';
-import { architecture as wire, transform } from '@nat/contracts';
+import { architecture as wire, transform, type policy } from '@nat/contracts';
 
 /** Undefined where it is left to whoever is asked. */
 export function schemeFromWire(scheme: wire.Scheme): SchemeName | undefined {
@@ -34,4 +34,19 @@ export function maskingFromWire(masking: transform.Masking): 'cost-masked' | 'of
 /** The inverse of `maskingFromWire`. */
 export function maskingToWire(mode: 'cost-masked' | 'official'): transform.Masking {
   return mode === 'official' ? transform.Masking.MASKING_OFFICIAL : transform.Masking.MASKING_COST;
+}
+
+/** How policies read architectures, by the names that checkpoints have. */
+export type EncoderName = 'edge' | 'pair';
+
+const WIRE_ENCODERS = { edge: 'ENCODER_EDGE_GNN', pair: 'ENCODER_GCN' } as const satisfies Record<EncoderName, policy.Encoder>;
+
+/** Undefined where none is named. */
+export function encoderFromWire(encoder: policy.Encoder): EncoderName | undefined {
+  return (['edge', 'pair'] as const).find((name) => WIRE_ENCODERS[name] === encoder);
+}
+
+/** The inverse of `encoderFromWire`. */
+export function encoderToWire(encoder: EncoderName): policy.Encoder {
+  return WIRE_ENCODERS[encoder];
 }

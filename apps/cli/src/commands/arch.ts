@@ -23,6 +23,7 @@ import {
   writeSvg,
   type Architecture,
 } from '@nat/cells';
+import type { architecture as wire } from '@nat/contracts';
 import { Command, Option } from 'commander';
 import {
   type CommandContext,
@@ -35,15 +36,13 @@ import {
   readArchitectureArgument,
   table,
 } from '@nat/console';
-import { architectureToRef } from '@nat/convert';
+import { architectureToRef, FORMATS, type FormatName } from '@nat/convert';
 import { describeDiff } from '../rendering/diff.ts';
 
-const FORMATS = ['genotype', 'json', 'nasbench201', 'dot', 'svg'] as const;
-type Format = (typeof FORMATS)[number];
 const LEVELS = ['cell', 'graph'] as const;
 
 interface ExportFlags extends PlacementFlags {
-  readonly format: Format;
+  readonly format: FormatName;
   readonly level: (typeof LEVELS)[number];
   readonly output?: string;
 }
@@ -57,6 +56,7 @@ export function archCommand(context: CommandContext): Command {
     diffCommand(context),
     importCommand(context),
     exportCommand(context),
+    deleteCommand(context),
   ]) {
     command.addCommand(child);
   }
@@ -65,28 +65,94 @@ export function archCommand(context: CommandContext): Command {
 
 const SOURCE_HELP = 'a name of the zoo, a file, or - for standard input';
 
-function listCommand({ terminal }: CommandContext): Command {
-  return new Command('list')
-    .description('Everything known by name.')
-    .option('--json', 'print JSON, one architecture a line')
-    .action((flags: { json?: true }) => {
-      const entries = listZoo().map(({ name, kind, description, transformedFrom, architecture }) => ({
-        name,
-        kind,
-        description,
-        transformedFrom,
-        cost: architectureCost(architecture()),
-      }));
-      if (flags.json === true) for (const entry of entries) terminal.out(JSON.stringify(entry));
-      else
-        terminal.out(
-          table(
-            ['name', 'params', 'MACs', 'what'],
-            entries.map(({ name, cost, description }) => [name, cost.params.toLocaleString('en'), cost.macs.toLocaleString('en'), description]),
-            ['params', 'MACs'],
-          ),
-        );
+interface ListFlags extends ConnectionFlags {
+  readonly json?: true;
+  readonly stored?: true;
+}
+
+function listCommand(context: CommandContext): Command {
+  const { terminal } = context;
+  const command = new Command('list')
+    .description('The zoo, or with --stored what was imported.')
+    .option('--stored', 'those that the registry keeps, beside the zoo')
+    .option('--json', 'print JSON, one architecture a line');
+  for (const option of connectionOptions()) command.addOption(option);
+  return command.action(async (flags: ListFlags) => {
+    if (flags.stored === true) {
+      await listStored(context, flags);
+      return;
+    }
+    const entries = listZoo().map(({ name, kind, description, transformedFrom, architecture }) => ({
+      name,
+      kind,
+      description,
+      transformedFrom,
+      cost: architectureCost(architecture()),
+    }));
+    if (flags.json === true) for (const entry of entries) terminal.out(JSON.stringify(entry));
+    else
+      terminal.out(
+        table(
+          ['name', 'params', 'MACs', 'what'],
+          entries.map(({ name, cost, description }) => [name, cost.params.toLocaleString('en'), cost.macs.toLocaleString('en'), description]),
+          ['params', 'MACs'],
+        ),
+      );
+  });
+}
+
+/** Without the zoo, which the registry lists everywhere. */
+async function listStored(context: CommandContext, flags: ListFlags): Promise<void> {
+  await using session = await openSession(context, flags);
+  const stored: wire.Architecture[] = [];
+  for (let pageToken = ''; ;) {
+    const page = await session.clients.architectures.listArchitectures({
+      parent: session.parent,
+      pageToken,
+      pageSize: 1000,
+      readMask: ['name', 'display_name', 'identity', 'cost', 'parent_architecture', 'labels'],
     });
+    stored.push(...page.architectures.filter(({ labels }) => labels['origin'] !== 'zoo'));
+    pageToken = page.nextPageToken;
+    if (pageToken === '') break;
+  }
+  if (flags.json === true) {
+    for (const { name, displayName, identity, cost, parentArchitecture, labels } of stored)
+      context.terminal.out(JSON.stringify({ name, displayName, identity, cost, parentArchitecture, labels }));
+    return;
+  }
+  context.terminal.out(
+    table(
+      ['id', 'params', 'MACs', 'name', 'transformed from'],
+      stored.map(({ name, displayName, cost, parentArchitecture }) => [
+        lastPart(name),
+        cost!.params.toLocaleString('en'),
+        cost!.macs.toLocaleString('en'),
+        displayName,
+        lastPart(parentArchitecture),
+      ]),
+      ['params', 'MACs'],
+    ),
+  );
+}
+
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
+}
+
+function deleteCommand(context: CommandContext): Command {
+  const command = new Command('delete')
+    .description('Delete stored architectures. Their transforms stay; the zoo cannot be deleted.')
+    .argument('<architecture...>', 'ids, or names namespaces/*/architectures/*');
+  for (const option of connectionOptions()) command.addOption(option);
+  return command.action(async (ids: readonly string[], flags: ConnectionFlags) => {
+    await using session = await openSession(context, flags);
+    for (const id of ids) {
+      const name = id.startsWith('namespaces/') ? id : `${session.parent}/architectures/${id}`;
+      await session.clients.architectures.deleteArchitecture({ name });
+      context.terminal.out(`${name} is deleted`);
+    }
+  });
 }
 
 function showCommand({ terminal }: CommandContext): Command {
@@ -244,7 +310,7 @@ function exportCommand({ terminal }: CommandContext): Command {
   for (const option of placementOptions()) command.addOption(option);
   return command.action(async (source: string, flags: ExportFlags) => {
     const architecture = await readArchitectureArgument(source, terminal);
-    const text = flags.level === 'graph' ? writeNetwork(architecture, flags) : write(architecture, flags.format);
+    const text = flags.level === 'graph' ? writeNetwork(architecture, flags) : WRITERS[flags.format](architecture);
     if (flags.output === undefined) terminal.out(text);
     else await writeFile(flags.output, `${text}\n`);
   });
@@ -260,17 +326,10 @@ function writeNetwork(architecture: Architecture, { format, ...flags }: ExportFl
   throw DomainError.invalid('--level', `the network is drawn as dot or svg, not written as ${format}`);
 }
 
-function write(architecture: Architecture, format: Format): string {
-  switch (format) {
-    case 'genotype':
-      return writeGenotype(architecture);
-    case 'json':
-      return writeJson(architecture);
-    case 'nasbench201':
-      return writeNasBench201(architecture);
-    case 'dot':
-      return writeDot(architecture);
-    case 'svg':
-      return writeSvg(architecture);
-  }
-}
+const WRITERS: Readonly<Record<FormatName, (architecture: Architecture) => string>> = {
+  genotype: writeGenotype,
+  json: writeJson,
+  nasbench201: writeNasBench201,
+  dot: writeDot,
+  svg: writeSvg,
+};

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { policy as wire } from '@nat/contracts';
+import { encoderFromWire, schemeFromWire } from '@nat/convert';
 import { Command } from 'commander';
 import { type CommandContext, type ConnectionFlags, connectionOptions, openSession, table } from '@nat/console';
 import type { Session } from '@nat/platform/session';
@@ -9,7 +10,7 @@ interface PolicyFlags extends ConnectionFlags {
 }
 
 export function policyCommand(context: CommandContext): Command {
-  const command = new Command('policy').description('Learned policies: list, show, export, import.');
+  const command = new Command('policy').description('Learned policies: list, show, export, import, delete.');
 
   const list = new Command('list').description('All policies: bundled, learned here and imported.').option('--json', 'print JSON, one policy a line');
   list.action(async (flags: PolicyFlags) => {
@@ -22,8 +23,8 @@ export function policyCommand(context: CommandContext): Command {
           ['policy', 'encoder', 'scheme', 'steps', 'sha256', 'from'],
           policies.map((policy) => [
             policy.policyId,
-            policy.encoder,
-            policy.scheme,
+            encoderFromWire(policy.encoder) ?? '',
+            schemeFromWire(policy.scheme) ?? '',
             String(policy.defaultVersion?.step ?? 0),
             policy.defaultVersion?.sha256.slice(0, 12) ?? '',
             policy.bundled ? 'bundled' : policy.search === '' ? 'imported' : policy.search,
@@ -38,7 +39,9 @@ export function policyCommand(context: CommandContext): Command {
     const policy = await session.clients.policies.getPolicy({ name: policyName(session, id) });
     if (flags.json === true) context.terminal.out(JSON.stringify(policyToJson(policy)));
     else {
-      context.terminal.out(`${policy.policyId}: ${policy.encoder} encoder, scheme ${policy.scheme}, ${policy.defaultVersion?.step ?? 0} steps`);
+      context.terminal.out(
+        `${policy.policyId}: ${encoderFromWire(policy.encoder) ?? 'unknown'} encoder, scheme ${schemeFromWire(policy.scheme) ?? 'unknown'}, ${policy.defaultVersion?.step ?? 0} steps`,
+      );
       context.terminal.out(`sha256 ${policy.defaultVersion?.sha256 ?? ''}`);
       if (policy.description !== '') context.terminal.out(policy.description);
     }
@@ -64,7 +67,20 @@ export function policyCommand(context: CommandContext): Command {
     context.terminal.out(`${version.name}  sha256 ${version.sha256}`);
   });
 
-  for (const child of [list, show, exportCommand, importCommand]) {
+  const deleteCommand = new Command('delete')
+    .description('Delete policies, or single versions of them. What a running search needs, the default version, and what comes with the platform stay.')
+    .argument('<policy...>', 'ids, ids with a version (my-policy/versions/2), or names namespaces/*/policies/*[/versions/*]');
+  deleteCommand.action(async (ids: readonly string[], flags: ConnectionFlags) => {
+    await using session = await openSession(context, flags);
+    for (const id of ids) {
+      const name = policyName(session, id);
+      if (name.includes('/versions/')) await session.clients.policies.deletePolicyVersion({ name });
+      else await session.clients.policies.deletePolicy({ name });
+      context.terminal.out(`${name} is deleted`);
+    }
+  });
+
+  for (const child of [list, show, exportCommand, importCommand, deleteCommand]) {
     for (const option of connectionOptions()) child.addOption(option);
     command.addCommand(child);
   }
@@ -86,6 +102,7 @@ function policyName(session: Session, id: string): string {
 }
 
 function policyToJson(policy: wire.Policy): unknown {
-  const { name, policyId, encoder, scheme, defaultVersion, search, bundled, description } = policy;
+  const { name, policyId, defaultVersion, search, bundled, description } = policy;
+  const [encoder, scheme] = [encoderFromWire(policy.encoder), schemeFromWire(policy.scheme)];
   return { name, policyId, encoder, scheme, step: defaultVersion?.step, sha256: defaultVersion?.sha256, search, bundled, description };
 }

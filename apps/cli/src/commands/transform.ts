@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { writeJson } from '@nat/cells';
-import { transform as wire } from '@nat/contracts';
+import { type architecture as architectureWire, rpc, transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { architectureFromSpec, boundsToWire, maskingToWire, placementToWire, schemeToWire } from '@nat/convert';
+import { statusToDomainError } from '@nat/service';
 import { Command, Option } from 'commander';
 import {
   type CommandContext,
@@ -35,6 +36,9 @@ interface TransformFlags extends ConnectionFlags, PlacementFlags {
   readonly maxPeak?: number;
   readonly seed: number;
 }
+
+/** Where a server says neither result nor error. */
+const NO_ANSWER = rpc.Status.create({ code: 13, message: 'no answer' });
 
 /** Cells sent in one message of the stream. */
 const STREAM_BATCH = 256;
@@ -126,8 +130,8 @@ async function transformLines(context: CommandContext, session: Session, flags: 
       const { line: number, text: source } = cells[index++]!;
       if (outcome?.$case !== 'response') {
         if (lines.length > 0) terminal.out(lines.join('\n'));
-        const { fieldViolations = [], message = 'no answer', reason = 'NO_ANSWER' } = outcome?.value ?? {};
-        throw new DomainError('INVALID_ARGUMENT', `line ${number}: ${fieldViolations[0]?.description ?? message}`, { reason });
+        const { violations, message, reason } = statusToDomainError(outcome?.value ?? NO_ANSWER);
+        throw new DomainError('INVALID_ARGUMENT', `line ${number}: ${violations[0]?.description ?? message}`, { reason });
       }
       const result = outcome.value.results[0]!;
       const cell = result.nasbench201;
@@ -166,7 +170,7 @@ function transformToJson(response: wire.TransformArchitectureResponse): unknown 
   };
 }
 
-function certificateToJson(certificate: wire.CostCertificate): unknown {
+function certificateToJson(certificate: architectureWire.Certificate): unknown {
   const { holds, source, result, bounds, violations } = certificate;
   return { holds, source, result, ...(bounds === undefined ? {} : { bounds }), ...(violations.length === 0 ? {} : { violations }) };
 }

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { drawTerminal, type EdgeEdit, type PrimitiveName } from '@nat/cells';
+import { drawTerminal } from '@nat/cells';
 import type { architecture as architectureWire, transform as wire } from '@nat/contracts';
-import { architectureFromSpec } from '@nat/convert';
+import { architectureFromSpec, editsFromWire } from '@nat/convert';
 import { table, type Terminal } from '@nat/console';
 
 const MAX_LISTED_EDGES = 24;
@@ -22,9 +22,7 @@ export function describeTransform(response: wire.TransformArchitectureResponse, 
 function sideBySide(source: wire.TransformedSource, result: wire.TransformResult, color: boolean): readonly string[] {
   const before = architectureFromSpec(source.spec!, 'source.spec');
   const after = architectureFromSpec(result.spec!, 'result.spec');
-  const replaced: EdgeEdit[] = result.edges
-    .filter((edge) => edge.before !== edge.after)
-    .map((edge) => ({ cell: edge.cellIndex, edge: edge.edgeIndex, before: edge.before as PrimitiveName, after: edge.after as PrimitiveName }));
+  const replaced = editsFromWire(result.edges);
   const changedCells = new Set(replaced.map(({ cell }) => cell));
   // Whole networks have many cells: those that stayed as they were are not worth the lines.
   const only = before.cells.length > 4 ? (index: number): boolean => changedCells.has(index) : (): boolean => true;

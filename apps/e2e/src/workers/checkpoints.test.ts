@@ -47,7 +47,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
   test('a worker that is killed is followed by an attempt that does not train again what is done', async () => {
     // Seconds a child: the first is done when the worker is killed, the second is not.
     const recipe = evaluation.TrainingRecipe.create({ maxTime: { seconds: 2, nanos: 0 }, batch: 4, trainImages: 8, validationImages: 4, seed: 3, threads: 1 });
-    const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+    const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
     const pairs: evaluation.Pair[] = ['NAT_DARTS', 'DARTS'].map((name, i) => ({ id: `child-${i}`, source: zoo(name), result: undefined }));
     const spec = evaluation.EvaluationSpec.create({
       kind: { $case: 'fromScratch', value: { dataset: 'mnist', placement, recipe, pairs, reportTest: false } },
@@ -81,7 +81,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
         ...{ preset: 'official', auxiliaryWeight: 0, epochs: 16, batch: 4, trainImages: 8, validationImages: 20, seed: 3, threads: 1 },
         ...overrides,
       });
-      const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+      const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
       const pairs: evaluation.Pair[] = names.map((name) => ({ id: name, source: zoo(name), result: undefined }));
       return evaluation.EvaluationSpec.create({
         kind: {

@@ -39,7 +39,7 @@ describe('weight inheritance', { timeout: 300_000 }, () => {
 
   const valuesOf = async (id: string, work: Partial<evaluation.FromScratchEvaluation>): Promise<readonly evaluation.PairValue[]> => {
     const recipe = evaluation.TrainingRecipe.create({ epochs: 1, batch: 8, trainImages: 32, validationImages: 40, seed: 3, threads: 1 });
-    const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+    const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
     const value = evaluation.FromScratchEvaluation.create({ dataset: 'mnist', placement, recipe, ...work });
     const spec = evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value }, maxAttempts: 1 });
     const { names } = await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] });

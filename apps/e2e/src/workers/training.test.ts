@@ -17,7 +17,7 @@ const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'z
 
 function fromScratch(maxSteps: number, pairs: readonly evaluation.Pair[], overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec {
   const recipe = evaluation.TrainingRecipe.create({ maxSteps, batch: 4, trainImages: 8, validationImages: 4, seed: 3, threads: 1 });
-  const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3, imageSize: 0, classes: 0 };
+  const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
   return evaluation.EvaluationSpec.create({
     kind: { $case: 'fromScratch', value: { dataset: 'mnist', placement, recipe, pairs: [...pairs], reportTest: false } },
     ...overrides,

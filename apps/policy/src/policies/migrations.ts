@@ -41,3 +41,11 @@ export const policyMigrations: readonly Migration[] = [
     },
   },
 ];
+
+/** Numbers of versions are not given twice, so the highest that was deleted is kept. */
+export const deletedVersions: Migration = {
+  id: '0008-deleted-versions',
+  up: async (tx) => {
+    await sql`ALTER TABLE policy.policy ADD COLUMN last_version integer NOT NULL DEFAULT 0`.execute(tx);
+  },
+};

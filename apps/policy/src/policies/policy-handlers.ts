@@ -13,21 +13,44 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
+import { encoderToWire, schemeFromWire, schemeToWire, type EncoderName } from '@nat/convert';
 import type { Transaction } from 'kysely';
 import { z } from 'zod';
 import type { BundledPolicy } from './bundled.ts';
 import { policyNames, versionNames } from './names.ts';
-import { addVersion, findPolicy, findVersion, listPolicies, listVersions, promote, type PolicyRow, type VersionRow } from './policy-store.ts';
+import {
+  addVersion,
+  deletePolicy,
+  deleteVersion,
+  findPolicy,
+  findVersion,
+  listPolicies,
+  listVersions,
+  lockPolicy,
+  promote,
+  type PolicyRow,
+  type VersionRow,
+} from './policy-store.ts';
 import type { PolicyTables } from './tables.ts';
+
+/**
+ * The name of something that a policy, or one version of it, may not be deleted from under; undefined where there is nothing. The transaction holds the
+ * policy's lock.
+ */
+export type FindPolicyUse = (
+  tx: Transaction<PolicyTables>,
+  policy: { readonly namespace: string; readonly policy: string; readonly version?: string },
+) => Promise<string | undefined>;
 
 export interface PolicyHandlersOptions {
   readonly database: Database<PolicyTables>;
   readonly blobs: BlobStore;
   readonly bundled: ReadonlyMap<string, BundledPolicy>;
+  readonly findUse: FindPolicyUse;
 }
 
 /** PolicyService. Bundled policies show up in every namespace, before its own. */
-export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandlersOptions): wire.PolicyServiceImplementation<ServiceContext> {
+export function createPolicyHandlers({ database, blobs, bundled, findUse }: PolicyHandlersOptions): wire.PolicyServiceImplementation<ServiceContext> {
   return {
     getPolicy: async ({ name }) => {
       const { namespace, policy: id } = policyNames.parse(name);
@@ -81,9 +104,8 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
       const { namespace } = namespaceNames.parse(parent, 'parent');
       refuseBundled(bundled, policyId);
       const { config, step } = readCheckpoint(checkpoint);
-      if (config.encoder === 'lstm')
-        throw DomainError.invalid('checkpoint', 'the lstm encoder is for ablations only: edge and pair are served', 'POLICY_CONFIG');
-      const scheme = request.scheme === 'nat++' ? 'nat++' : 'nat';
+      const encoder = servedEncoder({ config });
+      const scheme = schemeFromWire(request.scheme) ?? 'nat';
       // The blob is durable before a row names it.
       const key = await blobs.put(checkpoint);
       return database.transaction((tx) =>
@@ -100,7 +122,7 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
             const added = await addVersion(tx, {
               namespace,
               policyId,
-              encoder: config.encoder,
+              encoder,
               scheme: config.encoder === 'pair' ? config.scheme : scheme,
               ...(displayName === '' ? {} : { displayName }),
               description,
@@ -112,6 +134,37 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
           },
         ),
       );
+    },
+
+    deletePolicy: async ({ name, etag }) => {
+      const { namespace, policy } = policyNames.parse(name);
+      refuseBundled(bundled, policy);
+      await database.transaction(async (tx) => {
+        const row = await lockPolicy(tx, namespace, policy);
+        requireEtag(etag, etagOf(row), name);
+        refuseUse(name, await findUse(tx, { namespace, policy }));
+        await deletePolicy(tx, row);
+      });
+      return {};
+    },
+
+    deletePolicyVersion: async ({ name, etag }) => {
+      const { namespace, policy, version } = versionNames.parse(name);
+      refuseBundled(bundled, policy);
+      await database.transaction(async (tx) => {
+        const row = await lockPolicy(tx, namespace, policy);
+        requireEtag(etag, etagOf(row), policyNames.format({ namespace, policy }));
+        const found = await findVersion(tx, row, Number(version));
+        if (found.version === row.default_version) {
+          throw new DomainError('FAILED_PRECONDITION', `${name} is the default version of its policy: promote another one before`, {
+            reason: 'POLICY_VERSION_IS_DEFAULT',
+            metadata: { name },
+          });
+        }
+        refuseUse(name, await findUse(tx, { namespace, policy, version: String(found.version) }));
+        await deleteVersion(tx, row, found.version);
+      });
+      return {};
     },
 
     exportPolicyVersion: async ({ name }) => {
@@ -128,6 +181,14 @@ export function createPolicyHandlers({ database, blobs, bundled }: PolicyHandler
 function refuseBundled(bundled: ReadonlyMap<string, BundledPolicy>, id: string): void {
   if (bundled.has(id))
     throw new DomainError('FAILED_PRECONDITION', `policy ${id} comes with the platform and cannot be changed`, { reason: 'POLICY_IS_BUNDLED' });
+}
+
+function refuseUse(name: string, user: string | undefined): void {
+  if (user === undefined) return;
+  throw new DomainError('FAILED_PRECONDITION', `${user} needs ${name}: cancel it, or wait until it has ended`, {
+    reason: 'POLICY_IN_USE',
+    metadata: { name, user },
+  });
 }
 
 /** The requests that a transaction has answered or is answering. */
@@ -157,8 +218,8 @@ function policyToWire(row: PolicyRow, version: VersionRow): wire.Policy {
     name: policyNames.format({ namespace: row.namespace, policy: row.policy_id }),
     policyId: row.policy_id,
     displayName: row.display_name,
-    encoder: row.encoder,
-    scheme: row.scheme,
+    encoder: encoderToWire(row.encoder),
+    scheme: schemeToWire(row.scheme),
     defaultVersion: versionToWire(row, version),
     search: row.search,
     bundled: false,
@@ -180,8 +241,8 @@ function bundledToWire(namespace: string, policy: BundledPolicy): wire.Policy {
     name: policyNames.format({ namespace, policy: policy.id }),
     policyId: policy.id,
     displayName: policy.displayName,
-    encoder: policy.checkpoint.config.encoder,
-    scheme: policy.scheme,
+    encoder: encoderToWire(servedEncoder(policy.checkpoint)),
+    scheme: schemeToWire(policy.scheme),
     defaultVersion: bundledVersion(namespace, policy),
     search: '',
     bundled: true,
@@ -193,6 +254,12 @@ function bundledToWire(namespace: string, policy: BundledPolicy): wire.Policy {
 
 function bundledVersion(namespace: string, { id, checkpoint, sha256: sum, bytes, createTime }: BundledPolicy): wire.PolicyVersion {
   return { name: versionNames.format({ namespace, policy: id, version: '1' }), step: checkpoint.step, sha256: sum, sizeBytes: bytes.length, createTime };
+}
+
+/** @throws DomainError INVALID_ARGUMENT for the encoder that nothing serves */
+function servedEncoder({ config }: Pick<PolicyCheckpoint, 'config'>): EncoderName {
+  if (config.encoder === 'lstm') throw DomainError.invalid('checkpoint', 'the lstm encoder is for ablations only: edge and pair are served', 'POLICY_CONFIG');
+  return config.encoder;
 }
 
 /** @throws DomainError INVALID_ARGUMENT for bytes that are no policy: they are the caller's, not ours that went bad */

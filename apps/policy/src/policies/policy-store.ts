@@ -98,12 +98,7 @@ export async function addVersion(tx: Transaction<PolicyTables>, version: NewVers
   }
   if (policy.search !== search)
     throw new DomainError('FAILED_PRECONDITION', `policy ${policyId} is written by another search`, { reason: 'POLICY_OF_ANOTHER_SEARCH' });
-  const { highest } = await tx
-    .selectFrom('policy.version')
-    .select((select) => select.fn.coalesce(select.fn.max('version'), sql<number>`0`).as('highest'))
-    .where('policy', '=', policy.ordinal)
-    .executeTakeFirstOrThrow();
-  const number = highest + 1;
+  const number = (await highestVersion(tx, policy)) + 1;
   const row = await tx
     .insertInto('policy.version')
     .values({ policy: policy.ordinal, version: number, step: version.step, sha256: version.sha256, size_bytes: version.sizeBytes })
@@ -120,4 +115,47 @@ export async function promote(tx: Transaction<PolicyTables>, policy: PolicyRow, 
     .where('ordinal', '=', policy.ordinal)
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/** The highest number that a version has or had: numbers are not given twice. */
+async function highestVersion(tx: Transaction<PolicyTables>, policy: PolicyRow): Promise<number> {
+  const { highest } = await tx
+    .selectFrom('policy.version')
+    .select((select) => select.fn.coalesce(select.fn.max('version'), sql<number>`0`).as('highest'))
+    .where('policy', '=', policy.ordinal)
+    .executeTakeFirstOrThrow();
+  return Math.max(highest, policy.last_version);
+}
+
+/** As `findPolicy`, keeping every other writer, and whoever would name it, out until the transaction ends. */
+export async function lockPolicy(tx: Transaction<PolicyTables>, namespace: string, policyId: string): Promise<PolicyRow> {
+  const { ordinal } = await findPolicy(tx, namespace, policyId);
+  const row = await tx.selectFrom('policy.policy').selectAll().where('ordinal', '=', ordinal).forUpdate().executeTakeFirst();
+  return row ?? findPolicy(tx, namespace, policyId);
+}
+
+/**
+ * Keeps a version from being deleted until the transaction, which is about to name it, ends.
+ * @throws DomainError NOT_FOUND when it is gone
+ */
+export async function holdVersion(tx: Transaction<PolicyTables>, namespace: string, policyId: string, version: number): Promise<void> {
+  const policy = await findPolicy(tx, namespace, policyId);
+  await tx.selectFrom('policy.policy').select('ordinal').where('ordinal', '=', policy.ordinal).forShare().execute();
+  await findVersion(tx, policy, version);
+}
+
+/** With all its versions. The caller holds its lock and has checked that nothing refers to it. */
+export async function deletePolicy(tx: Transaction<PolicyTables>, policy: PolicyRow): Promise<void> {
+  await tx.deleteFrom('policy.policy').where('ordinal', '=', policy.ordinal).execute();
+}
+
+/** The caller holds the lock of the policy and has checked that nothing refers to the version. */
+export async function deleteVersion(tx: Transaction<PolicyTables>, policy: PolicyRow, version: number): Promise<void> {
+  const last = await highestVersion(tx, policy);
+  await tx.deleteFrom('policy.version').where('policy', '=', policy.ordinal).where('version', '=', version).execute();
+  await tx
+    .updateTable('policy.policy')
+    .set({ last_version: last, revision: sql`revision + 1` })
+    .where('ordinal', '=', policy.ordinal)
+    .execute();
 }

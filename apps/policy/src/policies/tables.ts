@@ -11,6 +11,8 @@ export interface PolicyTable {
   search: Generated<string>;
   description: Generated<string>;
   default_version: number;
+  /** The highest number among versions that were deleted. */
+  last_version: Generated<number>;
   /** Counts changes; the etag. */
   revision: Generated<number>;
   create_time: ColumnType<Date, never, never>;

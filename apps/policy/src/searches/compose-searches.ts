@@ -8,7 +8,7 @@ import type { ArchitectureLookup } from '@nat/convert';
 import type { BundledPolicy } from '../policies/bundled.ts';
 import { versionNames } from '../policies/names.ts';
 import type { PolicyLibrary } from '../policies/policy-library.ts';
-import { findPolicy, findVersion } from '../policies/policy-store.ts';
+import { findPolicy, findVersion, holdVersion } from '../policies/policy-store.ts';
 import { openBell } from './bell.ts';
 import { OUTCOME_CHANNEL, subscribeOutcomes } from './evaluation/inbox.ts';
 import { startLearnerProcess, type StartLearner } from './learner/learner-process.ts';
@@ -21,7 +21,7 @@ import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './loop/config.ts';
 import { startOwnerLoop } from './ownership/owner-loop.ts';
 import { workOnSearch } from './loop/search-work.ts';
 import { createSearchHandlers } from './contract/search-handlers.ts';
-import { SEARCH_CHANNEL } from './store/search-store.ts';
+import { SEARCH_CHANNEL, type Tx } from './store/search-store.ts';
 import type { SearchTables } from './store/tables.ts';
 
 export interface SearchesOptions {
@@ -96,6 +96,10 @@ export async function composeSearches(options: SearchesOptions): Promise<Searche
   });
   closers.push(operationLoop.close);
 
+  const holdPolicy = async (tx: Tx, versionName: string): Promise<void> => {
+    const { namespace, policy, version } = versionNames.parse(versionName);
+    if (!bundled.has(policy)) await holdVersion(tx, namespace, policy, Number(version));
+  };
   const handlers = createSearchHandlers({
     database,
     blobs,
@@ -104,9 +108,10 @@ export async function composeSearches(options: SearchesOptions): Promise<Searche
       const { versionName, policy } = await library.resolve(namespace, reference, undefined);
       return { versionName, encoder: policy.config.encoder };
     },
+    holdPolicy,
     bundledIds: new Set(bundled.keys()),
     requireColumn,
-    startDerive: createStartDerive({ database, library, lookup, requireColumn, newId }),
+    startDerive: createStartDerive({ database, library, lookup, holdPolicy, requireColumn, newId }),
     newId,
     logger,
   });

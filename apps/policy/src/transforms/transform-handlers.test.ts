@@ -5,11 +5,11 @@ import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture
 import { type architecture as architectureWire, policy as policyWire, transform as wire } from '@nat/contracts';
 import { EDGE_POLICY, createCheckpoint, officialGcnPolicy, serializeCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
-import { bindService, createChannelTo, createLogger, createServer, openClients, type PlatformClients } from '@nat/service';
+import { bindService, createChannelTo, createLogger, createServer, openClients, statusToDomainError, type PlatformClients } from '@nat/service';
 import { migrate, openEmbedded, openFolderBlobStore, type EmbeddedDatabase } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadBundledPolicies } from '../policies/bundled.ts';
-import { policyMigrations } from '../policies/migrations.ts';
+import { deletedVersions, policyMigrations } from '../policies/migrations.ts';
 import { createPolicyHandlers } from '../policies/policy-handlers.ts';
 import { PolicyLibrary } from '../policies/policy-library.ts';
 import type { PolicyTables } from '../policies/tables.ts';
@@ -17,6 +17,9 @@ import { createTransformHandlers } from './transform-handlers.ts';
 
 const parent = 'namespaces/default';
 const zoo = (value: string) => ({ ref: { $case: 'zoo' as const, value } });
+
+/** Who needs a policy or a version of it. */
+const inUse = new Map<string, string>();
 
 describe('transforms and policies over gRPC', () => {
   let folder: string;
@@ -28,14 +31,17 @@ describe('transforms and policies over gRPC', () => {
     folder = await mkdtemp(join(tmpdir(), 'nat-policy-'));
     embedded = await openEmbedded(join(folder, 'db'));
     const database = embedded.database.as<PolicyTables>();
-    await migrate(database, 'policy', policyMigrations);
+    await migrate(database, 'policy', [...policyMigrations, deletedVersions]);
     const blobs = await openFolderBlobStore(join(folder, 'blobs'));
     const bundled = await loadBundledPolicies();
     const library = new PolicyLibrary({ database, blobs, bundled });
     const server = createServer({
       services: [
         bindService(wire.TransformServiceDefinition, createTransformHandlers({ library })),
-        bindService(policyWire.PolicyServiceDefinition, createPolicyHandlers({ database, blobs, bundled })),
+        bindService(
+          policyWire.PolicyServiceDefinition,
+          createPolicyHandlers({ database, blobs, bundled, findUse: (_, { policy, version }) => Promise.resolve(inUse.get(version ?? policy)) }),
+        ),
       ],
       logger: createLogger({ name: 'test', level: 'silent' }),
     });
@@ -133,7 +139,9 @@ describe('transforms and policies over gRPC', () => {
       options: { policy: 'fresh', greedy: true },
     });
     expect(outcomes.map(({ outcome }) => outcome?.$case)).toEqual(['response', 'error', 'response']);
-    expect(outcomes[1]!.outcome?.value).toMatchObject({ reason: 'UNKNOWN_ARCHITECTURE' });
+    const { outcome } = outcomes[1]!;
+    if (outcome?.$case !== 'error') throw new Error('it is no error');
+    expect(statusToDomainError(outcome.value)).toMatchObject({ kind: 'NOT_FOUND', reason: 'UNKNOWN_ARCHITECTURE' });
   });
 
   it('leaves out what a basic view does not ask for', async () => {
@@ -168,13 +176,45 @@ describe('transforms and policies over gRPC', () => {
     expect(await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[0]!, requestId: 'a' })).toEqual(first);
     const second = await clients.policies.importPolicy({ parent, policyId: 'pair', checkpoint: bytes[1]!, requestId: 'b' });
     const policy = await clients.policies.getPolicy({ name: `${parent}/policies/pair` });
-    expect(policy).toMatchObject({ encoder: 'pair', scheme: 'nat', defaultVersion: { name: second.name } });
+    expect(policy).toMatchObject({ encoder: 'ENCODER_GCN', scheme: 'SCHEME_NAT', defaultVersion: { name: second.name } });
     await expect(clients.policies.promotePolicyVersion({ name: first.name, etag: '"old"' })).rejects.toMatchObject({ kind: 'ABORTED' });
     await clients.policies.promotePolicyVersion({ name: first.name, etag: policy.etag });
     const exported = await clients.policies.exportPolicyVersion({ name: `${parent}/policies/pair` });
     expect(Buffer.from(exported.checkpoint).equals(bytes[0]!)).toBe(true);
     const { versions } = await clients.policies.listPolicyVersions({ parent: `${parent}/policies/pair` });
     expect(versions.map(({ sha256 }) => sha256)).toEqual([first.sha256, second.sha256]);
+  });
+
+  it('deletes what nothing refers to', async () => {
+    const bytes = serializeCheckpoint(createCheckpoint(EDGE_POLICY, RandomStream.of(7)));
+    const name = `${parent}/policies/passing`;
+    const importOne = () => clients.policies.importPolicy({ parent, policyId: 'passing', checkpoint: bytes });
+    const [first, second] = [await importOne(), await importOne()];
+    await expect(clients.policies.deletePolicyVersion({ name: second.name })).rejects.toMatchObject({
+      kind: 'FAILED_PRECONDITION',
+      reason: 'POLICY_VERSION_IS_DEFAULT',
+    });
+    inUse.set('1', `${parent}/searches/busy`);
+    await expect(clients.policies.deletePolicyVersion({ name: first.name })).rejects.toMatchObject({
+      kind: 'FAILED_PRECONDITION',
+      reason: 'POLICY_IN_USE',
+      metadata: { name: first.name, user: `${parent}/searches/busy` },
+    });
+    inUse.clear();
+    await expect(clients.policies.deletePolicyVersion({ name: first.name, etag: '"old"' })).rejects.toMatchObject({ kind: 'ABORTED' });
+    await clients.policies.promotePolicyVersion({ name: first.name });
+    await clients.policies.deletePolicyVersion({ name: second.name });
+    await expect(clients.policies.exportPolicyVersion({ name: second.name })).rejects.toMatchObject({ reason: 'POLICY_VERSION_NOT_FOUND' });
+    // The number of a deleted version is not given again.
+    expect((await importOne()).name).toBe(`${name}/versions/3`);
+    inUse.set('passing', `${parent}/operations/busy`);
+    await expect(clients.policies.deletePolicy({ name })).rejects.toMatchObject({ reason: 'POLICY_IN_USE' });
+    inUse.clear();
+    await clients.policies.deletePolicy({ name });
+    await expect(clients.policies.getPolicy({ name })).rejects.toMatchObject({ reason: 'POLICY_NOT_FOUND' });
+    await expect(clients.policies.deletePolicy({ name })).rejects.toMatchObject({ kind: 'NOT_FOUND' });
+    await expect(clients.policies.deletePolicy({ name: `${parent}/policies/nat` })).rejects.toMatchObject({ reason: 'POLICY_IS_BUNDLED' });
+    await expect(clients.policies.deletePolicyVersion({ name: `${parent}/policies/nat/versions/1` })).rejects.toMatchObject({ reason: 'POLICY_IS_BUNDLED' });
   });
 
   it('refuses bytes that are no policy', async () => {

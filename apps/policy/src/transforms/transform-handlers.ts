@@ -1,11 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { transform as wire, type architecture as architectureWire } from '@nat/contracts';
 import { DomainError, toDomainError } from '@nat/base/errors';
-import { STATUS_OF_KIND, namespaceNames, type ServiceContext } from '@nat/service';
-import { boundsFromWire, maskingFromWire, placementFromWire, resolveArchitecture, schemeFromWire, type ArchitectureLookup } from '@nat/convert';
+import { domainErrorToStatus, namespaceNames, type ServiceContext } from '@nat/service';
+import {
+  boundsFromWire,
+  maskingFromWire,
+  placementFromWire,
+  resolveArchitecture,
+  schemeFromWire,
+  transformedSourceToWire,
+  transformToWire,
+  viewFromWire,
+  type ArchitectureLookup,
+  type ResponseView,
+} from '@nat/convert';
 import type { PolicyLibrary, ReadyPolicy } from '../policies/policy-library.ts';
 import { transformArchitecture, type TransformRequest } from './transform.ts';
-import { transformedToWire, type ResponseView } from './transform-wire.ts';
 
 export interface TransformHandlersOptions {
   readonly library: PolicyLibrary;
@@ -31,7 +41,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
     const options = given ?? DEFAULT_OPTIONS;
     const scheme = schemeFromWire(options.scheme);
     const ready = await library.resolve(namespace, options.policy, scheme);
-    return { ready, request: readOptions(options, scheme ?? ready.scheme), view: options.view === 'VIEW_BASIC' ? 'basic' : 'full' };
+    return { ready, request: readOptions(options, scheme ?? ready.scheme), view: viewFromWire(options.view) };
   };
 
   const transformOne = async (
@@ -40,7 +50,12 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
     { ready, request, view }: Prepared,
   ): Promise<wire.TransformArchitectureResponse> => {
     const architecture = await resolveArchitecture(source, path, lookup);
-    return transformedToWire(transformArchitecture(ready.policy, architecture, request), ready.versionName, view);
+    const { source: transformed, draws } = transformArchitecture(ready.policy, architecture, request);
+    return {
+      source: transformedSourceToWire(transformed.architecture, transformed.cost, view),
+      results: draws.map((draw) => transformToWire(draw, view)),
+      policyVersion: ready.versionName,
+    };
   };
 
   const transformMany = async (
@@ -59,7 +74,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
       try {
         outcomes.push({ outcome: { $case: 'response', value: await transformOne(source, `sources[${index}]`, prepared) } });
       } catch (error) {
-        outcomes.push({ outcome: { $case: 'error', value: errorToWire(error) } });
+        outcomes.push({ outcome: { $case: 'error', value: domainErrorToStatus(toDomainError(error)) } });
       }
     }
     return outcomes;
@@ -86,7 +101,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
 }
 
 function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): TransformRequest {
-  const samples = Math.max(1, options.samples);
+  const { samples = 1, seed = 0 } = options;
   if (options.greedy && samples > 1) throw DomainError.invalid('options.samples', 'greedy gives one result', 'GREEDY_HAS_ONE_RESULT');
   return {
     scheme,
@@ -95,11 +110,6 @@ function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): T
     budget: boundsFromWire(options.bounds, 'options.bounds'),
     samples,
     greedy: options.greedy,
-    seed: options.seed,
+    seed,
   };
-}
-
-function errorToWire(error: unknown): wire.TransformError {
-  const { kind, message, reason, violations } = toDomainError(error);
-  return { code: STATUS_OF_KIND[kind], message, reason, fieldViolations: violations.map(({ field, description }) => ({ field, description })) };
 }

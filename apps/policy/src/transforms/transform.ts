@@ -1,6 +1,5 @@
 import type { Architecture, Cost, CostBounds, PlacementOptions, SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
-import type { CostCertificate } from '@nat/nat';
 import { createEnvironment, type PolicyInference, type SampledTransform, type MaskMode } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 
@@ -60,19 +59,4 @@ function withinPeak(draws: readonly SampledTransform[], { maxPeakActivationBytes
       metadata: { maxPeakActivationBytes: String(maxPeakActivationBytes), attainablePeakActivationBytes: attainable },
     },
   );
-}
-
-/** What does not hold, in words; empty when the certificate holds. */
-export function certificateViolations({ source, result, budget, holds }: CostCertificate): readonly string[] {
-  if (holds) return [];
-  const exceeds = (what: string, value: number, bound: number, of: string): readonly string[] =>
-    value > bound ? [`${what} ${value} is above ${of} ${bound}`] : [];
-  return [
-    ...exceeds('params', result.params, source.params, "the source's"),
-    ...exceeds('MACs', result.macs, source.macs, "the source's"),
-    ...exceeds('peak activation bytes', result.peakActivationBytes, source.peakActivationBytes, "the source's"),
-    ...exceeds('params', result.params, budget?.maxParams ?? Infinity, 'the budget'),
-    ...exceeds('MACs', result.macs, budget?.maxMacs ?? Infinity, 'the budget'),
-    ...exceeds('peak activation bytes', result.peakActivationBytes, budget?.maxPeakActivationBytes ?? Infinity, 'the budget'),
-  ];
 }

@@ -1,10 +1,10 @@
 /** How far a supernet can be trusted: whether it ranks architectures as training each from scratch does. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { evaluation as evaluationWire, type architecture as architectureWire, search as searchWire } from '@nat/contracts';
+import { evaluation as evaluationWire, architecture as architectureWire, search as searchWire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { RandomStream } from '@nat/base/random';
 import { kendallTau } from '@nat/nat';
-import { placementToWire, refOfText } from '@nat/convert';
+import { refOfText } from '@nat/convert';
 import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, resolveForEvaluation, table } from '@nat/console';
 import type { Session } from '@nat/platform/session';
 
@@ -25,7 +25,7 @@ export async function benchmarkRankCorrelation({ terminal }: CommandContext, ses
   const shared = await scoreOnSharedWeights(session, search, subjects);
   const { dataset, placement } = search.spec!;
   // Cells are placed alike, into the network that is trained in earnest.
-  const network = placementToWire({ channels: placement!.channels, layers: placement!.layers });
+  const network = architectureWire.Placement.create({ channels: placement?.channels, layers: placement?.layers });
   const trained = await runEvaluations(
     terminal,
     session,

@@ -40,14 +40,12 @@ export function textFormat(text: string): ArchitectureText['format'] | 'zoo' {
 export function readArchitecture(text: string, root = 'architecture'): Architecture {
   const trimmed = text.trim();
   if (trimmed === '') throw DomainError.invalid(root, 'empty: a genotype, a cell string, JSON or a name is needed', 'EMPTY');
-  switch (textFormat(trimmed)) {
-    case 'json':
-      return readJson(trimmed, root);
-    case 'nasbench201':
-      return readNasBench201(trimmed, root);
-    case 'genotype':
-      return readGenotype(trimmed, root);
-    case 'zoo':
-      return zooArchitecture(trimmed);
-  }
+  const format = textFormat(trimmed);
+  return format === 'zoo' ? zooArchitecture(trimmed) : readArchitectureAs(format, trimmed, root);
+}
+
+/** An architecture from a text of a known format. @throws DomainError INVALID_ARGUMENT */
+export function readArchitectureAs(format: ArchitectureText['format'], text: string, root = 'architecture'): Architecture {
+  const readers = { json: readJson, nasbench201: readNasBench201, genotype: readGenotype };
+  return readers[format](text, root);
 }

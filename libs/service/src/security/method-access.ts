@@ -59,6 +59,8 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodAccess>>>>
     ListPolicyVersions: READ,
     PromotePolicyVersion: WRITE,
     ImportPolicy: WRITE,
+    DeletePolicy: WRITE,
+    DeletePolicyVersion: WRITE,
     ExportPolicyVersion: READ,
   },
   'nat.evaluation.v1.EvaluationService': {
@@ -88,6 +90,7 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodAccess>>>>
     WatchMetrics: READ,
     GetRunSummary: READ,
     ListRunSummaries: READ,
+    DeleteSeries: WRITE,
   },
   'google.longrunning.Operations': {
     ListOperations: READ,

@@ -35,6 +35,8 @@ export interface SearchHandlersOptions {
   readonly evaluations: PlatformClients['evaluations'];
   /** Names the version that a search may start from, so that it stays the same however long the search runs. */
   readonly resolvePolicy: (namespace: string, reference: string) => Promise<{ readonly versionName: string; readonly encoder: string }>;
+  /** Keeps a version from being deleted until the transaction ends. Throws NOT_FOUND when it is gone. */
+  readonly holdPolicy: (tx: Tx, versionName: string) => Promise<void>;
   /** Ids of the policies that come with the platform. */
   readonly bundledIds: ReadonlySet<string>;
   /** Throws when the table lacks the column, or is not there. */
@@ -106,6 +108,7 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
           { requestId, scope: `CreateSearch:${parent}`, request, requestType: wire.CreateSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
+            if (completed.initialPolicy !== '') await options.holdPolicy(tx, completed.initialPolicy);
             const search = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), traceparent: formatTraceparent(trace) };
             return searchToWire(await insertSearch(tx, search));
           },

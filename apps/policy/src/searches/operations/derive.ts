@@ -7,9 +7,8 @@ import { derivedSeed, type PairOutcome } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
-import { boundsFromWire, placementFromWire, resolveArchitecture } from '@nat/convert';
+import { boundsFromWire, placementFromWire, resolveArchitecture, transformedSourceToWire, transformToWire } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
-import { transformedToWire } from '../../transforms/transform-wire.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
 import type { Bell } from '../bell.ts';
 import { CHILD_RECIPE, MAX_ATTEMPTS, refOf, supernetOf, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
@@ -216,10 +215,9 @@ function selectBest(
   if (best === undefined || draw === undefined) {
     throw new DomainError('FAILED_PRECONDITION', 'no candidate could be evaluated', { reason: 'NOTHING_EVALUATED' });
   }
-  const { source: wireSource, results } = transformedToWire({ source, draws: [draw] }, row.policy_version, 'full');
   const response = wire.DeriveResult.create({
-    source: wireSource,
-    result: results[0],
+    source: transformedSourceToWire(source.architecture, source.cost, 'full'),
+    result: transformToWire(draw, 'full'),
     sourceValue: ofSource.sourceValue,
     resultValue: best.value,
     policyVersion: row.policy_version,

@@ -1,4 +1,4 @@
-import { type search as wire } from '@nat/contracts';
+import type { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';

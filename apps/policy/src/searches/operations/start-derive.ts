@@ -6,6 +6,7 @@ import type { Database } from '@nat/storage';
 import { architectureToSpec, boundsFromWire, resolveArchitecture, type ArchitectureLookup } from '@nat/convert';
 import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
+import type { Tx } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
 import { OPERATION_CHANNEL, operationToWire } from './operation-store.ts';
 import { findSearched } from './searched-weights.ts';
@@ -14,6 +15,8 @@ export interface StartDeriveOptions {
   readonly database: Database<SearchTables>;
   readonly library: PolicyLibrary;
   readonly lookup: ArchitectureLookup;
+  /** Keeps a version from being deleted until the transaction ends. Throws NOT_FOUND when it is gone. */
+  readonly holdPolicy: (tx: Tx, versionName: string) => Promise<void>;
   /** Throws when the table lacks the column, or is not there. */
   readonly requireColumn: (column: string) => void;
   readonly newId: () => string;
@@ -26,7 +29,7 @@ const DEFAULT_SAMPLES = 10;
 const DEFAULT_REWARD = 'c10_valid_200';
 const DEFAULT_DATASET = 'mnist';
 
-export function createStartDerive({ database, library, lookup, requireColumn, newId }: StartDeriveOptions): StartDerive {
+export function createStartDerive({ database, library, lookup, holdPolicy, requireColumn, newId }: StartDeriveOptions): StartDerive {
   return async (request, traceparent) => {
     const { parent, requestId } = request;
     const { namespace } = namespaceNames.parse(parent, 'parent');
@@ -66,6 +69,7 @@ export function createStartDerive({ database, library, lookup, requireColumn, ne
           store: requestStore(tx),
         },
         async () => {
+          await holdPolicy(tx, versionName);
           const row = await tx
             .insertInto('policy.operation')
             .values({

@@ -113,5 +113,6 @@ function fakeMetrics(points: metricsWire.Point[]): metricsWire.MetricsServiceImp
     },
     getRunSummary: unimplemented,
     listRunSummaries: unimplemented,
+    deleteSeries: unimplemented,
   };
 }

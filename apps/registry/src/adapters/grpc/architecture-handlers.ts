@@ -4,6 +4,7 @@ import { DomainError, isDomainError } from '@nat/base/errors';
 import {
   applyReadMask,
   decodePageToken,
+  domainErrorToStatus,
   encodePageToken,
   namespaceNames,
   pageSize as sizeOf,
@@ -13,7 +14,7 @@ import {
   type ServiceContext,
 } from '@nat/service';
 import type { Database } from '@nat/storage';
-import { resolveArchitecture, architectureToSpec, costToWire, placementFromWire } from '@nat/convert';
+import { architectureToSpec, costToWire, edgeEditToWire, formatFromWire, formatToWire, placementFromWire, resolveArchitecture } from '@nat/convert';
 import { z } from 'zod';
 import type { Catalog, CreateInput } from '../../catalog.ts';
 import { compareArchitectures } from '../../difference.ts';
@@ -124,7 +125,7 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
       return {
         sameStructure,
         sameIdentity,
-        edits: edges.map((edge) => wire.EdgeEdit.create(edge)),
+        edits: edges.map((edge) => edgeEditToWire(first, edge)),
         beforeCost: costToWire(costOf(first, 'before', options)),
         afterCost: costToWire(costOf(second, 'after', options)),
         structuralDifferences: [...structural],
@@ -134,11 +135,10 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
     validateArchitecture: async ({ source, parent }) => {
       try {
         const architecture = await resolve(source, 'source', parent);
-        return { valid: true, problems: [], identity: architectureIdentity(architecture) };
+        return { result: { $case: 'identity', value: architectureIdentity(architecture) } };
       } catch (error) {
         if (!isDomainError(error) || (error.kind !== 'INVALID_ARGUMENT' && error.kind !== 'NOT_FOUND')) throw error;
-        const problems = error.violations.length > 0 ? error.violations : [{ field: 'source', description: error.message }];
-        return { valid: false, problems: [...problems], identity: '' };
+        return { result: { $case: 'error', value: domainErrorToStatus(error) } };
       }
     },
 
@@ -152,10 +152,14 @@ export function createArchitectureHandlers({ catalog, database, descriptors }: H
 
     // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections
     importArchitecture: async ({ format, content }) => {
-      const imported = importText(format, content);
-      return { spec: architectureToSpec(imported.architecture), identity: architectureIdentity(imported.architecture), format: imported.format };
+      const imported = importText(formatFromWire(format), content);
+      return { spec: architectureToSpec(imported.architecture), identity: architectureIdentity(imported.architecture), format: formatToWire(imported.format) };
     },
 
-    exportArchitecture: async ({ source, format, parent }) => exportText(format, await resolve(source, 'source', parent)),
+    exportArchitecture: async ({ source, format, parent }) => {
+      const name = formatFromWire(format);
+      if (name === undefined) throw DomainError.invalid('format', 'is required');
+      return exportText(name, await resolve(source, 'source', parent));
+    },
   };
 }

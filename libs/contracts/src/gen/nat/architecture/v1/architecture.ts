@@ -7,11 +7,87 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
+/** A function of each element. */
+export const Activation = {
+  ACTIVATION_UNSPECIFIED: "ACTIVATION_UNSPECIFIED",
+  /** ACTIVATION_NONE - The identity. */
+  ACTIVATION_NONE: "ACTIVATION_NONE",
+  ACTIVATION_RELU: "ACTIVATION_RELU",
+  /** ACTIVATION_RELU6 - min(max(x, 0), 6). */
+  ACTIVATION_RELU6: "ACTIVATION_RELU6",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Activation = typeof Activation[keyof typeof Activation];
+
+export namespace Activation {
+  export type ACTIVATION_UNSPECIFIED = typeof Activation.ACTIVATION_UNSPECIFIED;
+  export type ACTIVATION_NONE = typeof Activation.ACTIVATION_NONE;
+  export type ACTIVATION_RELU = typeof Activation.ACTIVATION_RELU;
+  export type ACTIVATION_RELU6 = typeof Activation.ACTIVATION_RELU6;
+  export type UNRECOGNIZED = typeof Activation.UNRECOGNIZED;
+}
+
+export function activationFromJSON(object: any): Activation {
+  switch (object) {
+    case 0:
+    case "ACTIVATION_UNSPECIFIED":
+      return Activation.ACTIVATION_UNSPECIFIED;
+    case 1:
+    case "ACTIVATION_NONE":
+      return Activation.ACTIVATION_NONE;
+    case 2:
+    case "ACTIVATION_RELU":
+      return Activation.ACTIVATION_RELU;
+    case 3:
+    case "ACTIVATION_RELU6":
+      return Activation.ACTIVATION_RELU6;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Activation.UNRECOGNIZED;
+  }
+}
+
+export function activationToJSON(object: Activation): string {
+  switch (object) {
+    case Activation.ACTIVATION_UNSPECIFIED:
+      return "ACTIVATION_UNSPECIFIED";
+    case Activation.ACTIVATION_NONE:
+      return "ACTIVATION_NONE";
+    case Activation.ACTIVATION_RELU:
+      return "ACTIVATION_RELU";
+    case Activation.ACTIVATION_RELU6:
+      return "ACTIVATION_RELU6";
+    case Activation.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function activationToNumber(object: Activation): number {
+  switch (object) {
+    case Activation.ACTIVATION_UNSPECIFIED:
+      return 0;
+    case Activation.ACTIVATION_NONE:
+      return 1;
+    case Activation.ACTIVATION_RELU:
+      return 2;
+    case Activation.ACTIVATION_RELU6:
+      return 3;
+    case Activation.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 export const Network = {
   /** NETWORK_UNSPECIFIED - EVALUATION. */
   NETWORK_UNSPECIFIED: "NETWORK_UNSPECIFIED",
+  /** NETWORK_EVALUATION - The official network for images of CIFAR-10's size. */
   NETWORK_EVALUATION: "NETWORK_EVALUATION",
   NETWORK_IMAGENET: "NETWORK_IMAGENET",
+  /** NETWORK_SUPERNET - The network in which all architectures share weights. */
   NETWORK_SUPERNET: "NETWORK_SUPERNET",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
@@ -307,14 +383,15 @@ export interface EdgeChannels {
 /** An operation that a policy may replace, by its published name ("sep_conv_3x3", "skip_connect", "null"). */
 export interface PrimitiveOperation {
   name: string;
-  /** What a convolution applies before itself: "relu" (default), "relu6" or "none". */
-  activation: string;
+  /** What a convolution applies before itself. Unspecified: RELU, as the official operations do. */
+  activation: Activation;
 }
 
 /** An operation that passes through untouched, with its declared cost. */
 export interface FixedOperation {
   name: string;
   params: number;
+  /** Of one image. */
   macs: number;
 }
 
@@ -329,7 +406,7 @@ export interface ExplicitSkeleton {
   stem: ExplicitSkeleton_Stem | undefined;
   placements: ExplicitSkeleton_Placement[];
   head: ExplicitSkeleton_Head | undefined;
-  imageSize: number;
+  imageSize: ImageSize | undefined;
   classes: number;
 }
 
@@ -337,7 +414,7 @@ export interface ExplicitSkeleton_Stem {
   channels: number;
   kernel: number;
   stride: number;
-  activation: string;
+  activation: Activation;
 }
 
 export interface ExplicitSkeleton_Placement {
@@ -347,23 +424,43 @@ export interface ExplicitSkeleton_Placement {
   reads: number[];
 }
 
+/** Reads the last placement: convolution, activation, average over the image, linear layer with bias. */
 export interface ExplicitSkeleton_Head {
-  activation: string;
-  /** 0 when the head has no 1x1 convolution before the pool. */
-  convChannels: number;
-  convActivation: string;
+  activation: Activation;
+  /** Absent: the head begins with its activation. */
+  convolution?: ExplicitSkeleton_Head_Convolution | undefined;
 }
 
-/** Which network the cells are placed into. Zero values mean the defaults of that network. */
+/** A 1x1 convolution with batch normalisation. */
+export interface ExplicitSkeleton_Head_Convolution {
+  channels: number;
+  /** Not NONE. */
+  activation: Activation;
+}
+
+/** Of an image, in pixels. */
+export interface ImageSize {
+  height: number;
+  width: number;
+}
+
+/** Which network the cells are placed into. What is absent is as the network has it. An explicit skeleton places its cells itself: it reads none of this. */
 export interface Placement {
   network: Network;
-  /** First channels C. */
-  channels: number;
-  /** Cells in a row. */
-  layers: number;
-  /** Height and width of the input image, pixels. */
-  imageSize: number;
-  classes: number;
+  /** First channels C. Absent: 36, 48 (IMAGENET), 20 (SUPERNET); 16 for a cell of NAS-Bench-201. */
+  channels?:
+    | number
+    | undefined;
+  /** Cells in a row; of NAS-Bench-201 those of a stage. Absent: 20, 14 (IMAGENET), 8 (SUPERNET); 5 for a cell of NAS-Bench-201. */
+  layers?:
+    | number
+    | undefined;
+  /** Of the input. Absent: 32 x 32, 224 x 224 (IMAGENET). */
+  imageSize?:
+    | ImageSize
+    | undefined;
+  /** Absent: 10, 1000 (IMAGENET). */
+  classes?: number | undefined;
 }
 
 /** The cost vector of a network: everything that is counted or measured about running it once on one image. */
@@ -390,6 +487,21 @@ export interface CostBounds {
   maxMacs?: number | undefined;
   maxPeakActivationBytes?: number | undefined;
   maxLatency?: Duration | undefined;
+}
+
+/** Proof that a result costs no more than its source, nor than the bounds asked for, for the real strides and channels. */
+export interface Certificate {
+  holds: boolean;
+  source: Cost | undefined;
+  result:
+    | Cost
+    | undefined;
+  /** As they were asked for. */
+  bounds?:
+    | CostBounds
+    | undefined;
+  /** What does not hold, in words. */
+  violations: string[];
 }
 
 /** Which architecture is meant, in any of the ways to name one. */
@@ -1226,7 +1338,7 @@ export const EdgeChannels: MessageFns<EdgeChannels, "nat.architecture.v1.EdgeCha
 };
 
 function createBasePrimitiveOperation(): PrimitiveOperation {
-  return { name: "", activation: "" };
+  return { name: "", activation: Activation.ACTIVATION_UNSPECIFIED };
 }
 
 export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architecture.v1.PrimitiveOperation"> = {
@@ -1236,8 +1348,8 @@ export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architectur
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
     }
-    if (message.activation !== "") {
-      writer.uint32(18).string(message.activation);
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      writer.uint32(24).int32(activationToNumber(message.activation));
     }
     return writer;
   },
@@ -1263,12 +1375,12 @@ export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architectur
             message.name = reader.string();
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
+          case 3: {
+            if (tag !== 24) {
               break;
             }
 
-            message.activation = reader.string();
+            message.activation = activationFromJSON(reader.int32());
             continue;
           }
         }
@@ -1286,7 +1398,7 @@ export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architectur
   fromJSON(object: any): PrimitiveOperation {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
-      activation: isSet(object.activation) ? globalThis.String(object.activation) : "",
+      activation: isSet(object.activation) ? activationFromJSON(object.activation) : Activation.ACTIVATION_UNSPECIFIED,
     };
   },
 
@@ -1295,8 +1407,8 @@ export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architectur
     if (message.name !== "") {
       obj.name = message.name;
     }
-    if (message.activation !== "") {
-      obj.activation = message.activation;
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      obj.activation = activationToJSON(message.activation);
     }
     return obj;
   },
@@ -1307,7 +1419,7 @@ export const PrimitiveOperation: MessageFns<PrimitiveOperation, "nat.architectur
   fromPartial(object: DeepPartial<PrimitiveOperation>): PrimitiveOperation {
     const message = createBasePrimitiveOperation();
     message.name = object.name ?? "";
-    message.activation = object.activation ?? "";
+    message.activation = object.activation ?? Activation.ACTIVATION_UNSPECIFIED;
     return message;
   },
 };
@@ -1524,7 +1636,7 @@ export const NasBench201Skeleton: MessageFns<NasBench201Skeleton, "nat.architect
 };
 
 function createBaseExplicitSkeleton(): ExplicitSkeleton {
-  return { stem: undefined, placements: [], head: undefined, imageSize: 0, classes: 0 };
+  return { stem: undefined, placements: [], head: undefined, imageSize: undefined, classes: 0 };
 }
 
 export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1.ExplicitSkeleton"> = {
@@ -1540,8 +1652,8 @@ export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1
     if (message.head !== undefined) {
       ExplicitSkeleton_Head.encode(message.head, writer.uint32(26).fork()).join();
     }
-    if (message.imageSize !== 0) {
-      writer.uint32(32).uint32(message.imageSize);
+    if (message.imageSize !== undefined) {
+      ImageSize.encode(message.imageSize, writer.uint32(50).fork()).join();
     }
     if (message.classes !== 0) {
       writer.uint32(40).uint32(message.classes);
@@ -1586,12 +1698,12 @@ export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1
             message.head = ExplicitSkeleton_Head.decode(reader, reader.uint32());
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+          case 6: {
+            if (tag !== 50) {
               break;
             }
 
-            message.imageSize = reader.uint32();
+            message.imageSize = ImageSize.decode(reader, reader.uint32());
             continue;
           }
           case 5: {
@@ -1622,10 +1734,10 @@ export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1
         : [],
       head: isSet(object.head) ? ExplicitSkeleton_Head.fromJSON(object.head) : undefined,
       imageSize: isSet(object.imageSize)
-        ? globalThis.Number(object.imageSize)
+        ? ImageSize.fromJSON(object.imageSize)
         : isSet(object.image_size)
-        ? globalThis.Number(object.image_size)
-        : 0,
+        ? ImageSize.fromJSON(object.image_size)
+        : undefined,
       classes: isSet(object.classes) ? globalThis.Number(object.classes) : 0,
     };
   },
@@ -1641,8 +1753,8 @@ export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1
     if (message.head !== undefined) {
       obj.head = ExplicitSkeleton_Head.toJSON(message.head);
     }
-    if (message.imageSize !== 0) {
-      obj.imageSize = Math.round(message.imageSize);
+    if (message.imageSize !== undefined) {
+      obj.imageSize = ImageSize.toJSON(message.imageSize);
     }
     if (message.classes !== 0) {
       obj.classes = Math.round(message.classes);
@@ -1662,14 +1774,16 @@ export const ExplicitSkeleton: MessageFns<ExplicitSkeleton, "nat.architecture.v1
     message.head = (object.head !== undefined && object.head !== null)
       ? ExplicitSkeleton_Head.fromPartial(object.head)
       : undefined;
-    message.imageSize = object.imageSize ?? 0;
+    message.imageSize = (object.imageSize !== undefined && object.imageSize !== null)
+      ? ImageSize.fromPartial(object.imageSize)
+      : undefined;
     message.classes = object.classes ?? 0;
     return message;
   },
 };
 
 function createBaseExplicitSkeleton_Stem(): ExplicitSkeleton_Stem {
-  return { channels: 0, kernel: 0, stride: 0, activation: "" };
+  return { channels: 0, kernel: 0, stride: 0, activation: Activation.ACTIVATION_UNSPECIFIED };
 }
 
 export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.architecture.v1.ExplicitSkeleton.Stem"> = {
@@ -1685,8 +1799,8 @@ export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.archi
     if (message.stride !== 0) {
       writer.uint32(24).uint32(message.stride);
     }
-    if (message.activation !== "") {
-      writer.uint32(34).string(message.activation);
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      writer.uint32(40).int32(activationToNumber(message.activation));
     }
     return writer;
   },
@@ -1728,12 +1842,12 @@ export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.archi
             message.stride = reader.uint32();
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
+          case 5: {
+            if (tag !== 40) {
               break;
             }
 
-            message.activation = reader.string();
+            message.activation = activationFromJSON(reader.int32());
             continue;
           }
         }
@@ -1753,7 +1867,7 @@ export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.archi
       channels: isSet(object.channels) ? globalThis.Number(object.channels) : 0,
       kernel: isSet(object.kernel) ? globalThis.Number(object.kernel) : 0,
       stride: isSet(object.stride) ? globalThis.Number(object.stride) : 0,
-      activation: isSet(object.activation) ? globalThis.String(object.activation) : "",
+      activation: isSet(object.activation) ? activationFromJSON(object.activation) : Activation.ACTIVATION_UNSPECIFIED,
     };
   },
 
@@ -1768,8 +1882,8 @@ export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.archi
     if (message.stride !== 0) {
       obj.stride = Math.round(message.stride);
     }
-    if (message.activation !== "") {
-      obj.activation = message.activation;
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      obj.activation = activationToJSON(message.activation);
     }
     return obj;
   },
@@ -1782,7 +1896,7 @@ export const ExplicitSkeleton_Stem: MessageFns<ExplicitSkeleton_Stem, "nat.archi
     message.channels = object.channels ?? 0;
     message.kernel = object.kernel ?? 0;
     message.stride = object.stride ?? 0;
-    message.activation = object.activation ?? "";
+    message.activation = object.activation ?? Activation.ACTIVATION_UNSPECIFIED;
     return message;
   },
 };
@@ -1888,21 +2002,18 @@ export const ExplicitSkeleton_Placement: MessageFns<
 };
 
 function createBaseExplicitSkeleton_Head(): ExplicitSkeleton_Head {
-  return { activation: "", convChannels: 0, convActivation: "" };
+  return { activation: Activation.ACTIVATION_UNSPECIFIED, convolution: undefined };
 }
 
 export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head, "nat.architecture.v1.ExplicitSkeleton.Head"> = {
   $type: "nat.architecture.v1.ExplicitSkeleton.Head" as const,
 
   encode(message: ExplicitSkeleton_Head, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.activation !== "") {
-      writer.uint32(10).string(message.activation);
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      writer.uint32(32).int32(activationToNumber(message.activation));
     }
-    if (message.convChannels !== 0) {
-      writer.uint32(16).uint32(message.convChannels);
-    }
-    if (message.convActivation !== "") {
-      writer.uint32(26).string(message.convActivation);
+    if (message.convolution !== undefined) {
+      ExplicitSkeleton_Head_Convolution.encode(message.convolution, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1920,28 +2031,20 @@ export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head, "nat.archi
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
+          case 4: {
+            if (tag !== 32) {
               break;
             }
 
-            message.activation = reader.string();
+            message.activation = activationFromJSON(reader.int32());
             continue;
           }
-          case 2: {
-            if (tag !== 16) {
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 
-            message.convChannels = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.convActivation = reader.string();
+            message.convolution = ExplicitSkeleton_Head_Convolution.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1958,30 +2061,20 @@ export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head, "nat.archi
 
   fromJSON(object: any): ExplicitSkeleton_Head {
     return {
-      activation: isSet(object.activation) ? globalThis.String(object.activation) : "",
-      convChannels: isSet(object.convChannels)
-        ? globalThis.Number(object.convChannels)
-        : isSet(object.conv_channels)
-        ? globalThis.Number(object.conv_channels)
-        : 0,
-      convActivation: isSet(object.convActivation)
-        ? globalThis.String(object.convActivation)
-        : isSet(object.conv_activation)
-        ? globalThis.String(object.conv_activation)
-        : "",
+      activation: isSet(object.activation) ? activationFromJSON(object.activation) : Activation.ACTIVATION_UNSPECIFIED,
+      convolution: isSet(object.convolution)
+        ? ExplicitSkeleton_Head_Convolution.fromJSON(object.convolution)
+        : undefined,
     };
   },
 
   toJSON(message: ExplicitSkeleton_Head): unknown {
     const obj: any = {};
-    if (message.activation !== "") {
-      obj.activation = message.activation;
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      obj.activation = activationToJSON(message.activation);
     }
-    if (message.convChannels !== 0) {
-      obj.convChannels = Math.round(message.convChannels);
-    }
-    if (message.convActivation !== "") {
-      obj.convActivation = message.convActivation;
+    if (message.convolution !== undefined) {
+      obj.convolution = ExplicitSkeleton_Head_Convolution.toJSON(message.convolution);
     }
     return obj;
   },
@@ -1991,15 +2084,199 @@ export const ExplicitSkeleton_Head: MessageFns<ExplicitSkeleton_Head, "nat.archi
   },
   fromPartial(object: DeepPartial<ExplicitSkeleton_Head>): ExplicitSkeleton_Head {
     const message = createBaseExplicitSkeleton_Head();
-    message.activation = object.activation ?? "";
-    message.convChannels = object.convChannels ?? 0;
-    message.convActivation = object.convActivation ?? "";
+    message.activation = object.activation ?? Activation.ACTIVATION_UNSPECIFIED;
+    message.convolution = (object.convolution !== undefined && object.convolution !== null)
+      ? ExplicitSkeleton_Head_Convolution.fromPartial(object.convolution)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExplicitSkeleton_Head_Convolution(): ExplicitSkeleton_Head_Convolution {
+  return { channels: 0, activation: Activation.ACTIVATION_UNSPECIFIED };
+}
+
+export const ExplicitSkeleton_Head_Convolution: MessageFns<
+  ExplicitSkeleton_Head_Convolution,
+  "nat.architecture.v1.ExplicitSkeleton.Head.Convolution"
+> = {
+  $type: "nat.architecture.v1.ExplicitSkeleton.Head.Convolution" as const,
+
+  encode(message: ExplicitSkeleton_Head_Convolution, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channels !== 0) {
+      writer.uint32(8).uint32(message.channels);
+    }
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      writer.uint32(16).int32(activationToNumber(message.activation));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplicitSkeleton_Head_Convolution {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplicitSkeleton_Head_Convolution();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.channels = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.activation = activationFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplicitSkeleton_Head_Convolution {
+    return {
+      channels: isSet(object.channels) ? globalThis.Number(object.channels) : 0,
+      activation: isSet(object.activation) ? activationFromJSON(object.activation) : Activation.ACTIVATION_UNSPECIFIED,
+    };
+  },
+
+  toJSON(message: ExplicitSkeleton_Head_Convolution): unknown {
+    const obj: any = {};
+    if (message.channels !== 0) {
+      obj.channels = Math.round(message.channels);
+    }
+    if (message.activation !== Activation.ACTIVATION_UNSPECIFIED) {
+      obj.activation = activationToJSON(message.activation);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplicitSkeleton_Head_Convolution>): ExplicitSkeleton_Head_Convolution {
+    return ExplicitSkeleton_Head_Convolution.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplicitSkeleton_Head_Convolution>): ExplicitSkeleton_Head_Convolution {
+    const message = createBaseExplicitSkeleton_Head_Convolution();
+    message.channels = object.channels ?? 0;
+    message.activation = object.activation ?? Activation.ACTIVATION_UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseImageSize(): ImageSize {
+  return { height: 0, width: 0 };
+}
+
+export const ImageSize: MessageFns<ImageSize, "nat.architecture.v1.ImageSize"> = {
+  $type: "nat.architecture.v1.ImageSize" as const,
+
+  encode(message: ImageSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.height !== 0) {
+      writer.uint32(8).uint32(message.height);
+    }
+    if (message.width !== 0) {
+      writer.uint32(16).uint32(message.width);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.width = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImageSize {
+    return {
+      height: isSet(object.height) ? globalThis.Number(object.height) : 0,
+      width: isSet(object.width) ? globalThis.Number(object.width) : 0,
+    };
+  },
+
+  toJSON(message: ImageSize): unknown {
+    const obj: any = {};
+    if (message.height !== 0) {
+      obj.height = Math.round(message.height);
+    }
+    if (message.width !== 0) {
+      obj.width = Math.round(message.width);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ImageSize>): ImageSize {
+    return ImageSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageSize>): ImageSize {
+    const message = createBaseImageSize();
+    message.height = object.height ?? 0;
+    message.width = object.width ?? 0;
     return message;
   },
 };
 
 function createBasePlacement(): Placement {
-  return { network: Network.NETWORK_UNSPECIFIED, channels: 0, layers: 0, imageSize: 0, classes: 0 };
+  return {
+    network: Network.NETWORK_UNSPECIFIED,
+    channels: undefined,
+    layers: undefined,
+    imageSize: undefined,
+    classes: undefined,
+  };
 }
 
 export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> = {
@@ -2009,16 +2286,16 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
     if (message.network !== Network.NETWORK_UNSPECIFIED) {
       writer.uint32(8).int32(networkToNumber(message.network));
     }
-    if (message.channels !== 0) {
+    if (message.channels !== undefined) {
       writer.uint32(16).uint32(message.channels);
     }
-    if (message.layers !== 0) {
+    if (message.layers !== undefined) {
       writer.uint32(24).uint32(message.layers);
     }
-    if (message.imageSize !== 0) {
-      writer.uint32(32).uint32(message.imageSize);
+    if (message.imageSize !== undefined) {
+      ImageSize.encode(message.imageSize, writer.uint32(50).fork()).join();
     }
-    if (message.classes !== 0) {
+    if (message.classes !== undefined) {
       writer.uint32(40).uint32(message.classes);
     }
     return writer;
@@ -2061,12 +2338,12 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
             message.layers = reader.uint32();
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+          case 6: {
+            if (tag !== 50) {
               break;
             }
 
-            message.imageSize = reader.uint32();
+            message.imageSize = ImageSize.decode(reader, reader.uint32());
             continue;
           }
           case 5: {
@@ -2092,14 +2369,14 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
   fromJSON(object: any): Placement {
     return {
       network: isSet(object.network) ? networkFromJSON(object.network) : Network.NETWORK_UNSPECIFIED,
-      channels: isSet(object.channels) ? globalThis.Number(object.channels) : 0,
-      layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
+      channels: isSet(object.channels) ? globalThis.Number(object.channels) : undefined,
+      layers: isSet(object.layers) ? globalThis.Number(object.layers) : undefined,
       imageSize: isSet(object.imageSize)
-        ? globalThis.Number(object.imageSize)
+        ? ImageSize.fromJSON(object.imageSize)
         : isSet(object.image_size)
-        ? globalThis.Number(object.image_size)
-        : 0,
-      classes: isSet(object.classes) ? globalThis.Number(object.classes) : 0,
+        ? ImageSize.fromJSON(object.image_size)
+        : undefined,
+      classes: isSet(object.classes) ? globalThis.Number(object.classes) : undefined,
     };
   },
 
@@ -2108,16 +2385,16 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
     if (message.network !== Network.NETWORK_UNSPECIFIED) {
       obj.network = networkToJSON(message.network);
     }
-    if (message.channels !== 0) {
+    if (message.channels !== undefined) {
       obj.channels = Math.round(message.channels);
     }
-    if (message.layers !== 0) {
+    if (message.layers !== undefined) {
       obj.layers = Math.round(message.layers);
     }
-    if (message.imageSize !== 0) {
-      obj.imageSize = Math.round(message.imageSize);
+    if (message.imageSize !== undefined) {
+      obj.imageSize = ImageSize.toJSON(message.imageSize);
     }
-    if (message.classes !== 0) {
+    if (message.classes !== undefined) {
       obj.classes = Math.round(message.classes);
     }
     return obj;
@@ -2129,10 +2406,12 @@ export const Placement: MessageFns<Placement, "nat.architecture.v1.Placement"> =
   fromPartial(object: DeepPartial<Placement>): Placement {
     const message = createBasePlacement();
     message.network = object.network ?? Network.NETWORK_UNSPECIFIED;
-    message.channels = object.channels ?? 0;
-    message.layers = object.layers ?? 0;
-    message.imageSize = object.imageSize ?? 0;
-    message.classes = object.classes ?? 0;
+    message.channels = object.channels ?? undefined;
+    message.layers = object.layers ?? undefined;
+    message.imageSize = (object.imageSize !== undefined && object.imageSize !== null)
+      ? ImageSize.fromPartial(object.imageSize)
+      : undefined;
+    message.classes = object.classes ?? undefined;
     return message;
   },
 };
@@ -2395,6 +2674,149 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
     message.maxLatency = (object.maxLatency !== undefined && object.maxLatency !== null)
       ? Duration.fromPartial(object.maxLatency)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseCertificate(): Certificate {
+  return { holds: false, source: undefined, result: undefined, bounds: undefined, violations: [] };
+}
+
+export const Certificate: MessageFns<Certificate, "nat.architecture.v1.Certificate"> = {
+  $type: "nat.architecture.v1.Certificate" as const,
+
+  encode(message: Certificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.holds !== false) {
+      writer.uint32(8).bool(message.holds);
+    }
+    if (message.source !== undefined) {
+      Cost.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    if (message.result !== undefined) {
+      Cost.encode(message.result, writer.uint32(26).fork()).join();
+    }
+    if (message.bounds !== undefined) {
+      CostBounds.encode(message.bounds, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.violations) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Certificate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCertificate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.holds = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = Cost.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = Cost.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.bounds = CostBounds.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.violations.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Certificate {
+    return {
+      holds: isSet(object.holds) ? globalThis.Boolean(object.holds) : false,
+      source: isSet(object.source) ? Cost.fromJSON(object.source) : undefined,
+      result: isSet(object.result) ? Cost.fromJSON(object.result) : undefined,
+      bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
+      violations: globalThis.Array.isArray(object?.violations)
+        ? object.violations.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Certificate): unknown {
+    const obj: any = {};
+    if (message.holds !== false) {
+      obj.holds = message.holds;
+    }
+    if (message.source !== undefined) {
+      obj.source = Cost.toJSON(message.source);
+    }
+    if (message.result !== undefined) {
+      obj.result = Cost.toJSON(message.result);
+    }
+    if (message.bounds !== undefined) {
+      obj.bounds = CostBounds.toJSON(message.bounds);
+    }
+    if (message.violations?.length) {
+      obj.violations = message.violations;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Certificate>): Certificate {
+    return Certificate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Certificate>): Certificate {
+    const message = createBaseCertificate();
+    message.holds = object.holds ?? false;
+    message.source = (object.source !== undefined && object.source !== null)
+      ? Cost.fromPartial(object.source)
+      : undefined;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? Cost.fromPartial(object.result)
+      : undefined;
+    message.bounds = (object.bounds !== undefined && object.bounds !== null)
+      ? CostBounds.fromPartial(object.bounds)
+      : undefined;
+    message.violations = object.violations?.map((e) => e) || [];
     return message;
   },
 };

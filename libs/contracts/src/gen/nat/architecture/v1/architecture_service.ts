@@ -6,6 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
 import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Status } from "../../../google/rpc/status.ts";
 import {
   ArchitectureRef,
   ArchitectureSpec,
@@ -22,7 +23,6 @@ import {
 
 /** A stored architecture. The zoo is readable in every namespace under its names. */
 export interface Architecture {
-  /** namespaces/* /architectures/* */
   name: string;
   displayName: string;
   /** Immutable. */
@@ -35,7 +35,7 @@ export interface Architecture {
   cost:
     | Cost
     | undefined;
-  /** What it was transformed from: namespaces/* /architectures/*, or empty. */
+  /** What it was transformed from; empty: nothing that is stored. It may have been deleted since. */
   parentArchitecture: string;
   labels: { [key: string]: string };
   createTime: Date | undefined;
@@ -114,7 +114,7 @@ export interface DiffArchitecturesRequest {
   placement:
     | Placement
     | undefined;
-  /** Where sources by resource name live; empty for none. */
+  /** The namespace that resource names must be in; empty: any. */
   parent: string;
 }
 
@@ -137,14 +137,14 @@ export interface ValidateArchitectureRequest {
 }
 
 export interface ValidateArchitectureResponse {
-  valid: boolean;
-  problems: ValidateArchitectureResponse_Problem[];
-  identity: string;
-}
-
-export interface ValidateArchitectureResponse_Problem {
-  field: string;
-  description: string;
+  result:
+    | //
+    /** Of an architecture that can be used: the hash of its labelled graph up to isomorphism. */
+    { $case: "identity"; value: string }
+    | //
+    /** With the fields that are wrong (google.rpc.BadRequest) and a reason (google.rpc.ErrorInfo). */
+    { $case: "error"; value: Status }
+    | undefined;
 }
 
 export interface ComputeCostRequest {
@@ -2038,7 +2038,7 @@ export const ValidateArchitectureRequest: MessageFns<
 };
 
 function createBaseValidateArchitectureResponse(): ValidateArchitectureResponse {
-  return { valid: false, problems: [], identity: "" };
+  return { result: undefined };
 }
 
 export const ValidateArchitectureResponse: MessageFns<
@@ -2048,14 +2048,13 @@ export const ValidateArchitectureResponse: MessageFns<
   $type: "nat.architecture.v1.ValidateArchitectureResponse" as const,
 
   encode(message: ValidateArchitectureResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.valid !== false) {
-      writer.uint32(8).bool(message.valid);
-    }
-    for (const v of message.problems) {
-      ValidateArchitectureResponse_Problem.encode(v!, writer.uint32(18).fork()).join();
-    }
-    if (message.identity !== "") {
-      writer.uint32(26).string(message.identity);
+    switch (message.result?.$case) {
+      case "identity":
+        writer.uint32(10).string(message.result.value);
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2074,11 +2073,11 @@ export const ValidateArchitectureResponse: MessageFns<
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 8) {
+            if (tag !== 10) {
               break;
             }
 
-            message.valid = reader.bool();
+            message.result = { $case: "identity", value: reader.string() };
             continue;
           }
           case 2: {
@@ -2086,15 +2085,7 @@ export const ValidateArchitectureResponse: MessageFns<
               break;
             }
 
-            message.problems.push(ValidateArchitectureResponse_Problem.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.identity = reader.string();
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2111,24 +2102,20 @@ export const ValidateArchitectureResponse: MessageFns<
 
   fromJSON(object: any): ValidateArchitectureResponse {
     return {
-      valid: isSet(object.valid) ? globalThis.Boolean(object.valid) : false,
-      problems: globalThis.Array.isArray(object?.problems)
-        ? object.problems.map((e: any) => ValidateArchitectureResponse_Problem.fromJSON(e))
-        : [],
-      identity: isSet(object.identity) ? globalThis.String(object.identity) : "",
+      result: isSet(object.identity)
+        ? { $case: "identity", value: globalThis.String(object.identity) }
+        : isSet(object.error)
+        ? { $case: "error", value: Status.fromJSON(object.error) }
+        : undefined,
     };
   },
 
   toJSON(message: ValidateArchitectureResponse): unknown {
     const obj: any = {};
-    if (message.valid !== false) {
-      obj.valid = message.valid;
-    }
-    if (message.problems?.length) {
-      obj.problems = message.problems.map((e) => ValidateArchitectureResponse_Problem.toJSON(e));
-    }
-    if (message.identity !== "") {
-      obj.identity = message.identity;
+    if (message.result?.$case === "identity") {
+      obj.identity = message.result.value;
+    } else if (message.result?.$case === "error") {
+      obj.error = Status.toJSON(message.result.value);
     }
     return obj;
   },
@@ -2138,99 +2125,20 @@ export const ValidateArchitectureResponse: MessageFns<
   },
   fromPartial(object: DeepPartial<ValidateArchitectureResponse>): ValidateArchitectureResponse {
     const message = createBaseValidateArchitectureResponse();
-    message.valid = object.valid ?? false;
-    message.problems = object.problems?.map((e) => ValidateArchitectureResponse_Problem.fromPartial(e)) || [];
-    message.identity = object.identity ?? "";
-    return message;
-  },
-};
-
-function createBaseValidateArchitectureResponse_Problem(): ValidateArchitectureResponse_Problem {
-  return { field: "", description: "" };
-}
-
-export const ValidateArchitectureResponse_Problem: MessageFns<
-  ValidateArchitectureResponse_Problem,
-  "nat.architecture.v1.ValidateArchitectureResponse.Problem"
-> = {
-  $type: "nat.architecture.v1.ValidateArchitectureResponse.Problem" as const,
-
-  encode(message: ValidateArchitectureResponse_Problem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.field !== "") {
-      writer.uint32(10).string(message.field);
-    }
-    if (message.description !== "") {
-      writer.uint32(18).string(message.description);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ValidateArchitectureResponse_Problem {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseValidateArchitectureResponse_Problem();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.field = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.description = reader.string();
-            continue;
-          }
+    switch (object.result?.$case) {
+      case "identity": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "identity", value: object.result.value };
         }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
+        break;
       }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: Status.fromPartial(object.result.value) };
+        }
+        break;
+      }
     }
-  },
-
-  fromJSON(object: any): ValidateArchitectureResponse_Problem {
-    return {
-      field: isSet(object.field) ? globalThis.String(object.field) : "",
-      description: isSet(object.description) ? globalThis.String(object.description) : "",
-    };
-  },
-
-  toJSON(message: ValidateArchitectureResponse_Problem): unknown {
-    const obj: any = {};
-    if (message.field !== "") {
-      obj.field = message.field;
-    }
-    if (message.description !== "") {
-      obj.description = message.description;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<ValidateArchitectureResponse_Problem>): ValidateArchitectureResponse_Problem {
-    return ValidateArchitectureResponse_Problem.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<ValidateArchitectureResponse_Problem>): ValidateArchitectureResponse_Problem {
-    const message = createBaseValidateArchitectureResponse_Problem();
-    message.field = object.field ?? "";
-    message.description = object.description ?? "";
     return message;
   },
 };
@@ -3026,7 +2934,7 @@ export const ArchitectureServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Checks without storing; problems come back as data. */
+    /** Checks without storing; what is wrong comes back as data. */
     validateArchitecture: {
       name: "ValidateArchitecture",
       requestType: ValidateArchitectureRequest as typeof ValidateArchitectureRequest,
@@ -3096,7 +3004,7 @@ export interface ArchitectureServiceImplementation<CallContextExt = {}> {
     request: DiffArchitecturesRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DiffArchitecturesResponse>>;
-  /** Checks without storing; problems come back as data. */
+  /** Checks without storing; what is wrong comes back as data. */
   validateArchitecture(
     request: ValidateArchitectureRequest,
     context: CallContext & CallContextExt,
@@ -3149,7 +3057,7 @@ export interface ArchitectureServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<DiffArchitecturesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<DiffArchitecturesResponse>;
-  /** Checks without storing; problems come back as data. */
+  /** Checks without storing; what is wrong comes back as data. */
   validateArchitecture(
     request: DeepPartial<ValidateArchitectureRequest>,
     options?: CallOptions & CallOptionsExt,

@@ -15,6 +15,7 @@ export interface Point {
   metric: string;
   step: number;
   value: number;
+  /** Between the years 1970 and 9999. Absent in a record: when the server took it. */
   time: Date | undefined;
 }
 
@@ -28,6 +29,7 @@ export interface RecordMetricsResponse {
 }
 
 export interface QueryMetricsRequest {
+  /** The resource measured. */
   run: string;
   /** Empty: all. */
   metrics: string[];
@@ -43,6 +45,7 @@ export interface QueryMetricsResponse {
 }
 
 export interface WatchMetricsRequest {
+  /** The resource measured. */
   run: string;
   metrics: string[];
   /** From the last message seen; empty: from the start. */
@@ -55,6 +58,7 @@ export interface WatchMetricsResponse {
 }
 
 export interface GetRunSummaryRequest {
+  /** The resource measured. */
   run: string;
 }
 
@@ -78,6 +82,18 @@ export interface ListRunSummariesRequest {
   parent: string;
   pageSize: number;
   pageToken: string;
+}
+
+export interface DeleteSeriesRequest {
+  /** The resource measured. */
+  run: string;
+  /** Empty: all of the run. */
+  metrics: string[];
+}
+
+export interface DeleteSeriesResponse {
+  /** Series that were there. Each had at least one point. */
+  deleted: number;
 }
 
 export interface ListRunSummariesResponse {
@@ -1282,6 +1298,162 @@ export const ListRunSummariesRequest: MessageFns<ListRunSummariesRequest, "nat.m
   },
 };
 
+function createBaseDeleteSeriesRequest(): DeleteSeriesRequest {
+  return { run: "", metrics: [] };
+}
+
+export const DeleteSeriesRequest: MessageFns<DeleteSeriesRequest, "nat.metrics.v1.DeleteSeriesRequest"> = {
+  $type: "nat.metrics.v1.DeleteSeriesRequest" as const,
+
+  encode(message: DeleteSeriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    for (const v of message.metrics) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteSeriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteSeriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.metrics.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteSeriesRequest {
+    return {
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      metrics: globalThis.Array.isArray(object?.metrics) ? object.metrics.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: DeleteSeriesRequest): unknown {
+    const obj: any = {};
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.metrics?.length) {
+      obj.metrics = message.metrics;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteSeriesRequest>): DeleteSeriesRequest {
+    return DeleteSeriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteSeriesRequest>): DeleteSeriesRequest {
+    const message = createBaseDeleteSeriesRequest();
+    message.run = object.run ?? "";
+    message.metrics = object.metrics?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseDeleteSeriesResponse(): DeleteSeriesResponse {
+  return { deleted: 0 };
+}
+
+export const DeleteSeriesResponse: MessageFns<DeleteSeriesResponse, "nat.metrics.v1.DeleteSeriesResponse"> = {
+  $type: "nat.metrics.v1.DeleteSeriesResponse" as const,
+
+  encode(message: DeleteSeriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deleted !== 0) {
+      writer.uint32(8).int32(message.deleted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteSeriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteSeriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.deleted = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteSeriesResponse {
+    return { deleted: isSet(object.deleted) ? globalThis.Number(object.deleted) : 0 };
+  },
+
+  toJSON(message: DeleteSeriesResponse): unknown {
+    const obj: any = {};
+    if (message.deleted !== 0) {
+      obj.deleted = Math.round(message.deleted);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteSeriesResponse>): DeleteSeriesResponse {
+    return DeleteSeriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteSeriesResponse>): DeleteSeriesResponse {
+    const message = createBaseDeleteSeriesResponse();
+    message.deleted = object.deleted ?? 0;
+    return message;
+  },
+};
+
 function createBaseListRunSummariesResponse(): ListRunSummariesResponse {
   return { runs: [], nextPageToken: "" };
 }
@@ -1422,6 +1594,15 @@ export const MetricsServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Deletes series of a run with all their points. Points that are recorded afterwards begin new ones; open watches go on from where they are. */
+    deleteSeries: {
+      name: "DeleteSeries",
+      requestType: DeleteSeriesRequest as typeof DeleteSeriesRequest,
+      requestStream: false,
+      responseType: DeleteSeriesResponse as typeof DeleteSeriesResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
 
@@ -1445,6 +1626,11 @@ export interface MetricsServiceImplementation<CallContextExt = {}> {
     request: ListRunSummariesRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListRunSummariesResponse>>;
+  /** Deletes series of a run with all their points. Points that are recorded afterwards begin new ones; open watches go on from where they are. */
+  deleteSeries(
+    request: DeleteSeriesRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteSeriesResponse>>;
 }
 
 export interface MetricsServiceClient<CallOptionsExt = {}> {
@@ -1470,6 +1656,11 @@ export interface MetricsServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListRunSummariesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListRunSummariesResponse>;
+  /** Deletes series of a run with all their points. Points that are recorded afterwards begin new ones; open watches go on from where they are. */
+  deleteSeries(
+    request: DeepPartial<DeleteSeriesRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteSeriesResponse>;
 }
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {

@@ -5,25 +5,90 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Scheme, schemeFromJSON, schemeToJSON, schemeToNumber } from "../../architecture/v1/architecture.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
+/** How a policy reads an architecture. */
+export const Encoder = {
+  ENCODER_UNSPECIFIED: "ENCODER_UNSPECIFIED",
+  /** ENCODER_EDGE_GNN - Message passing on edges: any network. */
+  ENCODER_EDGE_GNN: "ENCODER_EDGE_GNN",
+  /** ENCODER_GCN - The official graph convolutional network on nodes: published cells only. */
+  ENCODER_GCN: "ENCODER_GCN",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Encoder = typeof Encoder[keyof typeof Encoder];
+
+export namespace Encoder {
+  export type ENCODER_UNSPECIFIED = typeof Encoder.ENCODER_UNSPECIFIED;
+  export type ENCODER_EDGE_GNN = typeof Encoder.ENCODER_EDGE_GNN;
+  export type ENCODER_GCN = typeof Encoder.ENCODER_GCN;
+  export type UNRECOGNIZED = typeof Encoder.UNRECOGNIZED;
+}
+
+export function encoderFromJSON(object: any): Encoder {
+  switch (object) {
+    case 0:
+    case "ENCODER_UNSPECIFIED":
+      return Encoder.ENCODER_UNSPECIFIED;
+    case 1:
+    case "ENCODER_EDGE_GNN":
+      return Encoder.ENCODER_EDGE_GNN;
+    case 2:
+    case "ENCODER_GCN":
+      return Encoder.ENCODER_GCN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Encoder.UNRECOGNIZED;
+  }
+}
+
+export function encoderToJSON(object: Encoder): string {
+  switch (object) {
+    case Encoder.ENCODER_UNSPECIFIED:
+      return "ENCODER_UNSPECIFIED";
+    case Encoder.ENCODER_EDGE_GNN:
+      return "ENCODER_EDGE_GNN";
+    case Encoder.ENCODER_GCN:
+      return "ENCODER_GCN";
+    case Encoder.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function encoderToNumber(object: Encoder): number {
+  switch (object) {
+    case Encoder.ENCODER_UNSPECIFIED:
+      return 0;
+    case Encoder.ENCODER_EDGE_GNN:
+      return 1;
+    case Encoder.ENCODER_GCN:
+      return 2;
+    case Encoder.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 export interface Policy {
-  /** namespaces/* /policies/* */
   name: string;
+  /** The last part of the name. */
   policyId: string;
   displayName: string;
-  /** "pair" or "edge". */
-  encoder: string;
-  /** "nat" or "nat++". */
-  scheme: string;
+  encoder: Encoder;
+  /** What transforms use unless told otherwise. */
+  scheme: Scheme;
   /** The version that transforms use. */
   defaultVersion:
     | PolicyVersion
     | undefined;
   /** The search that learned it; empty for bundled and imported ones. */
   search: string;
-  /** Comes with the platform. */
+  /** Comes with the platform: readable in every namespace, never changed. */
   bundled: boolean;
   createTime: Date | undefined;
   etag: string;
@@ -32,7 +97,6 @@ export interface Policy {
 }
 
 export interface PolicyVersion {
-  /** namespaces/* /policies/* /versions/* */
   name: string;
   /** Learner steps behind it. */
   step: number;
@@ -73,6 +137,24 @@ export interface PromotePolicyVersionRequest {
   etag: string;
 }
 
+export interface DeletePolicyRequest {
+  name: string;
+  /** Of the policy. Empty: whichever it has. */
+  etag: string;
+}
+
+export interface DeletePolicyResponse {
+}
+
+export interface DeletePolicyVersionRequest {
+  name: string;
+  /** Of the policy. Empty: whichever it has. */
+  etag: string;
+}
+
+export interface DeletePolicyVersionResponse {
+}
+
 export interface ImportPolicyRequest {
   parent: string;
   policyId: string;
@@ -80,8 +162,8 @@ export interface ImportPolicyRequest {
   displayName: string;
   description: string;
   requestId: string;
-  /** What transforms use unless told otherwise: "nat" (when empty) or "nat++". A pair policy has its own. */
-  scheme: string;
+  /** What transforms use unless told otherwise. Unspecified: NAT. A policy with the encoder GCN has its own. */
+  scheme: Scheme;
 }
 
 export interface ExportPolicyVersionRequest {
@@ -99,8 +181,8 @@ function createBasePolicy(): Policy {
     name: "",
     policyId: "",
     displayName: "",
-    encoder: "",
-    scheme: "",
+    encoder: Encoder.ENCODER_UNSPECIFIED,
+    scheme: Scheme.SCHEME_UNSPECIFIED,
     defaultVersion: undefined,
     search: "",
     bundled: false,
@@ -123,11 +205,11 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     if (message.displayName !== "") {
       writer.uint32(26).string(message.displayName);
     }
-    if (message.encoder !== "") {
-      writer.uint32(34).string(message.encoder);
+    if (message.encoder !== Encoder.ENCODER_UNSPECIFIED) {
+      writer.uint32(32).int32(encoderToNumber(message.encoder));
     }
-    if (message.scheme !== "") {
-      writer.uint32(42).string(message.scheme);
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      writer.uint32(40).int32(schemeToNumber(message.scheme));
     }
     if (message.defaultVersion !== undefined) {
       PolicyVersion.encode(message.defaultVersion, writer.uint32(50).fork()).join();
@@ -188,19 +270,19 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
             continue;
           }
           case 4: {
-            if (tag !== 34) {
+            if (tag !== 32) {
               break;
             }
 
-            message.encoder = reader.string();
+            message.encoder = encoderFromJSON(reader.int32());
             continue;
           }
           case 5: {
-            if (tag !== 42) {
+            if (tag !== 40) {
               break;
             }
 
-            message.scheme = reader.string();
+            message.scheme = schemeFromJSON(reader.int32());
             continue;
           }
           case 6: {
@@ -276,8 +358,8 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
         : isSet(object.display_name)
         ? globalThis.String(object.display_name)
         : "",
-      encoder: isSet(object.encoder) ? globalThis.String(object.encoder) : "",
-      scheme: isSet(object.scheme) ? globalThis.String(object.scheme) : "",
+      encoder: isSet(object.encoder) ? encoderFromJSON(object.encoder) : Encoder.ENCODER_UNSPECIFIED,
+      scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
       defaultVersion: isSet(object.defaultVersion)
         ? PolicyVersion.fromJSON(object.defaultVersion)
         : isSet(object.default_version)
@@ -306,11 +388,11 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     if (message.displayName !== "") {
       obj.displayName = message.displayName;
     }
-    if (message.encoder !== "") {
-      obj.encoder = message.encoder;
+    if (message.encoder !== Encoder.ENCODER_UNSPECIFIED) {
+      obj.encoder = encoderToJSON(message.encoder);
     }
-    if (message.scheme !== "") {
-      obj.scheme = message.scheme;
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      obj.scheme = schemeToJSON(message.scheme);
     }
     if (message.defaultVersion !== undefined) {
       obj.defaultVersion = PolicyVersion.toJSON(message.defaultVersion);
@@ -341,8 +423,8 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     message.name = object.name ?? "";
     message.policyId = object.policyId ?? "";
     message.displayName = object.displayName ?? "";
-    message.encoder = object.encoder ?? "";
-    message.scheme = object.scheme ?? "";
+    message.encoder = object.encoder ?? Encoder.ENCODER_UNSPECIFIED;
+    message.scheme = object.scheme ?? Scheme.SCHEME_UNSPECIFIED;
     message.defaultVersion = (object.defaultVersion !== undefined && object.defaultVersion !== null)
       ? PolicyVersion.fromPartial(object.defaultVersion)
       : undefined;
@@ -1069,6 +1151,294 @@ export const PromotePolicyVersionRequest: MessageFns<
   },
 };
 
+function createBaseDeletePolicyRequest(): DeletePolicyRequest {
+  return { name: "", etag: "" };
+}
+
+export const DeletePolicyRequest: MessageFns<DeletePolicyRequest, "nat.policy.v1.DeletePolicyRequest"> = {
+  $type: "nat.policy.v1.DeletePolicyRequest" as const,
+
+  encode(message: DeletePolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeletePolicyRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+    };
+  },
+
+  toJSON(message: DeletePolicyRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeletePolicyRequest>): DeletePolicyRequest {
+    return DeletePolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeletePolicyRequest>): DeletePolicyRequest {
+    const message = createBaseDeletePolicyRequest();
+    message.name = object.name ?? "";
+    message.etag = object.etag ?? "";
+    return message;
+  },
+};
+
+function createBaseDeletePolicyResponse(): DeletePolicyResponse {
+  return {};
+}
+
+export const DeletePolicyResponse: MessageFns<DeletePolicyResponse, "nat.policy.v1.DeletePolicyResponse"> = {
+  $type: "nat.policy.v1.DeletePolicyResponse" as const,
+
+  encode(_: DeletePolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeletePolicyResponse {
+    return {};
+  },
+
+  toJSON(_: DeletePolicyResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeletePolicyResponse>): DeletePolicyResponse {
+    return DeletePolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeletePolicyResponse>): DeletePolicyResponse {
+    const message = createBaseDeletePolicyResponse();
+    return message;
+  },
+};
+
+function createBaseDeletePolicyVersionRequest(): DeletePolicyVersionRequest {
+  return { name: "", etag: "" };
+}
+
+export const DeletePolicyVersionRequest: MessageFns<
+  DeletePolicyVersionRequest,
+  "nat.policy.v1.DeletePolicyVersionRequest"
+> = {
+  $type: "nat.policy.v1.DeletePolicyVersionRequest" as const,
+
+  encode(message: DeletePolicyVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePolicyVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePolicyVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeletePolicyVersionRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+    };
+  },
+
+  toJSON(message: DeletePolicyVersionRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeletePolicyVersionRequest>): DeletePolicyVersionRequest {
+    return DeletePolicyVersionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeletePolicyVersionRequest>): DeletePolicyVersionRequest {
+    const message = createBaseDeletePolicyVersionRequest();
+    message.name = object.name ?? "";
+    message.etag = object.etag ?? "";
+    return message;
+  },
+};
+
+function createBaseDeletePolicyVersionResponse(): DeletePolicyVersionResponse {
+  return {};
+}
+
+export const DeletePolicyVersionResponse: MessageFns<
+  DeletePolicyVersionResponse,
+  "nat.policy.v1.DeletePolicyVersionResponse"
+> = {
+  $type: "nat.policy.v1.DeletePolicyVersionResponse" as const,
+
+  encode(_: DeletePolicyVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePolicyVersionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePolicyVersionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeletePolicyVersionResponse {
+    return {};
+  },
+
+  toJSON(_: DeletePolicyVersionResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeletePolicyVersionResponse>): DeletePolicyVersionResponse {
+    return DeletePolicyVersionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeletePolicyVersionResponse>): DeletePolicyVersionResponse {
+    const message = createBaseDeletePolicyVersionResponse();
+    return message;
+  },
+};
+
 function createBaseImportPolicyRequest(): ImportPolicyRequest {
   return {
     parent: "",
@@ -1077,7 +1447,7 @@ function createBaseImportPolicyRequest(): ImportPolicyRequest {
     displayName: "",
     description: "",
     requestId: "",
-    scheme: "",
+    scheme: Scheme.SCHEME_UNSPECIFIED,
   };
 }
 
@@ -1103,8 +1473,8 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     if (message.requestId !== "") {
       writer.uint32(50).string(message.requestId);
     }
-    if (message.scheme !== "") {
-      writer.uint32(58).string(message.scheme);
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      writer.uint32(64).int32(schemeToNumber(message.scheme));
     }
     return writer;
   },
@@ -1170,12 +1540,12 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
             message.requestId = reader.string();
             continue;
           }
-          case 7: {
-            if (tag !== 58) {
+          case 8: {
+            if (tag !== 64) {
               break;
             }
 
-            message.scheme = reader.string();
+            message.scheme = schemeFromJSON(reader.int32());
             continue;
           }
         }
@@ -1210,7 +1580,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
-      scheme: isSet(object.scheme) ? globalThis.String(object.scheme) : "",
+      scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
     };
   },
 
@@ -1234,8 +1604,8 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
-    if (message.scheme !== "") {
-      obj.scheme = message.scheme;
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      obj.scheme = schemeToJSON(message.scheme);
     }
     return obj;
   },
@@ -1251,7 +1621,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     message.displayName = object.displayName ?? "";
     message.description = object.description ?? "";
     message.requestId = object.requestId ?? "";
-    message.scheme = object.scheme ?? "";
+    message.scheme = object.scheme ?? Scheme.SCHEME_UNSPECIFIED;
     return message;
   },
 };
@@ -1468,6 +1838,27 @@ export const PolicyServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Deletes a policy with all its versions. FAILED_PRECONDITION POLICY_IN_USE while a search that runs or is paused writes it or started from it, or
+     * an operation transforms with it; POLICY_IS_BUNDLED for one that comes with the platform. Transforms that name it fail with NOT_FOUND afterwards.
+     */
+    deletePolicy: {
+      name: "DeletePolicy",
+      requestType: DeletePolicyRequest as typeof DeletePolicyRequest,
+      requestStream: false,
+      responseType: DeletePolicyResponse as typeof DeletePolicyResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Deletes one version. FAILED_PRECONDITION as DeletePolicy, and POLICY_VERSION_IS_DEFAULT for the default version: promote another one before. */
+    deletePolicyVersion: {
+      name: "DeletePolicyVersion",
+      requestType: DeletePolicyVersionRequest as typeof DeletePolicyVersionRequest,
+      requestStream: false,
+      responseType: DeletePolicyVersionResponse as typeof DeletePolicyVersionResponse,
+      responseStream: false,
+      options: {},
+    },
     /** The checkpoint's bytes. */
     exportPolicyVersion: {
       name: "ExportPolicyVersion",
@@ -1500,6 +1891,19 @@ export interface PolicyServiceImplementation<CallContextExt = {}> {
     request: ImportPolicyRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<PolicyVersion>>;
+  /**
+   * Deletes a policy with all its versions. FAILED_PRECONDITION POLICY_IN_USE while a search that runs or is paused writes it or started from it, or
+   * an operation transforms with it; POLICY_IS_BUNDLED for one that comes with the platform. Transforms that name it fail with NOT_FOUND afterwards.
+   */
+  deletePolicy(
+    request: DeletePolicyRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeletePolicyResponse>>;
+  /** Deletes one version. FAILED_PRECONDITION as DeletePolicy, and POLICY_VERSION_IS_DEFAULT for the default version: promote another one before. */
+  deletePolicyVersion(
+    request: DeletePolicyVersionRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeletePolicyVersionResponse>>;
   /** The checkpoint's bytes. */
   exportPolicyVersion(
     request: ExportPolicyVersionRequest,
@@ -1527,6 +1931,19 @@ export interface PolicyServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ImportPolicyRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<PolicyVersion>;
+  /**
+   * Deletes a policy with all its versions. FAILED_PRECONDITION POLICY_IN_USE while a search that runs or is paused writes it or started from it, or
+   * an operation transforms with it; POLICY_IS_BUNDLED for one that comes with the platform. Transforms that name it fail with NOT_FOUND afterwards.
+   */
+  deletePolicy(
+    request: DeepPartial<DeletePolicyRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeletePolicyResponse>;
+  /** Deletes one version. FAILED_PRECONDITION as DeletePolicy, and POLICY_VERSION_IS_DEFAULT for the default version: promote another one before. */
+  deletePolicyVersion(
+    request: DeepPartial<DeletePolicyVersionRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeletePolicyVersionResponse>;
   /** The checkpoint's bytes. */
   exportPolicyVersion(
     request: DeepPartial<ExportPolicyVersionRequest>,

@@ -4,9 +4,11 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
+import { Status } from "../../../google/rpc/status.ts";
 import {
   ArchitectureRef,
   ArchitectureSpec,
+  Certificate,
   Cost,
   CostBounds,
   EdgeEdit,
@@ -151,7 +153,7 @@ export function viewToNumber(object: View): number {
 }
 
 export interface TransformOptions {
-  /** namespaces/* /policies/* or namespaces/* /policies/* /versions/*, or a bare policy id. Empty: the bundled default. */
+  /** A policy, for its default version, or one of its versions; a bare policy id too. Empty: the bundled default. */
   policy: string;
   scheme: Scheme;
   masking: Masking;
@@ -159,12 +161,14 @@ export interface TransformOptions {
   bounds:
     | CostBounds
     | undefined;
-  /** Results wanted; 0 means 1. With more than one, they are drawn at random and distinct ones come back, best log-probability first. */
-  samples: number;
-  /** Take the most probable action of each edge. Only with samples 0 or 1. */
+  /** Results drawn; distinct ones come back, best log-probability first. Absent: 1. */
+  samples?:
+    | number
+    | undefined;
+  /** Take the most probable action of each edge. Not with more than one sample. */
   greedy: boolean;
-  /** Same seed, policy and source: same result. */
-  seed: number;
+  /** Of the sampling: the same seed, policy and source give the same results. Absent: 0. */
+  seed?: number | undefined;
   view: View;
 }
 
@@ -177,7 +181,7 @@ export interface TransformArchitectureRequest {
 export interface TransformArchitectureResponse {
   source: TransformedSource | undefined;
   results: TransformResult[];
-  /** The policy version that answered. */
+  /** That answered. */
   policyVersion: string;
 }
 
@@ -208,22 +212,10 @@ export interface TransformResult {
   /** Every edge the policy decided, replaced or kept, in presented order. */
   edges: EdgeEdit[];
   certificate:
-    | CostCertificate
+    | Certificate
     | undefined;
   /** The cell string, where the architecture is a NAS-Bench-201 cell. */
   nasbench201: string;
-}
-
-/** Proof that a result costs no more than its source, nor than the bounds asked for, for the real strides and channels. */
-export interface CostCertificate {
-  holds: boolean;
-  source: Cost | undefined;
-  result: Cost | undefined;
-  bounds:
-    | CostBounds
-    | undefined;
-  /** What does not hold, in words. */
-  violations: string[];
 }
 
 export interface BatchTransformArchitecturesRequest {
@@ -234,27 +226,15 @@ export interface BatchTransformArchitecturesRequest {
 
 export interface BatchTransformArchitecturesResponse {
   outcomes: TransformOutcome[];
+  /** That answered. */
   policyVersion: string;
 }
 
+/** What came of one architecture among many. */
 export interface TransformOutcome {
-  outcome:
-    | { $case: "response"; value: TransformArchitectureResponse }
-    | { $case: "error"; value: TransformError }
-    | undefined;
-}
-
-export interface TransformError {
-  /** A google.rpc.Code. */
-  code: number;
-  message: string;
-  reason: string;
-  fieldViolations: FieldViolation[];
-}
-
-export interface FieldViolation {
-  field: string;
-  description: string;
+  outcome: { $case: "response"; value: TransformArchitectureResponse } | //
+  /** With a reason (google.rpc.ErrorInfo) and the fields that are wrong (google.rpc.BadRequest). */
+  { $case: "error"; value: Status } | undefined;
 }
 
 export interface StreamTransformArchitecturesRequest {
@@ -275,9 +255,9 @@ function createBaseTransformOptions(): TransformOptions {
     masking: Masking.MASKING_UNSPECIFIED,
     placement: undefined,
     bounds: undefined,
-    samples: 0,
+    samples: undefined,
     greedy: false,
-    seed: 0,
+    seed: undefined,
     view: View.VIEW_UNSPECIFIED,
   };
 }
@@ -301,14 +281,14 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     if (message.bounds !== undefined) {
       CostBounds.encode(message.bounds, writer.uint32(42).fork()).join();
     }
-    if (message.samples !== 0) {
+    if (message.samples !== undefined) {
       writer.uint32(48).uint32(message.samples);
     }
     if (message.greedy !== false) {
       writer.uint32(56).bool(message.greedy);
     }
-    if (message.seed !== 0) {
-      writer.uint32(64).uint64(message.seed);
+    if (message.seed !== undefined) {
+      writer.uint32(64).int64(message.seed);
     }
     if (message.view !== View.VIEW_UNSPECIFIED) {
       writer.uint32(72).int32(viewToNumber(message.view));
@@ -390,7 +370,7 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.seed = longToNumber(reader.int64());
             continue;
           }
           case 9: {
@@ -420,9 +400,9 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
       masking: isSet(object.masking) ? maskingFromJSON(object.masking) : Masking.MASKING_UNSPECIFIED,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
       bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
-      samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
+      samples: isSet(object.samples) ? globalThis.Number(object.samples) : undefined,
       greedy: isSet(object.greedy) ? globalThis.Boolean(object.greedy) : false,
-      seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
+      seed: isSet(object.seed) ? globalThis.Number(object.seed) : undefined,
       view: isSet(object.view) ? viewFromJSON(object.view) : View.VIEW_UNSPECIFIED,
     };
   },
@@ -444,13 +424,13 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     if (message.bounds !== undefined) {
       obj.bounds = CostBounds.toJSON(message.bounds);
     }
-    if (message.samples !== 0) {
+    if (message.samples !== undefined) {
       obj.samples = Math.round(message.samples);
     }
     if (message.greedy !== false) {
       obj.greedy = message.greedy;
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
     if (message.view !== View.VIEW_UNSPECIFIED) {
@@ -473,9 +453,9 @@ export const TransformOptions: MessageFns<TransformOptions, "nat.transform.v1.Tr
     message.bounds = (object.bounds !== undefined && object.bounds !== null)
       ? CostBounds.fromPartial(object.bounds)
       : undefined;
-    message.samples = object.samples ?? 0;
+    message.samples = object.samples ?? undefined;
     message.greedy = object.greedy ?? false;
-    message.seed = object.seed ?? 0;
+    message.seed = object.seed ?? undefined;
     message.view = object.view ?? View.VIEW_UNSPECIFIED;
     return message;
   },
@@ -898,7 +878,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
       EdgeEdit.encode(v!, writer.uint32(50).fork()).join();
     }
     if (message.certificate !== undefined) {
-      CostCertificate.encode(message.certificate, writer.uint32(58).fork()).join();
+      Certificate.encode(message.certificate, writer.uint32(58).fork()).join();
     }
     if (message.nasbench201 !== "") {
       writer.uint32(66).string(message.nasbench201);
@@ -972,7 +952,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
               break;
             }
 
-            message.certificate = CostCertificate.decode(reader, reader.uint32());
+            message.certificate = Certificate.decode(reader, reader.uint32());
             continue;
           }
           case 8: {
@@ -1007,7 +987,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
         ? globalThis.Number(object.log_prob)
         : 0,
       edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => EdgeEdit.fromJSON(e)) : [],
-      certificate: isSet(object.certificate) ? CostCertificate.fromJSON(object.certificate) : undefined,
+      certificate: isSet(object.certificate) ? Certificate.fromJSON(object.certificate) : undefined,
       nasbench201: isSet(object.nasbench201) ? globalThis.String(object.nasbench201) : "",
     };
   },
@@ -1033,7 +1013,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
       obj.edges = message.edges.map((e) => EdgeEdit.toJSON(e));
     }
     if (message.certificate !== undefined) {
-      obj.certificate = CostCertificate.toJSON(message.certificate);
+      obj.certificate = Certificate.toJSON(message.certificate);
     }
     if (message.nasbench201 !== "") {
       obj.nasbench201 = message.nasbench201;
@@ -1055,152 +1035,9 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     message.logProb = object.logProb ?? 0;
     message.edges = object.edges?.map((e) => EdgeEdit.fromPartial(e)) || [];
     message.certificate = (object.certificate !== undefined && object.certificate !== null)
-      ? CostCertificate.fromPartial(object.certificate)
+      ? Certificate.fromPartial(object.certificate)
       : undefined;
     message.nasbench201 = object.nasbench201 ?? "";
-    return message;
-  },
-};
-
-function createBaseCostCertificate(): CostCertificate {
-  return { holds: false, source: undefined, result: undefined, bounds: undefined, violations: [] };
-}
-
-export const CostCertificate: MessageFns<CostCertificate, "nat.transform.v1.CostCertificate"> = {
-  $type: "nat.transform.v1.CostCertificate" as const,
-
-  encode(message: CostCertificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.holds !== false) {
-      writer.uint32(8).bool(message.holds);
-    }
-    if (message.source !== undefined) {
-      Cost.encode(message.source, writer.uint32(18).fork()).join();
-    }
-    if (message.result !== undefined) {
-      Cost.encode(message.result, writer.uint32(26).fork()).join();
-    }
-    if (message.bounds !== undefined) {
-      CostBounds.encode(message.bounds, writer.uint32(34).fork()).join();
-    }
-    for (const v of message.violations) {
-      writer.uint32(42).string(v!);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): CostCertificate {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseCostCertificate();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.holds = reader.bool();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.source = Cost.decode(reader, reader.uint32());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.result = Cost.decode(reader, reader.uint32());
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.bounds = CostBounds.decode(reader, reader.uint32());
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.violations.push(reader.string());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): CostCertificate {
-    return {
-      holds: isSet(object.holds) ? globalThis.Boolean(object.holds) : false,
-      source: isSet(object.source) ? Cost.fromJSON(object.source) : undefined,
-      result: isSet(object.result) ? Cost.fromJSON(object.result) : undefined,
-      bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
-      violations: globalThis.Array.isArray(object?.violations)
-        ? object.violations.map((e: any) => globalThis.String(e))
-        : [],
-    };
-  },
-
-  toJSON(message: CostCertificate): unknown {
-    const obj: any = {};
-    if (message.holds !== false) {
-      obj.holds = message.holds;
-    }
-    if (message.source !== undefined) {
-      obj.source = Cost.toJSON(message.source);
-    }
-    if (message.result !== undefined) {
-      obj.result = Cost.toJSON(message.result);
-    }
-    if (message.bounds !== undefined) {
-      obj.bounds = CostBounds.toJSON(message.bounds);
-    }
-    if (message.violations?.length) {
-      obj.violations = message.violations;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<CostCertificate>): CostCertificate {
-    return CostCertificate.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<CostCertificate>): CostCertificate {
-    const message = createBaseCostCertificate();
-    message.holds = object.holds ?? false;
-    message.source = (object.source !== undefined && object.source !== null)
-      ? Cost.fromPartial(object.source)
-      : undefined;
-    message.result = (object.result !== undefined && object.result !== null)
-      ? Cost.fromPartial(object.result)
-      : undefined;
-    message.bounds = (object.bounds !== undefined && object.bounds !== null)
-      ? CostBounds.fromPartial(object.bounds)
-      : undefined;
-    message.violations = object.violations?.map((e) => e) || [];
     return message;
   },
 };
@@ -1424,7 +1261,7 @@ export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.Tr
         TransformArchitectureResponse.encode(message.outcome.value, writer.uint32(10).fork()).join();
         break;
       case "error":
-        TransformError.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        Status.encode(message.outcome.value, writer.uint32(18).fork()).join();
         break;
     }
     return writer;
@@ -1459,7 +1296,7 @@ export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.Tr
               break;
             }
 
-            message.outcome = { $case: "error", value: TransformError.decode(reader, reader.uint32()) };
+            message.outcome = { $case: "error", value: Status.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1479,7 +1316,7 @@ export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.Tr
       outcome: isSet(object.response)
         ? { $case: "response", value: TransformArchitectureResponse.fromJSON(object.response) }
         : isSet(object.error)
-        ? { $case: "error", value: TransformError.fromJSON(object.error) }
+        ? { $case: "error", value: Status.fromJSON(object.error) }
         : undefined,
     };
   },
@@ -1489,7 +1326,7 @@ export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.Tr
     if (message.outcome?.$case === "response") {
       obj.response = TransformArchitectureResponse.toJSON(message.outcome.value);
     } else if (message.outcome?.$case === "error") {
-      obj.error = TransformError.toJSON(message.outcome.value);
+      obj.error = Status.toJSON(message.outcome.value);
     }
     return obj;
   },
@@ -1511,221 +1348,11 @@ export const TransformOutcome: MessageFns<TransformOutcome, "nat.transform.v1.Tr
       }
       case "error": {
         if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
-          message.outcome = { $case: "error", value: TransformError.fromPartial(object.outcome.value) };
+          message.outcome = { $case: "error", value: Status.fromPartial(object.outcome.value) };
         }
         break;
       }
     }
-    return message;
-  },
-};
-
-function createBaseTransformError(): TransformError {
-  return { code: 0, message: "", reason: "", fieldViolations: [] };
-}
-
-export const TransformError: MessageFns<TransformError, "nat.transform.v1.TransformError"> = {
-  $type: "nat.transform.v1.TransformError" as const,
-
-  encode(message: TransformError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.code !== 0) {
-      writer.uint32(8).int32(message.code);
-    }
-    if (message.message !== "") {
-      writer.uint32(18).string(message.message);
-    }
-    if (message.reason !== "") {
-      writer.uint32(26).string(message.reason);
-    }
-    for (const v of message.fieldViolations) {
-      FieldViolation.encode(v!, writer.uint32(34).fork()).join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): TransformError {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTransformError();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.code = reader.int32();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.message = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.reason = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.fieldViolations.push(FieldViolation.decode(reader, reader.uint32()));
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): TransformError {
-    return {
-      code: isSet(object.code) ? globalThis.Number(object.code) : 0,
-      message: isSet(object.message) ? globalThis.String(object.message) : "",
-      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
-      fieldViolations: globalThis.Array.isArray(object?.fieldViolations)
-        ? object.fieldViolations.map((e: any) => FieldViolation.fromJSON(e))
-        : globalThis.Array.isArray(object?.field_violations)
-        ? object.field_violations.map((e: any) => FieldViolation.fromJSON(e))
-        : [],
-    };
-  },
-
-  toJSON(message: TransformError): unknown {
-    const obj: any = {};
-    if (message.code !== 0) {
-      obj.code = Math.round(message.code);
-    }
-    if (message.message !== "") {
-      obj.message = message.message;
-    }
-    if (message.reason !== "") {
-      obj.reason = message.reason;
-    }
-    if (message.fieldViolations?.length) {
-      obj.fieldViolations = message.fieldViolations.map((e) => FieldViolation.toJSON(e));
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<TransformError>): TransformError {
-    return TransformError.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<TransformError>): TransformError {
-    const message = createBaseTransformError();
-    message.code = object.code ?? 0;
-    message.message = object.message ?? "";
-    message.reason = object.reason ?? "";
-    message.fieldViolations = object.fieldViolations?.map((e) => FieldViolation.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseFieldViolation(): FieldViolation {
-  return { field: "", description: "" };
-}
-
-export const FieldViolation: MessageFns<FieldViolation, "nat.transform.v1.FieldViolation"> = {
-  $type: "nat.transform.v1.FieldViolation" as const,
-
-  encode(message: FieldViolation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.field !== "") {
-      writer.uint32(10).string(message.field);
-    }
-    if (message.description !== "") {
-      writer.uint32(18).string(message.description);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): FieldViolation {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFieldViolation();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.field = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.description = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): FieldViolation {
-    return {
-      field: isSet(object.field) ? globalThis.String(object.field) : "",
-      description: isSet(object.description) ? globalThis.String(object.description) : "",
-    };
-  },
-
-  toJSON(message: FieldViolation): unknown {
-    const obj: any = {};
-    if (message.field !== "") {
-      obj.field = message.field;
-    }
-    if (message.description !== "") {
-      obj.description = message.description;
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<FieldViolation>): FieldViolation {
-    return FieldViolation.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<FieldViolation>): FieldViolation {
-    const message = createBaseFieldViolation();
-    message.field = object.field ?? "";
-    message.description = object.description ?? "";
     return message;
   },
 };
