@@ -103,7 +103,7 @@ export async function algorithm1<R extends Round, Weights, E extends Evaluation,
   ports: SearchPorts<R, Weights, E, Learned>,
   { steps, roundsInFlight, maxStaleness, progress = { step: 0, lastRound: 0, open: [] } }: Algorithm1Options<R>,
 ): Promise<void> {
-  const { within = (_part, _round, work) => work() } = ports;
+  const within: NonNullable<typeof ports.within> = ports.within ?? ((_part, _round, work) => work());
   const inFlight = new RoundsInFlight<R, { readonly weights: Weights; readonly evaluation: E }>((round, signal) =>
     within('evaluate', round, async () => {
       // Fix theta, update w.
