@@ -47,6 +47,7 @@ interface CellJson {
   readonly certificate: Certificate;
 }
 
+const TABULAR = ['search', '--space', 'nasbench201', '--evaluator', 'tabular'];
 const NASBENCH201_OPERATIONS = ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3'];
 
 /** Cell number i of the 15,625. */
@@ -218,6 +219,8 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       ['a policy that there is not', ['policy', 'show', 'nobody', '--json'], 2, /nobody/],
       ['a search that there is not', ['search', '--resume', 'nobody', '--json'], 2, /nobody/],
       ['a search of nothing', ['search', '--json'], 2, /--space/],
+      ['a search file with a field that there is not', ['search', '-f', '-'], 2, /standard input:2: learner\.stepz: is no field/, 'learner:\n  stepz: 3\n'],
+      ['a search that contradicts itself', [...TABULAR, '--set', 'actions.scheme=SCHEME_NAT_PLUS_PLUS'], 2, /--set actions\.scheme=SCHEME_NAT_PLUS_PLUS: /],
       ['a server that does not answer', ['policy', 'list', '--server', '127.0.0.1:1'], 3, /127\.0\.0\.1:1/],
     ])('%s', async (_, args, exitCode, message, input) => {
       expectRefusal(await nat.run(args, input === undefined ? {} : { input }), exitCode, message);

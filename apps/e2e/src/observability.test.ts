@@ -199,8 +199,8 @@ describe.skipIf(missing.length > 0)(
         'policy Consumer process evaluation-outcomes.v1',
       ];
       const patiently = { timeout: PATIENCE_MS };
-      // A synchronous search, and one with several rounds on the way.
-      for (const flags of [[], ['--asynchronous', '--rounds-in-flight', '2']]) {
+      // A synchronous search, and one with several rounds in flight.
+      for (const flags of [[], ['--rounds-in-flight', '2']]) {
         const known = new Set(all().map(({ traceId }) => traceId));
         succeeded(await nat.run([...SEARCH, '--server', gateway, ...flags], { env: tracing }));
         const ofSearch = (name: RegExp) => all().filter((span) => !known.has(span.traceId) && name.test(span.name));

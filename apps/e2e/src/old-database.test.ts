@@ -136,7 +136,7 @@ for (const { kind, open, needs } of PLATFORMS) {
         const { policySha256, pairs, rewards, steps, meanRewards } = expected.undisturbed[id];
         await until(`${id} has ended`, async () => (await getSearch(id)).state !== 'SEARCH_STATE_RUNNING');
         expect(await getSearch(id)).toMatchObject({
-          errorMessage: '',
+          error: undefined,
           state: 'SEARCH_STATE_SUCCEEDED',
           step: steps,
           pairs,
@@ -198,8 +198,8 @@ for (const { kind, open, needs } of PLATFORMS) {
             weights,
             weightRounds,
           });
-          expect(found.spec).toMatchObject({ steps, evaluator, seed });
-          expect(found.errorMessage).toBe(error);
+          expect(found.effectiveSpec).toMatchObject({ learner: { steps }, reward: { kind: { $case: REWARD_KINDS[evaluator]! } }, seed });
+          expect(found.error?.message ?? '').toBe(error);
           expect(idOf(found.forkedFrom)).toBe(forkedFrom);
           expect(await meanRewardsOf(id)).toEqual(meanRewards);
           // A search on shared weights ends with a comparison, whose pairs are no trials.
@@ -207,8 +207,8 @@ for (const { kind, open, needs } of PLATFORMS) {
           if (weights !== '') expect(sha256(await downloadWeights(clients, weights))).toBe(weights);
         }
         for (const [id, first] of Object.entries(expected.trials)) {
-          const found = await trialsOf(id, 'step=1');
-          expect(found).toMatchObject(first.map(({ state, ...trial }) => ({ ...trial, state: `TRIAL_STATE_${state}` })));
+          const found = await trialsOf(id, 'round=1');
+          expect(found).toMatchObject(first.map(({ step: round, state, ...trial }) => ({ ...trial, round, state: `TRIAL_STATE_${state}` })));
         }
       });
 
@@ -263,13 +263,14 @@ for (const { kind, open, needs } of PLATFORMS) {
         await clients.searches.createSearch({ parent, searchId: 'waiting-today', spec: spec!, requestId: randomUUID() });
         for (const id of ['waiting', 'waiting-today']) await until(`${id} has ended`, async () => (await getSearch(id)).state !== 'SEARCH_STATE_RUNNING');
         const { policySha256 } = await getSearch('waiting-today');
-        const whole = { errorMessage: '', state: 'SEARCH_STATE_SUCCEEDED', failedPairs: 0, pairs, rewards, policySha256 };
+        const whole = { error: undefined, state: 'SEARCH_STATE_SUCCEEDED', failedPairs: 0, pairs, rewards, policySha256 };
         expect(await getSearch('waiting')).toMatchObject(whole);
         expect(await meanRewardsOf('waiting')).toEqual(await meanRewardsOf('waiting-today'));
         const { steps } = expected.searches.find(({ id }) => id === 'in-flight')!;
         await until('in-flight has ended', async () => (await getSearch('in-flight')).state !== 'SEARCH_STATE_RUNNING');
         const asynchronous = await getSearch('in-flight');
-        expect(asynchronous).toMatchObject({ errorMessage: '', state: 'SEARCH_STATE_SUCCEEDED', step: steps, rewards: steps * asynchronous.spec!.batch });
+        expect(asynchronous).toMatchObject({ error: undefined, state: 'SEARCH_STATE_SUCCEEDED', step: steps });
+        expect(asynchronous.rewards).toBe(steps * asynchronous.effectiveSpec!.learner!.batch!);
         // What is known of the steps goes to the metrics too, those from before and those from after.
         await until('the steps are recorded', async () => {
           const { points } = await queryMetrics(clients, searchName('interrupted'), 'meanReward');
@@ -317,7 +318,12 @@ for (const { kind, open, needs } of PLATFORMS) {
       });
 
       it('learns, stores and transforms on it as on a new one', async () => {
-        const spec = { space: 'nasbench201', evaluator: 'tabular', reward: 'c10_valid_200', steps: 2, batch: 4, initialPolicy: 'imported' };
+        const spec: Parameters<PlatformClients['searches']['createSearch']>[0]['spec'] = {
+          sources: { kind: { $case: 'space', value: searchWire.Space.SPACE_NASBENCH201 } },
+          reward: { kind: { $case: 'tabular', value: { column: 'c10_valid_200' } } },
+          policy: { initialPolicy: 'imported' },
+          learner: { steps: 2, batch: 4 },
+        };
         const { name } = await clients.searches.createSearch({ parent, searchId: 'new', spec, requestId: randomUUID() });
         await until('it has ended', async () => (await clients.searches.getSearch({ name })).state === 'SEARCH_STATE_SUCCEEDED');
         const source = { ref: { $case: 'architecture' as const, value: `${parent}/architectures/json` } };
@@ -334,6 +340,9 @@ for (const { kind, open, needs } of PLATFORMS) {
     },
   );
 }
+
+/** What the contract calls the kinds of reward. */
+const REWARD_KINDS: Readonly<Record<string, string>> = { tabular: 'tabular', 'shared-weights': 'sharedWeights', 'from-scratch': 'fromScratch' };
 
 async function downloadWeights({ evaluations }: PlatformClients, weights: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

@@ -18,6 +18,20 @@ interface Plan {
 
 const FEW_IMAGES = '--steps 2 --batch 8 --train-images 64 --validation-images 64';
 const SECONDS_NOT_MINUTES = 'as documented it takes minutes';
+/** One epoch of two weight steps and one policy step. */
+const SMALLEST_WEIGHTS = [
+  'reward.sharedWeights.epochs=1',
+  'reward.sharedWeights.policyStartEpoch=0',
+  'reward.sharedWeights.policyStepsPerEpoch=1',
+  'reward.sharedWeights.weightTraining.stepsPerEpoch=2',
+  'reward.sharedWeights.weightTraining.stepsPerRound=2',
+  'actions.placement.channels=4',
+  'heldOutComparison.sources=2',
+  'heldOutComparison.images=64',
+]
+  .map((assignment) => `--set ${assignment}`)
+  .join(' ');
+
 /** By command. They run in this order, beside a platform that `npx nat up` started. */
 const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat search --server 127.0.0.1:7070 --space nasbench201 --evaluator tabular --reward c10_valid_200 --steps 100 --batch 512 --seed 0 --json': {
@@ -66,11 +80,11 @@ const PLANS: Readonly<Record<string, Plan>> = {
     needsData: true,
     prints: /^policy from-readme /,
   },
-  'npx nat search --space nasbench201 --evaluator tabular --steps 500 --batch 512 --asynchronous --rounds-in-flight 4': {
-    with: '--steps 3 --batch 32 --id asynchronous-from-readme',
+  'npx nat search --space nasbench201 --evaluator tabular --steps 500 --batch 512 --rounds-in-flight 4': {
+    with: '--steps 3 --batch 32 --id pipelined-from-readme',
     because: SECONDS_NOT_MINUTES,
     needsData: true,
-    prints: /^policy asynchronous-from-readme /,
+    prints: /^policy pipelined-from-readme /,
   },
   'npx nat search --resume ID': { with: '--resume from-readme', because: 'ID stands for one', needsData: true, prints: /^policy from-readme / },
   'npx nat bench nasbench201': {
@@ -86,10 +100,16 @@ const PLANS: Readonly<Record<string, Plan>> = {
   },
   'npx nat reproduce policies': { with: '--list', because: 'as documented it takes hours', prints: /^block\/nat\+\+ +0 /m },
   'npx nat search --space resblock --evaluator shared-weights --dataset cifar10 --preset small --workers 3': {
-    with: '--dataset mnist --epochs 1 --policy-start-epoch 0 --policy-steps 1 --weight-steps 2 --batch 2 --channels 4 --held-out-sources 2 --held-out-images 64 --id weights-from-readme',
+    with: `--dataset mnist --batch 2 --id weights-from-readme ${SMALLEST_WEIGHTS}`,
     because: SECONDS_NOT_MINUTES,
     prints: /held out: 2 sources on 64 images/,
   },
+  'npx nat search -f docs/examples/search.yaml --set learner.batch=8': {
+    with: `--batch 2 --set learner.steps=1 --set learner.batch=2 --id file-from-readme ${SMALLEST_WEIGHTS}`,
+    because: SECONDS_NOT_MINUTES,
+    prints: /^policy file-from-readme [\s\S]*held out: 2 sources on 64 images/,
+  },
+  'npx nat search --space darts --evaluator shared-weights --preset nat++ --print-spec effective': { prints: /^preset: PRESET_NAT_PLUS_PLUS$/m },
   'npx nat derive ResBlock --search ID': {
     with: '--search weights-from-readme --samples 2',
     because: 'ID stands for one',

@@ -9,6 +9,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keepPolicyHouse } from './housekeeping.ts';
 import { HANG_MS } from './searches/testing/hang.ts';
+import { tabularSpec } from './searches/testing/specs.ts';
 import { startSearchHarness, type SearchHarness } from './searches/testing/search-harness.ts';
 import { writeTinyTable } from './searches/testing/tiny-table.ts';
 
@@ -41,7 +42,7 @@ describe.each(testDatabases)('housekeeping of the policy service on $title', { t
     await rm(folder, { recursive: true, force: true });
   }, HANG_MS);
 
-  const spec = { space: 'nasbench201', evaluator: 'tabular', steps: 2, batch: 4 };
+  const spec = tabularSpec({ steps: 2, batch: 4 });
   const rows = async (table: string): Promise<number> =>
     (await sql<{ n: number }>`SELECT count(*) AS n FROM ${sql.table(table)}`.execute(home.database.kysely)).rows[0]!.n;
   const keep = (blobs: BlobStore = harness.blobs, graceMs = DAY_MS) =>

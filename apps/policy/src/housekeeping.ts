@@ -1,4 +1,4 @@
-/** What the policy service forgets: answered requests, operations, and the rounds of searches that ended long ago; and the blobs that nobody names. */
+/** What the policy service deletes by itself: old answers to requests, operations, the rounds of searches that ended long ago or were deleted; and blobs that nobody names. */
 import { isDomainError } from '@nat/base/errors';
 import { deleteInBatches, pruneDeadLetters, publishReferences, type BlobStore, type Database, type HousekeepingConfig } from '@nat/storage';
 import type { Logger } from '@nat/service';
@@ -27,8 +27,9 @@ export async function keepPolicyHouse({ database, blobs, config, logger }: Polic
   const requests = await forgetRequests(database, Math.min(retentionMs, REQUEST_RETENTION_MS));
   const operations = await forgetOperations(database, retentionMs);
   const rounds = await forgetRounds(database, retentionMs);
+  const steps = await forgetSteps(database);
   await pruneDeadLetters(database, retentionMs);
-  if (requests + operations + rounds > 0) logger.info({ requests, operations, rounds }, 'old rows are gone');
+  if (requests + operations + rounds + steps > 0) logger.info({ requests, operations, rounds, steps }, 'old rows are deleted');
   const before = new Date(Date.now() - blobGraceMs);
   await publishReferences(database, { blobs, service: 'policy', read: () => readReferences(database) });
   try {
@@ -68,9 +69,23 @@ function forgetRounds(database: Database<SearchTables>, retentionMs: number): Pr
     const { numAffectedRows } = await sql`
       DELETE FROM policy.round WHERE ordinal = ANY (ARRAY(
         SELECT r.ordinal FROM policy.round AS r JOIN policy.search AS s ON s.ordinal = r.search
-        WHERE s.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND s.end_time < ${before(retentionMs)} LIMIT ${limit}::int8))`.execute(database.kysely);
+        WHERE s.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND (s.delete_time IS NOT NULL OR s.end_time < ${before(retentionMs)}) LIMIT ${limit}::int8))`.execute(
+      database.kysely,
+    );
     return Number(numAffectedRows ?? 0n);
   }, ROUNDS_A_STATEMENT);
+}
+
+/** Of deleted searches. */
+function forgetSteps(database: Database<SearchTables>): Promise<number> {
+  return deleteInBatches(async (limit) => {
+    const { numAffectedRows } = await sql`
+      DELETE FROM policy.step WHERE ctid = ANY (ARRAY(
+        SELECT t.ctid FROM policy.step AS t JOIN policy.search AS s ON s.ordinal = t.search WHERE s.delete_time IS NOT NULL LIMIT ${limit}::int8))`.execute(
+      database.kysely,
+    );
+    return Number(numAffectedRows ?? 0n);
+  });
 }
 
 /** Learner states and weights of searches, policies, and the weights that rounds under way have got so far. */

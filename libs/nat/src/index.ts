@@ -29,7 +29,7 @@ export { EnvironmentCache } from './search/environment-cache.ts';
 export { compareHeldOut } from './search/held-out.ts';
 export { searchInProcess, type InProcessOptions, type InProcessStep } from './search/in-process.ts';
 export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './search/hyperparameters.ts';
-export { PRESET_NAMES, defaultPreset, isPresetName, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search/presets.ts';
+export { PRESET_NAMES, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search/presets.ts';
 export {
   collateRound,
   sampleRound,
@@ -46,6 +46,20 @@ export {
 } from './search/round.ts';
 export { derivedSeed, initializationStream } from './search/seeds.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './search/session.ts';
+export { epochOf, weightLearningRateAt, weightRoundsOf, type WeightRound } from './search/spec/alternation.ts';
+export { checkSearch } from './search/spec/check-search.ts';
+export { DEFAULT_COLUMN, DEFAULT_DATASET, fillDefaults } from './search/spec/fill-defaults.ts';
+export { supernetKind } from './search/spec/official-operations.ts';
+export {
+  SPACE_NAMES,
+  type EffectiveSearchSpec,
+  type RewardKind,
+  type SearchSpec,
+  type SharedWeightsReward,
+  type SourceSpec,
+  type SpaceName,
+} from './search/spec/search-spec.ts';
+export { sessionSpecOf } from './search/spec/session-spec.ts';
 export { differsFromZero, kendallTau, meanInterval, normalQuantile, pairedDifference, type MeanInterval, type RankCorrelation } from './search/statistics.ts';
 export { planRungs, survivors, type Rung } from './search/successive-halving.ts';
 export { BLOCK_SPACES, blockOperations, isBlockSpaceName } from './search/spaces/block-spaces.ts';

@@ -64,18 +64,14 @@ export function deriveCommand(context: CommandContext): Command {
   return command.action(async (argument: string, flags: DeriveFlags) => {
     const source = await readRef(argument, context.terminal);
     await using session = await openSession(context, flags, flags.workers);
-    const { search, maxParams, maxMacs } = flags;
+    const { maxParams, maxMacs } = flags;
     const operation = await session.clients.searches.deriveArchitecture({
       parent: session.parent,
       source,
-      evaluator: flags.evaluator,
-      search: search === undefined ? '' : searchName(session, search),
+      evaluator: evaluatorOf(flags, session),
       policy: flags.policy ?? '',
       samples: flags.samples,
       seed: flags.seed,
-      reward: flags.reward ?? '',
-      dataset: flags.dataset ?? '',
-      childEpochs: flags.childEpochs ?? 0,
       placement: placementToWire(readPlacement(flags)),
       bounds: { maxParams, maxMacs },
       requestId: crypto.randomUUID(),
@@ -84,6 +80,19 @@ export function deriveCommand(context: CommandContext): Command {
     if (flags.json === true) context.terminal.out(JSON.stringify(resultToJson(result)));
     else for (const line of describe(result, context)) context.terminal.out(line);
   });
+}
+
+/** @throws DomainError INVALID_ARGUMENT MISSING_OPTION for shared weights of no search */
+function evaluatorOf({ evaluator, search, reward, dataset, childEpochs }: DeriveFlags, session: Session): wire.DeriveArchitectureRequest['evaluator'] {
+  switch (evaluator) {
+    case 'tabular':
+      return { $case: 'tabular', value: { column: reward } };
+    case 'from-scratch':
+      return { $case: 'fromScratch', value: { dataset, epochs: childEpochs } };
+    case 'shared-weights':
+      if (search === undefined) throw DomainError.invalid('--search', 'is required with --evaluator shared-weights', 'MISSING_OPTION');
+      return { $case: 'sharedWeights', value: { search: searchName(session, search) } };
+  }
 }
 
 /** Waits until the operation is done. @throws DomainError why it failed */

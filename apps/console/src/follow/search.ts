@@ -10,7 +10,7 @@ const RECONNECT: RetryPolicy = { initialIntervalMs: 1_000, backoffCoefficient: 1
 
 /** Shows steps as they come, until the search has ended, and gives its last state. A stream that breaks is taken up after the last step seen. */
 export async function followSearch(terminal: Terminal, session: Session, search: wire.Search): Promise<wire.Search> {
-  const progress = startProgress(terminal, 'search', search.spec?.steps ?? 0);
+  const progress = startProgress(terminal, 'search', search.effectiveSpec?.learner?.steps ?? 0);
   let current = search;
   let seen = search.step;
   const backoff = new Backoff(RECONNECT);

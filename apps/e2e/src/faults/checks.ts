@@ -10,7 +10,7 @@ export async function verify(bed: Testbed, search: StartedSearch, reference: wir
     if (found !== wanted) wrong.push(`${what}: ${String(found)}, not ${String(wanted)}`);
   };
   expect('state', ended.state, wire.SearchState.SEARCH_STATE_SUCCEEDED);
-  expect('error', ended.errorMessage, '');
+  expect('error', ended.error?.message ?? '', '');
   expect('steps', ended.step, STEPS);
   expect('rewards', ended.rewards, STEPS * BATCH);
   expect('failed pairs', ended.failedPairs, 0);

@@ -147,22 +147,19 @@ export interface StartedSearch {
 }
 
 const SPEC = {
-  space: 'nasbench201',
-  evaluator: 'tabular',
-  reward: 'c10_valid_200',
-  steps: STEPS,
-  batch: BATCH,
+  sources: { kind: { $case: 'space', value: 'SPACE_NASBENCH201' } },
+  reward: { kind: { $case: 'tabular', value: { column: 'c10_valid_200' } }, candidatesPerEvaluation: 16 },
+  learner: { steps: STEPS, batch: BATCH },
   seed: SEED,
-  pairsPerEvaluation: 16,
-};
+} as const;
 
-/** Learns asynchronously; no round is ever too stale, so that every pair counts whatever is killed. */
-const ASYNCHRONOUS = { mode: 'SEARCH_MODE_ASYNCHRONOUS', roundsInFlight: 3, maxStaleness: 10_000 } as const;
+/** Several rounds in flight; none is ever too stale, so that every pair counts whatever is killed. */
+const PIPELINED = { pipelining: { roundsInFlight: 3, maxStaleness: 10_000 } } as const;
 
 /** Asks for the search that every row runs, and follows it as `nat search` does. */
 export async function startSearch({ clients }: Testbed, mode: 'synchronous' | 'asynchronous' = 'synchronous'): Promise<StartedSearch> {
   const requestId = randomUUID();
-  const request = { parent: 'namespaces/default', spec: { ...SPEC, ...(mode === 'asynchronous' ? ASYNCHRONOUS : {}) }, requestId };
+  const request = { parent: 'namespaces/default', spec: { ...SPEC, ...(mode === 'asynchronous' ? PIPELINED : {}) }, requestId };
   const { name } = await clients.searches.createSearch(request);
   let step = 0;
   const follow = async (): Promise<wire.Search> => {

@@ -2,7 +2,7 @@
 const parent = 'namespaces/default';
 const zoo = { zoo: 'DARTS' };
 const cell = { nasbench201: '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|' };
-const search = { space: 'resblock', evaluator: 'from-scratch', dataset: 'mnist', steps: 1, batch: 2, seed: 1, childSteps: 1 };
+const search = { sources: { space: 'SPACE_RESBLOCK' }, reward: { fromScratch: { dataset: 'mnist', steps: 1 } }, learner: { steps: 1, batch: 2 }, seed: '1' };
 
 export const GOOD_REQUESTS: Readonly<Record<string, object>> = {
   'TransformService.TransformArchitecture': { parent, source: zoo, options: { samples: 2, bounds: { maxParams: '3000000' }, seed: 3 } },

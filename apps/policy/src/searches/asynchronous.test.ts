@@ -8,13 +8,14 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exposeSearches } from './metrics/search-metrics.ts';
 import { failedOutcome } from './testing/fake-evaluator.ts';
+import { sharedWeightsSpec, tabularSpec } from './testing/specs.ts';
 import { HANG_MS } from './testing/hang.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
 const parent = 'namespaces/default';
-const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 8, batch: 4, seed: 5 };
-const ASYNCHRONOUS = { mode: 'SEARCH_MODE_ASYNCHRONOUS' } as const;
+const eightSteps = (pipelining: object, learner: object = {}, rest: object = {}) =>
+  tabularSpec({ steps: 8, batch: 4, ...learner }, { seed: 5, pipelining, ...rest });
 
 describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_MS }, ({ skip, open }) => {
   if (skip) {
@@ -56,7 +57,7 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     held.set(round, Promise.withResolvers<undefined>());
     if (until !== undefined) releases.set(until, round);
   };
-  const create = (searchId: string, spec: Partial<wire.SearchSpec>): Promise<wire.Search> => harness.clients.searches.createSearch({ parent, searchId, spec });
+  const create = (searchId: string, spec: wire.SearchSpec): Promise<wire.Search> => harness.clients.searches.createSearch({ parent, searchId, spec });
   const watch = async (name: string): Promise<{ readonly steps: wire.StepSummary[]; readonly final: wire.Search }> => {
     const steps: wire.StepSummary[] = [];
     let final: wire.Search | undefined;
@@ -68,8 +69,9 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
   };
 
   it('learn the same policy as a synchronous one, to the bit, with one round in flight', async () => {
-    const [one, other] = [await create('one', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 1 }), await create('sync', tabular)];
-    expect(one.spec).toMatchObject({ roundsInFlight: 1, maxStaleness: 2, importanceClip: 2 });
+    const [one, other] = [await create('one', eightSteps({ roundsInFlight: 1 })), await create('sync', tabularSpec({ steps: 8, batch: 4 }, { seed: 5 }))];
+    expect(one.effectiveSpec!.pipelining).toEqual({ roundsInFlight: 1, maxStaleness: 2, importanceClip: 2 });
+    expect(other.effectiveSpec).toEqual(one.effectiveSpec);
     const { steps, final } = await watch(one.name);
     const synchronous = await watch(other.name);
     expect(final.policySha256).toMatch(/^[0-9a-f]{64}$/);
@@ -84,21 +86,22 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
 
   it('learn from whichever round is done, and weigh what an earlier policy drew', async () => {
     hold('late.1', 'late.4'); // ends when the fourth is asked for
-    const { name, spec } = await create('late', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 2, importanceClip: 1_000 });
-    expect(spec).toMatchObject({ roundsInFlight: 2, maxStaleness: 4, importanceClip: 1_000 });
+    const { name, spec, effectiveSpec } = await create('late', eightSteps({ roundsInFlight: 2, importanceClip: 1_000 }));
+    expect(spec!.pipelining).toEqual({ roundsInFlight: 2, importanceClip: 1_000 });
+    expect(effectiveSpec!.pipelining).toEqual({ roundsInFlight: 2, maxStaleness: 4, importanceClip: 1_000 });
     const { steps, final } = await watch(name);
     expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, failedPairs: 0, droppedTrials: 0 });
     expect(steps.slice(0, 2).map(({ round }) => round)).toEqual([2, 3]);
-    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(steps.map(({ round }) => round).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     const first = steps.find(({ round }) => round === 1)!;
     expect(first.staleness).toBe(first.step - 1);
     for (const { step, staleness, meanWeight, clippedShare } of steps) {
       expect(staleness).toBeLessThanOrEqual(4);
       // Exactly 1 where the policy is the one that drew.
-      expect(meanWeight! === 1, `step ${step}`).toBe(staleness === 0);
+      expect(meanWeight === 1, `step ${step}`).toBe(staleness === 0);
       expect(clippedShare).toBe(0);
     }
-    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'step=1' });
+    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'round=1' });
     expect(trials.map(({ state, policyStep, learnedStep }) => [state, policyStep, learnedStep])).toEqual(
       Array.from({ length: 4 }, () => ['TRIAL_STATE_COUNTED', 0, first.step]),
     );
@@ -109,16 +112,16 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
 
   it('drop a round past the bound, say why, draw another, and hear nothing of it any more', async () => {
     hold('stuck.1');
-    const { name } = await create('stuck', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 3, maxStaleness: 2 });
+    const { name } = await create('stuck', eightSteps({ roundsInFlight: 3, maxStaleness: 2 }));
     const { steps, final } = await watch(name);
     expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, droppedTrials: 4 });
     expect(steps.map(({ droppedTrials }) => droppedTrials)).toEqual([0, 0, 4, 0, 0, 0, 0, 0]);
-    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(steps.map(({ round }) => round).sort((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     for (const { staleness } of steps) expect(staleness).toBeLessThanOrEqual(2);
     expect(harness.evaluator.cancelled).toContain(`${parent}/evaluations/stuck.1.0`);
-    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'step=1' });
-    expect(trials.map(({ state, errorMessage }) => [state, errorMessage])).toEqual(
-      Array.from({ length: 4 }, () => ['TRIAL_STATE_FAILED', 'STALE: 3 steps were learned since it was sampled']),
+    const { trials } = await harness.clients.searches.listTrials({ parent: name, filter: 'round=1' });
+    expect(trials.map(({ state, error }) => [state, error!.message])).toEqual(
+      Array.from({ length: 4 }, () => ['TRIAL_STATE_FAILED', '3 steps were learned since it was sampled']),
     );
     // Pairs of its trials, and of greedy partners: all of them are left out.
     const pairsIn = (round: number): number => {
@@ -130,16 +133,16 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
 
     held.get('stuck.1')!.resolve(undefined);
     await harness.evaluator.settled();
-    await watch((await create('next', { ...tabular, steps: 1 })).name); // its outcomes come after the late ones
+    await watch((await create('next', tabularSpec({ steps: 1, batch: 4 }))).name); // its outcomes come after the late ones
     expect(await harness.clients.searches.getSearch({ name })).toMatchObject({ pairs: final.pairs, failedPairs: final.failedPairs, rewards: 32 });
   });
 
   it('end the search where nothing of a round could be evaluated, and with it what is still out', async () => {
     hold('none.1');
     failing.add('none.2');
-    const { name } = await create('none', { ...tabular, ...ASYNCHRONOUS, roundsInFlight: 2 });
+    const { name } = await create('none', eightSteps({ roundsInFlight: 2 }));
     const { final } = await watch(name);
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_FAILED', step: 0, errorMessage: expect.stringContaining('NO_LUCK') as unknown });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_FAILED', step: 0, error: { message: expect.stringContaining('NO_LUCK') as unknown } });
     await expect.poll(() => harness.evaluator.cancelled, { timeout: HANG_MS }).toContain(name);
     held.get('none.1')!.resolve(undefined);
   });
@@ -154,8 +157,10 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     hold('open.1');
     hold('open.3');
     hold('open.4');
-    const moving = { baseline: 'BASELINE_MOVING_AVERAGE' } as const;
-    const { name } = await create('open', { ...tabular, ...ASYNCHRONOUS, ...moving, steps: 4, pairsPerEvaluation: 2, roundsInFlight: 3 });
+    const { name } = await create(
+      'open',
+      eightSteps({ roundsInFlight: 3 }, { steps: 4, movingAverage: {} }, { reward: { tabular: {}, candidatesPerEvaluation: 2 } }),
+    );
     await expect.poll(async () => (await harness.clients.searches.getSearch({ name })).step, { timeout: HANG_MS }).toBe(1);
     // The second was learned from: two evaluations of each of the others, though the first has a lower number than the next step.
     await expect.poll(shown, { timeout: HANG_MS }).toEqual([6, 0]);
@@ -165,23 +170,17 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     await harness.clients.searches.resumeSearch({ name });
     const { steps, final } = await watch(name);
     expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, failedPairs: 0, droppedTrials: 0 });
-    expect(steps.map(({ round }) => round).sort((a, b) => a! - b!)).toEqual([1, 2, 3, 4]);
+    expect(steps.map(({ round }) => round).sort((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   });
 
   it('refuse what does not go together', async () => {
-    const fields = async (spec: Partial<wire.SearchSpec>): Promise<readonly string[]> => {
+    const fields = async (spec: wire.SearchSpec): Promise<readonly string[]> => {
       const error: unknown = await create('no', spec).catch((reason: unknown) => reason);
       if (!isDomainError(error)) throw new Error(`not refused: ${String(error)}`);
       return error.violations.map(({ field }) => field);
     };
-    expect(await fields({ ...tabular, roundsInFlight: 4, maxStaleness: 1, importanceClip: 2 })).toEqual([
-      'spec.rounds_in_flight',
-      'spec.max_staleness',
-      'spec.importance_clip',
-    ]);
-    expect(await fields({ ...tabular, ...ASYNCHRONOUS, roundsInFlight: 4, maxStaleness: 2 })).toEqual(['spec.max_staleness']);
-    expect(await fields({ ...tabular, ...ASYNCHRONOUS, importanceClip: 0.5 })).toEqual(['spec.importance_clip']);
-    const shared = { space: 'resblock', evaluator: 'shared-weights', dataset: 'mnist', preset: 'small' };
-    expect(await fields({ ...shared, ...ASYNCHRONOUS })).toEqual(['spec.mode']);
+    expect(await fields(eightSteps({ roundsInFlight: 4, maxStaleness: 2 }))).toEqual(['spec.pipelining.max_staleness']);
+    expect(await fields(eightSteps({ roundsInFlight: 4, importanceClip: 0.5 }))).toEqual(['spec.pipelining.importance_clip']);
+    expect(await fields(sharedWeightsSpec({}, {}, { pipelining: { roundsInFlight: 2 } }))).toEqual(['spec.pipelining.rounds_in_flight']);
   });
 });

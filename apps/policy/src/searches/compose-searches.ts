@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { longrunning, search as searchWire } from '@nat/contracts';
+import type { PolicyConfig } from '@nat/nat';
 import { columnOf, loadNasBench201, type NasBench201Table } from '@nat/datasets';
 import { bindService, type BoundService, type Logger, type PlatformClients } from '@nat/service';
 import type { BlobStore, Database, Stream } from '@nat/storage';
@@ -20,6 +21,7 @@ import { createStartDerive } from './operations/start-derive.ts';
 import { DEFAULT_RUNNER_CONFIG, type RunnerConfig } from './loop/config.ts';
 import { startOwnerLoop } from './ownership/owner-loop.ts';
 import { workOnSearch } from './loop/search-work.ts';
+import type { StartingPolicy } from './contract/prepare-spec.ts';
 import { createSearchHandlers } from './contract/search-handlers.ts';
 import { SEARCH_CHANNEL, type Tx } from './store/search-store.ts';
 import type { SearchTables } from './store/tables.ts';
@@ -106,7 +108,7 @@ export async function composeSearches(options: SearchesOptions): Promise<Searche
     evaluations,
     resolvePolicy: async (namespace, reference) => {
       const { versionName, policy } = await library.resolve(namespace, reference, undefined);
-      return { versionName, encoder: policy.config.encoder };
+      return { versionName, encoder: encoderOf(policy.config) };
     },
     holdPolicy,
     bundledIds: new Set(bundled.keys()),
@@ -124,6 +126,18 @@ export async function composeSearches(options: SearchesOptions): Promise<Searche
       for (const close of closers.splice(0).reverse()) await close();
     },
   };
+}
+
+/** What a specification calls an encoder; searches learn no other. */
+function encoderOf(config: PolicyConfig): StartingPolicy['encoder'] {
+  switch (config.encoder) {
+    case 'edge':
+      return { kind: 'edge-gnn', hidden: config.hidden, layers: config.layers };
+    case 'pair':
+      return { kind: 'gcn', embedding: config.embedding, features: config.features, hidden: config.hidden };
+    case 'lstm':
+      return undefined;
+  }
 }
 
 /** The checkpoint of a policy version. */

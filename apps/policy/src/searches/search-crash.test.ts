@@ -4,33 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { search as wire } from '@nat/contracts';
+import { search as wire } from '@nat/contracts';
 import { openEmbedded } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashArguments, CrashPoint } from './testing/crash-process.ts';
+import { sharedWeightsSpec, tabularSpec } from './testing/specs.ts';
 import { HANG_MS } from './testing/hang.ts';
 import type { SearchTables } from './store/tables.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
 const ENTRY = fileURLToPath(new URL('./testing/crash-process.ts', import.meta.url));
 const run = promisify(execFile);
-const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 7, batch: 12, seed: 3 };
+const tabular = tabularSpec({ steps: 7, batch: 12 }, { seed: 3 });
 /** Three epochs of two policy steps; the first begins with three rounds of weight training, two shards each, the others with two. */
-const sharedWeights = {
-  space: 'resblock',
-  evaluator: 'shared-weights',
-  dataset: 'mnist',
-  preset: 'small',
-  epochs: 3,
-  policyStartEpoch: 0,
-  policySteps: 2,
-  weightSteps: 10,
-  warmupWeightSteps: 4,
-  roundSteps: 5,
-  batch: 4,
-  heldOutSources: 6,
-  seed: 3,
-};
+const sharedWeights = sharedWeightsSpec(
+  { epochs: 3, policyStartEpoch: 0, policyStepsPerEpoch: 2, weightTraining: { stepsPerEpoch: 10, warmupSteps: 4, stepsPerRound: 5 } },
+  { batch: 4 },
+  { heldOutComparison: { sources: 6 }, seed: 3 },
+);
 
 describe('a search whose process is killed', () => {
   let folder: string;
@@ -42,12 +33,19 @@ describe('a search whose process is killed', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const search = async (
-    spec: CrashArguments['spec'],
+    spec: wire.SearchSpec,
     home: string,
     crash?: CrashArguments['crash'],
     silent: readonly string[] = [],
   ): Promise<wire.Search | 'killed'> => {
-    const args: CrashArguments = { home: join(folder, home), dataDirectory: folder, spec, searchId: 'same', silent, ...(crash === undefined ? {} : { crash }) };
+    const args: CrashArguments = {
+      home: join(folder, home),
+      dataDirectory: folder,
+      spec: wire.SearchSpec.toJSON(spec),
+      searchId: 'same',
+      silent,
+      ...(crash === undefined ? {} : { crash }),
+    };
     try {
       const { stdout } = await run(process.execPath, [ENTRY, JSON.stringify(args)], { timeout: HANG_MS });
       return JSON.parse(stdout) as wire.Search;
@@ -104,8 +102,10 @@ describe('a search whose process is killed', () => {
 
   it('counts every round of an asynchronous search once, or drops it, wherever it is killed', { timeout: HANG_MS }, async () => {
     // Two evaluations a round. The fourth, drawn after the first step, never ends, so it is dropped once three more were learned without it.
-    const mode = 'SEARCH_MODE_ASYNCHRONOUS';
-    const spec = { ...tabular, steps: 10, mode, roundsInFlight: 3, maxStaleness: 2, pairsPerEvaluation: 6, baseline: 'BASELINE_MOVING_AVERAGE' } as const;
+    const spec = tabularSpec(
+      { steps: 10, batch: 12, movingAverage: {} },
+      { seed: 3, reward: { tabular: {}, candidatesPerEvaluation: 6 }, pipelining: { roundsInFlight: 3, maxStaleness: 2 } },
+    );
     const silent = ['same.4.0', 'same.4.6'];
     const crashes: readonly (readonly [CrashPoint, number])[] = [
       ['before-submit', 2],

@@ -9,12 +9,13 @@ import { appendOutbox, OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { readDeadLetters, testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
+import { sharedWeightsSpec, tabularSpec } from './testing/specs.ts';
 import { HANG_MS } from './testing/hang.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
 import { writeTinyTable } from './testing/tiny-table.ts';
 
 const parent = 'namespaces/default';
-const tabular = { space: 'nasbench201', evaluator: 'tabular', steps: 3, batch: 8 };
+const tabular = tabularSpec();
 const CELL = '|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|avg_pool_3x3~2|';
 
 describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS }, ({ skip, open }) => {
@@ -50,8 +51,8 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     await rm(folder, { recursive: true, force: true });
   }, HANG_MS);
 
-  const create = (spec: Partial<wire.SearchSpec>, more: Partial<wire.CreateSearchRequest> = {}): Promise<wire.Search> =>
-    harness.clients.searches.createSearch({ parent, spec: spec, ...more });
+  const create = (spec: wire.SearchSpec, more: Partial<wire.CreateSearchRequest> = {}): Promise<wire.Search> =>
+    harness.clients.searches.createSearch({ parent, ...more, spec });
   const watch = async (name: string, fromStep = 0): Promise<{ readonly steps: wire.StepSummary[]; readonly final: wire.Search | undefined }> => {
     const steps: wire.StepSummary[] = [];
     let final: wire.Search | undefined;
@@ -61,6 +62,9 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     }
     return { steps, final };
   };
+  /** Four candidates an evaluation, and no greedy partners. */
+  const inFours = (learner: object = {}): wire.SearchSpec =>
+    tabularSpec({ movingAverage: {}, ...learner }, { reward: { tabular: {}, candidatesPerEvaluation: 4 } });
   const refusal = async (call: Promise<unknown>): Promise<{ readonly kind: string; readonly reason: string; readonly fields: readonly string[] }> => {
     const error: unknown = await call.then(
       () => undefined,
@@ -73,7 +77,16 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
   it('learns, shows every step, registers the policy and sends its metrics', async () => {
     const created = await create(tabular, { searchId: 'first' });
     expect(created).toMatchObject({ name: `${parent}/searches/first`, state: 'SEARCH_STATE_RUNNING', policy: `${parent}/policies/first` });
-    expect(created.spec).toMatchObject({ reward: 'c10_valid_200', encoder: 'edge', preset: 'tabular', baseline: 'BASELINE_SELF_CRITICAL', threads: 1 });
+    expect(created.spec).toEqual(tabular);
+    expect(created.effectiveSpec).toMatchObject({
+      reward: { kind: { $case: 'tabular', value: { column: 'c10_valid_200' } } },
+      policy: { encoder: { $case: 'edgeGnn', value: { hidden: 48, layers: 2 } } },
+      learner: { steps: 3, batch: 8, baseline: { $case: 'selfCritical' }, adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } },
+      pipelining: { roundsInFlight: 1 },
+      preset: 'PRESET_TABULAR',
+      seed: 0,
+      threads: 1,
+    });
 
     const { steps, final } = await watch(created.name);
     expect(steps.map(({ step, rewards }) => [step, rewards])).toEqual([[1, 8], [2, 8], [3, 8]]); // prettier-ignore
@@ -106,17 +119,17 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
       pageToken = page.nextPageToken;
       if (pageToken === '') break;
     }
-    expect(trials.map(({ pairId }) => pairId)).toEqual([1, 2, 3].flatMap((step) => Array.from({ length: 8 }, (_, i) => `default/first/${step}/${i}`)));
+    expect(trials.map((trial) => trial.name)).toEqual([1, 2, 3].flatMap((round) => Array.from({ length: 8 }, (_, i) => `${name}/trials/${round}-${i}`)));
     for (const { source, result, reward, state, logProb } of trials) {
       expect({ state, reward }).toEqual({ state: 'TRIAL_STATE_COUNTED', reward: valueOf(result) - valueOf(source) });
       expect(logProb).toBeLessThan(0);
     }
-    expect((await harness.clients.searches.listTrials({ parent: name, filter: 'step=2' })).trials).toHaveLength(8);
+    expect((await harness.clients.searches.listTrials({ parent: name, filter: 'round=2' })).trials).toHaveLength(8);
     expect(await refusal(harness.clients.searches.listTrials({ parent: name, filter: 'reward=2' }))).toMatchObject({ reason: 'INVALID_FILTER' });
   });
 
   it('creates one search for one request id, and none for a bad spec', async () => {
-    const request = { parent, spec: { ...tabular, steps: 1 } as wire.SearchSpec, requestId: 'r1' };
+    const request = { parent, spec: tabularSpec({ steps: 1 }), requestId: 'r1' };
     const [a, b] = await Promise.all([harness.clients.searches.createSearch(request), harness.clients.searches.createSearch(request)]);
     expect(b.name).toBe(a.name);
     expect(await refusal(harness.clients.searches.createSearch({ ...request, spec: tabular }))).toMatchObject({
@@ -124,32 +137,38 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     });
     await watch(a.name);
 
-    expect(await refusal(create({ ...tabular, space: 'nowhere' }))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.space', 'spec.evaluator'] });
-    expect(await refusal(create({ ...tabular, preset: 'best' }))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.preset'] });
-    expect(await refusal(create({ ...tabular, reward: 'test_accuracy' }))).toMatchObject({ reason: 'UNKNOWN_COLUMN' });
-    expect(await refusal(create({ ...tabular, evaluator: 'shared-weights' }))).toMatchObject({ fields: ['spec.evaluator'] });
-    expect(await refusal(create({ ...tabular, preset: 'nat', steps: 0 }))).toMatchObject({ fields: ['spec.steps'] });
-    expect(await refusal(create({ ...tabular, batch: 70_000 }))).toMatchObject({ kind: 'INVALID_ARGUMENT' });
+    const zoo = (name: string) => ({ sources: { zoo: name } });
+    expect(await refusal(create(tabularSpec({}, zoo('nowhere'))))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.sources.zoo'] });
+    expect(await refusal(create(tabularSpec({}, zoo('DARTS'))))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.reward.tabular'] });
+    expect(await refusal(create(tabularSpec({}, { sources: {} })))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.sources.kind'] });
+    expect(await refusal(create(tabularSpec({}, { reward: { tabular: { column: 'test_accuracy' } } })))).toMatchObject({ reason: 'UNKNOWN_COLUMN' });
+    expect(await refusal(create(tabularSpec({}, { reward: { sharedWeights: {} } })))).toMatchObject({ fields: ['spec.reward.shared_weights'] });
+    expect(await refusal(create(tabularSpec({ steps: undefined }, { preset: 'PRESET_NAT' })))).toMatchObject({ fields: ['spec.learner.steps'] });
+    expect(await refusal(create(tabularSpec({ batch: 70_000 })))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.learner.batch'] });
+    expect(await refusal(create(tabularSpec({ steps: 0 })))).toMatchObject({ kind: 'INVALID_ARGUMENT', fields: ['spec.learner.steps'] });
     expect(await refusal(create(tabular, { searchId: 'first' }))).toMatchObject({ kind: 'ALREADY_EXISTS', reason: 'SEARCH_EXISTS' });
     const { searches } = await harness.clients.searches.listSearches({ parent });
     expect(searches.map(({ searchId }) => searchId)).toEqual([a.searchId, 'first']);
-    expect(await create({ space: 'darts', evaluator: 'shared-weights', steps: 1, batch: 1 }, { validateOnly: true })).toMatchObject({
-      spec: {
-        dataset: 'mnist',
-        preset: 'nat',
-        placement: { network: 'NETWORK_SUPERNET', channels: 20, layers: 8 },
-        split: 'SEARCH_SPLIT_SET_ASIDE',
-        weightLearningRate: 0.01,
-        weightMomentum: 0.9,
-        weightDecay: 3e-4,
-        clipNorm: 5,
-        scoreBatches: 1,
+    const darts = wire.SearchSpec.fromJSON({ sources: { space: 'SPACE_DARTS' }, reward: { sharedWeights: {} }, learner: { steps: 1, batch: 1 } });
+    const preview = await create(darts, { validateOnly: true });
+    expect(preview.spec).toEqual(darts);
+    expect(preview.effectiveSpec).toMatchObject({
+      preset: 'PRESET_NAT',
+      actions: { scheme: 'SCHEME_NAT', placement: { network: 'NETWORK_SUPERNET', channels: 20, layers: 8 } },
+      reward: {
+        kind: {
+          value: {
+            dataset: 'mnist',
+            split: 'SEARCH_SPLIT_SET_ASIDE',
+            scoreBatches: 1,
+            weightTraining: { learningRate: 0.01, momentum: 0.9, weightDecay: 3e-4, clipNorm: 5 },
+          },
+        },
       },
     });
-    for (const space of ['resblock', 'vgg', 'mobilenetv2']) {
-      expect(await create({ space, evaluator: 'shared-weights', steps: 1, batch: 1, encoder: 'pair' }, { validateOnly: true })).toMatchObject({
-        spec: { space },
-      });
+    for (const space of ['SPACE_RESBLOCK', 'SPACE_VGG', 'SPACE_MOBILENETV2']) {
+      const around = sharedWeightsSpec({}, { steps: 1, batch: 1 }, { sources: { space }, policy: { gcn: {} } });
+      expect((await create(around, { validateOnly: true })).effectiveSpec!.policy!.encoder).toMatchObject({ $case: 'gcn', value: { features: 1024 } });
     }
   });
 
@@ -159,7 +178,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     const { final } = await watch(created.name);
     expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 24 });
     await harness.evaluator.publishAgain('lossy.1.0');
-    const again = await create({ ...tabular, steps: 1 }, { searchId: 'after' });
+    const again = await create(tabularSpec({ steps: 1 }), { searchId: 'after' });
     await watch(again.name);
     expect(await harness.clients.searches.getSearch({ name: created.name })).toMatchObject({ rewards: 24, failedPairs: 0 });
   });
@@ -177,10 +196,10 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
       appendOutbox(tx, Object.entries(messages).map(([id, payload]) => ({ topic: OUTCOME_TOPIC.name, key: 'k', id, payload }))), // prettier-ignore
     );
     failing.set('nul.1.0', 'NUL_\0');
-    const search = await create({ ...tabular, steps: 2, pairsPerEvaluation: 4, baseline: wire.Baseline.BASELINE_MOVING_AVERAGE }, { searchId: 'nul' });
+    const search = await create(inFours({ steps: 2 }), { searchId: 'nul' });
     expect((await watch(search.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 12 });
-    const { trials } = await harness.clients.searches.listTrials({ parent: search.name, filter: 'step=1' });
-    expect(trials[0]!.errorMessage).toBe('NUL_: NUL_ happened');
+    const { trials } = await harness.clients.searches.listTrials({ parent: search.name, filter: 'round=1' });
+    expect(trials[0]!.error!.message).toBe('NUL_ happened');
     const reasons = Object.fromEntries((await readDeadLetters(home.database, OUTCOME_TOPIC.name)).map(({ id, reason }) => [id, reason]));
     expect(reasons).toEqual({
       'no-name': 'the event names no evaluation',
@@ -192,15 +211,18 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
 
   it('leaves failed trials out with their reason, and fails where nothing is left', async () => {
     failing.set('part.1.4', 'NO_LUCK');
-    const part = await create({ ...tabular, pairsPerEvaluation: 4, baseline: wire.Baseline.BASELINE_MOVING_AVERAGE }, { searchId: 'part' });
+    const part = await create(inFours(), { searchId: 'part' });
     expect((await watch(part.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', pairs: 20, rewards: 20, failedPairs: 4 });
-    const { trials } = await harness.clients.searches.listTrials({ parent: part.name, filter: 'step=1' });
+    const { trials } = await harness.clients.searches.listTrials({ parent: part.name, filter: 'round=1' });
     expect(trials.map(({ state }) => state === 'TRIAL_STATE_COUNTED')).toEqual([true, true, true, true, false, false, false, false]);
-    expect(trials[4]!.errorMessage).toBe('NO_LUCK: NO_LUCK happened');
+    expect(trials[4]!.error!.message).toBe('NO_LUCK happened');
 
     failing.set('lost.1.0', 'NO_TABLE');
     const lost = await create(tabular, { searchId: 'lost' });
-    expect((await watch(lost.name)).final).toMatchObject({ state: 'SEARCH_STATE_FAILED', errorMessage: expect.stringContaining('NO_TABLE') as unknown });
+    expect((await watch(lost.name)).final).toMatchObject({
+      state: 'SEARCH_STATE_FAILED',
+      error: { message: expect.stringContaining('NO_TABLE') as unknown },
+    });
   });
 
   it('pauses, resumes and is cancelled', async () => {
@@ -220,19 +242,20 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
 
   it('forks from what a search has learned', async () => {
     const fork = await harness.clients.searches.forkSearch({ name: `${parent}/searches/first`, searchId: 'fork', steps: 2, seed: 7, requestId: 'f' });
-    expect(fork).toMatchObject({ forkedFrom: `${parent}/searches/first`, step: 0, spec: { steps: 2, seed: 7 } });
+    expect(fork).toMatchObject({ forkedFrom: `${parent}/searches/first`, step: 0, spec: { learner: { steps: 2 }, seed: 7 } });
     const { final } = await watch(fork.name);
     expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 16 });
     expect(final!.policySha256).not.toBe((await harness.clients.searches.getSearch({ name: `${parent}/searches/first` })).policySha256);
     // The policy of a search can also be named.
-    const from = await create({ ...tabular, steps: 1, initialPolicy: 'first' });
-    expect(from.spec!.initialPolicy).toBe(`${parent}/policies/first/versions/1`);
+    const from = await create(tabularSpec({ steps: 1 }, { policy: { initialPolicy: 'first' } }));
+    expect(from.spec!.policy!.initialPolicy).toBe('first');
+    expect(from.effectiveSpec!.policy!.initialPolicy).toBe(`${parent}/policies/first/versions/1`);
     expect((await watch(from.name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED' });
   });
 
   it('derives the best of several candidates in an operation', async () => {
     const source = { ref: { $case: 'nasbench201' as const, value: CELL } };
-    const request = { parent, source, policy: 'first', samples: 12, evaluator: 'tabular', requestId: 'd' };
+    const request = { parent, source, policy: 'first', samples: 12, evaluator: { $case: 'tabular' as const, value: {} }, requestId: 'd' };
     const operation = await harness.clients.searches.deriveArchitecture(request);
     expect((await harness.clients.searches.deriveArchitecture(request)).name).toBe(operation.name);
     const done = await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 60, nanos: 0 } });
@@ -252,14 +275,16 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     expect(
       await refusal(harness.clients.searches.deriveArchitecture({ ...request, requestId: '', source: { ref: { $case: 'zoo', value: 'DARTS' } } })),
     ).toMatchObject({
-      fields: ['evaluator'],
+      fields: ['tabular'],
     });
   });
 
-  const small = { space: 'resblock', evaluator: 'shared-weights', dataset: 'mnist', preset: 'small', batch: 4 };
-
   it('alternates between shared weights in shards and policy, compares policies at the end, and streams all of it', async () => {
-    const spec = { ...small, epochs: 3, policyStartEpoch: 1, policySteps: 2, weightSteps: 12, roundSteps: 6, heldOutSources: 8 };
+    const spec = sharedWeightsSpec(
+      { epochs: 3, policyStartEpoch: 1, policyStepsPerEpoch: 2, weightTraining: { stepsPerEpoch: 12, stepsPerRound: 6 } },
+      {},
+      { heldOutComparison: { sources: 8 } },
+    );
     const created = await create(spec, { searchId: 'shared' });
     const { steps, final } = await watch(created.name);
     expect(steps.map(({ step, epoch, weightRounds }) => [step, epoch, weightRounds])).toEqual([[1, 2, 4], [2, 2, 0], [3, 3, 2], [4, 3, 0]]); // prettier-ignore
@@ -270,7 +295,8 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
       expect(resultAccuracy).toBeGreaterThan(0.1);
       expect(evaluations).toBeGreaterThan(0);
     }
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, weightRounds: 6, spec: { split: 'SEARCH_SPLIT_SET_ASIDE' } });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, weightRounds: 6 });
+    expect(final!.effectiveSpec!.reward!.kind!.value).toMatchObject({ split: 'SEARCH_SPLIT_SET_ASIDE' });
     const { heldOut } = final!;
     expect(heldOut).toMatchObject({ sources: 8, images: 2_000 });
     expect(heldOut!.difference!.mean).toBeCloseTo(heldOut!.trainedAccuracy - heldOut!.untrainedAccuracy, 12);
@@ -287,7 +313,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
 
     // The comparison is no step: its transforms are no trials.
     const { trials } = await harness.clients.searches.listTrials({ parent: created.name, pageSize: 1000 });
-    expect(Math.max(...trials.map(({ step }) => step))).toBe(4);
+    expect(Math.max(...trials.map(({ round }) => round))).toBe(4);
     // Shards of a round start from the same weights; the next round starts from their average.
     const startOf = (id: string): string => {
       const kind = harness.evaluator.accepted.get(`shared.${id}`)?.kind;
@@ -319,7 +345,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
 
   it('derives on shared weights: chooses by images set aside, then tests once', async () => {
     const source = { ref: { $case: 'zoo' as const, value: 'ResBlock' } };
-    const request = { parent, source, samples: 6, evaluator: 'shared-weights', search: `${parent}/searches/shared` };
+    const request = { parent, source, samples: 6, evaluator: { $case: 'sharedWeights' as const, value: { search: `${parent}/searches/shared` } } };
     const operation = await harness.clients.searches.deriveArchitecture(request);
     const result = resultOf(await harness.clients.operations.waitOperation({ name: operation.name, timeout: { seconds: 60, nanos: 0 } }));
     expect(result.policyVersion).toBe(`${parent}/policies/shared/versions/1`);
@@ -338,10 +364,51 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     expect(result.resultTestValue).toBeGreaterThan(0);
     expect(result.sourceTestValue).toBeGreaterThan(0);
 
-    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, search: '' }))).toMatchObject({ fields: ['search'] });
-    expect(await refusal(harness.clients.searches.deriveArchitecture({ ...request, search: `${parent}/searches/first` }))).toMatchObject({
-      reason: 'NO_WEIGHTS',
-    });
+    const on = (search: string) => harness.clients.searches.deriveArchitecture({ ...request, evaluator: { $case: 'sharedWeights', value: { search } } });
+    expect(await refusal(on(''))).toMatchObject({ fields: ['shared_weights.search'] });
+    expect(await refusal(on(`${parent}/searches/first`))).toMatchObject({ reason: 'NO_WEIGHTS' });
+  });
+
+  it('deletes searches that have ended, and says so to whoever asks for them; what they learned stays', async () => {
+    const { searches, policies, operations } = harness.clients;
+    const name = `${parent}/searches/shared`;
+    silent.add('running.1.0');
+    const running = await create(tabular, { searchId: 'running' });
+    expect(await refusal(searches.deleteSearch({ name: running.name }))).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'SEARCH_NOT_ENDED' });
+    await searches.cancelSearch({ name: running.name });
+
+    // An operation that has not ended needs the weights.
+    const derive = { $case: 'sharedWeights' as const, value: { search: name } };
+    await sql`UPDATE policy.operation SET done = false, owner = 'nobody', lease_expires_at = clock_timestamp() + interval '1 hour'
+      WHERE request LIKE ${Buffer.from('%searches/shared%')}`.execute(home.database.kysely);
+    const open = (await operations.listOperations({ name: parent, filter: 'done=false' })).operations.map((operation) => operation.name);
+    expect(open).toHaveLength(1);
+    expect(await refusal(searches.deleteSearch({ name }))).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'SEARCH_IN_USE' });
+    await operations.cancelOperation({ name: open[0]! });
+
+    const { etag, weights } = await searches.getSearch({ name });
+    expect(await refusal(searches.deleteSearch({ name, etag: '"old"' }))).toMatchObject({ reason: 'ETAG_MISMATCH' });
+    await searches.deleteSearch({ name, etag });
+    for (const call of [
+      searches.getSearch({ name }),
+      searches.deleteSearch({ name }),
+      searches.listTrials({ parent: name }),
+      searches.forkSearch({ name, steps: 1 }),
+      watch(name),
+      searches.deriveArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'ResBlock' } }, evaluator: derive }),
+    ])
+      expect(await refusal(call)).toMatchObject({ kind: 'NOT_FOUND', reason: 'SEARCH_DELETED' });
+    await searches.deleteSearch({ name, allowMissing: true });
+    await searches.deleteSearch({ name: `${parent}/searches/nobody`, allowMissing: true });
+    expect((await searches.listSearches({ parent, pageSize: 100 })).searches.map((search) => search.name)).not.toContain(name);
+    // Evaluations are named by the search: another one of the same name would be given its answers.
+    expect(await refusal(create(tabular, { searchId: 'shared' }))).toMatchObject({ kind: 'ALREADY_EXISTS', reason: 'SEARCH_EXISTS' });
+
+    expect(await policies.getPolicy({ name: `${parent}/policies/shared` })).toMatchObject({ search: name });
+    expect((await policies.exportPolicyVersion({ name: `${parent}/policies/shared` })).checkpoint.length).toBeGreaterThan(0);
+    const fork = await searches.getSearch({ name: `${parent}/searches/shared-fork` });
+    expect(fork).toMatchObject({ forkedFrom: name, state: 'SEARCH_STATE_SUCCEEDED' });
+    expect(weights).not.toBe('');
   });
 });
 

@@ -48,12 +48,19 @@ async function searchPolicy(
   const { searches } = session.clients;
   const created = await searches.createSearch({
     parent: session.parent,
-    spec: { space: 'nasbench201', evaluator: 'tabular', reward: flags.reward, ...SEARCH, seed: flags.seed },
+    spec: {
+      sources: { kind: { $case: 'space', value: searchWire.Space.SPACE_NASBENCH201 } },
+      reward: { kind: { $case: 'tabular', value: { column: flags.reward } } },
+      learner: SEARCH,
+      seed: flags.seed,
+    },
     requestId: crypto.randomUUID(),
   });
   const search = await followSearch(context.terminal, session, created);
   if (search.state !== searchWire.SearchState.SEARCH_STATE_SUCCEEDED) {
-    throw new DomainError('FAILED_PRECONDITION', `the search ended as ${search.state}: ${search.errorMessage}`, { reason: 'SEARCH_FAILED' });
+    throw new DomainError('FAILED_PRECONDITION', `the search ended as ${search.state}: ${search.error?.message ?? 'no reason is known'}`, {
+      reason: 'SEARCH_FAILED',
+    });
   }
   return { policyId: search.policy.split('/').at(-1)!, pairs: search.rewards };
 }

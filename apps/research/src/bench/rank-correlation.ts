@@ -23,9 +23,10 @@ export async function benchmarkRankCorrelation({ terminal }: CommandContext, ses
   const texts = await sampleResults(session, search, flags);
   const subjects = await Promise.all(texts.map((text) => resolveForEvaluation(session, refOfText(text))));
   const shared = await scoreOnSharedWeights(session, search, subjects);
-  const { dataset, placement } = search.spec!;
+  const { reward, actions } = search.effectiveSpec!;
+  const dataset = reward?.kind?.$case === 'sharedWeights' ? (reward.kind.value.dataset ?? '') : '';
   // Cells are placed alike, into the network that is trained in earnest.
-  const network = architectureWire.Placement.create({ channels: placement?.channels, layers: placement?.layers });
+  const network = architectureWire.Placement.create({ channels: actions?.placement?.channels, layers: actions?.placement?.layers });
   const trained = await runEvaluations(
     terminal,
     session,

@@ -6,7 +6,7 @@ import type { PresetName } from './presets.ts';
 export type BaselineName = BaselineOptions['kind'];
 
 /** Decay of a moving-average baseline in the official code. */
-const BASELINE_DECAY = 0.99;
+export const BASELINE_DECAY = 0.99;
 
 /**
  * Of the policy in `small`: few, noisy pairs, so advantages of one size, and entropy that stays: with a weight of 0.05 that decays the policy keeps every

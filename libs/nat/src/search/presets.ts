@@ -8,15 +8,6 @@ import type { BaselineName } from './hyperparameters.ts';
 export const PRESET_NAMES = ['nat', 'nat++', 'small', 'tabular'] as const;
 export type PresetName = (typeof PRESET_NAMES)[number];
 
-export function isPresetName(name: string): name is PresetName {
-  return (PRESET_NAMES as readonly string[]).includes(name);
-}
-
-/** What a search uses where it names none: the preset of its evaluator's kind of reward. */
-export function defaultPreset(evaluator: string, scheme: 'nat' | 'nat++'): PresetName {
-  return evaluator === 'tabular' ? 'tabular' : scheme;
-}
-
 /** How a search alternates between shared weights w and policy theta (algorithm 1 of the paper). */
 export interface SharedWeightsPreset {
   readonly epochs: number;
@@ -47,8 +38,8 @@ export interface SharedWeightsPreset {
 
 export interface SearchPreset {
   readonly scheme: 'nat' | 'nat++';
-  /** `pair`: the official encoder, where it reads the space. */
-  readonly encoder: 'pair' | 'edge';
+  /** `gcn`: the official encoder, where it reads the sources. */
+  readonly encoder: 'gcn' | 'edge-gnn';
   readonly baseline: BaselineName;
   /** Pairs a policy step. */
   readonly batch: number;
@@ -65,7 +56,7 @@ export interface SearchPreset {
  */
 const NAT: SearchPreset = {
   scheme: 'nat',
-  encoder: 'pair',
+  encoder: 'gcn',
   baseline: 'moving-average',
   batch: 1,
   sharedWeights: {
@@ -95,7 +86,7 @@ const PRESETS: Readonly<Record<PresetName, SearchPreset>> = {
   'nat++': { ...NAT, scheme: 'nat++', sharedWeights: { ...NAT.sharedWeights, epochs: 200 } },
   small: {
     scheme: 'nat',
-    encoder: 'edge',
+    encoder: 'edge-gnn',
     baseline: 'self-critical',
     batch: 16,
     sharedWeights: {
@@ -114,7 +105,7 @@ const PRESETS: Readonly<Record<PresetName, SearchPreset>> = {
       heldOutSources: 24,
     },
   },
-  tabular: { scheme: 'nat', encoder: 'edge', baseline: 'self-critical', batch: 512, steps: 500, sharedWeights: NAT.sharedWeights },
+  tabular: { scheme: 'nat', encoder: 'edge-gnn', baseline: 'self-critical', batch: 512, steps: 500, sharedWeights: NAT.sharedWeights },
 };
 
 export function searchPreset(name: PresetName): SearchPreset {

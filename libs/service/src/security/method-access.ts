@@ -45,6 +45,7 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodAccess>>>>
     CreateSearch: WRITE,
     GetSearch: READ,
     ListSearches: READ,
+    DeleteSearch: WRITE,
     WatchSearch: READ,
     PauseSearch: WRITE,
     ResumeSearch: WRITE,

@@ -1,6 +1,6 @@
 import { search as wire } from '@nat/contracts';
-import { DomainError } from '@nat/base/errors';
-import { freshStart } from '@nat/nat';
+import { DomainError, isDomainError } from '@nat/base/errors';
+import { freshStart, type EffectiveSearchSpec } from '@nat/nat';
 import {
   decodePageToken,
   encodePageToken,
@@ -23,24 +23,22 @@ import { searchNames } from '../names.ts';
 import type { StartDerive } from '../operations/start-derive.ts';
 import { changeState, findSearch, insertSearch, isFinal, listSearches, lockSearch, SEARCH_CHANNEL, type SearchRow, type Tx } from '../store/search-store.ts';
 import { etagOf, searchToWire, stateNamed } from '../store/search-wire.ts';
-import { completeSpec } from './search-spec.ts';
 import type { SearchStateName, SearchTables } from '../store/tables.ts';
 import { listTrials } from '../store/trial-store.ts';
+import { searchSpecToWire } from '../store/search-spec-converter.ts';
+import { readEffectiveSpec, writeEffectiveSpec } from '../store/stored-spec.ts';
+import { removeSearch } from './delete-search.ts';
+import { forkedSpec, prepareSpec, type PrepareOptions } from './prepare-spec.ts';
 import { watchSearch } from './watch-search.ts';
-import { readStoredSpec } from './stored-spec.ts';
 
-export interface SearchHandlersOptions {
+export interface SearchHandlersOptions extends PrepareOptions {
   readonly database: Database<SearchTables>;
   readonly blobs: BlobStore;
   readonly evaluations: PlatformClients['evaluations'];
-  /** Names the version that a search may start from, so that it stays the same however long the search runs. */
-  readonly resolvePolicy: (namespace: string, reference: string) => Promise<{ readonly versionName: string; readonly encoder: string }>;
   /** Keeps a version from being deleted until the transaction ends. Throws NOT_FOUND when it is gone. */
   readonly holdPolicy: (tx: Tx, versionName: string) => Promise<void>;
   /** Ids of the policies that come with the platform. */
   readonly bundledIds: ReadonlySet<string>;
-  /** Throws when the table lacks the column, or is not there. */
-  readonly requireColumn: (column: string) => void;
   readonly startDerive: StartDerive;
   /** An id for a search that was given none. */
   readonly newId: () => string;
@@ -54,17 +52,6 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
   const { database, blobs, evaluations, startDerive, newId, logger, pollMs = 1_000 } = options;
   const wakeAll = (): void => {
     database.signal(SEARCH_CHANNEL);
-  };
-
-  /** Checks what only the server knows, and completes the spec with it. */
-  const prepare = async (namespace: string, spec: wire.SearchSpec): Promise<wire.SearchSpec> => {
-    const start = spec.initialPolicy === '' ? undefined : await options.resolvePolicy(namespace, spec.initialPolicy);
-    const completed = completeSpec({ ...spec, encoder: spec.encoder === '' ? (start?.encoder ?? '') : spec.encoder });
-    if (completed.evaluator === 'tabular') options.requireColumn(completed.reward);
-    if (start === undefined) return completed;
-    if (start.encoder !== completed.encoder)
-      throw DomainError.invalid('spec.initial_policy', `is of encoder ${start.encoder}, the search of ${completed.encoder}`, 'INVALID_SEARCH');
-    return { ...completed, initialPolicy: start.versionName };
   };
 
   /** A search names its policy like itself. */
@@ -100,16 +87,17 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
     createSearch: async (request, { trace }) => {
       const { parent, spec, searchId: wanted, requestId, validateOnly } = request;
       const { namespace } = namespaceNames.parse(parent, 'parent');
-      const completed = await prepare(namespace, spec!);
+      const effective = await prepareSpec(spec!, namespace, options);
       const searchId = wanted === '' ? newId() : wanted;
-      if (validateOnly) return previewOf(namespace, searchId, completed);
+      if (validateOnly) return previewOf(namespace, searchId, spec!, effective);
       const response = await database.transaction((tx) =>
         requestOnce(
           { requestId, scope: `CreateSearch:${parent}`, request, requestType: wire.CreateSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
-            if (completed.initialPolicy !== '') await options.holdPolicy(tx, completed.initialPolicy);
-            const search = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), traceparent: formatTraceparent(trace) };
+            if (effective.policy.initialPolicy !== undefined) await options.holdPolicy(tx, effective.policy.initialPolicy);
+            const specs = { spec: wire.SearchSpec.toJSON(spec!), effectiveSpec: writeEffectiveSpec(effective) };
+            const search = { namespace, searchId, ...specs, traceparent: formatTraceparent(trace) };
             return searchToWire(await insertSearch(tx, search));
           },
         ),
@@ -164,27 +152,37 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
       return searchToWire(row);
     },
 
+    deleteSearch: async ({ name, etag, allowMissing }) => {
+      await database
+        .transaction((tx) => removeSearch(tx, name, etag))
+        .catch((error: unknown) => {
+          if (!allowMissing || !isDomainError(error) || error.kind !== 'NOT_FOUND') throw error;
+        });
+      return {};
+    },
+
     forkSearch: async (request, { trace }) => {
       const { name, searchId: wanted, steps, seed, requestId } = request;
       const { namespace, search } = searchNames.parse(name);
       const parent = namespaceNames.format({ namespace });
       const row = await findSearch(database.kysely, namespace, search);
-      const spec = readStoredSpec(row.spec);
+      const parentSpec = readEffectiveSpec(row);
       const searchId = wanted === '' ? newId() : wanted;
       if (row.learner_state === '') throw new DomainError('FAILED_PRECONDITION', `search ${search} has learned nothing yet`, { reason: 'NOTHING_LEARNED' });
       // Read before it can be superseded and deleted: a search that learns on meanwhile is asked again.
       const learned = await readLearned(database, blobs, row);
       const start = wrapLearnerState({ search: searchNames.format({ namespace, search: searchId }), epoch: 0, step: 0 }, freshStart(learned));
       const learnerState = await blobs.put(start);
-      const completed = completeSpec({ ...spec, steps, epochs: 0, policyStartEpoch: 0, warmupWeightSteps: 0, seed: seed ?? spec.seed });
+      const effective = forkedSpec(parentSpec, steps, seed);
       const response = await database.transaction((tx) =>
         requestOnce(
           { requestId, scope: `ForkSearch:${parent}`, request, requestType: wire.ForkSearchRequest, responseType: wire.Search, store: requestStore(tx) },
           async () => {
             await requireFreeId(tx, namespace, searchId);
             // Locked, so that it does not delete its weights before the fork names them. Another seed is another supernet.
-            const weights = completed.seed === spec.seed ? (await lockSearch(tx, namespace, search)).weights : '';
-            const own = { namespace, searchId, spec: wire.SearchSpec.toJSON(completed), traceparent: formatTraceparent(trace) };
+            const weights = effective.seed === parentSpec.seed ? (await lockSearch(tx, namespace, search)).weights : '';
+            const effectiveSpec = writeEffectiveSpec(effective);
+            const own = { namespace, searchId, spec: effectiveSpec, effectiveSpec, traceparent: formatTraceparent(trace) };
             return searchToWire(await insertSearch(tx, { ...own, learnerState, weights, forkedFrom: name }));
           },
         ),
@@ -196,20 +194,20 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
     listTrials: async ({ parent, pageSize, pageToken, filter }) => {
       const { namespace, search } = searchNames.parse(parent, 'parent');
       const row = await findSearch(database.kysely, namespace, search);
-      const terms = parseFilter(filter, (field) => field === 'step', 'step');
-      const step = terms.find(({ field }) => field === 'step')?.value;
-      if (step !== undefined && !/^\d{1,9}$/.test(step)) throw DomainError.invalid('filter', `${step} is no step`, 'INVALID_FILTER');
+      const terms = parseFilter(filter, (field) => field === 'round', 'round');
+      const round = terms.find(({ field }) => field === 'round')?.value;
+      if (round !== undefined && !/^\d{1,9}$/.test(round)) throw DomainError.invalid('filter', `${round} is no round`, 'INVALID_FILTER');
       const scope = { list: 'trials', parent, filter };
       const limit = sizeOf(pageSize);
       const trials = await listTrials(database.kysely, row, {
-        step: step === undefined ? undefined : Number(step),
-        after: decodePageToken(pageToken, scope, z.object({ step: z.int(), index: z.int() })),
+        round: round === undefined ? undefined : Number(round),
+        after: decodePageToken(pageToken, scope, z.object({ round: z.int(), index: z.int() })),
         limit: limit + 1,
       });
       const page = trials.slice(0, limit);
       const last = page.at(-1);
       const more = trials.length > limit && last !== undefined;
-      return { trials: page, nextPageToken: more ? encodePageToken({ step: last.step, index: last.index }, scope) : '' };
+      return { trials: page, nextPageToken: more ? encodePageToken({ round: last.round, index: last.index }, scope) : '' };
     },
 
     deriveArchitecture: (request, { trace }) => startDerive(request, formatTraceparent(trace)),
@@ -230,6 +228,6 @@ async function readLearned(database: Database<SearchTables>, blobs: BlobStore, r
 }
 
 /** What `validate_only` shows: the search as it would be. */
-function previewOf(namespace: string, searchId: string, spec: wire.SearchSpec): wire.Search {
-  return wire.Search.create({ name: searchNames.format({ namespace, search: searchId }), searchId, spec });
+function previewOf(namespace: string, searchId: string, spec: wire.SearchSpec, effective: EffectiveSearchSpec): wire.Search {
+  return wire.Search.create({ name: searchNames.format({ namespace, search: searchId }), searchId, spec, effectiveSpec: searchSpecToWire(effective) });
 }

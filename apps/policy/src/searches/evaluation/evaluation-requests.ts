@@ -1,10 +1,21 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
-import { evaluation as wire, type architecture as architectureWire, type search as searchWire } from '@nat/contracts';
-import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/nat';
-import { evaluableRef, refOfText } from '@nat/convert';
+import { evaluation as wire, type architecture as architectureWire } from '@nat/contracts';
+import {
+  BLOCK_SPACES,
+  derivedSeed,
+  epochOf,
+  isBlockSpaceName,
+  supernetKind,
+  weightLearningRateAt,
+  weightRoundsOf,
+  type EffectiveSearchSpec,
+  type RoundPair,
+  type SharedWeightsReward,
+  type WeightRound,
+} from '@nat/nat';
+import { evaluableRef, placementToWire, refOfText, toDuration } from '@nat/convert';
 import { evaluationNames } from '../names.ts';
-import { evaluatorOf, operationListOf, wiringOf } from '../contract/search-spec.ts';
-import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from '../contract/shared-weights-spec.ts';
+import { splitToWire } from '../store/search-spec-converter.ts';
 
 /** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_PAIR_TEXT = 600_000;
@@ -30,27 +41,27 @@ export interface PlannedEvaluation {
 export interface RoundKey {
   readonly namespace: string;
   readonly searchId: string;
-  /** From 1; of an asynchronous search, the number of the round. */
-  readonly step: number;
+  /** Of the round, from 1. */
+  readonly number: number;
 }
 
 /** Id of a pair everywhere outside this service. */
-export function pairId({ namespace, searchId, step }: RoundKey, pair: number): string {
-  return `${namespace}/${searchId}/${step}/${pair}`;
+function pairId({ namespace, searchId, number }: RoundKey, pair: number): string {
+  return `${namespace}/${searchId}/${number}/${pair}`;
 }
 
 /** Cuts the pairs of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
-export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pairs: readonly RoundPair[]): readonly PlannedEvaluation[] {
+export function planEvaluations(spec: EffectiveSearchSpec, key: RoundKey, pairs: readonly RoundPair[]): readonly PlannedEvaluation[] {
   const planned: PlannedEvaluation[] = [];
-  const name = (suffix: string): string => evaluationNames.format({ namespace: key.namespace, evaluation: `${key.searchId}.${key.step}.${suffix}` });
+  const name = (suffix: string): string => evaluationNames.format({ namespace: key.namespace, evaluation: `${key.searchId}.${key.number}.${suffix}` });
   const plan = (kind: EvaluationKindName, suffix: string): void => {
     planned.push({ name: name(suffix), position: planned.length, kind, firstPair: 0, pairs: 0 });
   };
-  for (const { round } of weightRoundsOf(spec, key.step)) {
+  for (const { round } of weightRoundsOf(spec, key.number)) {
     for (let shard = 0; shard < shardsOf(spec); shard++) plan('weights', `weights-${round}-${shard}`);
     if (shardsOf(spec) > 1) plan('average', `average-${round}`);
   }
-  const most = isComparison(spec, key.step) ? HELD_OUT_PAIRS_AN_EVALUATION : spec.pairsPerEvaluation;
+  const most = isComparison(spec, key.number) ? HELD_OUT_PAIRS_AN_EVALUATION : spec.reward.candidatesPerEvaluation;
   let first = 0;
   let text = 0;
   const close = (end: number): void => {
@@ -68,8 +79,13 @@ export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pair
   return planned;
 }
 
-function shardsOf({ shards }: searchWire.SearchSpec): number {
-  return Math.max(1, shards);
+function shardsOf({ reward }: EffectiveSearchSpec): number {
+  return reward.kind === 'shared-weights' ? reward.weightTraining.shards : 1;
+}
+
+/** Whether a round is the comparison after the last step. */
+function isComparison({ reward, learner }: EffectiveSearchSpec, round: number): boolean {
+  return reward.kind === 'shared-weights' && round > learner.steps;
 }
 
 /** What an evaluation of weights is for: a shard of a round, or the round's average. */
@@ -79,16 +95,16 @@ export interface WeightTask extends WeightRound {
 }
 
 /** The task at a position, as `planEvaluations` counts them. */
-export function weightTaskAt(spec: searchWire.SearchSpec, step: number, position: number): WeightTask {
+export function weightTaskAt(spec: EffectiveSearchSpec, round: number, position: number): WeightTask {
   const shards = shardsOf(spec);
   const width = shards > 1 ? shards + 1 : 1;
-  const round = weightRoundsOf(spec, step)[Math.floor(position / width)];
-  if (round === undefined) throw new RangeError(`step ${step} has no weight training at ${position}`);
-  return { ...round, shard: position % width === shards ? undefined : position % width };
+  const task = weightRoundsOf(spec, round)[Math.floor(position / width)];
+  if (task === undefined) throw new RangeError(`round ${round} has no weight training at ${position}`);
+  return { ...task, shard: position % width === shards ? undefined : position % width };
 }
 
 export interface EvaluationContext {
-  readonly spec: searchWire.SearchSpec;
+  readonly spec: EffectiveSearchSpec;
   readonly key: RoundKey;
   /** namespaces/* /searches/* */
   readonly search: string;
@@ -102,82 +118,92 @@ export function evaluationSpec(planned: PlannedEvaluation, context: EvaluationCo
   return wire.EvaluationSpec.create({ kind: kindOf(planned, context), search: context.search, priority: context.spec.priority, maxAttempts: MAX_ATTEMPTS });
 }
 
-function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
-  const { spec, key, pairs } = context;
-  const { step } = key;
-  const weights = context.weights[0] ?? '';
-  if (kind !== 'pairs') {
-    const { round, epoch, steps, shard } = weightTaskAt(spec, step, position);
-    if (shard === undefined) return { $case: 'average', value: { round, weights: [...context.weights] } };
-    // One seed for all rounds: with one shard it does not matter where one round ends and the next begins.
-    const seed = derivedSeed(spec.seed, 'weights');
-    return { $case: 'trainShard', value: { supernet: supernetOf(spec, epoch), weights, round, shard, shards: shardsOf(spec), steps, seed } };
-  }
-  const wirePairs = pairs.slice(firstPair, firstPair + count).map(({ source, result }, i) => ({
-    id: pairId(key, firstPair + i),
+function kindOf(planned: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
+  const { spec, key, pairs, weights } = context;
+  const { reward } = spec;
+  if (planned.kind !== 'pairs') return weightsKind(planned, context);
+  const wirePairs = pairs.slice(planned.firstPair, planned.firstPair + planned.pairs).map(({ source, result }, i) => ({
+    id: pairId(key, planned.firstPair + i),
     source: refOf(source),
     result: refOf(result),
   }));
-  switch (evaluatorOf(spec)) {
+  switch (reward.kind) {
     case 'tabular':
-      return { $case: 'tabular', value: { table: 'nasbench201', column: spec.reward, pairs: wirePairs } };
+      return { $case: 'tabular', value: { table: 'nasbench201', column: reward.column, pairs: wirePairs } };
     case 'shared-weights':
       return {
         $case: 'sharedWeights',
         value: {
-          supernet: supernetOf(spec, epochOf(spec, step)),
-          weights,
+          supernet: supernetOf(spec, reward, epochOf(reward, key.number)),
+          weights: weights[0] ?? '',
           pairs: wirePairs,
-          ...(isComparison(spec, step)
-            ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutImages, batches: 0, batchSeed: 0 }
+          ...(isComparison(spec, key.number)
+            ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutComparison?.images ?? 0, batches: 0, batchSeed: 0 }
             : {
                 // Every pair of a step is scored on the same batches.
                 images: wire.ScoredImages.SCORED_IMAGES_POLICY,
                 imageCount: 0,
-                batches: spec.scoreBatches,
-                batchSeed: derivedSeed(spec.seed, 'validation', step),
+                batches: reward.scoreBatches,
+                batchSeed: derivedSeed(spec.seed, 'validation', key.number),
               }),
         },
       };
-    case 'from-scratch':
-      return {
-        $case: 'fromScratch',
-        value: { dataset: spec.dataset, placement: spec.placement, recipe: childRecipe(spec), pairs: wirePairs, reportTest: false },
-      };
+    case 'from-scratch': {
+      const { dataset, imageBatch, epochs = 0, steps = 0, timeMs } = reward;
+      // All children of a search start and see their data alike, so that a pair differs in its architectures only.
+      const recipe = wire.TrainingRecipe.create({
+        ...CHILD_RECIPE,
+        epochs,
+        maxSteps: steps,
+        maxTime: timeMs === undefined ? undefined : toDuration(timeMs),
+        batch: imageBatch,
+        seed: derivedSeed(spec.seed, 'child'),
+        threads: spec.threads,
+      });
+      return { $case: 'fromScratch', value: { dataset, placement: placementToWire(spec.actions.placement), recipe, pairs: wirePairs, reportTest: false } };
+    }
   }
 }
 
-/** The supernet of a search as it is in an epoch. */
-export function supernetOf(spec: searchWire.SearchSpec, epoch: number): wire.Supernet {
-  return {
-    wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
-    primitives: operationListOf(spec),
-    dataset: spec.dataset,
-    channels: spec.placement?.channels ?? 0,
-    layers: spec.placement?.layers ?? 0,
-    seed: derivedSeed(spec.seed, 'supernet'),
-    imageBatch: spec.imageBatch,
-    learningRate: weightLearningRateAt(spec, epoch),
-    momentum: spec.weightMomentum,
-    weightDecay: spec.weightDecay,
-    clipNorm: spec.clipNorm,
-    split: spec.split,
-    block: isBlockSpaceName(spec.space) ? BLOCK_SPACES[spec.space] : '',
-    threads: spec.threads,
+/** A shard of a round of weight training, or the average of the shards. */
+function weightsKind({ position }: PlannedEvaluation, { spec, key, weights }: EvaluationContext): wire.EvaluationSpec['kind'] {
+  const { reward, seed } = spec;
+  if (reward.kind !== 'shared-weights') throw new RangeError('only shared weights are trained');
+  const { round, epoch, steps, shard } = weightTaskAt(spec, key.number, position);
+  if (shard === undefined) return { $case: 'average', value: { round, weights: [...weights] } };
+  const value = {
+    supernet: supernetOf(spec, reward, epoch),
+    weights: weights[0] ?? '',
+    round,
+    shard,
+    shards: reward.weightTraining.shards,
+    steps,
+    // One seed for all rounds: with one shard it does not matter where one round ends and the next begins.
+    seed: derivedSeed(seed, 'weights'),
   };
+  return { $case: 'trainShard', value };
 }
 
-/** All children of a search start and see their data alike, so that a pair differs in its architectures only. */
-function childRecipe({ childEpochs, childSteps, childTime, imageBatch, seed, threads }: searchWire.SearchSpec): wire.TrainingRecipe {
-  return wire.TrainingRecipe.create({
-    ...CHILD_RECIPE,
-    epochs: childEpochs,
-    maxSteps: childSteps,
-    maxTime: childTime,
-    batch: imageBatch,
-    seed: derivedSeed(seed, 'child'),
+/** The supernet of a search as it is in an epoch. */
+export function supernetOf({ sources, actions, seed, threads }: EffectiveSearchSpec, reward: SharedWeightsReward, epoch: number): wire.Supernet {
+  const { wiring, operations } = supernetKind(sources, actions.scheme);
+  const { imageBatch, momentum, weightDecay, clipNorm } = reward.weightTraining;
+  return {
+    wiring: wiring === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
+    primitives: operations,
+    dataset: reward.dataset,
+    channels: actions.placement.channels ?? 0,
+    layers: actions.placement.layers ?? 0,
+    seed: derivedSeed(seed, 'supernet'),
+    imageBatch,
+    learningRate: weightLearningRateAt(reward, epoch),
+    momentum,
+    weightDecay,
+    clipNorm,
+    split: splitToWire(reward.split),
+    block: sources.kind === 'space' && isBlockSpaceName(sources.space) ? BLOCK_SPACES[sources.space] : '',
     threads,
-  });
+  };
 }
 
 /** The text of a trial as workers take it. */

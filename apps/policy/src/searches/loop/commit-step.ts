@@ -1,9 +1,7 @@
 /** A step of a search in the database: what was learned, committed together with what it was learned from. */
 import { failpoint } from '@nat/base/failpoints';
-import type { LearnedStep, PairOutcome } from '@nat/nat';
+import { epochOf, type LearnedStep, type PairOutcome } from '@nat/nat';
 import { sql } from 'kysely';
-import { evaluatorOf } from '../contract/search-spec.ts';
-import { epochOf } from '../contract/shared-weights-spec.ts';
 import type { Learned } from '../learner/protocol.ts';
 import { wrapLearnerState } from '../store/learner-state.ts';
 import { consumeRound, dropRounds } from '../store/open-rounds.ts';
@@ -31,7 +29,7 @@ export function failedAmong(outcomes: readonly PairOutcome[]): number {
 
 /** Means over the pairs of a step that were evaluated, on shared weights. */
 function accuraciesOf({ spec }: Run, outcomes: readonly PairOutcome[]): { readonly source: number | null; readonly result: number | null } {
-  if (evaluatorOf(spec) !== 'shared-weights') return { source: null, result: null };
+  if (spec.reward.kind !== 'shared-weights') return { source: null, result: null };
   const known = outcomes.flatMap((outcome) => ('failure' in outcome ? [] : [outcome]));
   const mean = (of: 'sourceValue' | 'resultValue'): number => known.reduce((sum, outcome) => sum + outcome[of], 0) / known.length;
   return { source: mean('sourceValue'), result: mean('resultValue') };
@@ -92,7 +90,7 @@ export async function commitStep(run: Run, learnedStep: CommittedStep): Promise<
         train_loss: trained.loss,
         train_accuracy: trained.accuracy,
         weight_rounds: trained.rounds,
-        epoch: evaluatorOf(spec) === 'shared-weights' ? epochOf(spec, step) + 1 : 0,
+        epoch: spec.reward.kind === 'shared-weights' ? epochOf(spec.reward, step) + 1 : 0,
         evaluations: trained.evaluations + evaluations.length,
         round: round.number,
         staleness,

@@ -1,10 +1,11 @@
 /** The last thing that a search on shared weights does: it compares what it learned with what it began as, on images set aside for that. */
 import type { search as wire } from '@nat/contracts';
-import { compareHeldOut, pairsOfRound, type MeanInterval, type PairOutcome } from '@nat/nat';
+import { compareHeldOut, pairsOfRound, type EffectiveSearchSpec, type MeanInterval, type PairOutcome } from '@nat/nat';
 import { withSpan } from '@nat/base/tracing';
-import { evaluatorOf } from '../contract/search-spec.ts';
 import { findComparison, readOutcomes } from '../store/round-store.ts';
 import { commitRound, evaluate, readRound, roundSpan, type CommittedRound, type Run } from './run.ts';
+
+type HeldOutComparisonSpec = NonNullable<EffectiveSearchSpec['heldOutComparison']>;
 
 /** `report` is undefined where the spec wants no comparison, or too little could be evaluated for one. */
 export interface PolicyComparison {
@@ -18,13 +19,13 @@ export interface PolicyComparison {
  */
 export async function comparePolicies(run: Run): Promise<PolicyComparison> {
   const { spec } = run;
-  const sources = spec.heldOutSources ?? 0;
-  if (evaluatorOf(spec) !== 'shared-weights' || sources === 0) return { outcomes: [] };
-  return withSpan('search.compare', roundSpan(run, spec.steps + 1), () => compare(run, sources));
+  const { heldOutComparison, learner } = spec;
+  if (heldOutComparison === undefined || heldOutComparison.sources === 0) return { outcomes: [] };
+  return withSpan('search.compare', roundSpan(run, learner.steps + 1), () => compare(run, heldOutComparison));
 }
 
-async function compare(run: Run, sources: number): Promise<PolicyComparison> {
-  const { spec, logger } = run;
+async function compare(run: Run, { sources, images }: HeldOutComparisonSpec): Promise<PolicyComparison> {
+  const { logger } = run;
   const round = await comparisonRound(run, sources);
   const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [run.weights], run.signal);
   const outcomes = await readOutcomes(run.database.kysely, round.ordinal, round.pairs.pairs.length, evaluations);
@@ -33,7 +34,7 @@ async function compare(run: Run, sources: number): Promise<PolicyComparison> {
     logger.warn({ sources }, 'too few results could be evaluated to compare policies');
     return { outcomes };
   }
-  const report = { ...comparison, images: spec.heldOutImages, difference: toWire(comparison.difference), gain: toWire(comparison.gain) };
+  const report = { ...comparison, images, difference: toWire(comparison.difference), gain: toWire(comparison.gain) };
   return { report, outcomes };
 }
 

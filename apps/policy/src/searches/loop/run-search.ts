@@ -2,14 +2,13 @@
 import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { sha256 } from '@nat/tensor';
-import { algorithm1, freshStart } from '@nat/nat';
+import { algorithm1, freshStart, sessionSpecOf, type EffectiveSearchSpec } from '@nat/nat';
 import { sql } from 'kysely';
 import { addVersion } from '../../policies/policy-store.ts';
 import { unwrapLearnerState } from '../store/learner-state.ts';
 import { searchNames } from '../names.ts';
-import { schemeOf, sessionSpecOf } from '../contract/search-spec.ts';
-import { readStoredSpec } from '../contract/stored-spec.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../store/search-store.ts';
+import { readEffectiveSpec } from '../store/stored-spec.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
 import { failedAmong } from './commit-step.ts';
 import { requireOwnership, type OwnedSearch, type Run, type RunContext } from './run.ts';
@@ -21,7 +20,7 @@ import { abandonDropped, readProgress, searchPorts } from './search-ports.ts';
  */
 export async function runSearch(context: RunContext, owned: OwnedSearch, signal: AbortSignal): Promise<void> {
   const { row } = owned;
-  const spec = readStoredSpec(row.spec);
+  const spec = readEffectiveSpec(row);
   const stored = await openingState(context, owned, spec);
   signal.throwIfAborted();
   const learner = await context.startLearner(sessionSpecOf(spec), stored);
@@ -44,9 +43,9 @@ export async function runSearch(context: RunContext, owned: OwnedSearch, signal:
     };
     await abandonDropped(run);
     await algorithm1(searchPorts(run), {
-      steps: spec.steps,
-      roundsInFlight: Math.max(1, spec.roundsInFlight),
-      maxStaleness: spec.maxStaleness ?? 0,
+      steps: spec.learner.steps,
+      roundsInFlight: spec.pipelining.roundsInFlight,
+      maxStaleness: spec.pipelining.maxStaleness,
       progress: await readProgress(run),
     });
     await finalize(run, await comparePolicies(run));
@@ -57,14 +56,14 @@ export async function runSearch(context: RunContext, owned: OwnedSearch, signal:
 }
 
 /** Where the learner starts: the state after the last step, or what the search begins with. */
-async function openingState(context: RunContext, owned: OwnedSearch, spec: wire.SearchSpec): Promise<Uint8Array | undefined> {
+async function openingState(context: RunContext, owned: OwnedSearch, spec: EffectiveSearchSpec): Promise<Uint8Array | undefined> {
   const { learner_state: learnerState } = owned.row;
   return learnerState === '' ? startOf(context, owned, spec) : unwrapLearnerState(await context.blobs.get(learnerState));
 }
 
 /** The policy to start from; undefined for a fresh one. What a fork began with is superseded by its first step: it is compared with a fresh policy. */
-async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { initialPolicy }: wire.SearchSpec): Promise<Uint8Array | undefined> {
-  return initialPolicy === '' ? undefined : freshStart(await loadPolicy(row.namespace, initialPolicy));
+async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { policy: { initialPolicy } }: EffectiveSearchSpec): Promise<Uint8Array | undefined> {
+  return initialPolicy === undefined ? undefined : freshStart(await loadPolicy(row.namespace, initialPolicy));
 }
 
 /** Registers the policy and ends the search, in one transaction. */
@@ -79,8 +78,8 @@ async function finalize(run: Run, { report: heldOut, outcomes }: PolicyCompariso
     await addVersion(tx, {
       namespace: row.namespace,
       policyId: row.search_id,
-      encoder: spec.encoder === 'pair' ? 'pair' : 'edge',
-      scheme: schemeOf(spec),
+      encoder: spec.policy.encoder.kind === 'gcn' ? 'pair' : 'edge',
+      scheme: spec.actions.scheme,
       displayName: row.search_id,
       description: describe(spec, run.step),
       search: run.name,
@@ -100,7 +99,8 @@ async function finalize(run: Run, { report: heldOut, outcomes }: PolicyCompariso
 }
 
 /** Where a policy comes from, in words. */
-function describe({ space, evaluator, reward, dataset, batch, seed, preset, baseline }: wire.SearchSpec, step: number): string {
-  const rewards = evaluator === 'tabular' ? `the table's ${reward}` : `${evaluator} accuracy on ${dataset}`;
-  return `learned in ${step} steps of ${batch} pairs from ${space}, rewarded by ${rewards}; preset ${preset}, ${baseline}, seed ${seed}`;
+function describe({ sources, reward, learner, seed, preset }: EffectiveSearchSpec, step: number): string {
+  const from = sources.kind === 'zoo' ? sources.name : sources.space;
+  const rewards = reward.kind === 'tabular' ? `the table's ${reward.column}` : `${reward.kind} accuracy on ${reward.dataset}`;
+  return `learned in ${step} steps of ${learner.batch} trials from ${from}, rewarded by ${rewards}; preset ${preset}, baseline ${learner.baseline.kind}, seed ${seed}`;
 }

@@ -1,13 +1,12 @@
 /** What the parts of a running search share: what it may write, its rounds, and how their evaluations get done. */
-import type { evaluation as evaluationWire, search as wire } from '@nat/contracts';
+import type { evaluation as evaluationWire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
-import { pairsOfRound, type Round } from '@nat/nat';
+import { pairsOfRound, type EffectiveSearchSpec, type Round } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
 import type { Bell } from '../bell.ts';
-import { evaluatorOf } from '../contract/search-spec.ts';
 import { evaluateRound, type EvaluateContext } from '../evaluation/evaluate-round.ts';
 import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation/evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
@@ -39,7 +38,7 @@ export interface RunContext {
 /** What the steps of one run share. */
 export interface Run extends RunContext {
   readonly owned: OwnedSearch;
-  readonly spec: wire.SearchSpec;
+  readonly spec: EffectiveSearchSpec;
   /** namespaces/* /searches/* */
   readonly name: string;
   readonly learner: LearnerProcess;
@@ -67,7 +66,7 @@ export async function readRound({ database, owned }: Pick<Run, 'database' | 'own
 }
 
 function keyOf({ row }: OwnedSearch, number: number): RoundKey {
-  return { namespace: row.namespace, searchId: row.search_id, step: number };
+  return { namespace: row.namespace, searchId: row.search_id, number };
 }
 
 /** A span of a round, in the trace of the call that asked for the search, whichever process runs it. @param number of the round */
@@ -109,7 +108,7 @@ export async function evaluate(
     round: ordinal,
     which,
     specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, pairs: pairs.pairs, weights }),
-    deadlineMs: config.deadlineMs[evaluatorOf(spec)],
+    deadlineMs: config.deadlineMs[spec.reward.kind],
     signal,
   });
 }

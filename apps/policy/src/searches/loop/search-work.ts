@@ -1,6 +1,8 @@
 /** What the owner of a search does: runs it, tries again after errors that may pass, and ends it after those that do not. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDomainError, toDomainError, type DomainErrorKind } from '@nat/base/errors';
+import { rpc } from '@nat/contracts';
+import { isDomainError, toDomainError, type DomainError, type DomainErrorKind } from '@nat/base/errors';
+import { domainErrorToStatus } from '@nat/service';
 import { searchNames } from '../names.ts';
 import { changeState, SEARCH_CHANNEL, type SearchRow } from '../store/search-store.ts';
 import type { Ownership } from '../ownership/ownership.ts';
@@ -10,7 +12,6 @@ import { requireOwnership, type RunContext } from './run.ts';
 /** What another try may mend. */
 const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED', 'INTERNAL']);
 const LONGEST_PAUSE_MS = 60_000;
-const MAX_MESSAGE = 4_000;
 
 /** Runs an owned search until it has ended, was paused or cancelled, is another's, or the signal aborts. */
 export async function workOnSearch(context: RunContext, ownership: Ownership, signal: AbortSignal): Promise<void> {
@@ -29,10 +30,10 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
       if (signal.aborted || (isDomainError(error) && error.reason === 'SEARCH_NOT_OWNED')) return;
       row = await read();
       if (row.step > before) tries = 1;
-      const { kind, message } = isDomainError(error) ? error : toDomainError(error);
-      if (!TRANSIENT.has(kind) || tries >= config.maxTries) {
+      const failure = isDomainError(error) ? error : toDomainError(error);
+      if (!TRANSIENT.has(failure.kind) || tries >= config.maxTries) {
         logger.error({ err: error }, 'search failed');
-        await fail({ ...context, logger }, row, ownership.epoch, message);
+        await fail({ ...context, logger }, row, ownership.epoch, failure);
         return;
       }
       const pauseMs = Math.min(LONGEST_PAUSE_MS, config.retryMs * 2 ** (tries - 1));
@@ -42,10 +43,10 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
   }
 }
 
-async function fail({ database, evaluations, logger }: RunContext, row: SearchRow, epoch: number, message: string): Promise<void> {
+async function fail({ database, evaluations, logger }: RunContext, row: SearchRow, epoch: number, failure: DomainError): Promise<void> {
   await database.transaction(async (tx) => {
     await requireOwnership(tx, { row, epoch }, row.step);
-    await changeState(tx, row.ordinal, { state: 'FAILED', errorMessage: message.slice(0, MAX_MESSAGE) });
+    await changeState(tx, row.ordinal, { state: 'FAILED', error: rpc.Status.encode(domainErrorToStatus(failure)).finish() });
   });
   database.signal(SEARCH_CHANNEL);
   // What is still being evaluated for it is wasted, and does no other harm.

@@ -1,8 +1,8 @@
 /** Rounds of local SGD on the shared weights: shards train apart from the same weights, then their average goes on. One shard is sequential SGD. */
 import { DomainError } from '@nat/base/errors';
+import { weightRoundsOf } from '@nat/nat';
 import { weightTaskAt, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import type { StoredEvaluation } from '../store/round-store.ts';
-import { weightRoundsOf } from '../contract/shared-weights-spec.ts';
 import { evaluate, type CommittedRound, type Run } from './run.ts';
 
 export interface TrainedWeights {
@@ -23,8 +23,7 @@ export interface TrainedWeights {
  * @throws DomainError FAILED_PRECONDITION WEIGHTS_FAILED
  */
 export async function trainWeights(run: Run, round: CommittedRound, signal: AbortSignal): Promise<TrainedWeights> {
-  const { step } = round.key;
-  const rounds = weightRoundsOf(run.spec, step);
+  const rounds = weightRoundsOf(run.spec, round.number);
   let weights = run.weights;
   let evaluations = 0;
   const written: string[] = [];
@@ -33,7 +32,7 @@ export async function trainWeights(run: Run, round: CommittedRound, signal: Abor
     const of =
       (wanted: PlannedEvaluation['kind']) =>
       ({ kind, position }: PlannedEvaluation): boolean =>
-        kind === wanted && weightTaskAt(run.spec, step, position).round === number;
+        kind === wanted && weightTaskAt(run.spec, round.number, position).round === number;
     const shards = succeeded(await evaluate(run, round, of('weights'), [weights], signal));
     for (const { metrics } of shards) trained.push({ steps, metrics });
     const [only] = shards;

@@ -21,6 +21,7 @@ export function exposeSearches(registry: Registry, { kysely }: Database<SearchTa
       const rows = await kysely
         .selectFrom('policy.search')
         .select(['state', ({ fn }) => fn.countAll<number>().as('count')])
+        .where('delete_time', 'is', null)
         .groupBy('state')
         .execute();
       const counts = new Map(rows.map(({ state, count }) => [state, count]));

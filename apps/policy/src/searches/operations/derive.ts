@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { formatArchitecture } from '@nat/cells';
 import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { DomainError, isDomainError, toDomainError } from '@nat/base/errors';
-import { derivedSeed, type PairOutcome } from '@nat/nat';
+import { DEFAULT_COLUMN, DEFAULT_DATASET, derivedSeed, epochOf, sessionSpecOf, type PairOutcome } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
@@ -17,10 +17,8 @@ import { insertEvaluations, readOutcomes, type StoredEvaluation } from '../store
 import type { RunnerConfig } from '../loop/config.ts';
 import { evaluateRound } from '../evaluation/evaluate-round.ts';
 import type { Ownership } from '../ownership/ownership.ts';
-import { sessionSpecOf } from '../contract/search-spec.ts';
 import type { Tx } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
-import { epochOf } from '../contract/shared-weights-spec.ts';
 import { endOperation, OPERATION_CHANNEL, type OperationRow } from './operation-store.ts';
 import { findSearched, type Searched } from './searched-weights.ts';
 
@@ -33,7 +31,12 @@ export interface DeriveContext {
   readonly logger: Logger;
 }
 
-const MAX_MESSAGE = 4_000;
+type Evaluator = NonNullable<wire.DeriveArchitectureRequest['evaluator']>;
+
+/** Transforms sampled where a request names no number. */
+export const DEFAULT_SAMPLES = 10;
+
+const KINDS = { tabular: 'tabular', sharedWeights: 'shared-weights', fromScratch: 'from-scratch' } as const;
 
 /** Does an owned operation until it has ended or is another's. */
 export async function workOnOperation(context: DeriveContext, ownership: Ownership, signal: AbortSignal): Promise<void> {
@@ -47,13 +50,14 @@ export async function workOnOperation(context: DeriveContext, ownership: Ownersh
       return;
     } catch (error) {
       if (signal.aborted || (isDomainError(error) && error.reason === 'OPERATION_NOT_OWNED')) return;
-      const { kind, message } = isDomainError(error) ? error : toDomainError(error);
+      const failure = isDomainError(error) ? error : toDomainError(error);
+      const { kind } = failure;
       const passing = kind === 'UNAVAILABLE' || kind === 'ABORTED' || kind === 'DEADLINE_EXCEEDED';
       if (!passing || tries >= config.maxTries) {
         logger.error({ err: error, operation: row.operation_id }, 'operation failed');
         await database.transaction(async (tx) => {
           await requireOperation(tx, row, ownership.epoch);
-          await endOperation(tx, row.ordinal, { error: { kind, message: message.slice(0, MAX_MESSAGE) } });
+          await endOperation(tx, row.ordinal, { error: failure });
         });
         database.signal(OPERATION_CHANNEL);
         return;
@@ -66,17 +70,18 @@ export async function workOnOperation(context: DeriveContext, ownership: Ownersh
 async function derive(context: DeriveContext, row: OperationRow, epoch: number, signal: AbortSignal): Promise<void> {
   const { database, library, config, logger, evaluations, outcomes: bell } = context;
   const request = wire.DeriveArchitectureRequest.decode(row.request);
-  const searched = request.evaluator === 'shared-weights' ? await findSearched(database.kysely, request.search) : undefined;
+  const evaluator = request.evaluator!;
+  const searched = evaluator.$case === 'sharedWeights' ? await findSearched(database.kysely, evaluator.value.search) : undefined;
   const transformed = await drawCandidates(library, row, request, searched);
   const candidates = transformed.draws.map(({ result }) => formatArchitecture(result).text);
   // Pair 0 is the source alone, pair i the candidate i - 1 alone: a child is trained once, whoever it is compared with.
   const texts = [formatArchitecture(transformed.source.architecture).text, ...candidates];
-  const planned = planDerive(row, request, texts.length);
+  const planned = planDerive(row, evaluator, texts.length);
   const round = await commitCandidates(context, row, epoch, planned, candidates.length);
   const evaluate = (which: (one: PlannedEvaluation) => boolean, specOf: (one: PlannedEvaluation) => evaluationWire.EvaluationSpec) =>
     evaluateRound(
       { database, evaluations, outcomes: bell, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
-      { parent: request.parent, round, which, specOf, deadlineMs: config.deadlineMs[request.evaluator as keyof RunnerConfig['deadlineMs']], signal },
+      { parent: request.parent, round, which, specOf, deadlineMs: config.deadlineMs[KINDS[evaluator.$case]], signal },
     );
   const isTest = ({ firstPair }: PlannedEvaluation): boolean => firstPair === texts.length;
   const ended = await evaluate((one) => !isTest(one), (one) => deriveSpec(one, row, request, texts, searched)); // prettier-ignore
@@ -108,17 +113,17 @@ async function drawCandidates(
     mode: 'cost-masked',
     placement: searched === undefined ? placementFromWire(request.placement) : sessionSpecOf(searched.spec).placement,
     budget: boundsFromWire(request.bounds, 'bounds'),
-    samples: request.samples,
+    samples: request.samples ?? DEFAULT_SAMPLES,
     greedy: false,
-    seed: request.seed,
+    seed: request.seed ?? 0,
   });
 }
 
-function planDerive(row: OperationRow, { evaluator }: wire.DeriveArchitectureRequest, pairs: number): readonly PlannedEvaluation[] {
+function planDerive(row: OperationRow, { $case: kind }: Evaluator, pairs: number): readonly PlannedEvaluation[] {
   const name = (suffix: number): string => evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
-  if (evaluator === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
+  if (kind === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
   // On shared weights the last one is source and result on the test images.
-  const evaluations = evaluator === 'shared-weights' ? pairs + 1 : pairs;
+  const evaluations = kind === 'sharedWeights' ? pairs + 1 : pairs;
   return Array.from({ length: evaluations }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
 }
 
@@ -152,14 +157,22 @@ function deriveSpec(
     source: refOf(text),
     result: undefined,
   }));
-  if (request.evaluator === 'tabular') {
-    return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column: request.reward, pairs } } });
+  const evaluator = request.evaluator!;
+  switch (evaluator.$case) {
+    case 'tabular': {
+      const { column = DEFAULT_COLUMN } = evaluator.value;
+      return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column, pairs } } });
+    }
+    case 'sharedWeights':
+      return onSharedWeights(searched!, pairs, evaluationWire.ScoredImages.SCORED_IMAGES_SELECTION);
+    case 'fromScratch': {
+      const { dataset = DEFAULT_DATASET, epochs = 1 } = evaluator.value;
+      const recipe = evaluationWire.TrainingRecipe.create({ ...CHILD_RECIPE, epochs, seed: derivedSeed(request.seed ?? 0, 'child'), threads: 1 });
+      return evaluationWire.EvaluationSpec.create({
+        kind: { $case: 'fromScratch', value: { dataset, placement: request.placement, recipe, pairs, reportTest: false } },
+      });
+    }
   }
-  if (searched !== undefined) return onSharedWeights(searched, pairs, evaluationWire.ScoredImages.SCORED_IMAGES_SELECTION);
-  const recipe = evaluationWire.TrainingRecipe.create({ ...CHILD_RECIPE, epochs: request.childEpochs, seed: derivedSeed(request.seed, 'child'), threads: 1 });
-  return evaluationWire.EvaluationSpec.create({
-    kind: { $case: 'fromScratch', value: { dataset: request.dataset, placement: request.placement, recipe, pairs, reportTest: false } },
-  });
 }
 
 /** Source and result on the test images, as the pair after those that were chosen from. */
@@ -169,8 +182,12 @@ function testSpec(row: OperationRow, searched: Searched, texts: readonly string[
 }
 
 /** On all images of a kind. */
-function onSharedWeights({ spec, weights }: Searched, pairs: evaluationWire.Pair[], images: evaluationWire.ScoredImages): evaluationWire.EvaluationSpec {
-  const supernet = supernetOf(spec, epochOf(spec, spec.steps));
+function onSharedWeights(
+  { spec, reward, weights }: Searched,
+  pairs: evaluationWire.Pair[],
+  images: evaluationWire.ScoredImages,
+): evaluationWire.EvaluationSpec {
+  const supernet = supernetOf(spec, reward, epochOf(reward, spec.learner.steps));
   const value = evaluationWire.SharedWeightsEvaluation.create({ supernet, weights, pairs, images });
   return evaluationWire.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value }, maxAttempts: MAX_ATTEMPTS });
 }

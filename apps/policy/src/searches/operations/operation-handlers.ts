@@ -77,7 +77,7 @@ export function createOperationHandlers({
 
     cancelOperation: async ({ name }) => {
       const row = await findOperation(database.kysely, name);
-      const cancelled = await database.transaction((tx) => endOperation(tx, row.ordinal, { error: { kind: 'CANCELLED', message: 'cancelled' } }));
+      const cancelled = await database.transaction((tx) => endOperation(tx, row.ordinal, { error: new DomainError('CANCELLED', 'cancelled') }));
       if (!cancelled) return {};
       database.signal(OPERATION_CHANNEL);
       await cancelEvaluations(row);

@@ -1,6 +1,6 @@
 import { type longrunning as wire, rpc, search as searchWire } from '@nat/contracts';
-import { DomainError, type DomainErrorKind } from '@nat/base/errors';
-import { STATUS_OF_KIND } from '@nat/service';
+import { DomainError } from '@nat/base/errors';
+import { domainErrorToStatus } from '@nat/service';
 import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { operationNames } from '../names.ts';
@@ -42,7 +42,7 @@ export async function listOperations(
 export async function endOperation(
   tx: Tx,
   ordinal: number,
-  end: { readonly error: { readonly kind: DomainErrorKind; readonly message: string } } | { readonly response: searchWire.DeriveResult },
+  end: { readonly error: DomainError } | { readonly response: searchWire.DeriveResult },
 ): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('policy.operation')
@@ -51,7 +51,7 @@ export async function endOperation(
       owner: null,
       lease_expires_at: null,
       ...('error' in end
-        ? { error: rpc.Status.encode({ code: STATUS_OF_KIND[end.error.kind], message: end.error.message, details: [] }).finish() }
+        ? { error: rpc.Status.encode(domainErrorToStatus(end.error)).finish() }
         : { response: searchWire.DeriveResult.encode(end.response).finish() }),
     })
     .where('ordinal', '=', ordinal)

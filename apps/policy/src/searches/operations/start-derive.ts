@@ -1,6 +1,7 @@
 import { longrunning, search as wire } from '@nat/contracts';
 import { DATASET_CHOICES, isDatasetName } from '@nat/datasets';
-import { DomainError, type FieldViolation } from '@nat/base/errors';
+import { DomainError } from '@nat/base/errors';
+import { DEFAULT_COLUMN, DEFAULT_DATASET } from '@nat/nat';
 import { namespaceNames, requestOnce } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { architectureToSpec, boundsFromWire, resolveArchitecture, type ArchitectureLookup } from '@nat/convert';
@@ -8,6 +9,7 @@ import { requestStore } from '../../policies/policy-handlers.ts';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import type { Tx } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
+import { DEFAULT_SAMPLES } from './derive.ts';
 import { OPERATION_CHANNEL, operationToWire } from './operation-store.ts';
 import { findSearched } from './searched-weights.ts';
 
@@ -25,38 +27,27 @@ export interface StartDeriveOptions {
 /** Accepts a request to derive an architecture; whoever owns the operation does the work, in the trace of the call that asked. */
 export type StartDerive = (request: wire.DeriveArchitectureRequest, traceparent: string) => Promise<longrunning.Operation>;
 
-const DEFAULT_SAMPLES = 10;
-const DEFAULT_REWARD = 'c10_valid_200';
-const DEFAULT_DATASET = 'mnist';
-
 export function createStartDerive({ database, library, lookup, holdPolicy, requireColumn, newId }: StartDeriveOptions): StartDerive {
   return async (request, traceparent) => {
     const { parent, requestId } = request;
     const { namespace } = namespaceNames.parse(parent, 'parent');
     const architecture = await resolveArchitecture(request.source, 'source', lookup);
     boundsFromWire(request.bounds, 'bounds');
-    const violations: FieldViolation[] = [];
-    const tabular = request.evaluator === 'tabular';
-    const shared = request.evaluator === 'shared-weights';
-    if (shared && request.search === '') violations.push({ field: 'search', description: 'is required with shared-weights' });
-    if (!shared && request.search !== '') violations.push({ field: 'search', description: 'goes only with shared-weights' });
-    if (tabular && architecture.skeleton.kind !== 'nasbench201') violations.push({ field: 'evaluator', description: 'tabular needs a cell of NAS-Bench-201' });
-    if (!tabular && request.dataset !== '' && !isDatasetName(request.dataset))
-      violations.push({ field: 'dataset', description: `is none of ${DATASET_CHOICES}` });
-    if (violations.length > 0) throw DomainError.invalidFields(violations, 'INVALID_DERIVE');
-    const reward = request.reward === '' ? DEFAULT_REWARD : request.reward;
-    if (tabular) requireColumn(reward);
-    const searched = shared ? await findSearched(database.kysely, request.search) : undefined;
+    const evaluator = request.evaluator!;
+    if (evaluator.$case === 'tabular') {
+      if (architecture.skeleton.kind !== 'nasbench201') throw DomainError.invalid('tabular', 'needs a cell of NAS-Bench-201', 'INVALID_DERIVE');
+      requireColumn(evaluator.value.column ?? DEFAULT_COLUMN);
+    }
+    if (evaluator.$case === 'fromScratch' && !isDatasetName(evaluator.value.dataset ?? DEFAULT_DATASET))
+      throw DomainError.invalid('from_scratch.dataset', `is none of ${DATASET_CHOICES}`, 'INVALID_DERIVE');
+    const searched = evaluator.$case === 'sharedWeights' ? await findSearched(database.kysely, evaluator.value.search) : undefined;
     const { versionName } = await library.resolve(namespace, request.policy === '' && searched !== undefined ? searched.policy : request.policy, undefined);
     // Names may mean something else later: the operation keeps what they mean now.
     const resolved = wire.DeriveArchitectureRequest.create({
       ...request,
       source: { ref: { $case: 'spec', value: architectureToSpec(architecture) }, displayName: architecture.name ?? '' },
       policy: versionName,
-      samples: request.samples === 0 ? DEFAULT_SAMPLES : request.samples,
-      reward: tabular ? reward : '',
-      dataset: tabular ? '' : (searched?.spec.dataset ?? (request.dataset === '' ? DEFAULT_DATASET : request.dataset)),
-      childEpochs: tabular || shared ? 0 : Math.max(1, request.childEpochs),
+      samples: request.samples ?? DEFAULT_SAMPLES,
     });
     const operation = await database.transaction((tx) =>
       requestOnce(

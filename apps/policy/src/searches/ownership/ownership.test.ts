@@ -1,3 +1,4 @@
+import { search as wire } from '@nat/contracts';
 import { migrate, migrateStorage, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +7,7 @@ import { searchMigrations } from '../store/migrations/search-migrations.ts';
 import { changeState, insertSearch, type SearchRow } from '../store/search-store.ts';
 import type { SearchTables } from '../store/tables.ts';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
+import { tabularSpec } from '../testing/specs.ts';
 import { claim, release, renew, type Ownership } from './ownership.ts';
 import { requireOwnership } from '../loop/run.ts';
 
@@ -24,7 +26,8 @@ describe.each(testDatabases)('owning searches on $title', ({ skip, open }) => {
     await migrateStorage(home.database);
     await migrate(home.database, 'policy', [...policyMigrations, ...searchMigrations]);
     database = home.database.as<SearchTables>();
-    row = await database.transaction((tx) => insertSearch(tx, { namespace: 'default', searchId: 'one', spec: {} }));
+    const specs = { spec: wire.SearchSpec.toJSON(tabularSpec()), effectiveSpec: wire.SearchSpec.toJSON(tabularSpec()) };
+    row = await database.transaction((tx) => insertSearch(tx, { namespace: 'default', searchId: 'one', ...specs }));
   });
   afterAll(() => home.dispose());
 

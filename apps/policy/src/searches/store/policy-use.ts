@@ -5,7 +5,7 @@ import { operationNames, searchNames } from '../names.ts';
 
 /**
  * Searches that run or are paused, which write the policy or began with one of its versions, and operations that transform with it. A search names versions
- * anywhere in its specification, so all of its texts are looked at.
+ * anywhere in what it runs, so all of its texts are looked at.
  */
 export const findPolicyUse: FindPolicyUse = async (tx, { namespace, policy, version }) => {
   const wanted = version === undefined ? `${policyNames.format({ namespace, policy })}/versions/` : versionNames.format({ namespace, policy, version });
@@ -14,7 +14,7 @@ export const findPolicyUse: FindPolicyUse = async (tx, { namespace, policy, vers
     WHERE state IN ('RUNNING', 'PAUSED') AND (
       (${version === undefined} AND namespace = ${namespace} AND search_id = ${policy})
       OR EXISTS (
-        SELECT FROM jsonb_path_query(spec, 'strict $.** ? (@.type() == "string")') AS text
+        SELECT FROM jsonb_path_query(effective_spec, 'strict $.** ? (@.type() == "string")') AS text
         WHERE ${version === undefined ? sql`starts_with(text #>> '{}', ${wanted})` : sql`text #>> '{}' = ${wanted}`}))
     LIMIT 1`.execute(tx);
   const [found] = search.rows;

@@ -1,10 +1,11 @@
-import { search as wire } from '@nat/contracts';
+import { rpc, search as wire } from '@nat/contracts';
 import { computeEtag } from '@nat/service';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
 import type { SearchRow, StepRow } from './search-store.ts';
 import type { SearchStateName } from './tables.ts';
-import { readStoredSpec } from '../contract/stored-spec.ts';
+import { searchSpecToWire } from './search-spec-converter.ts';
+import { readEffectiveSpec } from './stored-spec.ts';
 
 const STATES: Readonly<Record<SearchStateName, wire.SearchState>> = {
   RUNNING: wire.SearchState.SEARCH_STATE_RUNNING,
@@ -29,14 +30,15 @@ export function searchToWire(row: SearchRow): wire.Search {
   return {
     name: searchNames.format({ namespace, search }),
     searchId: search,
-    spec: readStoredSpec(row.spec),
+    spec: wire.SearchSpec.fromJSON(row.spec),
+    effectiveSpec: searchSpecToWire(readEffectiveSpec(row)),
     state: STATES[row.state],
     step: row.step,
     pairs: row.pairs,
     failedPairs: row.failed_pairs,
     policy: policyNames.format({ namespace, policy: search }),
     policySha256: row.policy_sha256,
-    errorMessage: row.error_message,
+    error: row.error === null ? undefined : rpc.Status.decode(row.error),
     createTime: row.create_time,
     updateTime: row.update_time,
     endTime: row.end_time ?? undefined,

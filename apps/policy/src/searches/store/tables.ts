@@ -12,8 +12,9 @@ export interface SearchTable {
   ordinal: Assigned<number>;
   namespace: string;
   search_id: string;
-  /** SearchSpec as protobuf JSON, defaults filled in. */
+  /** SearchSpec as protobuf JSON: as it was given, and with every default filled in. */
   spec: Json;
+  effective_spec: Json;
   state: Generated<SearchStateName>;
   /** Steps learned. */
   step: Generated<number>;
@@ -33,7 +34,8 @@ export interface SearchTable {
   /** HeldOutReport as protobuf JSON. */
   held_out: Json | null;
   policy_sha256: Generated<string>;
-  error_message: Generated<string>;
+  /** google.rpc.Status of why it failed. */
+  error: Uint8Array | null;
   forked_from: Generated<string>;
   /** Process that runs it, and until when it may without renewing, by the database's clock. */
   owner: string | null;
@@ -49,6 +51,8 @@ export interface SearchTable {
   create_time: Assigned<Date>;
   update_time: Generated<Date>;
   end_time: Date | null;
+  /** When it was deleted. The row stays: its id is not given out again. */
+  delete_time: Date | null;
 }
 
 /** Evaluations that are awaited together: those of one round of a search, or of one operation. */

@@ -1,20 +1,21 @@
 /** Trials as clients list them: what was drawn, with what came of it. */
 import { search as wire } from '@nat/contracts';
+import { DomainError, type DomainErrorKind } from '@nat/base/errors';
+import { domainErrorToStatus } from '@nat/service';
 import { sql } from 'kysely';
-import { pairId } from '../evaluation/evaluation-requests.ts';
 import { trialNames } from '../names.ts';
 import type { Reader, SearchRow } from './search-store.ts';
 
 export interface TrialPage {
-  /** Only this step. */
-  readonly step: number | undefined;
+  /** Only this round. */
+  readonly round: number | undefined;
   /** Position after which the page begins. */
-  readonly after: { readonly step: number; readonly index: number } | undefined;
+  readonly after: { readonly round: number; readonly index: number } | undefined;
   readonly limit: number;
 }
 
 interface TrialResult {
-  readonly step: number;
+  readonly round: number;
   readonly policy_step: number;
   readonly learned_step: number | null;
   readonly dropped: string | null;
@@ -31,9 +32,9 @@ interface TrialResult {
 }
 
 /** Trials by round and index. A trial counts once its round was learned from; until then it is pending, whatever is known of it. */
-export async function listTrials(reader: Reader, search: SearchRow, { step, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
+export async function listTrials(reader: Reader, search: SearchRow, { round, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
   const { rows } = await sql<TrialResult>`
-    SELECT r.number AS step, r.policy_step, r.dropped, r.learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
+    SELECT r.number AS round, r.policy_step, r.dropped, r.learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
       o.result_value - o.source_value AS reward, coalesce(o.failure, nullif(e.failure, '')) AS own_failure, coalesce(e.state, 'PENDING') AS own_evaluation,
       g.result_value - g.source_value AS greedy_reward, coalesce(g.failure, nullif(ge.failure, '')) AS greedy_failure
     FROM policy.round r
@@ -42,8 +43,8 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
     LEFT JOIN policy.outcome g ON g.round = r.ordinal AND g.pair = t.greedy_pair
     LEFT JOIN policy.evaluation e ON e.round = r.ordinal AND e.kind = 'pairs' AND t.index >= e.first_pair AND t.index < e.first_pair + e.pairs
     LEFT JOIN policy.evaluation ge ON ge.round = r.ordinal AND ge.kind = 'pairs' AND t.greedy_pair >= ge.first_pair AND t.greedy_pair < ge.first_pair + ge.pairs
-    WHERE r.search = ${search.ordinal} AND NOT r.comparison AND (${step ?? null}::int IS NULL OR r.number = ${step ?? null}::int)
-      AND (r.number, t.index) > (${after?.step ?? -1}, ${after?.index ?? -1})
+    WHERE r.search = ${search.ordinal} AND NOT r.comparison AND (${round ?? null}::int IS NULL OR r.number = ${round ?? null}::int)
+      AND (r.number, t.index) > (${after?.round ?? -1}, ${after?.index ?? -1})
     ORDER BY r.number, t.index
     LIMIT ${limit}`.execute(reader);
   return rows.map((row) => toWire(search, row));
@@ -51,24 +52,32 @@ export async function listTrials(reader: Reader, search: SearchRow, { step, afte
 
 function toWire(search: SearchRow, row: TrialResult): wire.Trial {
   const { namespace, search_id: searchId } = search;
-  const { step, index } = row;
+  const { round, index } = row;
   const learned = row.learned_step !== null;
   const failure = row.dropped ?? (learned ? failureOf(row) : undefined);
   const counted = learned && failure === undefined;
   return {
-    name: trialNames.format({ namespace, search: searchId, trial: `${step}-${index}` }),
-    pairId: pairId({ namespace, searchId, step }, index),
-    step,
+    name: trialNames.format({ namespace, search: searchId, trial: `${round}-${index}` }),
+    round,
     index,
     source: row.source,
     result: row.result,
     logProb: row.log_prob,
     state: counted ? wire.TrialState.TRIAL_STATE_COUNTED : failure === undefined ? wire.TrialState.TRIAL_STATE_PENDING : wire.TrialState.TRIAL_STATE_FAILED,
     reward: counted ? (row.reward ?? undefined) : undefined,
-    errorMessage: failure ?? '',
+    error: failure === undefined ? undefined : domainErrorToStatus(errorOf(failure)),
     policyStep: row.policy_step,
     learnedStep: row.learned_step ?? undefined,
   };
+}
+
+const KINDS: Readonly<Record<string, DomainErrorKind>> = { STALE: 'ABORTED', CANCELLED: 'CANCELLED', OVERDUE: 'DEADLINE_EXCEEDED' };
+
+/** The error behind `REASON: message`, as failures are stored. */
+function errorOf(failure: string): DomainError {
+  const [, reason, message] = /^(?:greedy partner: )?([A-Z][A-Z0-9_]*): (.*)$/s.exec(failure) ?? [];
+  if (reason === undefined || message === undefined) return new DomainError('FAILED_PRECONDITION', failure, { reason: 'FAILED' });
+  return new DomainError(KINDS[reason] ?? 'FAILED_PRECONDITION', failure.startsWith('greedy partner: ') ? `greedy partner: ${message}` : message, { reason });
 }
 
 function failureOf({ reward, own_failure: own, greedy_pair: pair, greedy_reward: greedyReward, greedy_failure: greedy }: TrialResult): string | undefined {

@@ -2,7 +2,7 @@
  * A process to be killed: serves searches on a data directory until the search given has ended, and kills itself without warning at the point
  * given. Usage: node crash-process.ts '<CrashArguments as JSON>'; prints the final search as JSON.
  */
-import { type search as wire } from '@nat/contracts';
+import { search as wire } from '@nat/contracts';
 import { parseCheckpoint } from '@nat/nat';
 import type { StartLearner } from '../learner/learner-process.ts';
 import { startSearchHarness } from './search-harness.ts';
@@ -30,7 +30,8 @@ export type CrashPoint =
 export interface CrashArguments {
   readonly home: string;
   readonly dataDirectory: string;
-  readonly spec: Partial<wire.SearchSpec>;
+  /** Protobuf JSON. */
+  readonly spec: unknown;
   readonly searchId: string;
   /** Evaluations that never end. */
   readonly silent?: readonly string[];
@@ -96,7 +97,12 @@ const harness = await startSearchHarness({
   },
 });
 // The request id makes asking again after a crash harmless.
-const { name } = await harness.clients.searches.createSearch({ parent: 'namespaces/default', spec, searchId, requestId: 'the-one' });
+const { name } = await harness.clients.searches.createSearch({
+  parent: 'namespaces/default',
+  spec: wire.SearchSpec.fromJSON(spec),
+  searchId,
+  requestId: 'the-one',
+});
 let final: wire.Search | undefined;
 for await (const { event } of harness.clients.searches.watchSearch({ name })) if (event?.$case === 'search') final = event.value;
 process.stdout.write(`${JSON.stringify(final)}\n`);

@@ -6,10 +6,7 @@ import { sql, type Transaction } from 'kysely';
 export const storedArchitectures: Migration = {
   id: '0009-stored-architectures',
   kind: 'contract',
-  up: async (tx) => {
-    await rewriteOperations(tx);
-    await rewriteAnswers(tx);
-  },
+  up: rewriteOperations,
 };
 
 /** DeriveArchitectureRequest and DeriveResult. */
@@ -34,15 +31,4 @@ function rewriteSource(source: Uint8Array): Uint8Array {
 /** TransformResult. */
 function rewriteResult(result: Uint8Array): Uint8Array {
   return rewriteMessage(result, { 1: within(1, upgradeArchitectureSpec) });
-}
-
-/** Answers to a `request_id` that hold a Search: its specification has a placement. */
-async function rewriteAnswers(tx: Transaction<unknown>): Promise<void> {
-  const { rows } = await sql<{ key: string; response: Uint8Array }>`
-    SELECT key, response FROM policy.request
-    WHERE response IS NOT NULL AND (starts_with(key, 'CreateSearch:') OR starts_with(key, 'ForkSearch:'))`.execute(tx);
-  for (const { key, response } of rows) {
-    const search = rewriteMessage(response, { 3: within(3, (spec) => rewriteMessage(spec, { 15: within(15, upgradePlacement) })) });
-    await sql`UPDATE policy.request SET response = ${search} WHERE key = ${key}`.execute(tx);
-  }
 }

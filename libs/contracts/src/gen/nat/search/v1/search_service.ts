@@ -5,31 +5,12 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
 import { Operation } from "../../../google/longrunning/operations.ts";
-import { Duration } from "../../../google/protobuf/duration.ts";
+import { Empty } from "../../../google/protobuf/empty.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import {
-  ArchitectureRef,
-  CostBounds,
-  Placement,
-  Scheme,
-  schemeFromJSON,
-  schemeToJSON,
-  schemeToNumber,
-} from "../../architecture/v1/architecture.ts";
-import {
-  SearchSplit,
-  searchSplitFromJSON,
-  searchSplitToJSON,
-  searchSplitToNumber,
-} from "../../evaluation/v1/evaluation.ts";
-import {
-  Masking,
-  maskingFromJSON,
-  maskingToJSON,
-  maskingToNumber,
-  TransformedSource,
-  TransformResult,
-} from "../../transform/v1/transform_service.ts";
+import { Status } from "../../../google/rpc/status.ts";
+import { ArchitectureRef, CostBounds, Placement } from "../../architecture/v1/architecture.ts";
+import { TransformedSource, TransformResult } from "../../transform/v1/transform_service.ts";
+import { SearchSpec } from "./search.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
@@ -122,151 +103,6 @@ export function searchStateToNumber(object: SearchState): number {
   }
 }
 
-export const Baseline = {
-  /** BASELINE_UNSPECIFIED - SELF_CRITICAL. */
-  BASELINE_UNSPECIFIED: "BASELINE_UNSPECIFIED",
-  /** BASELINE_MOVING_AVERAGE_OFFICIAL - The official moving average, fed the advantage. */
-  BASELINE_MOVING_AVERAGE_OFFICIAL: "BASELINE_MOVING_AVERAGE_OFFICIAL",
-  /** BASELINE_MOVING_AVERAGE - A moving average of the reward. */
-  BASELINE_MOVING_AVERAGE: "BASELINE_MOVING_AVERAGE",
-  /** BASELINE_SELF_CRITICAL - The reward of the greedy transform of the same source. */
-  BASELINE_SELF_CRITICAL: "BASELINE_SELF_CRITICAL",
-  UNRECOGNIZED: "UNRECOGNIZED",
-} as const;
-
-export type Baseline = typeof Baseline[keyof typeof Baseline];
-
-export namespace Baseline {
-  export type BASELINE_UNSPECIFIED = typeof Baseline.BASELINE_UNSPECIFIED;
-  export type BASELINE_MOVING_AVERAGE_OFFICIAL = typeof Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL;
-  export type BASELINE_MOVING_AVERAGE = typeof Baseline.BASELINE_MOVING_AVERAGE;
-  export type BASELINE_SELF_CRITICAL = typeof Baseline.BASELINE_SELF_CRITICAL;
-  export type UNRECOGNIZED = typeof Baseline.UNRECOGNIZED;
-}
-
-export function baselineFromJSON(object: any): Baseline {
-  switch (object) {
-    case 0:
-    case "BASELINE_UNSPECIFIED":
-      return Baseline.BASELINE_UNSPECIFIED;
-    case 1:
-    case "BASELINE_MOVING_AVERAGE_OFFICIAL":
-      return Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL;
-    case 2:
-    case "BASELINE_MOVING_AVERAGE":
-      return Baseline.BASELINE_MOVING_AVERAGE;
-    case 3:
-    case "BASELINE_SELF_CRITICAL":
-      return Baseline.BASELINE_SELF_CRITICAL;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return Baseline.UNRECOGNIZED;
-  }
-}
-
-export function baselineToJSON(object: Baseline): string {
-  switch (object) {
-    case Baseline.BASELINE_UNSPECIFIED:
-      return "BASELINE_UNSPECIFIED";
-    case Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL:
-      return "BASELINE_MOVING_AVERAGE_OFFICIAL";
-    case Baseline.BASELINE_MOVING_AVERAGE:
-      return "BASELINE_MOVING_AVERAGE";
-    case Baseline.BASELINE_SELF_CRITICAL:
-      return "BASELINE_SELF_CRITICAL";
-    case Baseline.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
-export function baselineToNumber(object: Baseline): number {
-  switch (object) {
-    case Baseline.BASELINE_UNSPECIFIED:
-      return 0;
-    case Baseline.BASELINE_MOVING_AVERAGE_OFFICIAL:
-      return 1;
-    case Baseline.BASELINE_MOVING_AVERAGE:
-      return 2;
-    case Baseline.BASELINE_SELF_CRITICAL:
-      return 3;
-    case Baseline.UNRECOGNIZED:
-    default:
-      return -1;
-  }
-}
-
-/** When a search learns. */
-export const SearchMode = {
-  /** SEARCH_MODE_UNSPECIFIED - SYNCHRONOUS. */
-  SEARCH_MODE_UNSPECIFIED: "SEARCH_MODE_UNSPECIFIED",
-  /** SEARCH_MODE_SYNCHRONOUS - A step draws a round, waits for all of it and learns from it: the same spec gives the same policy, to the bit. */
-  SEARCH_MODE_SYNCHRONOUS: "SEARCH_MODE_SYNCHRONOUS",
-  /**
-   * SEARCH_MODE_ASYNCHRONOUS - Several rounds are evaluated at the same time, and each step learns from whichever is done. Rewards of transforms that an earlier policy drew
-   * are weighted by min(importance_clip, pi_now(b|a) / pi_then(b|a)), and dropped past max_staleness. Every reward counts once; which round a step
-   * learns from depends on who is done first, so the policy does too. With one round in flight it is the synchronous mode, to the bit.
-   */
-  SEARCH_MODE_ASYNCHRONOUS: "SEARCH_MODE_ASYNCHRONOUS",
-  UNRECOGNIZED: "UNRECOGNIZED",
-} as const;
-
-export type SearchMode = typeof SearchMode[keyof typeof SearchMode];
-
-export namespace SearchMode {
-  export type SEARCH_MODE_UNSPECIFIED = typeof SearchMode.SEARCH_MODE_UNSPECIFIED;
-  export type SEARCH_MODE_SYNCHRONOUS = typeof SearchMode.SEARCH_MODE_SYNCHRONOUS;
-  export type SEARCH_MODE_ASYNCHRONOUS = typeof SearchMode.SEARCH_MODE_ASYNCHRONOUS;
-  export type UNRECOGNIZED = typeof SearchMode.UNRECOGNIZED;
-}
-
-export function searchModeFromJSON(object: any): SearchMode {
-  switch (object) {
-    case 0:
-    case "SEARCH_MODE_UNSPECIFIED":
-      return SearchMode.SEARCH_MODE_UNSPECIFIED;
-    case 1:
-    case "SEARCH_MODE_SYNCHRONOUS":
-      return SearchMode.SEARCH_MODE_SYNCHRONOUS;
-    case 2:
-    case "SEARCH_MODE_ASYNCHRONOUS":
-      return SearchMode.SEARCH_MODE_ASYNCHRONOUS;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return SearchMode.UNRECOGNIZED;
-  }
-}
-
-export function searchModeToJSON(object: SearchMode): string {
-  switch (object) {
-    case SearchMode.SEARCH_MODE_UNSPECIFIED:
-      return "SEARCH_MODE_UNSPECIFIED";
-    case SearchMode.SEARCH_MODE_SYNCHRONOUS:
-      return "SEARCH_MODE_SYNCHRONOUS";
-    case SearchMode.SEARCH_MODE_ASYNCHRONOUS:
-      return "SEARCH_MODE_ASYNCHRONOUS";
-    case SearchMode.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
-export function searchModeToNumber(object: SearchMode): number {
-  switch (object) {
-    case SearchMode.SEARCH_MODE_UNSPECIFIED:
-      return 0;
-    case SearchMode.SEARCH_MODE_SYNCHRONOUS:
-      return 1;
-    case SearchMode.SEARCH_MODE_ASYNCHRONOUS:
-      return 2;
-    case SearchMode.UNRECOGNIZED:
-    default:
-      return -1;
-  }
-}
-
 export const TrialState = {
   TRIAL_STATE_UNSPECIFIED: "TRIAL_STATE_UNSPECIFIED",
   TRIAL_STATE_PENDING: "TRIAL_STATE_PENDING",
@@ -338,126 +174,6 @@ export function trialStateToNumber(object: TrialState): number {
   }
 }
 
-/** What a search does. Stored as given; defaults are filled in by the server and shown. */
-export interface SearchSpec {
-  /**
-   * "nasbench201", "darts" (fully concatenated cells), "enas" (loose ends), a space around a published block ("resblock", "vgg",
-   * "mobilenetv2"), or a zoo name (that architecture alone). Lower case names the space, capitals the architecture.
-   */
-  space: string;
-  /** "tabular", "shared-weights" or "from-scratch". */
-  evaluator: string;
-  /** tabular: the column that is the reward, such as "c10_valid_200". */
-  reward: string;
-  /** shared-weights, from-scratch: "mnist", "cifar10", "cifar100". */
-  dataset: string;
-  /** Policy steps in all; 0: shared-weights: those of all epochs; else by preset. */
-  steps: number;
-  /** Pairs a step; 0: by preset. */
-  batch: number;
-  seed: number;
-  /** Unspecified: by preset. */
-  scheme: Scheme;
-  masking: Masking;
-  /** "edge" (any network) or "pair" (the official one); empty: that of initial_policy, else by preset. */
-  encoder: string;
-  baseline: Baseline;
-  /** "nat", "nat++" (the official code's), "small" (shared weights in minutes on two cores) or "tabular". Empty: by evaluator. */
-  preset: string;
-  learningRate?: number | undefined;
-  entropyWeight?: number | undefined;
-  placement:
-    | Placement
-    | undefined;
-  /** Pairs an evaluation; 0: chosen by evaluator. */
-  pairsPerEvaluation: number;
-  /** TensorFlow threads of the learner and workers, stored so that a seed reproduces a run. 0: 1. */
-  threads: number;
-  /** The policy to start from; empty for a fresh one. */
-  initialPolicy: string;
-  /** shared-weights: steps of weight training in an epoch, and more of them in the first. weight_steps 0: by preset. */
-  weightSteps: number;
-  warmupWeightSteps: number;
-  /** Images a training batch; 0: by preset. */
-  imageBatch: number;
-  priority: number;
-  /** from-scratch: budget of one child. */
-  childEpochs: number;
-  childTime: Duration | undefined;
-  childSteps: number;
-  /** shared-weights: SGD of the weights. Absent: by preset. */
-  weightLearningRate?: number | undefined;
-  weightMomentum?: number | undefined;
-  weightDecay?: number | undefined;
-  clipNorm?:
-    | number
-    | undefined;
-  /** shared-weights: batches of image_batch images that a reward is measured on; 0: by preset. */
-  scoreBatches: number;
-  /** shared-weights: how the training images are split. */
-  split: SearchSplit;
-  /** Of the policy's Adam; absent: by preset. */
-  policyWeightDecay?: number | undefined;
-  adamBeta1?: number | undefined;
-  adamBeta2?: number | undefined;
-  adamEpsilon?:
-    | number
-    | undefined;
-  /** Of the moving averages; absent: 0.99. */
-  baselineDecay?:
-    | number
-    | undefined;
-  /**
-   * The rest is about shared weights; what is left out comes from the preset.
-   * An epoch trains the weights, then the policy. Not together with steps.
-   */
-  epochs: number;
-  /** Policy steps of an epoch. */
-  policySteps: number;
-  /** Shards that train the weights at the same time, each for all steps of a round, then averaged. One is the sequential algorithm. */
-  shards: number;
-  /** Weight steps of a round. */
-  roundSteps: number;
-  encoderSize:
-    | EncoderSize
-    | undefined;
-  /** Sources of the comparison with the untrained policy on images set aside, after the last step. 0: no comparison. */
-  heldOutSources?:
-    | number
-    | undefined;
-  /** Images of that comparison. */
-  heldOutImages: number;
-  /** Where the learning rate of the weights goes by a cosine over the epochs; equal to weight_learning_rate: it is constant. */
-  weightLearningRateMin?:
-    | number
-    | undefined;
-  /** Epochs before this one train the weights alone. */
-  policyStartEpoch?:
-    | number
-    | undefined;
-  /** Not with shared weights: those change between rounds. */
-  mode: SearchMode;
-  /** The next three are about the asynchronous mode. Rounds that are evaluated at the same time; 0: 4. */
-  roundsInFlight: number;
-  /** A round is dropped once more steps than this were learned since it was drawn; at least rounds_in_flight - 1. Absent: 2 * rounds_in_flight. */
-  maxStaleness?:
-    | number
-    | undefined;
-  /** Bound of importance weights. Absent: 2. */
-  importanceClip?: number | undefined;
-}
-
-/** Widths of a fresh policy's encoder; zeros: the official ones (pair), or those that the presets were tuned for (edge). */
-export interface EncoderSize {
-  /** edge: width, and rounds of message passing. */
-  hidden: number;
-  layers: number;
-  /** pair: operation embedding, node features, hidden layer. */
-  embedding: number;
-  features: number;
-  graphHidden: number;
-}
-
 /** A mean and its 95 % interval (Student's t). */
 export interface MeanInterval {
   mean: number;
@@ -481,10 +197,15 @@ export interface HeldOutReport {
 }
 
 export interface Search {
-  /** namespaces/* /searches/* */
   name: string;
+  /** The last part of the name. */
   searchId: string;
-  spec: SearchSpec | undefined;
+  /** As it was given. Of a fork: the effective specification of its parent with the steps and seed asked for. */
+  spec:
+    | SearchSpec
+    | undefined;
+  /** With every default filled in and every name resolved: what is run. */
+  effectiveSpec: SearchSpec | undefined;
   state: SearchState;
   /** Steps learned. */
   step: number;
@@ -492,37 +213,39 @@ export interface Search {
   pairs: number;
   /** Pairs left out: those whose evaluation failed for good, and those of rounds that were dropped. */
   failedPairs: number;
-  /** The policy that this search writes: namespaces/* /policies/* */
+  /** Trials that the learner was rewarded for: steps * batch, less those left out. */
+  rewards: number;
+  /** Trials of rounds that were dropped as stale. Others were sampled instead, so that all steps are learned all the same. */
+  droppedTrials: number;
+  /** The policy that this search writes. */
   policy: string;
-  /** Set when succeeded. */
+  /** Of the policy's checkpoint, in hexadecimal. Set when succeeded. */
   policySha256: string;
   /** Why it failed. */
-  errorMessage: string;
+  error: Status | undefined;
   createTime: Date | undefined;
   updateTime: Date | undefined;
   endTime: Date | undefined;
   etag: string;
   /** The search it was forked from. */
   forkedFrom: string;
-  /** shared-weights: rounds of weight training behind the weights. */
+  /** shared_weights: rounds of weight training behind the weights. */
   weightRounds: number;
-  /** shared-weights: blob of the weights after `step`. */
+  /** shared_weights: blob of the weights after `step`. */
   weights: string;
-  /** shared-weights, once it has succeeded, unless it was told not to compare. */
-  heldOut:
-    | HeldOutReport
-    | undefined;
-  /** Trials that the learner was rewarded for: steps * batch, less those left out. */
-  rewards: number;
-  /** Asynchronous mode: trials of rounds that were dropped as stale. Others were drawn instead, so that `steps` are learned all the same. */
-  droppedTrials: number;
+  /** shared_weights, once it has succeeded, unless it was told not to compare. */
+  heldOut: HeldOutReport | undefined;
 }
 
 export interface CreateSearchRequest {
   parent: string;
-  spec: SearchSpec | undefined;
+  spec:
+    | SearchSpec
+    | undefined;
+  /** Empty: chosen by the server. */
   searchId: string;
   requestId: string;
+  /** Answers with the search as it would be, effective_spec included, and creates none. */
   validateOnly: boolean;
 }
 
@@ -543,6 +266,13 @@ export interface ListSearchesResponse {
   nextPageToken: string;
 }
 
+export interface DeleteSearchRequest {
+  name: string;
+  etag: string;
+  /** Whether one that is not there, or was deleted before, is no error. */
+  allowMissing: boolean;
+}
+
 export interface WatchSearchRequest {
   name: string;
   /** The first step wanted; a client that lost its stream asks for the one after the last it saw. */
@@ -557,7 +287,6 @@ export interface WatchSearchResponse {
 
 /** What goes to the stream of search events. */
 export interface SearchEvent {
-  /** namespaces/* /searches/* */
   search: string;
   event: { $case: "step"; value: StepSummary } | //
   /** A new search, or another state of one. */
@@ -576,12 +305,12 @@ export interface StepSummary {
   entropy: number;
   loss: number;
   gradientNorm: number;
-  /** Supernet accuracy on the batches of this step; absent elsewhere. */
+  /** shared_weights: accuracy of the sources on the batches of this step. */
   sourceAccuracy?: number | undefined;
   time:
     | Date
     | undefined;
-  /** shared-weights: of the results, on the same batches. */
+  /** shared_weights: of the results, on the same batches. */
   resultAccuracy?:
     | number
     | undefined;
@@ -590,7 +319,7 @@ export interface StepSummary {
   trainAccuracy?:
     | number
     | undefined;
-  /** shared-weights: from 1. */
+  /** shared_weights: from 1. */
   epoch: number;
   /** Rounds of weight training that this step began with. */
   weightRounds: number;
@@ -598,21 +327,15 @@ export interface StepSummary {
   evaluations: number;
   /** As in Search. */
   rewards: number;
-  /** The rest is about the asynchronous mode, and absent in the other. The round that was learned from; rounds are numbered as they are drawn. */
-  round?:
-    | number
-    | undefined;
-  /** Steps learned between the policy that drew the round and this step: 0 where it was the latest. */
-  staleness?:
-    | number
-    | undefined;
-  /** Mean of the importance weights, and the share of them that was clipped. */
-  meanWeight?: number | undefined;
-  clippedShare?:
-    | number
-    | undefined;
+  /** The round that was learned from; rounds are numbered from 1 in the order of sampling. */
+  round: number;
+  /** Steps learned between the policy that sampled the round and this step: 0 where it was the latest. */
+  staleness: number;
+  /** Mean of the importance weights, and the share of them that was clipped: 1 and 0 where the latest policy sampled the round. */
+  meanWeight: number;
+  clippedShare: number;
   /** Trials of rounds that this step made too stale. */
-  droppedTrials?: number | undefined;
+  droppedTrials: number;
 }
 
 export interface PauseSearchRequest {
@@ -632,30 +355,38 @@ export interface CancelSearchRequest {
 
 export interface ForkSearchRequest {
   name: string;
+  /** Empty: chosen by the server. */
   searchId: string;
   /** Steps the fork learns. */
   steps: number;
+  /** Absent: the parent's. Another seed is another supernet: its weights begin anew. */
   seed?: number | undefined;
   requestId: string;
 }
 
-/** One drawn pair: a source and its transform. */
+/** A source and its sampled transform. */
 export interface Trial {
-  /** namespaces/* /searches/* /trials/* */
   name: string;
-  pairId: string;
-  /** The step it was drawn for; asynchronous mode: the round it belongs to, counted as they are drawn. */
-  step: number;
+  /** The round it belongs to, from 1 in the order of sampling, and its position there. */
+  round: number;
   index: number;
+  /** Texts of both architectures, or the name in the zoo of a source that was taken from there. */
   source: string;
   result: string;
+  /** Logarithm of the probability of the transform under the policy that sampled it. */
   logProb: number;
   state: TrialState;
-  reward?: number | undefined;
-  errorMessage: string;
-  /** Steps that the policy had learned which drew it. */
+  /** COUNTED: value of the result less value of the source. */
+  reward?:
+    | number
+    | undefined;
+  /** FAILED: why it does not count. */
+  error:
+    | Status
+    | undefined;
+  /** Steps that the policy had learned which sampled it. */
   policyStep: number;
-  /** The step that was learned with its round. */
+  /** The step that learned from its round. */
   learnedStep?: number | undefined;
 }
 
@@ -663,7 +394,7 @@ export interface ListTrialsRequest {
   parent: string;
   pageSize: number;
   pageToken: string;
-  /** step=12 (as Trial.step) or empty. */
+  /** round=12 or empty. */
   filter: string;
 }
 
@@ -677,29 +408,52 @@ export interface DeriveArchitectureRequest {
   source:
     | ArchitectureRef
     | undefined;
-  /** Empty: that of `search`, else the bundled one. */
+  /** Empty: that of `shared_weights.search`, else the bundled one. */
   policy: string;
-  /** Candidates sampled; 0 means 10. */
-  samples: number;
-  seed: number;
+  /** Transforms sampled. Absent: 10. */
+  samples?:
+    | number
+    | undefined;
+  /** Of the sampling. Absent: 0. */
+  seed?:
+    | number
+    | undefined;
+  /** The network that costs are counted in and that is trained; with shared_weights it is the search's. */
   placement: Placement | undefined;
   bounds:
     | CostBounds
     | undefined;
-  /** As in SearchSpec. */
-  evaluator: string;
-  reward: string;
-  dataset: string;
-  childEpochs: number;
+  /** What tells which transform is best. */
+  evaluator: { $case: "tabular"; value: DeriveTabular } | { $case: "sharedWeights"; value: DeriveSharedWeights } | {
+    $case: "fromScratch";
+    value: DeriveFromScratch;
+  } | undefined;
   requestId: string;
-  /**
-   * shared-weights: the search whose weights score, namespaces/* /searches/*. Candidates are scored on the images it set aside, and the source is
-   * placed into its supernet.
-   */
+}
+
+/** A column of the table of NAS-Bench-201. Needs a cell of that benchmark. */
+export interface DeriveTabular {
+  /** Absent: "c10_valid_200". */
+  column?: string | undefined;
+}
+
+/** The weights that a search ended with, on the images that it set aside; source and result are then tested once. The source is placed into its supernet. */
+export interface DeriveSharedWeights {
   search: string;
 }
 
+/** Training every candidate from scratch. */
+export interface DeriveFromScratch {
+  /** As in SharedWeightsReward. Absent: "mnist". */
+  dataset?:
+    | string
+    | undefined;
+  /** Of each candidate. Absent: 1. */
+  epochs?: number | undefined;
+}
+
 export interface DeriveMetadata {
+  /** Distinct transforms sampled, and architectures evaluated so far, the source included. */
   candidates: number;
   evaluated: number;
 }
@@ -712,1168 +466,14 @@ export interface DeriveResult {
   /** On held-out validation data, fractions or the table's unit. */
   sourceValue: number;
   resultValue: number;
-  /** shared-weights: accuracies of both on the test images, which were read once, after the choice. */
+  /** shared_weights: accuracies of both on the test images, which were read once, after the choice. */
   sourceTestValue?: number | undefined;
   resultTestValue?:
     | number
     | undefined;
-  /** The policy version that drew. */
+  /** The policy version that sampled. */
   policyVersion: string;
 }
-
-function createBaseSearchSpec(): SearchSpec {
-  return {
-    space: "",
-    evaluator: "",
-    reward: "",
-    dataset: "",
-    steps: 0,
-    batch: 0,
-    seed: 0,
-    scheme: Scheme.SCHEME_UNSPECIFIED,
-    masking: Masking.MASKING_UNSPECIFIED,
-    encoder: "",
-    baseline: Baseline.BASELINE_UNSPECIFIED,
-    preset: "",
-    learningRate: undefined,
-    entropyWeight: undefined,
-    placement: undefined,
-    pairsPerEvaluation: 0,
-    threads: 0,
-    initialPolicy: "",
-    weightSteps: 0,
-    warmupWeightSteps: 0,
-    imageBatch: 0,
-    priority: 0,
-    childEpochs: 0,
-    childTime: undefined,
-    childSteps: 0,
-    weightLearningRate: undefined,
-    weightMomentum: undefined,
-    weightDecay: undefined,
-    clipNorm: undefined,
-    scoreBatches: 0,
-    split: SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
-    policyWeightDecay: undefined,
-    adamBeta1: undefined,
-    adamBeta2: undefined,
-    adamEpsilon: undefined,
-    baselineDecay: undefined,
-    epochs: 0,
-    policySteps: 0,
-    shards: 0,
-    roundSteps: 0,
-    encoderSize: undefined,
-    heldOutSources: undefined,
-    heldOutImages: 0,
-    weightLearningRateMin: undefined,
-    policyStartEpoch: undefined,
-    mode: SearchMode.SEARCH_MODE_UNSPECIFIED,
-    roundsInFlight: 0,
-    maxStaleness: undefined,
-    importanceClip: undefined,
-  };
-}
-
-export const SearchSpec: MessageFns<SearchSpec, "nat.search.v1.SearchSpec"> = {
-  $type: "nat.search.v1.SearchSpec" as const,
-
-  encode(message: SearchSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.space !== "") {
-      writer.uint32(10).string(message.space);
-    }
-    if (message.evaluator !== "") {
-      writer.uint32(18).string(message.evaluator);
-    }
-    if (message.reward !== "") {
-      writer.uint32(26).string(message.reward);
-    }
-    if (message.dataset !== "") {
-      writer.uint32(34).string(message.dataset);
-    }
-    if (message.steps !== 0) {
-      writer.uint32(40).uint32(message.steps);
-    }
-    if (message.batch !== 0) {
-      writer.uint32(48).uint32(message.batch);
-    }
-    if (message.seed !== 0) {
-      writer.uint32(56).uint64(message.seed);
-    }
-    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
-      writer.uint32(64).int32(schemeToNumber(message.scheme));
-    }
-    if (message.masking !== Masking.MASKING_UNSPECIFIED) {
-      writer.uint32(72).int32(maskingToNumber(message.masking));
-    }
-    if (message.encoder !== "") {
-      writer.uint32(82).string(message.encoder);
-    }
-    if (message.baseline !== Baseline.BASELINE_UNSPECIFIED) {
-      writer.uint32(88).int32(baselineToNumber(message.baseline));
-    }
-    if (message.preset !== "") {
-      writer.uint32(98).string(message.preset);
-    }
-    if (message.learningRate !== undefined) {
-      writer.uint32(105).double(message.learningRate);
-    }
-    if (message.entropyWeight !== undefined) {
-      writer.uint32(113).double(message.entropyWeight);
-    }
-    if (message.placement !== undefined) {
-      Placement.encode(message.placement, writer.uint32(122).fork()).join();
-    }
-    if (message.pairsPerEvaluation !== 0) {
-      writer.uint32(128).uint32(message.pairsPerEvaluation);
-    }
-    if (message.threads !== 0) {
-      writer.uint32(136).uint32(message.threads);
-    }
-    if (message.initialPolicy !== "") {
-      writer.uint32(146).string(message.initialPolicy);
-    }
-    if (message.weightSteps !== 0) {
-      writer.uint32(152).uint32(message.weightSteps);
-    }
-    if (message.warmupWeightSteps !== 0) {
-      writer.uint32(160).uint32(message.warmupWeightSteps);
-    }
-    if (message.imageBatch !== 0) {
-      writer.uint32(168).uint32(message.imageBatch);
-    }
-    if (message.priority !== 0) {
-      writer.uint32(176).int32(message.priority);
-    }
-    if (message.childEpochs !== 0) {
-      writer.uint32(184).uint32(message.childEpochs);
-    }
-    if (message.childTime !== undefined) {
-      Duration.encode(message.childTime, writer.uint32(194).fork()).join();
-    }
-    if (message.childSteps !== 0) {
-      writer.uint32(200).uint32(message.childSteps);
-    }
-    if (message.weightLearningRate !== undefined) {
-      writer.uint32(241).double(message.weightLearningRate);
-    }
-    if (message.weightMomentum !== undefined) {
-      writer.uint32(249).double(message.weightMomentum);
-    }
-    if (message.weightDecay !== undefined) {
-      writer.uint32(257).double(message.weightDecay);
-    }
-    if (message.clipNorm !== undefined) {
-      writer.uint32(265).double(message.clipNorm);
-    }
-    if (message.scoreBatches !== 0) {
-      writer.uint32(272).uint32(message.scoreBatches);
-    }
-    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
-      writer.uint32(280).int32(searchSplitToNumber(message.split));
-    }
-    if (message.policyWeightDecay !== undefined) {
-      writer.uint32(289).double(message.policyWeightDecay);
-    }
-    if (message.adamBeta1 !== undefined) {
-      writer.uint32(297).double(message.adamBeta1);
-    }
-    if (message.adamBeta2 !== undefined) {
-      writer.uint32(305).double(message.adamBeta2);
-    }
-    if (message.adamEpsilon !== undefined) {
-      writer.uint32(313).double(message.adamEpsilon);
-    }
-    if (message.baselineDecay !== undefined) {
-      writer.uint32(321).double(message.baselineDecay);
-    }
-    if (message.epochs !== 0) {
-      writer.uint32(208).uint32(message.epochs);
-    }
-    if (message.policySteps !== 0) {
-      writer.uint32(216).uint32(message.policySteps);
-    }
-    if (message.shards !== 0) {
-      writer.uint32(224).uint32(message.shards);
-    }
-    if (message.roundSteps !== 0) {
-      writer.uint32(232).uint32(message.roundSteps);
-    }
-    if (message.encoderSize !== undefined) {
-      EncoderSize.encode(message.encoderSize, writer.uint32(330).fork()).join();
-    }
-    if (message.heldOutSources !== undefined) {
-      writer.uint32(336).uint32(message.heldOutSources);
-    }
-    if (message.heldOutImages !== 0) {
-      writer.uint32(344).uint32(message.heldOutImages);
-    }
-    if (message.weightLearningRateMin !== undefined) {
-      writer.uint32(353).double(message.weightLearningRateMin);
-    }
-    if (message.policyStartEpoch !== undefined) {
-      writer.uint32(360).uint32(message.policyStartEpoch);
-    }
-    if (message.mode !== SearchMode.SEARCH_MODE_UNSPECIFIED) {
-      writer.uint32(368).int32(searchModeToNumber(message.mode));
-    }
-    if (message.roundsInFlight !== 0) {
-      writer.uint32(376).uint32(message.roundsInFlight);
-    }
-    if (message.maxStaleness !== undefined) {
-      writer.uint32(384).uint32(message.maxStaleness);
-    }
-    if (message.importanceClip !== undefined) {
-      writer.uint32(393).double(message.importanceClip);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): SearchSpec {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSearchSpec();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.space = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.evaluator = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.reward = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.dataset = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 40) {
-              break;
-            }
-
-            message.steps = reader.uint32();
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.batch = reader.uint32();
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.seed = longToNumber(reader.uint64());
-            continue;
-          }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.scheme = schemeFromJSON(reader.int32());
-            continue;
-          }
-          case 9: {
-            if (tag !== 72) {
-              break;
-            }
-
-            message.masking = maskingFromJSON(reader.int32());
-            continue;
-          }
-          case 10: {
-            if (tag !== 82) {
-              break;
-            }
-
-            message.encoder = reader.string();
-            continue;
-          }
-          case 11: {
-            if (tag !== 88) {
-              break;
-            }
-
-            message.baseline = baselineFromJSON(reader.int32());
-            continue;
-          }
-          case 12: {
-            if (tag !== 98) {
-              break;
-            }
-
-            message.preset = reader.string();
-            continue;
-          }
-          case 13: {
-            if (tag !== 105) {
-              break;
-            }
-
-            message.learningRate = reader.double();
-            continue;
-          }
-          case 14: {
-            if (tag !== 113) {
-              break;
-            }
-
-            message.entropyWeight = reader.double();
-            continue;
-          }
-          case 15: {
-            if (tag !== 122) {
-              break;
-            }
-
-            message.placement = Placement.decode(reader, reader.uint32());
-            continue;
-          }
-          case 16: {
-            if (tag !== 128) {
-              break;
-            }
-
-            message.pairsPerEvaluation = reader.uint32();
-            continue;
-          }
-          case 17: {
-            if (tag !== 136) {
-              break;
-            }
-
-            message.threads = reader.uint32();
-            continue;
-          }
-          case 18: {
-            if (tag !== 146) {
-              break;
-            }
-
-            message.initialPolicy = reader.string();
-            continue;
-          }
-          case 19: {
-            if (tag !== 152) {
-              break;
-            }
-
-            message.weightSteps = reader.uint32();
-            continue;
-          }
-          case 20: {
-            if (tag !== 160) {
-              break;
-            }
-
-            message.warmupWeightSteps = reader.uint32();
-            continue;
-          }
-          case 21: {
-            if (tag !== 168) {
-              break;
-            }
-
-            message.imageBatch = reader.uint32();
-            continue;
-          }
-          case 22: {
-            if (tag !== 176) {
-              break;
-            }
-
-            message.priority = reader.int32();
-            continue;
-          }
-          case 23: {
-            if (tag !== 184) {
-              break;
-            }
-
-            message.childEpochs = reader.uint32();
-            continue;
-          }
-          case 24: {
-            if (tag !== 194) {
-              break;
-            }
-
-            message.childTime = Duration.decode(reader, reader.uint32());
-            continue;
-          }
-          case 25: {
-            if (tag !== 200) {
-              break;
-            }
-
-            message.childSteps = reader.uint32();
-            continue;
-          }
-          case 30: {
-            if (tag !== 241) {
-              break;
-            }
-
-            message.weightLearningRate = reader.double();
-            continue;
-          }
-          case 31: {
-            if (tag !== 249) {
-              break;
-            }
-
-            message.weightMomentum = reader.double();
-            continue;
-          }
-          case 32: {
-            if (tag !== 257) {
-              break;
-            }
-
-            message.weightDecay = reader.double();
-            continue;
-          }
-          case 33: {
-            if (tag !== 265) {
-              break;
-            }
-
-            message.clipNorm = reader.double();
-            continue;
-          }
-          case 34: {
-            if (tag !== 272) {
-              break;
-            }
-
-            message.scoreBatches = reader.uint32();
-            continue;
-          }
-          case 35: {
-            if (tag !== 280) {
-              break;
-            }
-
-            message.split = searchSplitFromJSON(reader.int32());
-            continue;
-          }
-          case 36: {
-            if (tag !== 289) {
-              break;
-            }
-
-            message.policyWeightDecay = reader.double();
-            continue;
-          }
-          case 37: {
-            if (tag !== 297) {
-              break;
-            }
-
-            message.adamBeta1 = reader.double();
-            continue;
-          }
-          case 38: {
-            if (tag !== 305) {
-              break;
-            }
-
-            message.adamBeta2 = reader.double();
-            continue;
-          }
-          case 39: {
-            if (tag !== 313) {
-              break;
-            }
-
-            message.adamEpsilon = reader.double();
-            continue;
-          }
-          case 40: {
-            if (tag !== 321) {
-              break;
-            }
-
-            message.baselineDecay = reader.double();
-            continue;
-          }
-          case 26: {
-            if (tag !== 208) {
-              break;
-            }
-
-            message.epochs = reader.uint32();
-            continue;
-          }
-          case 27: {
-            if (tag !== 216) {
-              break;
-            }
-
-            message.policySteps = reader.uint32();
-            continue;
-          }
-          case 28: {
-            if (tag !== 224) {
-              break;
-            }
-
-            message.shards = reader.uint32();
-            continue;
-          }
-          case 29: {
-            if (tag !== 232) {
-              break;
-            }
-
-            message.roundSteps = reader.uint32();
-            continue;
-          }
-          case 41: {
-            if (tag !== 330) {
-              break;
-            }
-
-            message.encoderSize = EncoderSize.decode(reader, reader.uint32());
-            continue;
-          }
-          case 42: {
-            if (tag !== 336) {
-              break;
-            }
-
-            message.heldOutSources = reader.uint32();
-            continue;
-          }
-          case 43: {
-            if (tag !== 344) {
-              break;
-            }
-
-            message.heldOutImages = reader.uint32();
-            continue;
-          }
-          case 44: {
-            if (tag !== 353) {
-              break;
-            }
-
-            message.weightLearningRateMin = reader.double();
-            continue;
-          }
-          case 45: {
-            if (tag !== 360) {
-              break;
-            }
-
-            message.policyStartEpoch = reader.uint32();
-            continue;
-          }
-          case 46: {
-            if (tag !== 368) {
-              break;
-            }
-
-            message.mode = searchModeFromJSON(reader.int32());
-            continue;
-          }
-          case 47: {
-            if (tag !== 376) {
-              break;
-            }
-
-            message.roundsInFlight = reader.uint32();
-            continue;
-          }
-          case 48: {
-            if (tag !== 384) {
-              break;
-            }
-
-            message.maxStaleness = reader.uint32();
-            continue;
-          }
-          case 49: {
-            if (tag !== 393) {
-              break;
-            }
-
-            message.importanceClip = reader.double();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): SearchSpec {
-    return {
-      space: isSet(object.space) ? globalThis.String(object.space) : "",
-      evaluator: isSet(object.evaluator) ? globalThis.String(object.evaluator) : "",
-      reward: isSet(object.reward) ? globalThis.String(object.reward) : "",
-      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
-      steps: isSet(object.steps) ? globalThis.Number(object.steps) : 0,
-      batch: isSet(object.batch) ? globalThis.Number(object.batch) : 0,
-      seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
-      scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
-      masking: isSet(object.masking) ? maskingFromJSON(object.masking) : Masking.MASKING_UNSPECIFIED,
-      encoder: isSet(object.encoder) ? globalThis.String(object.encoder) : "",
-      baseline: isSet(object.baseline) ? baselineFromJSON(object.baseline) : Baseline.BASELINE_UNSPECIFIED,
-      preset: isSet(object.preset) ? globalThis.String(object.preset) : "",
-      learningRate: isSet(object.learningRate)
-        ? globalThis.Number(object.learningRate)
-        : isSet(object.learning_rate)
-        ? globalThis.Number(object.learning_rate)
-        : undefined,
-      entropyWeight: isSet(object.entropyWeight)
-        ? globalThis.Number(object.entropyWeight)
-        : isSet(object.entropy_weight)
-        ? globalThis.Number(object.entropy_weight)
-        : undefined,
-      placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
-      pairsPerEvaluation: isSet(object.pairsPerEvaluation)
-        ? globalThis.Number(object.pairsPerEvaluation)
-        : isSet(object.pairs_per_evaluation)
-        ? globalThis.Number(object.pairs_per_evaluation)
-        : 0,
-      threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
-      initialPolicy: isSet(object.initialPolicy)
-        ? globalThis.String(object.initialPolicy)
-        : isSet(object.initial_policy)
-        ? globalThis.String(object.initial_policy)
-        : "",
-      weightSteps: isSet(object.weightSteps)
-        ? globalThis.Number(object.weightSteps)
-        : isSet(object.weight_steps)
-        ? globalThis.Number(object.weight_steps)
-        : 0,
-      warmupWeightSteps: isSet(object.warmupWeightSteps)
-        ? globalThis.Number(object.warmupWeightSteps)
-        : isSet(object.warmup_weight_steps)
-        ? globalThis.Number(object.warmup_weight_steps)
-        : 0,
-      imageBatch: isSet(object.imageBatch)
-        ? globalThis.Number(object.imageBatch)
-        : isSet(object.image_batch)
-        ? globalThis.Number(object.image_batch)
-        : 0,
-      priority: isSet(object.priority) ? globalThis.Number(object.priority) : 0,
-      childEpochs: isSet(object.childEpochs)
-        ? globalThis.Number(object.childEpochs)
-        : isSet(object.child_epochs)
-        ? globalThis.Number(object.child_epochs)
-        : 0,
-      childTime: isSet(object.childTime)
-        ? Duration.fromJSON(object.childTime)
-        : isSet(object.child_time)
-        ? Duration.fromJSON(object.child_time)
-        : undefined,
-      childSteps: isSet(object.childSteps)
-        ? globalThis.Number(object.childSteps)
-        : isSet(object.child_steps)
-        ? globalThis.Number(object.child_steps)
-        : 0,
-      weightLearningRate: isSet(object.weightLearningRate)
-        ? globalThis.Number(object.weightLearningRate)
-        : isSet(object.weight_learning_rate)
-        ? globalThis.Number(object.weight_learning_rate)
-        : undefined,
-      weightMomentum: isSet(object.weightMomentum)
-        ? globalThis.Number(object.weightMomentum)
-        : isSet(object.weight_momentum)
-        ? globalThis.Number(object.weight_momentum)
-        : undefined,
-      weightDecay: isSet(object.weightDecay)
-        ? globalThis.Number(object.weightDecay)
-        : isSet(object.weight_decay)
-        ? globalThis.Number(object.weight_decay)
-        : undefined,
-      clipNorm: isSet(object.clipNorm)
-        ? globalThis.Number(object.clipNorm)
-        : isSet(object.clip_norm)
-        ? globalThis.Number(object.clip_norm)
-        : undefined,
-      scoreBatches: isSet(object.scoreBatches)
-        ? globalThis.Number(object.scoreBatches)
-        : isSet(object.score_batches)
-        ? globalThis.Number(object.score_batches)
-        : 0,
-      split: isSet(object.split) ? searchSplitFromJSON(object.split) : SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
-      policyWeightDecay: isSet(object.policyWeightDecay)
-        ? globalThis.Number(object.policyWeightDecay)
-        : isSet(object.policy_weight_decay)
-        ? globalThis.Number(object.policy_weight_decay)
-        : undefined,
-      adamBeta1: isSet(object.adamBeta1)
-        ? globalThis.Number(object.adamBeta1)
-        : isSet(object.adam_beta1)
-        ? globalThis.Number(object.adam_beta1)
-        : undefined,
-      adamBeta2: isSet(object.adamBeta2)
-        ? globalThis.Number(object.adamBeta2)
-        : isSet(object.adam_beta2)
-        ? globalThis.Number(object.adam_beta2)
-        : undefined,
-      adamEpsilon: isSet(object.adamEpsilon)
-        ? globalThis.Number(object.adamEpsilon)
-        : isSet(object.adam_epsilon)
-        ? globalThis.Number(object.adam_epsilon)
-        : undefined,
-      baselineDecay: isSet(object.baselineDecay)
-        ? globalThis.Number(object.baselineDecay)
-        : isSet(object.baseline_decay)
-        ? globalThis.Number(object.baseline_decay)
-        : undefined,
-      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : 0,
-      policySteps: isSet(object.policySteps)
-        ? globalThis.Number(object.policySteps)
-        : isSet(object.policy_steps)
-        ? globalThis.Number(object.policy_steps)
-        : 0,
-      shards: isSet(object.shards) ? globalThis.Number(object.shards) : 0,
-      roundSteps: isSet(object.roundSteps)
-        ? globalThis.Number(object.roundSteps)
-        : isSet(object.round_steps)
-        ? globalThis.Number(object.round_steps)
-        : 0,
-      encoderSize: isSet(object.encoderSize)
-        ? EncoderSize.fromJSON(object.encoderSize)
-        : isSet(object.encoder_size)
-        ? EncoderSize.fromJSON(object.encoder_size)
-        : undefined,
-      heldOutSources: isSet(object.heldOutSources)
-        ? globalThis.Number(object.heldOutSources)
-        : isSet(object.held_out_sources)
-        ? globalThis.Number(object.held_out_sources)
-        : undefined,
-      heldOutImages: isSet(object.heldOutImages)
-        ? globalThis.Number(object.heldOutImages)
-        : isSet(object.held_out_images)
-        ? globalThis.Number(object.held_out_images)
-        : 0,
-      weightLearningRateMin: isSet(object.weightLearningRateMin)
-        ? globalThis.Number(object.weightLearningRateMin)
-        : isSet(object.weight_learning_rate_min)
-        ? globalThis.Number(object.weight_learning_rate_min)
-        : undefined,
-      policyStartEpoch: isSet(object.policyStartEpoch)
-        ? globalThis.Number(object.policyStartEpoch)
-        : isSet(object.policy_start_epoch)
-        ? globalThis.Number(object.policy_start_epoch)
-        : undefined,
-      mode: isSet(object.mode) ? searchModeFromJSON(object.mode) : SearchMode.SEARCH_MODE_UNSPECIFIED,
-      roundsInFlight: isSet(object.roundsInFlight)
-        ? globalThis.Number(object.roundsInFlight)
-        : isSet(object.rounds_in_flight)
-        ? globalThis.Number(object.rounds_in_flight)
-        : 0,
-      maxStaleness: isSet(object.maxStaleness)
-        ? globalThis.Number(object.maxStaleness)
-        : isSet(object.max_staleness)
-        ? globalThis.Number(object.max_staleness)
-        : undefined,
-      importanceClip: isSet(object.importanceClip)
-        ? globalThis.Number(object.importanceClip)
-        : isSet(object.importance_clip)
-        ? globalThis.Number(object.importance_clip)
-        : undefined,
-    };
-  },
-
-  toJSON(message: SearchSpec): unknown {
-    const obj: any = {};
-    if (message.space !== "") {
-      obj.space = message.space;
-    }
-    if (message.evaluator !== "") {
-      obj.evaluator = message.evaluator;
-    }
-    if (message.reward !== "") {
-      obj.reward = message.reward;
-    }
-    if (message.dataset !== "") {
-      obj.dataset = message.dataset;
-    }
-    if (message.steps !== 0) {
-      obj.steps = Math.round(message.steps);
-    }
-    if (message.batch !== 0) {
-      obj.batch = Math.round(message.batch);
-    }
-    if (message.seed !== 0) {
-      obj.seed = Math.round(message.seed);
-    }
-    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
-      obj.scheme = schemeToJSON(message.scheme);
-    }
-    if (message.masking !== Masking.MASKING_UNSPECIFIED) {
-      obj.masking = maskingToJSON(message.masking);
-    }
-    if (message.encoder !== "") {
-      obj.encoder = message.encoder;
-    }
-    if (message.baseline !== Baseline.BASELINE_UNSPECIFIED) {
-      obj.baseline = baselineToJSON(message.baseline);
-    }
-    if (message.preset !== "") {
-      obj.preset = message.preset;
-    }
-    if (message.learningRate !== undefined) {
-      obj.learningRate = floatToJson(message.learningRate);
-    }
-    if (message.entropyWeight !== undefined) {
-      obj.entropyWeight = floatToJson(message.entropyWeight);
-    }
-    if (message.placement !== undefined) {
-      obj.placement = Placement.toJSON(message.placement);
-    }
-    if (message.pairsPerEvaluation !== 0) {
-      obj.pairsPerEvaluation = Math.round(message.pairsPerEvaluation);
-    }
-    if (message.threads !== 0) {
-      obj.threads = Math.round(message.threads);
-    }
-    if (message.initialPolicy !== "") {
-      obj.initialPolicy = message.initialPolicy;
-    }
-    if (message.weightSteps !== 0) {
-      obj.weightSteps = Math.round(message.weightSteps);
-    }
-    if (message.warmupWeightSteps !== 0) {
-      obj.warmupWeightSteps = Math.round(message.warmupWeightSteps);
-    }
-    if (message.imageBatch !== 0) {
-      obj.imageBatch = Math.round(message.imageBatch);
-    }
-    if (message.priority !== 0) {
-      obj.priority = Math.round(message.priority);
-    }
-    if (message.childEpochs !== 0) {
-      obj.childEpochs = Math.round(message.childEpochs);
-    }
-    if (message.childTime !== undefined) {
-      obj.childTime = Duration.toJSON(message.childTime);
-    }
-    if (message.childSteps !== 0) {
-      obj.childSteps = Math.round(message.childSteps);
-    }
-    if (message.weightLearningRate !== undefined) {
-      obj.weightLearningRate = floatToJson(message.weightLearningRate);
-    }
-    if (message.weightMomentum !== undefined) {
-      obj.weightMomentum = floatToJson(message.weightMomentum);
-    }
-    if (message.weightDecay !== undefined) {
-      obj.weightDecay = floatToJson(message.weightDecay);
-    }
-    if (message.clipNorm !== undefined) {
-      obj.clipNorm = floatToJson(message.clipNorm);
-    }
-    if (message.scoreBatches !== 0) {
-      obj.scoreBatches = Math.round(message.scoreBatches);
-    }
-    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
-      obj.split = searchSplitToJSON(message.split);
-    }
-    if (message.policyWeightDecay !== undefined) {
-      obj.policyWeightDecay = floatToJson(message.policyWeightDecay);
-    }
-    if (message.adamBeta1 !== undefined) {
-      obj.adamBeta1 = floatToJson(message.adamBeta1);
-    }
-    if (message.adamBeta2 !== undefined) {
-      obj.adamBeta2 = floatToJson(message.adamBeta2);
-    }
-    if (message.adamEpsilon !== undefined) {
-      obj.adamEpsilon = floatToJson(message.adamEpsilon);
-    }
-    if (message.baselineDecay !== undefined) {
-      obj.baselineDecay = floatToJson(message.baselineDecay);
-    }
-    if (message.epochs !== 0) {
-      obj.epochs = Math.round(message.epochs);
-    }
-    if (message.policySteps !== 0) {
-      obj.policySteps = Math.round(message.policySteps);
-    }
-    if (message.shards !== 0) {
-      obj.shards = Math.round(message.shards);
-    }
-    if (message.roundSteps !== 0) {
-      obj.roundSteps = Math.round(message.roundSteps);
-    }
-    if (message.encoderSize !== undefined) {
-      obj.encoderSize = EncoderSize.toJSON(message.encoderSize);
-    }
-    if (message.heldOutSources !== undefined) {
-      obj.heldOutSources = Math.round(message.heldOutSources);
-    }
-    if (message.heldOutImages !== 0) {
-      obj.heldOutImages = Math.round(message.heldOutImages);
-    }
-    if (message.weightLearningRateMin !== undefined) {
-      obj.weightLearningRateMin = floatToJson(message.weightLearningRateMin);
-    }
-    if (message.policyStartEpoch !== undefined) {
-      obj.policyStartEpoch = Math.round(message.policyStartEpoch);
-    }
-    if (message.mode !== SearchMode.SEARCH_MODE_UNSPECIFIED) {
-      obj.mode = searchModeToJSON(message.mode);
-    }
-    if (message.roundsInFlight !== 0) {
-      obj.roundsInFlight = Math.round(message.roundsInFlight);
-    }
-    if (message.maxStaleness !== undefined) {
-      obj.maxStaleness = Math.round(message.maxStaleness);
-    }
-    if (message.importanceClip !== undefined) {
-      obj.importanceClip = floatToJson(message.importanceClip);
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<SearchSpec>): SearchSpec {
-    return SearchSpec.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<SearchSpec>): SearchSpec {
-    const message = createBaseSearchSpec();
-    message.space = object.space ?? "";
-    message.evaluator = object.evaluator ?? "";
-    message.reward = object.reward ?? "";
-    message.dataset = object.dataset ?? "";
-    message.steps = object.steps ?? 0;
-    message.batch = object.batch ?? 0;
-    message.seed = object.seed ?? 0;
-    message.scheme = object.scheme ?? Scheme.SCHEME_UNSPECIFIED;
-    message.masking = object.masking ?? Masking.MASKING_UNSPECIFIED;
-    message.encoder = object.encoder ?? "";
-    message.baseline = object.baseline ?? Baseline.BASELINE_UNSPECIFIED;
-    message.preset = object.preset ?? "";
-    message.learningRate = object.learningRate ?? undefined;
-    message.entropyWeight = object.entropyWeight ?? undefined;
-    message.placement = (object.placement !== undefined && object.placement !== null)
-      ? Placement.fromPartial(object.placement)
-      : undefined;
-    message.pairsPerEvaluation = object.pairsPerEvaluation ?? 0;
-    message.threads = object.threads ?? 0;
-    message.initialPolicy = object.initialPolicy ?? "";
-    message.weightSteps = object.weightSteps ?? 0;
-    message.warmupWeightSteps = object.warmupWeightSteps ?? 0;
-    message.imageBatch = object.imageBatch ?? 0;
-    message.priority = object.priority ?? 0;
-    message.childEpochs = object.childEpochs ?? 0;
-    message.childTime = (object.childTime !== undefined && object.childTime !== null)
-      ? Duration.fromPartial(object.childTime)
-      : undefined;
-    message.childSteps = object.childSteps ?? 0;
-    message.weightLearningRate = object.weightLearningRate ?? undefined;
-    message.weightMomentum = object.weightMomentum ?? undefined;
-    message.weightDecay = object.weightDecay ?? undefined;
-    message.clipNorm = object.clipNorm ?? undefined;
-    message.scoreBatches = object.scoreBatches ?? 0;
-    message.split = object.split ?? SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
-    message.policyWeightDecay = object.policyWeightDecay ?? undefined;
-    message.adamBeta1 = object.adamBeta1 ?? undefined;
-    message.adamBeta2 = object.adamBeta2 ?? undefined;
-    message.adamEpsilon = object.adamEpsilon ?? undefined;
-    message.baselineDecay = object.baselineDecay ?? undefined;
-    message.epochs = object.epochs ?? 0;
-    message.policySteps = object.policySteps ?? 0;
-    message.shards = object.shards ?? 0;
-    message.roundSteps = object.roundSteps ?? 0;
-    message.encoderSize = (object.encoderSize !== undefined && object.encoderSize !== null)
-      ? EncoderSize.fromPartial(object.encoderSize)
-      : undefined;
-    message.heldOutSources = object.heldOutSources ?? undefined;
-    message.heldOutImages = object.heldOutImages ?? 0;
-    message.weightLearningRateMin = object.weightLearningRateMin ?? undefined;
-    message.policyStartEpoch = object.policyStartEpoch ?? undefined;
-    message.mode = object.mode ?? SearchMode.SEARCH_MODE_UNSPECIFIED;
-    message.roundsInFlight = object.roundsInFlight ?? 0;
-    message.maxStaleness = object.maxStaleness ?? undefined;
-    message.importanceClip = object.importanceClip ?? undefined;
-    return message;
-  },
-};
-
-function createBaseEncoderSize(): EncoderSize {
-  return { hidden: 0, layers: 0, embedding: 0, features: 0, graphHidden: 0 };
-}
-
-export const EncoderSize: MessageFns<EncoderSize, "nat.search.v1.EncoderSize"> = {
-  $type: "nat.search.v1.EncoderSize" as const,
-
-  encode(message: EncoderSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.hidden !== 0) {
-      writer.uint32(8).uint32(message.hidden);
-    }
-    if (message.layers !== 0) {
-      writer.uint32(16).uint32(message.layers);
-    }
-    if (message.embedding !== 0) {
-      writer.uint32(24).uint32(message.embedding);
-    }
-    if (message.features !== 0) {
-      writer.uint32(32).uint32(message.features);
-    }
-    if (message.graphHidden !== 0) {
-      writer.uint32(40).uint32(message.graphHidden);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): EncoderSize {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEncoderSize();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.hidden = reader.uint32();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.layers = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.embedding = reader.uint32();
-            continue;
-          }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.features = reader.uint32();
-            continue;
-          }
-          case 5: {
-            if (tag !== 40) {
-              break;
-            }
-
-            message.graphHidden = reader.uint32();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): EncoderSize {
-    return {
-      hidden: isSet(object.hidden) ? globalThis.Number(object.hidden) : 0,
-      layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
-      embedding: isSet(object.embedding) ? globalThis.Number(object.embedding) : 0,
-      features: isSet(object.features) ? globalThis.Number(object.features) : 0,
-      graphHidden: isSet(object.graphHidden)
-        ? globalThis.Number(object.graphHidden)
-        : isSet(object.graph_hidden)
-        ? globalThis.Number(object.graph_hidden)
-        : 0,
-    };
-  },
-
-  toJSON(message: EncoderSize): unknown {
-    const obj: any = {};
-    if (message.hidden !== 0) {
-      obj.hidden = Math.round(message.hidden);
-    }
-    if (message.layers !== 0) {
-      obj.layers = Math.round(message.layers);
-    }
-    if (message.embedding !== 0) {
-      obj.embedding = Math.round(message.embedding);
-    }
-    if (message.features !== 0) {
-      obj.features = Math.round(message.features);
-    }
-    if (message.graphHidden !== 0) {
-      obj.graphHidden = Math.round(message.graphHidden);
-    }
-    return obj;
-  },
-
-  create(base?: DeepPartial<EncoderSize>): EncoderSize {
-    return EncoderSize.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<EncoderSize>): EncoderSize {
-    const message = createBaseEncoderSize();
-    message.hidden = object.hidden ?? 0;
-    message.layers = object.layers ?? 0;
-    message.embedding = object.embedding ?? 0;
-    message.features = object.features ?? 0;
-    message.graphHidden = object.graphHidden ?? 0;
-    return message;
-  },
-};
 
 function createBaseMeanInterval(): MeanInterval {
   return { mean: 0, low: 0, high: 0 };
@@ -2174,13 +774,16 @@ function createBaseSearch(): Search {
     name: "",
     searchId: "",
     spec: undefined,
+    effectiveSpec: undefined,
     state: SearchState.SEARCH_STATE_UNSPECIFIED,
     step: 0,
     pairs: 0,
     failedPairs: 0,
+    rewards: 0,
+    droppedTrials: 0,
     policy: "",
     policySha256: "",
-    errorMessage: "",
+    error: undefined,
     createTime: undefined,
     updateTime: undefined,
     endTime: undefined,
@@ -2189,8 +792,6 @@ function createBaseSearch(): Search {
     weightRounds: 0,
     weights: "",
     heldOut: undefined,
-    rewards: 0,
-    droppedTrials: 0,
   };
 }
 
@@ -2205,7 +806,10 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
       writer.uint32(18).string(message.searchId);
     }
     if (message.spec !== undefined) {
-      SearchSpec.encode(message.spec, writer.uint32(26).fork()).join();
+      SearchSpec.encode(message.spec, writer.uint32(170).fork()).join();
+    }
+    if (message.effectiveSpec !== undefined) {
+      SearchSpec.encode(message.effectiveSpec, writer.uint32(178).fork()).join();
     }
     if (message.state !== SearchState.SEARCH_STATE_UNSPECIFIED) {
       writer.uint32(32).int32(searchStateToNumber(message.state));
@@ -2219,14 +823,20 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.failedPairs !== 0) {
       writer.uint32(56).int64(message.failedPairs);
     }
+    if (message.rewards !== 0) {
+      writer.uint32(152).int64(message.rewards);
+    }
+    if (message.droppedTrials !== 0) {
+      writer.uint32(160).int64(message.droppedTrials);
+    }
     if (message.policy !== "") {
       writer.uint32(66).string(message.policy);
     }
     if (message.policySha256 !== "") {
       writer.uint32(74).string(message.policySha256);
     }
-    if (message.errorMessage !== "") {
-      writer.uint32(82).string(message.errorMessage);
+    if (message.error !== undefined) {
+      Status.encode(message.error, writer.uint32(186).fork()).join();
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(toTimestamp(message.createTime), writer.uint32(90).fork()).join();
@@ -2251,12 +861,6 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     }
     if (message.heldOut !== undefined) {
       HeldOutReport.encode(message.heldOut, writer.uint32(146).fork()).join();
-    }
-    if (message.rewards !== 0) {
-      writer.uint32(152).int64(message.rewards);
-    }
-    if (message.droppedTrials !== 0) {
-      writer.uint32(160).int64(message.droppedTrials);
     }
     return writer;
   },
@@ -2290,12 +894,20 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.searchId = reader.string();
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
+          case 21: {
+            if (tag !== 170) {
               break;
             }
 
             message.spec = SearchSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.effectiveSpec = SearchSpec.decode(reader, reader.uint32());
             continue;
           }
           case 4: {
@@ -2330,6 +942,22 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.failedPairs = longToNumber(reader.int64());
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.rewards = longToNumber(reader.int64());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.droppedTrials = longToNumber(reader.int64());
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -2346,12 +974,12 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.policySha256 = reader.string();
             continue;
           }
-          case 10: {
-            if (tag !== 82) {
+          case 23: {
+            if (tag !== 186) {
               break;
             }
 
-            message.errorMessage = reader.string();
+            message.error = Status.decode(reader, reader.uint32());
             continue;
           }
           case 11: {
@@ -2418,22 +1046,6 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
             message.heldOut = HeldOutReport.decode(reader, reader.uint32());
             continue;
           }
-          case 19: {
-            if (tag !== 152) {
-              break;
-            }
-
-            message.rewards = longToNumber(reader.int64());
-            continue;
-          }
-          case 20: {
-            if (tag !== 160) {
-              break;
-            }
-
-            message.droppedTrials = longToNumber(reader.int64());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2455,6 +1067,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         ? globalThis.String(object.search_id)
         : "",
       spec: isSet(object.spec) ? SearchSpec.fromJSON(object.spec) : undefined,
+      effectiveSpec: isSet(object.effectiveSpec)
+        ? SearchSpec.fromJSON(object.effectiveSpec)
+        : isSet(object.effective_spec)
+        ? SearchSpec.fromJSON(object.effective_spec)
+        : undefined,
       state: isSet(object.state) ? searchStateFromJSON(object.state) : SearchState.SEARCH_STATE_UNSPECIFIED,
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
       pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
@@ -2463,17 +1080,19 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         : isSet(object.failed_pairs)
         ? globalThis.Number(object.failed_pairs)
         : 0,
+      rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
+      droppedTrials: isSet(object.droppedTrials)
+        ? globalThis.Number(object.droppedTrials)
+        : isSet(object.dropped_trials)
+        ? globalThis.Number(object.dropped_trials)
+        : 0,
       policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
       policySha256: isSet(object.policySha256)
         ? globalThis.String(object.policySha256)
         : isSet(object.policy_sha256)
         ? globalThis.String(object.policy_sha256)
         : "",
-      errorMessage: isSet(object.errorMessage)
-        ? globalThis.String(object.errorMessage)
-        : isSet(object.error_message)
-        ? globalThis.String(object.error_message)
-        : "",
+      error: isSet(object.error) ? Status.fromJSON(object.error) : undefined,
       createTime: isSet(object.createTime)
         ? fromJsonTimestamp(object.createTime)
         : isSet(object.create_time)
@@ -2506,12 +1125,6 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         : isSet(object.held_out)
         ? HeldOutReport.fromJSON(object.held_out)
         : undefined,
-      rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
-      droppedTrials: isSet(object.droppedTrials)
-        ? globalThis.Number(object.droppedTrials)
-        : isSet(object.dropped_trials)
-        ? globalThis.Number(object.dropped_trials)
-        : 0,
     };
   },
 
@@ -2526,6 +1139,9 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.spec !== undefined) {
       obj.spec = SearchSpec.toJSON(message.spec);
     }
+    if (message.effectiveSpec !== undefined) {
+      obj.effectiveSpec = SearchSpec.toJSON(message.effectiveSpec);
+    }
     if (message.state !== SearchState.SEARCH_STATE_UNSPECIFIED) {
       obj.state = searchStateToJSON(message.state);
     }
@@ -2538,14 +1154,20 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.failedPairs !== 0) {
       obj.failedPairs = Math.round(message.failedPairs);
     }
+    if (message.rewards !== 0) {
+      obj.rewards = Math.round(message.rewards);
+    }
+    if (message.droppedTrials !== 0) {
+      obj.droppedTrials = Math.round(message.droppedTrials);
+    }
     if (message.policy !== "") {
       obj.policy = message.policy;
     }
     if (message.policySha256 !== "") {
       obj.policySha256 = message.policySha256;
     }
-    if (message.errorMessage !== "") {
-      obj.errorMessage = message.errorMessage;
+    if (message.error !== undefined) {
+      obj.error = Status.toJSON(message.error);
     }
     if (message.createTime !== undefined) {
       obj.createTime = message.createTime.toISOString();
@@ -2571,12 +1193,6 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.heldOut !== undefined) {
       obj.heldOut = HeldOutReport.toJSON(message.heldOut);
     }
-    if (message.rewards !== 0) {
-      obj.rewards = Math.round(message.rewards);
-    }
-    if (message.droppedTrials !== 0) {
-      obj.droppedTrials = Math.round(message.droppedTrials);
-    }
     return obj;
   },
 
@@ -2590,13 +1206,20 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     message.spec = (object.spec !== undefined && object.spec !== null)
       ? SearchSpec.fromPartial(object.spec)
       : undefined;
+    message.effectiveSpec = (object.effectiveSpec !== undefined && object.effectiveSpec !== null)
+      ? SearchSpec.fromPartial(object.effectiveSpec)
+      : undefined;
     message.state = object.state ?? SearchState.SEARCH_STATE_UNSPECIFIED;
     message.step = object.step ?? 0;
     message.pairs = object.pairs ?? 0;
     message.failedPairs = object.failedPairs ?? 0;
+    message.rewards = object.rewards ?? 0;
+    message.droppedTrials = object.droppedTrials ?? 0;
     message.policy = object.policy ?? "";
     message.policySha256 = object.policySha256 ?? "";
-    message.errorMessage = object.errorMessage ?? "";
+    message.error = (object.error !== undefined && object.error !== null)
+      ? Status.fromPartial(object.error)
+      : undefined;
     message.createTime = object.createTime ?? undefined;
     message.updateTime = object.updateTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
@@ -2607,8 +1230,6 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     message.heldOut = (object.heldOut !== undefined && object.heldOut !== null)
       ? HeldOutReport.fromPartial(object.heldOut)
       : undefined;
-    message.rewards = object.rewards ?? 0;
-    message.droppedTrials = object.droppedTrials ?? 0;
     return message;
   },
 };
@@ -3049,6 +1670,113 @@ export const ListSearchesResponse: MessageFns<ListSearchesResponse, "nat.search.
   },
 };
 
+function createBaseDeleteSearchRequest(): DeleteSearchRequest {
+  return { name: "", etag: "", allowMissing: false };
+}
+
+export const DeleteSearchRequest: MessageFns<DeleteSearchRequest, "nat.search.v1.DeleteSearchRequest"> = {
+  $type: "nat.search.v1.DeleteSearchRequest" as const,
+
+  encode(message: DeleteSearchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    if (message.allowMissing !== false) {
+      writer.uint32(24).bool(message.allowMissing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteSearchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteSearchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allowMissing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteSearchRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      allowMissing: isSet(object.allowMissing)
+        ? globalThis.Boolean(object.allowMissing)
+        : isSet(object.allow_missing)
+        ? globalThis.Boolean(object.allow_missing)
+        : false,
+    };
+  },
+
+  toJSON(message: DeleteSearchRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.allowMissing !== false) {
+      obj.allowMissing = message.allowMissing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteSearchRequest>): DeleteSearchRequest {
+    return DeleteSearchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteSearchRequest>): DeleteSearchRequest {
+    const message = createBaseDeleteSearchRequest();
+    message.name = object.name ?? "";
+    message.etag = object.etag ?? "";
+    message.allowMissing = object.allowMissing ?? false;
+    return message;
+  },
+};
+
 function createBaseWatchSearchRequest(): WatchSearchRequest {
   return { name: "", fromStep: 0 };
 }
@@ -3382,11 +2110,11 @@ function createBaseStepSummary(): StepSummary {
     weightRounds: 0,
     evaluations: 0,
     rewards: 0,
-    round: undefined,
-    staleness: undefined,
-    meanWeight: undefined,
-    clippedShare: undefined,
-    droppedTrials: undefined,
+    round: 0,
+    staleness: 0,
+    meanWeight: 0,
+    clippedShare: 0,
+    droppedTrials: 0,
   };
 }
 
@@ -3448,19 +2176,19 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.rewards !== 0) {
       writer.uint32(144).uint32(message.rewards);
     }
-    if (message.round !== undefined) {
+    if (message.round !== 0) {
       writer.uint32(152).uint32(message.round);
     }
-    if (message.staleness !== undefined) {
+    if (message.staleness !== 0) {
       writer.uint32(160).uint32(message.staleness);
     }
-    if (message.meanWeight !== undefined) {
+    if (message.meanWeight !== 0) {
       writer.uint32(169).double(message.meanWeight);
     }
-    if (message.clippedShare !== undefined) {
+    if (message.clippedShare !== 0) {
       writer.uint32(177).double(message.clippedShare);
     }
-    if (message.droppedTrials !== undefined) {
+    if (message.droppedTrials !== 0) {
       writer.uint32(184).uint32(message.droppedTrials);
     }
     return writer;
@@ -3731,23 +2459,23 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
         : 0,
       evaluations: isSet(object.evaluations) ? globalThis.Number(object.evaluations) : 0,
       rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
-      round: isSet(object.round) ? globalThis.Number(object.round) : undefined,
-      staleness: isSet(object.staleness) ? globalThis.Number(object.staleness) : undefined,
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
+      staleness: isSet(object.staleness) ? globalThis.Number(object.staleness) : 0,
       meanWeight: isSet(object.meanWeight)
         ? globalThis.Number(object.meanWeight)
         : isSet(object.mean_weight)
         ? globalThis.Number(object.mean_weight)
-        : undefined,
+        : 0,
       clippedShare: isSet(object.clippedShare)
         ? globalThis.Number(object.clippedShare)
         : isSet(object.clipped_share)
         ? globalThis.Number(object.clipped_share)
-        : undefined,
+        : 0,
       droppedTrials: isSet(object.droppedTrials)
         ? globalThis.Number(object.droppedTrials)
         : isSet(object.dropped_trials)
         ? globalThis.Number(object.dropped_trials)
-        : undefined,
+        : 0,
     };
   },
 
@@ -3807,19 +2535,19 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.rewards !== 0) {
       obj.rewards = Math.round(message.rewards);
     }
-    if (message.round !== undefined) {
+    if (message.round !== 0) {
       obj.round = Math.round(message.round);
     }
-    if (message.staleness !== undefined) {
+    if (message.staleness !== 0) {
       obj.staleness = Math.round(message.staleness);
     }
-    if (message.meanWeight !== undefined) {
+    if (message.meanWeight !== 0) {
       obj.meanWeight = floatToJson(message.meanWeight);
     }
-    if (message.clippedShare !== undefined) {
+    if (message.clippedShare !== 0) {
       obj.clippedShare = floatToJson(message.clippedShare);
     }
-    if (message.droppedTrials !== undefined) {
+    if (message.droppedTrials !== 0) {
       obj.droppedTrials = Math.round(message.droppedTrials);
     }
     return obj;
@@ -3848,11 +2576,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     message.weightRounds = object.weightRounds ?? 0;
     message.evaluations = object.evaluations ?? 0;
     message.rewards = object.rewards ?? 0;
-    message.round = object.round ?? undefined;
-    message.staleness = object.staleness ?? undefined;
-    message.meanWeight = object.meanWeight ?? undefined;
-    message.clippedShare = object.clippedShare ?? undefined;
-    message.droppedTrials = object.droppedTrials ?? undefined;
+    message.round = object.round ?? 0;
+    message.staleness = object.staleness ?? 0;
+    message.meanWeight = object.meanWeight ?? 0;
+    message.clippedShare = object.clippedShare ?? 0;
+    message.droppedTrials = object.droppedTrials ?? 0;
     return message;
   },
 };
@@ -4136,7 +2864,7 @@ export const ForkSearchRequest: MessageFns<ForkSearchRequest, "nat.search.v1.For
       writer.uint32(24).uint32(message.steps);
     }
     if (message.seed !== undefined) {
-      writer.uint32(32).uint64(message.seed);
+      writer.uint32(32).int64(message.seed);
     }
     if (message.requestId !== "") {
       writer.uint32(42).string(message.requestId);
@@ -4186,7 +2914,7 @@ export const ForkSearchRequest: MessageFns<ForkSearchRequest, "nat.search.v1.For
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.seed = longToNumber(reader.int64());
             continue;
           }
           case 5: {
@@ -4264,15 +2992,14 @@ export const ForkSearchRequest: MessageFns<ForkSearchRequest, "nat.search.v1.For
 function createBaseTrial(): Trial {
   return {
     name: "",
-    pairId: "",
-    step: 0,
+    round: 0,
     index: 0,
     source: "",
     result: "",
     logProb: 0,
     state: TrialState.TRIAL_STATE_UNSPECIFIED,
     reward: undefined,
-    errorMessage: "",
+    error: undefined,
     policyStep: 0,
     learnedStep: undefined,
   };
@@ -4285,11 +3012,8 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
     }
-    if (message.pairId !== "") {
-      writer.uint32(18).string(message.pairId);
-    }
-    if (message.step !== 0) {
-      writer.uint32(24).uint32(message.step);
+    if (message.round !== 0) {
+      writer.uint32(24).uint32(message.round);
     }
     if (message.index !== 0) {
       writer.uint32(32).uint32(message.index);
@@ -4309,8 +3033,8 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     if (message.reward !== undefined) {
       writer.uint32(73).double(message.reward);
     }
-    if (message.errorMessage !== "") {
-      writer.uint32(82).string(message.errorMessage);
+    if (message.error !== undefined) {
+      Status.encode(message.error, writer.uint32(106).fork()).join();
     }
     if (message.policyStep !== 0) {
       writer.uint32(88).uint32(message.policyStep);
@@ -4342,20 +3066,12 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
             message.name = reader.string();
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.pairId = reader.string();
-            continue;
-          }
           case 3: {
             if (tag !== 24) {
               break;
             }
 
-            message.step = reader.uint32();
+            message.round = reader.uint32();
             continue;
           }
           case 4: {
@@ -4406,12 +3122,12 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
             message.reward = reader.double();
             continue;
           }
-          case 10: {
-            if (tag !== 82) {
+          case 13: {
+            if (tag !== 106) {
               break;
             }
 
-            message.errorMessage = reader.string();
+            message.error = Status.decode(reader, reader.uint32());
             continue;
           }
           case 11: {
@@ -4445,12 +3161,7 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
   fromJSON(object: any): Trial {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
-      pairId: isSet(object.pairId)
-        ? globalThis.String(object.pairId)
-        : isSet(object.pair_id)
-        ? globalThis.String(object.pair_id)
-        : "",
-      step: isSet(object.step) ? globalThis.Number(object.step) : 0,
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
       index: isSet(object.index) ? globalThis.Number(object.index) : 0,
       source: isSet(object.source) ? globalThis.String(object.source) : "",
       result: isSet(object.result) ? globalThis.String(object.result) : "",
@@ -4461,11 +3172,7 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
         : 0,
       state: isSet(object.state) ? trialStateFromJSON(object.state) : TrialState.TRIAL_STATE_UNSPECIFIED,
       reward: isSet(object.reward) ? globalThis.Number(object.reward) : undefined,
-      errorMessage: isSet(object.errorMessage)
-        ? globalThis.String(object.errorMessage)
-        : isSet(object.error_message)
-        ? globalThis.String(object.error_message)
-        : "",
+      error: isSet(object.error) ? Status.fromJSON(object.error) : undefined,
       policyStep: isSet(object.policyStep)
         ? globalThis.Number(object.policyStep)
         : isSet(object.policy_step)
@@ -4484,11 +3191,8 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     if (message.name !== "") {
       obj.name = message.name;
     }
-    if (message.pairId !== "") {
-      obj.pairId = message.pairId;
-    }
-    if (message.step !== 0) {
-      obj.step = Math.round(message.step);
+    if (message.round !== 0) {
+      obj.round = Math.round(message.round);
     }
     if (message.index !== 0) {
       obj.index = Math.round(message.index);
@@ -4508,8 +3212,8 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     if (message.reward !== undefined) {
       obj.reward = floatToJson(message.reward);
     }
-    if (message.errorMessage !== "") {
-      obj.errorMessage = message.errorMessage;
+    if (message.error !== undefined) {
+      obj.error = Status.toJSON(message.error);
     }
     if (message.policyStep !== 0) {
       obj.policyStep = Math.round(message.policyStep);
@@ -4526,15 +3230,16 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
   fromPartial(object: DeepPartial<Trial>): Trial {
     const message = createBaseTrial();
     message.name = object.name ?? "";
-    message.pairId = object.pairId ?? "";
-    message.step = object.step ?? 0;
+    message.round = object.round ?? 0;
     message.index = object.index ?? 0;
     message.source = object.source ?? "";
     message.result = object.result ?? "";
     message.logProb = object.logProb ?? 0;
     message.state = object.state ?? TrialState.TRIAL_STATE_UNSPECIFIED;
     message.reward = object.reward ?? undefined;
-    message.errorMessage = object.errorMessage ?? "";
+    message.error = (object.error !== undefined && object.error !== null)
+      ? Status.fromPartial(object.error)
+      : undefined;
     message.policyStep = object.policyStep ?? 0;
     message.learnedStep = object.learnedStep ?? undefined;
     return message;
@@ -4764,16 +3469,12 @@ function createBaseDeriveArchitectureRequest(): DeriveArchitectureRequest {
     parent: "",
     source: undefined,
     policy: "",
-    samples: 0,
-    seed: 0,
+    samples: undefined,
+    seed: undefined,
     placement: undefined,
     bounds: undefined,
-    evaluator: "",
-    reward: "",
-    dataset: "",
-    childEpochs: 0,
+    evaluator: undefined,
     requestId: "",
-    search: "",
   };
 }
 
@@ -4793,11 +3494,11 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.policy !== "") {
       writer.uint32(26).string(message.policy);
     }
-    if (message.samples !== 0) {
+    if (message.samples !== undefined) {
       writer.uint32(32).uint32(message.samples);
     }
-    if (message.seed !== 0) {
-      writer.uint32(40).uint64(message.seed);
+    if (message.seed !== undefined) {
+      writer.uint32(40).int64(message.seed);
     }
     if (message.placement !== undefined) {
       Placement.encode(message.placement, writer.uint32(50).fork()).join();
@@ -4805,23 +3506,19 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.bounds !== undefined) {
       CostBounds.encode(message.bounds, writer.uint32(58).fork()).join();
     }
-    if (message.evaluator !== "") {
-      writer.uint32(66).string(message.evaluator);
-    }
-    if (message.reward !== "") {
-      writer.uint32(74).string(message.reward);
-    }
-    if (message.dataset !== "") {
-      writer.uint32(82).string(message.dataset);
-    }
-    if (message.childEpochs !== 0) {
-      writer.uint32(88).uint32(message.childEpochs);
+    switch (message.evaluator?.$case) {
+      case "tabular":
+        DeriveTabular.encode(message.evaluator.value, writer.uint32(114).fork()).join();
+        break;
+      case "sharedWeights":
+        DeriveSharedWeights.encode(message.evaluator.value, writer.uint32(122).fork()).join();
+        break;
+      case "fromScratch":
+        DeriveFromScratch.encode(message.evaluator.value, writer.uint32(130).fork()).join();
+        break;
     }
     if (message.requestId !== "") {
       writer.uint32(98).string(message.requestId);
-    }
-    if (message.search !== "") {
-      writer.uint32(106).string(message.search);
     }
     return writer;
   },
@@ -4876,7 +3573,7 @@ export const DeriveArchitectureRequest: MessageFns<
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.seed = longToNumber(reader.int64());
             continue;
           }
           case 6: {
@@ -4895,36 +3592,28 @@ export const DeriveArchitectureRequest: MessageFns<
             message.bounds = CostBounds.decode(reader, reader.uint32());
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
+          case 14: {
+            if (tag !== 114) {
               break;
             }
 
-            message.evaluator = reader.string();
+            message.evaluator = { $case: "tabular", value: DeriveTabular.decode(reader, reader.uint32()) };
             continue;
           }
-          case 9: {
-            if (tag !== 74) {
+          case 15: {
+            if (tag !== 122) {
               break;
             }
 
-            message.reward = reader.string();
+            message.evaluator = { $case: "sharedWeights", value: DeriveSharedWeights.decode(reader, reader.uint32()) };
             continue;
           }
-          case 10: {
-            if (tag !== 82) {
+          case 16: {
+            if (tag !== 130) {
               break;
             }
 
-            message.dataset = reader.string();
-            continue;
-          }
-          case 11: {
-            if (tag !== 88) {
-              break;
-            }
-
-            message.childEpochs = reader.uint32();
+            message.evaluator = { $case: "fromScratch", value: DeriveFromScratch.decode(reader, reader.uint32()) };
             continue;
           }
           case 12: {
@@ -4933,14 +3622,6 @@ export const DeriveArchitectureRequest: MessageFns<
             }
 
             message.requestId = reader.string();
-            continue;
-          }
-          case 13: {
-            if (tag !== 106) {
-              break;
-            }
-
-            message.search = reader.string();
             continue;
           }
         }
@@ -4960,24 +3641,26 @@ export const DeriveArchitectureRequest: MessageFns<
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
       source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
       policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
-      samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
-      seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
+      samples: isSet(object.samples) ? globalThis.Number(object.samples) : undefined,
+      seed: isSet(object.seed) ? globalThis.Number(object.seed) : undefined,
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
       bounds: isSet(object.bounds) ? CostBounds.fromJSON(object.bounds) : undefined,
-      evaluator: isSet(object.evaluator) ? globalThis.String(object.evaluator) : "",
-      reward: isSet(object.reward) ? globalThis.String(object.reward) : "",
-      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
-      childEpochs: isSet(object.childEpochs)
-        ? globalThis.Number(object.childEpochs)
-        : isSet(object.child_epochs)
-        ? globalThis.Number(object.child_epochs)
-        : 0,
+      evaluator: isSet(object.tabular)
+        ? { $case: "tabular", value: DeriveTabular.fromJSON(object.tabular) }
+        : isSet(object.sharedWeights)
+        ? { $case: "sharedWeights", value: DeriveSharedWeights.fromJSON(object.sharedWeights) }
+        : isSet(object.shared_weights)
+        ? { $case: "sharedWeights", value: DeriveSharedWeights.fromJSON(object.shared_weights) }
+        : isSet(object.fromScratch)
+        ? { $case: "fromScratch", value: DeriveFromScratch.fromJSON(object.fromScratch) }
+        : isSet(object.from_scratch)
+        ? { $case: "fromScratch", value: DeriveFromScratch.fromJSON(object.from_scratch) }
+        : undefined,
       requestId: isSet(object.requestId)
         ? globalThis.String(object.requestId)
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
-      search: isSet(object.search) ? globalThis.String(object.search) : "",
     };
   },
 
@@ -4992,10 +3675,10 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.policy !== "") {
       obj.policy = message.policy;
     }
-    if (message.samples !== 0) {
+    if (message.samples !== undefined) {
       obj.samples = Math.round(message.samples);
     }
-    if (message.seed !== 0) {
+    if (message.seed !== undefined) {
       obj.seed = Math.round(message.seed);
     }
     if (message.placement !== undefined) {
@@ -5004,23 +3687,15 @@ export const DeriveArchitectureRequest: MessageFns<
     if (message.bounds !== undefined) {
       obj.bounds = CostBounds.toJSON(message.bounds);
     }
-    if (message.evaluator !== "") {
-      obj.evaluator = message.evaluator;
-    }
-    if (message.reward !== "") {
-      obj.reward = message.reward;
-    }
-    if (message.dataset !== "") {
-      obj.dataset = message.dataset;
-    }
-    if (message.childEpochs !== 0) {
-      obj.childEpochs = Math.round(message.childEpochs);
+    if (message.evaluator?.$case === "tabular") {
+      obj.tabular = DeriveTabular.toJSON(message.evaluator.value);
+    } else if (message.evaluator?.$case === "sharedWeights") {
+      obj.sharedWeights = DeriveSharedWeights.toJSON(message.evaluator.value);
+    } else if (message.evaluator?.$case === "fromScratch") {
+      obj.fromScratch = DeriveFromScratch.toJSON(message.evaluator.value);
     }
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
-    }
-    if (message.search !== "") {
-      obj.search = message.search;
     }
     return obj;
   },
@@ -5035,20 +3710,263 @@ export const DeriveArchitectureRequest: MessageFns<
       ? ArchitectureRef.fromPartial(object.source)
       : undefined;
     message.policy = object.policy ?? "";
-    message.samples = object.samples ?? 0;
-    message.seed = object.seed ?? 0;
+    message.samples = object.samples ?? undefined;
+    message.seed = object.seed ?? undefined;
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
       : undefined;
     message.bounds = (object.bounds !== undefined && object.bounds !== null)
       ? CostBounds.fromPartial(object.bounds)
       : undefined;
-    message.evaluator = object.evaluator ?? "";
-    message.reward = object.reward ?? "";
-    message.dataset = object.dataset ?? "";
-    message.childEpochs = object.childEpochs ?? 0;
+    switch (object.evaluator?.$case) {
+      case "tabular": {
+        if (object.evaluator?.value !== undefined && object.evaluator?.value !== null) {
+          message.evaluator = { $case: "tabular", value: DeriveTabular.fromPartial(object.evaluator.value) };
+        }
+        break;
+      }
+      case "sharedWeights": {
+        if (object.evaluator?.value !== undefined && object.evaluator?.value !== null) {
+          message.evaluator = {
+            $case: "sharedWeights",
+            value: DeriveSharedWeights.fromPartial(object.evaluator.value),
+          };
+        }
+        break;
+      }
+      case "fromScratch": {
+        if (object.evaluator?.value !== undefined && object.evaluator?.value !== null) {
+          message.evaluator = { $case: "fromScratch", value: DeriveFromScratch.fromPartial(object.evaluator.value) };
+        }
+        break;
+      }
+    }
     message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeriveTabular(): DeriveTabular {
+  return { column: undefined };
+}
+
+export const DeriveTabular: MessageFns<DeriveTabular, "nat.search.v1.DeriveTabular"> = {
+  $type: "nat.search.v1.DeriveTabular" as const,
+
+  encode(message: DeriveTabular, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.column !== undefined) {
+      writer.uint32(10).string(message.column);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeriveTabular {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeriveTabular();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.column = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeriveTabular {
+    return { column: isSet(object.column) ? globalThis.String(object.column) : undefined };
+  },
+
+  toJSON(message: DeriveTabular): unknown {
+    const obj: any = {};
+    if (message.column !== undefined) {
+      obj.column = message.column;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeriveTabular>): DeriveTabular {
+    return DeriveTabular.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeriveTabular>): DeriveTabular {
+    const message = createBaseDeriveTabular();
+    message.column = object.column ?? undefined;
+    return message;
+  },
+};
+
+function createBaseDeriveSharedWeights(): DeriveSharedWeights {
+  return { search: "" };
+}
+
+export const DeriveSharedWeights: MessageFns<DeriveSharedWeights, "nat.search.v1.DeriveSharedWeights"> = {
+  $type: "nat.search.v1.DeriveSharedWeights" as const,
+
+  encode(message: DeriveSharedWeights, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.search !== "") {
+      writer.uint32(10).string(message.search);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeriveSharedWeights {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeriveSharedWeights();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeriveSharedWeights {
+    return { search: isSet(object.search) ? globalThis.String(object.search) : "" };
+  },
+
+  toJSON(message: DeriveSharedWeights): unknown {
+    const obj: any = {};
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeriveSharedWeights>): DeriveSharedWeights {
+    return DeriveSharedWeights.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeriveSharedWeights>): DeriveSharedWeights {
+    const message = createBaseDeriveSharedWeights();
     message.search = object.search ?? "";
+    return message;
+  },
+};
+
+function createBaseDeriveFromScratch(): DeriveFromScratch {
+  return { dataset: undefined, epochs: undefined };
+}
+
+export const DeriveFromScratch: MessageFns<DeriveFromScratch, "nat.search.v1.DeriveFromScratch"> = {
+  $type: "nat.search.v1.DeriveFromScratch" as const,
+
+  encode(message: DeriveFromScratch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dataset !== undefined) {
+      writer.uint32(10).string(message.dataset);
+    }
+    if (message.epochs !== undefined) {
+      writer.uint32(16).uint32(message.epochs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeriveFromScratch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeriveFromScratch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dataset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epochs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeriveFromScratch {
+    return {
+      dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : undefined,
+      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : undefined,
+    };
+  },
+
+  toJSON(message: DeriveFromScratch): unknown {
+    const obj: any = {};
+    if (message.dataset !== undefined) {
+      obj.dataset = message.dataset;
+    }
+    if (message.epochs !== undefined) {
+      obj.epochs = Math.round(message.epochs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeriveFromScratch>): DeriveFromScratch {
+    return DeriveFromScratch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeriveFromScratch>): DeriveFromScratch {
+    const message = createBaseDeriveFromScratch();
+    message.dataset = object.dataset ?? undefined;
+    message.epochs = object.epochs ?? undefined;
     return message;
   },
 };
@@ -5370,6 +4288,19 @@ export const SearchServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Deletes a search that has ended, with its trials and steps. The policy that it learned stays, as do searches that were forked from it; to them it is
+     * NOT_FOUND with the reason SEARCH_DELETED. Its id is not given out again. FAILED_PRECONDITION: SEARCH_NOT_ENDED; SEARCH_IN_USE while an operation
+     * scores with its weights.
+     */
+    deleteSearch: {
+      name: "DeleteSearch",
+      requestType: DeleteSearchRequest as typeof DeleteSearchRequest,
+      requestStream: false,
+      responseType: Empty as typeof Empty,
+      responseStream: false,
+      options: {},
+    },
     /** One message a step, from the step asked for, then as they come; ends with the search. */
     watchSearch: {
       name: "WatchSearch",
@@ -5420,17 +4351,52 @@ export const SearchServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /**
-     * Samples candidates for an architecture, evaluates them on held-out validation data and takes the best that costs no more.
-     * Metadata: DeriveMetadata; response: DeriveResult.
-     */
+    /** Samples transforms of an architecture, evaluates them on held-out validation data and takes the best that costs no more. */
     deriveArchitecture: {
       name: "DeriveArchitecture",
       requestType: DeriveArchitectureRequest as typeof DeriveArchitectureRequest,
       requestStream: false,
       responseType: Operation as typeof Operation,
       responseStream: false,
-      options: {},
+      options: {
+        _unknownFields: {
+          8394: [
+            new Uint8Array([
+              30,
+              10,
+              12,
+              68,
+              101,
+              114,
+              105,
+              118,
+              101,
+              82,
+              101,
+              115,
+              117,
+              108,
+              116,
+              18,
+              14,
+              68,
+              101,
+              114,
+              105,
+              118,
+              101,
+              77,
+              101,
+              116,
+              97,
+              100,
+              97,
+              116,
+              97,
+            ]) as Uint8Array,
+          ],
+        },
+      },
     },
   },
 } as const;
@@ -5443,6 +4409,12 @@ export interface SearchServiceImplementation<CallContextExt = {}> {
     request: ListSearchesRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListSearchesResponse>>;
+  /**
+   * Deletes a search that has ended, with its trials and steps. The policy that it learned stays, as do searches that were forked from it; to them it is
+   * NOT_FOUND with the reason SEARCH_DELETED. Its id is not given out again. FAILED_PRECONDITION: SEARCH_NOT_ENDED; SEARCH_IN_USE while an operation
+   * scores with its weights.
+   */
+  deleteSearch(request: DeleteSearchRequest, context: CallContext & CallContextExt): Promise<DeepPartial<Empty>>;
   /** One message a step, from the step asked for, then as they come; ends with the search. */
   watchSearch(
     request: WatchSearchRequest,
@@ -5457,10 +4429,7 @@ export interface SearchServiceImplementation<CallContextExt = {}> {
     request: ListTrialsRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListTrialsResponse>>;
-  /**
-   * Samples candidates for an architecture, evaluates them on held-out validation data and takes the best that costs no more.
-   * Metadata: DeriveMetadata; response: DeriveResult.
-   */
+  /** Samples transforms of an architecture, evaluates them on held-out validation data and takes the best that costs no more. */
   deriveArchitecture(
     request: DeriveArchitectureRequest,
     context: CallContext & CallContextExt,
@@ -5475,6 +4444,12 @@ export interface SearchServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListSearchesRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListSearchesResponse>;
+  /**
+   * Deletes a search that has ended, with its trials and steps. The policy that it learned stays, as do searches that were forked from it; to them it is
+   * NOT_FOUND with the reason SEARCH_DELETED. Its id is not given out again. FAILED_PRECONDITION: SEARCH_NOT_ENDED; SEARCH_IN_USE while an operation
+   * scores with its weights.
+   */
+  deleteSearch(request: DeepPartial<DeleteSearchRequest>, options?: CallOptions & CallOptionsExt): Promise<Empty>;
   /** One message a step, from the step asked for, then as they come; ends with the search. */
   watchSearch(
     request: DeepPartial<WatchSearchRequest>,
@@ -5489,10 +4464,7 @@ export interface SearchServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListTrialsRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListTrialsResponse>;
-  /**
-   * Samples candidates for an architecture, evaluates them on held-out validation data and takes the best that costs no more.
-   * Metadata: DeriveMetadata; response: DeriveResult.
-   */
+  /** Samples transforms of an architecture, evaluates them on held-out validation data and takes the best that costs no more. */
   deriveArchitecture(
     request: DeepPartial<DeriveArchitectureRequest>,
     options?: CallOptions & CallOptionsExt,
