@@ -82,8 +82,8 @@ function report(context: CommandContext, search: wire.Search, flags: SearchFlags
 
 /** What `--json` prints at the end: rounds and rewards are those that count, of policy steps; the rest is about shared weights. */
 function resultOf(search: wire.Search, policyId: string): Readonly<Record<string, unknown>> {
-  const { searchId, policySha256, pairs, failedPairs, rewards, step, weightRounds, heldOut } = search;
-  const counted = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards };
+  const { searchId, policySha256, candidates, failedCandidates, rewards, step, weightRounds, heldOut } = search;
+  const counted = { searchId, policyId, policySha256, candidates, failedCandidates, steps: step, rounds: step, rewards };
   const result = isAsynchronous(search) ? { ...counted, droppedTrials: search.droppedTrials } : counted;
   return search.spec?.evaluator === 'shared-weights' ? { ...result, weightRounds, split: splitOf(search.spec), heldOut } : result;
 }

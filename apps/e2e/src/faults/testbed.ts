@@ -156,7 +156,7 @@ const SPEC = {
   pairsPerEvaluation: 16,
 };
 
-/** Learns asynchronously; no round is ever too stale, so that every pair counts whatever is killed. */
+/** Learns asynchronously; no round is ever too stale, so that every trial counts whatever is killed. */
 const ASYNCHRONOUS = { mode: 'SEARCH_MODE_ASYNCHRONOUS', roundsInFlight: 3, maxStaleness: 10_000 } as const;
 
 /** Asks for the search that every row runs, and follows it as `nat search` does. */

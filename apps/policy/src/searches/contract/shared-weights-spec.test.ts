@@ -87,7 +87,7 @@ describe('rounds of weight training', () => {
   });
 
   it('are asked for shard by shard, then as an average, under names of their own', () => {
-    const planned = planEvaluations(spec, { namespace: 'default', searchId: 's', step: 4 }, [{ source: 'a', result: 'b' }]);
+    const planned = planEvaluations(spec, { namespace: 'default', searchId: 's', step: 4 }, ['a', 'b']);
     expect(planned.map(({ name, kind }) => [name.slice(name.lastIndexOf('/') + 1), kind])).toEqual([
       ['s.4.weights-9-0', 'weights'],
       ['s.4.weights-9-1', 'weights'],
@@ -98,7 +98,7 @@ describe('rounds of weight training', () => {
       ['s.4.weights-11-0', 'weights'],
       ['s.4.weights-11-1', 'weights'],
       ['s.4.average-11', 'average'],
-      ['s.4.0', 'pairs'],
+      ['s.4.0', 'candidates'],
     ]);
     expect(weightTaskAt(spec, 4, 4)).toEqual({ round: 10, epoch: 3, steps: 20, shard: 1 });
     expect(weightTaskAt(spec, 4, 8)).toEqual({ round: 11, epoch: 3, steps: 10, shard: undefined });

@@ -1,30 +1,34 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
 import { evaluation as wire, type architecture as architectureWire, type search as searchWire } from '@nat/contracts';
-import { BLOCK_SPACES, derivedSeed, isBlockSpaceName, type RoundPair } from '@nat/nat';
-import { evaluableRef, refOfText } from '@nat/convert';
+import { BLOCK_SPACES, derivedSeed, isBlockSpaceName } from '@nat/nat';
+import { evaluableRef, refOfText, schemeToWire } from '@nat/convert';
 import { evaluationNames } from '../names.ts';
 import { evaluatorOf, operationListOf, wiringOf } from '../contract/search-spec.ts';
 import { epochOf, isComparison, weightLearningRateAt, weightRoundsOf, type WeightRound } from '../contract/shared-weights-spec.ts';
 
-/** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
-const MAX_PAIR_TEXT = 600_000;
-/** Of the comparison after the last step: both results of one source, each scored on thousands of images. */
-const HELD_OUT_PAIRS_AN_EVALUATION = 2;
+/** Candidates of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
+const MAX_CANDIDATE_TEXT = 600_000;
+/** In the comparison after the last step a candidate is scored on thousands of images. */
+const HELD_OUT_CANDIDATES_AN_EVALUATION = 3;
 /** Leases of an evaluation before it is given up: workers of a long search are lost now and then, and a step needs all of its evaluations. */
 export const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
 
-/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `pairs`: what rewards come from. */
-export type EvaluationKindName = 'weights' | 'average' | 'pairs';
+/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `candidates`: what rewards come from. */
+export type EvaluationKindName = 'weights' | 'average' | 'candidates';
+
+/** The text of a number that stands for no candidate: rounds that were converted from pairs have some. */
+export const NO_CANDIDATE = '';
 
 /** One evaluation of a round, before it is asked for. */
 export interface PlannedEvaluation {
   readonly name: string;
   readonly position: number;
   readonly kind: EvaluationKindName;
-  readonly firstPair: number;
-  readonly pairs: number;
+  /** The candidates of the round that it carries. */
+  readonly firstCandidate: number;
+  readonly candidates: number;
 }
 
 export interface RoundKey {
@@ -34,37 +38,36 @@ export interface RoundKey {
   readonly step: number;
 }
 
-/** Id of a pair everywhere outside this service. */
-export function pairId({ namespace, searchId, step }: RoundKey, pair: number): string {
-  return `${namespace}/${searchId}/${step}/${pair}`;
+/** Id of a candidate everywhere outside this service. */
+function candidateId({ namespace, searchId, step }: RoundKey, candidate: number): string {
+  return `${namespace}/${searchId}/${step}/${candidate}`;
 }
 
-/** Cuts the pairs of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
-export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, pairs: readonly RoundPair[]): readonly PlannedEvaluation[] {
+/** Cuts the candidates of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
+export function planEvaluations(spec: searchWire.SearchSpec, key: RoundKey, candidates: readonly string[]): readonly PlannedEvaluation[] {
   const planned: PlannedEvaluation[] = [];
   const name = (suffix: string): string => evaluationNames.format({ namespace: key.namespace, evaluation: `${key.searchId}.${key.step}.${suffix}` });
   const plan = (kind: EvaluationKindName, suffix: string): void => {
-    planned.push({ name: name(suffix), position: planned.length, kind, firstPair: 0, pairs: 0 });
+    planned.push({ name: name(suffix), position: planned.length, kind, firstCandidate: 0, candidates: 0 });
   };
   for (const { round } of weightRoundsOf(spec, key.step)) {
     for (let shard = 0; shard < shardsOf(spec); shard++) plan('weights', `weights-${round}-${shard}`);
     if (shardsOf(spec) > 1) plan('average', `average-${round}`);
   }
-  const most = isComparison(spec, key.step) ? HELD_OUT_PAIRS_AN_EVALUATION : spec.pairsPerEvaluation;
+  const most = isComparison(spec, key.step) ? HELD_OUT_CANDIDATES_AN_EVALUATION : spec.pairsPerEvaluation;
   let first = 0;
   let text = 0;
   const close = (end: number): void => {
     if (end === first) return;
-    planned.push({ name: name(String(first)), position: planned.length, kind: 'pairs', firstPair: first, pairs: end - first });
+    planned.push({ name: name(String(first)), position: planned.length, kind: 'candidates', firstCandidate: first, candidates: end - first });
     first = end;
     text = 0;
   };
-  pairs.forEach(({ source, result }, i) => {
-    const length = source.length + result.length;
-    if (i - first === most || (text + length > MAX_PAIR_TEXT && i > first)) close(i);
+  candidates.forEach(({ length }, i) => {
+    if (i - first === most || (text + length > MAX_CANDIDATE_TEXT && i > first)) close(i);
     text += length;
   });
-  close(pairs.length);
+  close(candidates.length);
   return planned;
 }
 
@@ -92,7 +95,8 @@ export interface EvaluationContext {
   readonly key: RoundKey;
   /** namespaces/* /searches/* */
   readonly search: string;
-  readonly pairs: readonly RoundPair[];
+  /** The candidates of the round. */
+  readonly candidates: readonly string[];
   /** Blobs of the weights to start from or to score with (one), or to average (one a shard). */
   readonly weights: readonly string[];
 }
@@ -102,47 +106,40 @@ export function evaluationSpec(planned: PlannedEvaluation, context: EvaluationCo
   return wire.EvaluationSpec.create({ kind: kindOf(planned, context), search: context.search, priority: context.spec.priority, maxAttempts: MAX_ATTEMPTS });
 }
 
-function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
-  const { spec, key, pairs } = context;
+function kindOf({ kind, position, firstCandidate, candidates: count }: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
+  const { spec, key } = context;
   const { step } = key;
-  const weights = context.weights[0] ?? '';
-  if (kind !== 'pairs') {
+  const weights = context.weights[0] || undefined;
+  if (kind !== 'candidates') {
     const { round, epoch, steps, shard } = weightTaskAt(spec, step, position);
     if (shard === undefined) return { $case: 'average', value: { round, weights: [...context.weights] } };
     // One seed for all rounds: with one shard it does not matter where one round ends and the next begins.
     const seed = derivedSeed(spec.seed, 'weights');
     return { $case: 'trainShard', value: { supernet: supernetOf(spec, epoch), weights, round, shard, shards: shardsOf(spec), steps, seed } };
   }
-  const wirePairs = pairs.slice(firstPair, firstPair + count).map(({ source, result }, i) => ({
-    id: pairId(key, firstPair + i),
-    source: refOf(source),
-    result: refOf(result),
-  }));
+  const candidates = context.candidates
+    .slice(firstCandidate, firstCandidate + count)
+    .flatMap((text, i) => (text === NO_CANDIDATE ? [] : [{ id: candidateId(key, firstCandidate + i), architecture: refOf(text) }]));
   switch (evaluatorOf(spec)) {
     case 'tabular':
-      return { $case: 'tabular', value: { table: 'nasbench201', column: spec.reward, pairs: wirePairs } };
+      return { $case: 'tabular', value: { table: wire.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201, column: spec.reward, candidates } };
     case 'shared-weights':
       return {
         $case: 'sharedWeights',
         value: {
           supernet: supernetOf(spec, epochOf(spec, step)),
           weights,
-          pairs: wirePairs,
-          ...(isComparison(spec, step)
-            ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutImages, batches: 0, batchSeed: 0 }
-            : {
-                // Every pair of a step is scored on the same batches.
-                images: wire.ScoredImages.SCORED_IMAGES_POLICY,
-                imageCount: 0,
-                batches: spec.scoreBatches,
-                batchSeed: derivedSeed(spec.seed, 'validation', step),
-              }),
+          candidates,
+          images: isComparison(spec, step)
+            ? { $case: 'selectionImages', value: { count: spec.heldOutImages || undefined } }
+            : // All candidates of a step are scored on the same batches.
+              { $case: 'policyImages', value: { batches: spec.scoreBatches, seed: derivedSeed(spec.seed, 'validation', step) } },
         },
       };
     case 'from-scratch':
       return {
         $case: 'fromScratch',
-        value: { dataset: spec.dataset, placement: spec.placement, recipe: childRecipe(spec), pairs: wirePairs, reportTest: false },
+        value: wire.FromScratchEvaluation.create({ dataset: spec.dataset, placement: spec.placement, recipe: childRecipe(spec), candidates }),
       };
   }
 }
@@ -150,29 +147,31 @@ function kindOf({ kind, position, firstPair, pairs: count }: PlannedEvaluation, 
 /** The supernet of a search as it is in an epoch. */
 export function supernetOf(spec: searchWire.SearchSpec, epoch: number): wire.Supernet {
   return {
-    wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
-    primitives: operationListOf(spec),
+    wiring: wiringOf(spec) === 'LOOSE_END_PRIMITIVES' ? wire.Wiring.WIRING_LOOSE_END : wire.Wiring.WIRING_FULLY_CONCAT,
+    scheme: schemeToWire(operationListOf(spec)),
     dataset: spec.dataset,
     channels: spec.placement?.channels ?? 0,
     layers: spec.placement?.layers ?? 0,
     seed: derivedSeed(spec.seed, 'supernet'),
     imageBatch: spec.imageBatch,
-    learningRate: weightLearningRateAt(spec, epoch),
-    momentum: spec.weightMomentum,
-    weightDecay: spec.weightDecay,
-    clipNorm: spec.clipNorm,
+    optimizer: {
+      learningRate: weightLearningRateAt(spec, epoch),
+      momentum: spec.weightMomentum,
+      weightDecay: spec.weightDecay,
+      clipNorm: spec.clipNorm,
+    },
     split: spec.split,
-    block: isBlockSpaceName(spec.space) ? BLOCK_SPACES[spec.space] : '',
+    block: isBlockSpaceName(spec.space) ? BLOCK_SPACES[spec.space] : undefined,
     threads: spec.threads,
   };
 }
 
-/** All children of a search start and see their data alike, so that a pair differs in its architectures only. */
+/** All children of a search start and see their data alike, so that they differ in their architectures only. */
 function childRecipe({ childEpochs, childSteps, childTime, imageBatch, seed, threads }: searchWire.SearchSpec): wire.TrainingRecipe {
   return wire.TrainingRecipe.create({
     ...CHILD_RECIPE,
-    epochs: childEpochs,
-    maxSteps: childSteps,
+    epochs: childEpochs || undefined,
+    maxSteps: childSteps || undefined,
     maxTime: childTime,
     batch: imageBatch,
     seed: derivedSeed(seed, 'child'),

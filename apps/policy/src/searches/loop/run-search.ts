@@ -11,7 +11,6 @@ import { schemeOf, sessionSpecOf } from '../contract/search-spec.ts';
 import { readStoredSpec } from '../contract/stored-spec.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../store/search-store.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
-import { failedAmong } from './commit-step.ts';
 import { requireOwnership, type OwnedSearch, type Run, type RunContext } from './run.ts';
 import { abandonDropped, readProgress, searchPorts } from './search-ports.ts';
 
@@ -68,7 +67,7 @@ async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { initi
 }
 
 /** Registers the policy and ends the search, in one transaction. */
-async function finalize(run: Run, { report: heldOut, outcomes }: PolicyComparison): Promise<void> {
+async function finalize(run: Run, { report: heldOut, counts }: PolicyComparison): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);
@@ -88,10 +87,9 @@ async function finalize(run: Run, { report: heldOut, outcomes }: PolicyCompariso
       sha256: policySha256,
       sizeBytes: checkpoint.length,
     });
-    const failed = failedAmong(outcomes);
     await tx
       .updateTable('policy.search')
-      .set({ pairs: sql<number>`pairs + ${outcomes.length - failed}`, failed_pairs: sql<number>`failed_pairs + ${failed}` })
+      .set({ candidates: sql<number>`candidates + ${counts.known}`, failed_candidates: sql<number>`failed_candidates + ${counts.failed}` })
       .where('ordinal', '=', row.ordinal)
       .execute();
     await changeState(tx, row.ordinal, { state: 'SUCCEEDED', policySha256, ...(heldOut === undefined ? {} : { heldOut: wire.HeldOutReport.toJSON(heldOut) }) });
@@ -102,5 +100,5 @@ async function finalize(run: Run, { report: heldOut, outcomes }: PolicyCompariso
 /** Where a policy comes from, in words. */
 function describe({ space, evaluator, reward, dataset, batch, seed, preset, baseline }: wire.SearchSpec, step: number): string {
   const rewards = evaluator === 'tabular' ? `the table's ${reward}` : `${evaluator} accuracy on ${dataset}`;
-  return `learned in ${step} steps of ${batch} pairs from ${space}, rewarded by ${rewards}; preset ${preset}, ${baseline}, seed ${seed}`;
+  return `learned in ${step} steps of ${batch} trials from ${space}, rewarded by ${rewards}; preset ${preset}, ${baseline}, seed ${seed}`;
 }

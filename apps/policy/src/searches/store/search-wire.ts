@@ -32,8 +32,8 @@ export function searchToWire(row: SearchRow): wire.Search {
     spec: readStoredSpec(row.spec),
     state: STATES[row.state],
     step: row.step,
-    pairs: row.pairs,
-    failedPairs: row.failed_pairs,
+    candidates: row.candidates,
+    failedCandidates: row.failed_candidates,
     policy: policyNames.format({ namespace, policy: search }),
     policySha256: row.policy_sha256,
     errorMessage: row.error_message,
@@ -53,8 +53,8 @@ export function searchToWire(row: SearchRow): wire.Search {
 export function stepToWire(row: StepRow): wire.StepSummary {
   return {
     step: row.step,
-    pairs: row.pairs,
-    failedPairs: row.failed_pairs,
+    candidates: row.candidates,
+    failedCandidates: row.failed_candidates,
     meanReward: row.mean_reward,
     meanGreedyReward: row.mean_greedy_reward,
     baseline: row.baseline,

@@ -1,5 +1,6 @@
 import type { Migration } from '@nat/storage';
 import { sql } from 'kysely';
+import { candidates } from './candidates.ts';
 import { oneLoop } from './one-loop.ts';
 
 /** Searches and operations, in the PostgreSQL schema `policy`; they run after the migrations of policies. */
@@ -176,4 +177,5 @@ export const searchMigrations: readonly Migration[] = [
     },
   },
   oneLoop,
+  candidates,
 ];

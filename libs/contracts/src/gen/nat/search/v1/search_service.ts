@@ -488,10 +488,13 @@ export interface Search {
   state: SearchState;
   /** Steps learned. */
   step: number;
-  /** Distinct pairs whose values came in: of trials, of the greedy partners that the baseline needs, and of the comparison at the end. */
-  pairs: number;
-  /** Pairs left out: those whose evaluation failed for good, and those of rounds that were dropped. */
-  failedPairs: number;
+  /**
+   * Candidates whose values came in, counted once a round: sources and results of trials, the greedy results that the baseline needs, and those of the
+   * comparison at the end.
+   */
+  candidates: number;
+  /** Candidates left out: those whose evaluation failed for good, and those of rounds that were dropped. */
+  failedCandidates: number;
   /** The policy that this search writes: namespaces/* /policies/* */
   policy: string;
   /** Set when succeeded. */
@@ -568,8 +571,8 @@ export interface SearchEvent {
 export interface StepSummary {
   step: number;
   /** As in Search. */
-  pairs: number;
-  failedPairs: number;
+  candidates: number;
+  failedCandidates: number;
   meanReward: number;
   meanGreedyReward: number;
   baseline: number;
@@ -639,11 +642,10 @@ export interface ForkSearchRequest {
   requestId: string;
 }
 
-/** One drawn pair: a source and its transform. */
+/** A source and the transform of it that the policy sampled. */
 export interface Trial {
   /** namespaces/* /searches/* /trials/* */
   name: string;
-  pairId: string;
   /** The step it was drawn for; asynchronous mode: the round it belongs to, counted as they are drawn. */
   step: number;
   index: number;
@@ -2176,8 +2178,8 @@ function createBaseSearch(): Search {
     spec: undefined,
     state: SearchState.SEARCH_STATE_UNSPECIFIED,
     step: 0,
-    pairs: 0,
-    failedPairs: 0,
+    candidates: 0,
+    failedCandidates: 0,
     policy: "",
     policySha256: "",
     errorMessage: "",
@@ -2213,11 +2215,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.step !== 0) {
       writer.uint32(40).uint32(message.step);
     }
-    if (message.pairs !== 0) {
-      writer.uint32(48).int64(message.pairs);
+    if (message.candidates !== 0) {
+      writer.uint32(48).int64(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      writer.uint32(56).int64(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      writer.uint32(56).int64(message.failedCandidates);
     }
     if (message.policy !== "") {
       writer.uint32(66).string(message.policy);
@@ -2319,7 +2321,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
               break;
             }
 
-            message.pairs = longToNumber(reader.int64());
+            message.candidates = longToNumber(reader.int64());
             continue;
           }
           case 7: {
@@ -2327,7 +2329,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
               break;
             }
 
-            message.failedPairs = longToNumber(reader.int64());
+            message.failedCandidates = longToNumber(reader.int64());
             continue;
           }
           case 8: {
@@ -2457,11 +2459,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
       spec: isSet(object.spec) ? SearchSpec.fromJSON(object.spec) : undefined,
       state: isSet(object.state) ? searchStateFromJSON(object.state) : SearchState.SEARCH_STATE_UNSPECIFIED,
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
-      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
-      failedPairs: isSet(object.failedPairs)
-        ? globalThis.Number(object.failedPairs)
-        : isSet(object.failed_pairs)
-        ? globalThis.Number(object.failed_pairs)
+      candidates: isSet(object.candidates) ? globalThis.Number(object.candidates) : 0,
+      failedCandidates: isSet(object.failedCandidates)
+        ? globalThis.Number(object.failedCandidates)
+        : isSet(object.failed_candidates)
+        ? globalThis.Number(object.failed_candidates)
         : 0,
       policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
       policySha256: isSet(object.policySha256)
@@ -2532,11 +2534,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.step !== 0) {
       obj.step = Math.round(message.step);
     }
-    if (message.pairs !== 0) {
-      obj.pairs = Math.round(message.pairs);
+    if (message.candidates !== 0) {
+      obj.candidates = Math.round(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      obj.failedPairs = Math.round(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      obj.failedCandidates = Math.round(message.failedCandidates);
     }
     if (message.policy !== "") {
       obj.policy = message.policy;
@@ -2592,8 +2594,8 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
       : undefined;
     message.state = object.state ?? SearchState.SEARCH_STATE_UNSPECIFIED;
     message.step = object.step ?? 0;
-    message.pairs = object.pairs ?? 0;
-    message.failedPairs = object.failedPairs ?? 0;
+    message.candidates = object.candidates ?? 0;
+    message.failedCandidates = object.failedCandidates ?? 0;
     message.policy = object.policy ?? "";
     message.policySha256 = object.policySha256 ?? "";
     message.errorMessage = object.errorMessage ?? "";
@@ -3365,8 +3367,8 @@ export const SearchEvent: MessageFns<SearchEvent, "nat.search.v1.SearchEvent"> =
 function createBaseStepSummary(): StepSummary {
   return {
     step: 0,
-    pairs: 0,
-    failedPairs: 0,
+    candidates: 0,
+    failedCandidates: 0,
     meanReward: 0,
     meanGreedyReward: 0,
     baseline: 0,
@@ -3397,11 +3399,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.step !== 0) {
       writer.uint32(8).uint32(message.step);
     }
-    if (message.pairs !== 0) {
-      writer.uint32(16).uint32(message.pairs);
+    if (message.candidates !== 0) {
+      writer.uint32(16).uint32(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      writer.uint32(24).uint32(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      writer.uint32(24).uint32(message.failedCandidates);
     }
     if (message.meanReward !== 0) {
       writer.uint32(33).double(message.meanReward);
@@ -3492,7 +3494,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
               break;
             }
 
-            message.pairs = reader.uint32();
+            message.candidates = reader.uint32();
             continue;
           }
           case 3: {
@@ -3500,7 +3502,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
               break;
             }
 
-            message.failedPairs = reader.uint32();
+            message.failedCandidates = reader.uint32();
             continue;
           }
           case 4: {
@@ -3678,11 +3680,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
   fromJSON(object: any): StepSummary {
     return {
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
-      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
-      failedPairs: isSet(object.failedPairs)
-        ? globalThis.Number(object.failedPairs)
-        : isSet(object.failed_pairs)
-        ? globalThis.Number(object.failed_pairs)
+      candidates: isSet(object.candidates) ? globalThis.Number(object.candidates) : 0,
+      failedCandidates: isSet(object.failedCandidates)
+        ? globalThis.Number(object.failedCandidates)
+        : isSet(object.failed_candidates)
+        ? globalThis.Number(object.failed_candidates)
         : 0,
       meanReward: isSet(object.meanReward)
         ? globalThis.Number(object.meanReward)
@@ -3756,11 +3758,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.step !== 0) {
       obj.step = Math.round(message.step);
     }
-    if (message.pairs !== 0) {
-      obj.pairs = Math.round(message.pairs);
+    if (message.candidates !== 0) {
+      obj.candidates = Math.round(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      obj.failedPairs = Math.round(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      obj.failedCandidates = Math.round(message.failedCandidates);
     }
     if (message.meanReward !== 0) {
       obj.meanReward = floatToJson(message.meanReward);
@@ -3831,8 +3833,8 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
   fromPartial(object: DeepPartial<StepSummary>): StepSummary {
     const message = createBaseStepSummary();
     message.step = object.step ?? 0;
-    message.pairs = object.pairs ?? 0;
-    message.failedPairs = object.failedPairs ?? 0;
+    message.candidates = object.candidates ?? 0;
+    message.failedCandidates = object.failedCandidates ?? 0;
     message.meanReward = object.meanReward ?? 0;
     message.meanGreedyReward = object.meanGreedyReward ?? 0;
     message.baseline = object.baseline ?? 0;
@@ -4264,7 +4266,6 @@ export const ForkSearchRequest: MessageFns<ForkSearchRequest, "nat.search.v1.For
 function createBaseTrial(): Trial {
   return {
     name: "",
-    pairId: "",
     step: 0,
     index: 0,
     source: "",
@@ -4284,9 +4285,6 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
   encode(message: Trial, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.name !== "") {
       writer.uint32(10).string(message.name);
-    }
-    if (message.pairId !== "") {
-      writer.uint32(18).string(message.pairId);
     }
     if (message.step !== 0) {
       writer.uint32(24).uint32(message.step);
@@ -4340,14 +4338,6 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
             }
 
             message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.pairId = reader.string();
             continue;
           }
           case 3: {
@@ -4445,11 +4435,6 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
   fromJSON(object: any): Trial {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
-      pairId: isSet(object.pairId)
-        ? globalThis.String(object.pairId)
-        : isSet(object.pair_id)
-        ? globalThis.String(object.pair_id)
-        : "",
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
       index: isSet(object.index) ? globalThis.Number(object.index) : 0,
       source: isSet(object.source) ? globalThis.String(object.source) : "",
@@ -4483,9 +4468,6 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
     const obj: any = {};
     if (message.name !== "") {
       obj.name = message.name;
-    }
-    if (message.pairId !== "") {
-      obj.pairId = message.pairId;
     }
     if (message.step !== 0) {
       obj.step = Math.round(message.step);
@@ -4526,7 +4508,6 @@ export const Trial: MessageFns<Trial, "nat.search.v1.Trial"> = {
   fromPartial(object: DeepPartial<Trial>): Trial {
     const message = createBaseTrial();
     message.name = object.name ?? "";
-    message.pairId = object.pairId ?? "";
     message.step = object.step ?? 0;
     message.index = object.index ?? 0;
     message.source = object.source ?? "";
