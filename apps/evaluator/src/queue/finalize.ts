@@ -2,12 +2,12 @@ import { evaluation, rpc } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { domainErrorToStatus } from '@nat/service';
 import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
-import { sql, type RawBuilder, type Transaction } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { blobsOf, type EvaluationKindName } from '@nat/convert';
 import { sha256 } from './specification.ts';
 import type { LeaseReference } from './lease.ts';
 import { pack } from '../tables/packing.ts';
-import type { EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
+import type { EvaluationState, EvaluatorTables, EvaluatorTransaction, FinalState } from '../tables/tables.ts';
 
 /** A row that this transaction holds the lock of. */
 export interface LockedEvaluation {
@@ -33,8 +33,6 @@ export interface LockedEvaluation {
   /** W3C trace context of the call that submitted it. */
   readonly traceparent: string | null;
 }
-
-export type EvaluatorTransaction = Transaction<EvaluatorTables>;
 
 /** Locks the rows that the condition picks, oldest first. With `skipLocked`, those that another transaction holds are left to it. */
 export async function lockRows(

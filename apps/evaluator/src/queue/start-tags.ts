@@ -3,7 +3,7 @@
  * start tag when it is queued, and the lowest tag is leased first, however many evaluations a search has queued.
  */
 import { sql } from 'kysely';
-import type { EvaluatorTransaction } from './finalize.ts';
+import type { EvaluatorTransaction } from '../tables/tables.ts';
 
 /**
  * How many tags ahead of the head of the queue an evaluation may be leased to a worker that has its weights in memory. Loading weights again costs

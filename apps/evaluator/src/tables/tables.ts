@@ -1,5 +1,5 @@
 import type { EvaluationKindName } from '@nat/convert';
-import type { ColumnType, Generated, RawBuilder } from 'kysely';
+import type { ColumnType, Generated, RawBuilder, Transaction } from 'kysely';
 
 /** SUCCEEDED, FAILED, POISONED and CANCELLED are final: they never change and have an outcome. */
 export type EvaluationState = 'QUEUED' | 'LEASED' | 'SUCCEEDED' | 'FAILED' | 'POISONED' | 'CANCELLED';
@@ -96,3 +96,5 @@ export interface EvaluatorTables {
   'evaluator.observation': ObservationTable;
   'evaluator.worker': WorkerTable;
 }
+
+export type EvaluatorTransaction = Transaction<EvaluatorTables>;
