@@ -6,7 +6,7 @@ export { connectionOptions, openSession, readConnection, searchName, type Connec
 export { datasetName, evaluationId, integer, number } from './flags/parsers.ts';
 export { placementOptions, readPlacement, type PlacementFlags } from './flags/placement.ts';
 export { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from './flags/recipe.ts';
-export { runEvaluation, runEvaluations, type Training } from './follow/evaluations.ts';
+export { evaluationFailure, failureText, runEvaluation, runEvaluations, type Training, valueOf } from './follow/evaluations.ts';
 export { followSearch } from './follow/search.ts';
 export { startProgress } from './terminal/progress.ts';
 export { table } from './terminal/table.ts';

@@ -1,6 +1,6 @@
 /**
  * The four services and a worker as processes of their own over a real Kafka and a real PostgreSQL: a search there learns the same policy as in the
- * embedded platform, and counts every pair once, as another reader of the topic can tell.
+ * embedded platform, and counts every candidate once, as another reader of the topic can tell.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -31,9 +31,9 @@ const SIZE = ['--steps', String(STEPS), '--batch', String(BATCH), '--seed', '5',
 interface SearchJson {
   readonly searchId: string;
   readonly policySha256: string;
-  readonly pairs: number;
+  readonly candidates: number;
   readonly rewards: number;
-  readonly failedPairs: number;
+  readonly failedCandidates: number;
   readonly steps: number;
 }
 
@@ -145,19 +145,19 @@ describe.skipIf(missing.length > 0)(
       expect(results[0]!.cost.params).toBeLessThanOrEqual(cost!.params);
     });
 
-    it('learn the policy of the embedded platform, from outcomes that come through Kafka, each pair counted once', async () => {
+    it('learn the policy of the embedded platform, from outcomes that come through Kafka, each candidate counted once', async () => {
       const lines = jsonLines(succeeded(await nat.run([...SEARCH, ...SIZE, '--server', policy.address]))) as SearchJson[];
       const search = lines.at(-1)!;
-      expect(search).toMatchObject({ rewards: STEPS * BATCH, failedPairs: 0, steps: STEPS });
+      expect(search).toMatchObject({ rewards: STEPS * BATCH, failedCandidates: 0, steps: STEPS });
 
       const name = `namespaces/default/searches/${search.searchId}`;
       const topic = `${prefix}${OUTCOME_TOPIC.name}`;
       const all = await readTopic(topic, (payload) => evaluation.OutcomeEvent.decode(payload));
       const events = all.filter((event) => event.search === name);
-      const values = events.flatMap(({ outcome }) => (outcome?.result?.$case === 'succeeded' ? outcome.result.value.values : []));
-      expect(new Set(values.map(({ pairId }) => pairId)).size).toBe(search.pairs);
+      const results = events.flatMap(({ outcome }) => (outcome?.result?.$case === 'succeeded' ? outcome.result.value.results : []));
+      expect(new Set(results.map(({ candidateId }) => candidateId)).size).toBe(search.candidates);
       // Whatever was delivered twice said the same.
-      expect(new Set(values.map((value) => JSON.stringify(value))).size).toBe(search.pairs);
+      expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(search.candidates);
 
       // Kafka's own consumer sees them.
       const consumer = ['console-consumer', '--bootstrap-server', broker!, '--topic', topic, '--from-beginning', '--max-messages', String(all.length)];

@@ -49,7 +49,7 @@ describe.skipIf(missing.length > 0)(
 
       const done = await migrateAll();
       expect(done).toEqual(expect.arrayContaining(['registry/0001-architectures', 'metrics/0001-series', 'evaluator/0001-queue', 'policy/0001-policies']));
-      expect(done).toContain(`migrations-${run}.evaluation-outcomes.v1: make it with 12 partitions`);
+      expect(done).toContain(`migrations-${run}.evaluation-outcomes.v2: make it with 12 partitions`);
       expect(await migrateAll()).toEqual([]);
 
       for (const service of ['registry', 'evaluator']) {

@@ -195,8 +195,8 @@ describe.skipIf(missing.length > 0)(
         'evaluator Server SubmitEvaluations',
         'worker Consumer evaluate',
         'evaluator Consumer complete',
-        'evaluator Producer send evaluation-outcomes.v1',
-        'policy Consumer process evaluation-outcomes.v1',
+        'evaluator Producer send evaluation-outcomes.v2',
+        'policy Consumer process evaluation-outcomes.v2',
       ];
       const patiently = { timeout: PATIENCE_MS };
       // A synchronous search, and one with several rounds in flight.

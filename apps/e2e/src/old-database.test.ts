@@ -4,14 +4,15 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { search as searchWire, type longrunning, type metrics as metricsWire } from '@nat/contracts';
-import { createChannelTo, openClients, type ClientChannel, type PlatformClients } from '@nat/service';
+import { search as searchWire, type evaluation as evaluationWire, type longrunning, type metrics as metricsWire } from '@nat/contracts';
+import { createChannelTo, openClients, statusToDomainError, type ClientChannel, type PlatformClients } from '@nat/service';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NatCommand, ROOT } from './testing/nat.ts';
 import { readExpected, readStatements, unpackHome } from './testing/old-database.ts';
 import { onTestPostgres } from './testing/postgres.ts';
 import { PATIENCE_MS, until } from './testing/processes.ts';
+import { succeededOf } from './workers/outcomes.ts';
 
 const dataDirectory = process.env['NAT_DATA_DIR'];
 const postgres = process.env['NAT_TEST_POSTGRES'];
@@ -133,15 +134,14 @@ for (const { kind, open, needs } of PLATFORMS) {
       };
       /** As an undisturbed one has ended. */
       const expectUndisturbed = async (id: keyof typeof expected.undisturbed): Promise<void> => {
-        const { policySha256, pairs, rewards, steps, meanRewards } = expected.undisturbed[id];
+        const { policySha256, rewards, steps, meanRewards } = expected.undisturbed[id];
         await until(`${id} has ended`, async () => (await getSearch(id)).state !== 'SEARCH_STATE_RUNNING');
         expect(await getSearch(id)).toMatchObject({
           error: undefined,
           state: 'SEARCH_STATE_SUCCEEDED',
           step: steps,
-          pairs,
           rewards,
-          failedPairs: 0,
+          failedCandidates: 0,
           policySha256,
         });
         expect(await meanRewardsOf(id)).toEqual(meanRewards);
@@ -186,12 +186,14 @@ for (const { kind, open, needs } of PLATFORMS) {
         expect(ended.map(({ state }) => state)).toEqual(expect.arrayContaining(['SUCCEEDED', 'FAILED', 'CANCELLED']));
         for (const { id, state, step, steps, evaluator, seed, forkedFrom, error, meanRewards, trials, ...numbers } of ended) {
           const { pairs, failedPairs, rewards, droppedTrials, policySha256, weights, weightRounds } = numbers;
+          // Each pair was two candidates.
+          const [candidates, failedCandidates] = [2 * pairs, 2 * failedPairs];
           const found = await getSearch(id);
           expect(found).toMatchObject({
             state: `SEARCH_STATE_${state}`,
             step,
-            pairs,
-            failedPairs,
+            candidates,
+            failedCandidates,
             rewards,
             droppedTrials,
             policySha256,
@@ -218,25 +220,22 @@ for (const { kind, open, needs } of PLATFORMS) {
           expect(evaluation).toMatchObject({ state: `EVALUATION_STATE_${state}`, attempt, observations });
           const page = await clients.evaluations.listObservations({ parent: evaluationName(id), pageSize: 1000 });
           expect(page.observations).toHaveLength(observations);
-          const result = evaluation.outcome?.result;
-          if (result?.$case !== 'succeeded') {
-            expect(result?.value.reason).toBe(reason);
+          if (values.length === 0) {
+            expect(reasonOf(evaluation)).toBe(reason);
             continue;
           }
-          expect(result.value.values).toMatchObject(values.map(({ pair, source, result: of }) => ({ pairId: pair, sourceValue: source, resultValue: of })));
-          for (const [i, { reports }] of values.entries()) {
-            const { sourceReport, resultReport } = result.value.values[i]!;
-            for (const [report, of] of [
-              [sourceReport, reports.source],
-              [resultReport, reports.result],
-            ] as const) {
-              // prettier-ignore
-              expect(report === undefined).toBe(of === undefined);
-              if (report === undefined || of === undefined) continue;
-              const { end, weights, ...numbers } = of;
-              expect(report).toMatchObject({ ...numbers, end: `TRAINING_END_${end}`, ...(weights === undefined ? {} : { weights }) });
-              if (weights !== undefined) expect(sha256(await downloadWeights(clients, weights))).toBe(weights);
-            }
+          const { results } = succeededOf(evaluation);
+          const candidates = values.flatMap(candidatesOf);
+          expect(results).toMatchObject(candidates.map(({ candidateId, value }) => ({ candidateId, result: { $case: 'value', value } })));
+          for (const [i, { report: of }] of candidates.entries()) {
+            const { report } = results[i]!;
+            expect(report === undefined).toBe(of === undefined);
+            if (report === undefined || of === undefined) continue;
+            const { end, params, macs, inheritedParams, initialValidationAccuracy, weights, ...numbers } = of;
+            expect(report).toMatchObject({ ...numbers, cost: { params, macs }, end: `TRAINING_END_${end}` });
+            expect(report.inherited?.params).toBe(inheritedParams);
+            expect(report.inherited?.validationAccuracy).toBe(initialValidationAccuracy);
+            if (weights !== undefined) expect(sha256(await downloadWeights(clients, report.weights!))).toBe(weights);
           }
         }
       });
@@ -258,12 +257,12 @@ for (const { kind, open, needs } of PLATFORMS) {
         for (const { id, state, step } of expected.searches) if (state === 'RUNNING') expect((await getSearch(id)).step).toBeGreaterThanOrEqual(step);
         await expectUndisturbed('interrupted');
         // One that had not begun starts with a policy of today's format (ADR 21): the same as a search that today begins with the same specification.
-        const { pairs, rewards } = expected.undisturbed.waiting;
+        const { rewards } = expected.undisturbed.waiting;
         const { spec } = await getSearch('waiting');
         await clients.searches.createSearch({ parent, searchId: 'waiting-today', spec: spec!, requestId: randomUUID() });
         for (const id of ['waiting', 'waiting-today']) await until(`${id} has ended`, async () => (await getSearch(id)).state !== 'SEARCH_STATE_RUNNING');
         const { policySha256 } = await getSearch('waiting-today');
-        const whole = { error: undefined, state: 'SEARCH_STATE_SUCCEEDED', failedPairs: 0, pairs, rewards, policySha256 };
+        const whole = { error: undefined, state: 'SEARCH_STATE_SUCCEEDED', failedCandidates: 0, rewards, policySha256 };
         expect(await getSearch('waiting')).toMatchObject(whole);
         expect(await meanRewardsOf('waiting')).toEqual(await meanRewardsOf('waiting-today'));
         const { steps } = expected.searches.find(({ id }) => id === 'in-flight')!;
@@ -298,9 +297,8 @@ for (const { kind, open, needs } of PLATFORMS) {
 
       it('goes on with the child that was in training, from its checkpoint', async () => {
         await until('the child is trained', async () => (await getEvaluation('training')).state === 'EVALUATION_STATE_SUCCEEDED');
-        const { attempt, outcome } = await getEvaluation('training');
-        const value = outcome?.result?.$case === 'succeeded' ? outcome.result.value.values[0] : undefined;
-        expect({ attempt, epochs: value?.sourceReport?.epochs }).toEqual({ attempt: 2, epochs: 16 });
+        const evaluation = await getEvaluation('training');
+        expect({ attempt: evaluation.attempt, epochs: succeededOf(evaluation).results[0]?.report?.epochs }).toEqual({ attempt: 2, epochs: 16 });
         const { observations } = await clients.evaluations.listObservations({ parent: evaluationName('training'), pageSize: 1000 });
         const epochsOf = (of: number) => observations.filter((one) => one.attempt === of).map(({ step }) => step);
         expect(Math.min(...epochsOf(1))).toBe(1);
@@ -309,12 +307,12 @@ for (const { kind, open, needs } of PLATFORMS) {
 
       it('still has nobody for the evaluation that needs what no worker has', async () => {
         // It is given up after a while: of seconds in the embedded platform, of minutes where workers may still be starting.
-        const reasonOf = async (): Promise<string> => {
-          const { state, outcome, queueReason } = await getEvaluation('nobody');
-          if (state === 'EVALUATION_STATE_QUEUED') return queueReason;
-          return outcome?.result?.$case === 'failed' ? outcome.result.value.reason : state;
-        };
-        await until('it is known that nobody can run it', async () => (await reasonOf()).startsWith('NO_CAPABLE_WORKER'));
+        await until('it is known that nobody can run it', async () => {
+          const evaluation = await getEvaluation('nobody');
+          const { state, queueStatus } = evaluation;
+          const waiting = queueStatus === undefined ? undefined : statusToDomainError(queueStatus).reason;
+          return (state === 'EVALUATION_STATE_QUEUED' ? waiting : reasonOf(evaluation)) === 'NO_CAPABLE_WORKER';
+        });
       });
 
       it('learns, stores and transforms on it as on a new one', async () => {
@@ -343,6 +341,25 @@ for (const { kind, open, needs } of PLATFORMS) {
 
 /** What the contract calls the kinds of reward. */
 const REWARD_KINDS: Readonly<Record<string, string>> = { tabular: 'tabular', 'shared-weights': 'sharedWeights', 'from-scratch': 'fromScratch' };
+
+/** Why an evaluation did not succeed. */
+function reasonOf({ outcome }: evaluationWire.Evaluation): string | undefined {
+  const result = outcome?.result;
+  if (result?.$case === 'failed') return statusToDomainError(result.value.error!).reason;
+  return result?.$case === 'cancelled' ? result.value.reason : undefined;
+}
+
+type StoredValue = NonNullable<(typeof expected.named)[number]['values']>[number];
+
+/** What a stored pair is today: two candidates, numbered as pairs were, or the child of an evaluation without results, which keeps its id. */
+function candidatesOf({ pair, source, result, reports }: StoredValue) {
+  if (reports.source !== undefined && reports.result === undefined) return [{ candidateId: pair, value: source, report: reports.source }];
+  const [, prefix = '', number = ''] = /^(.*\/)(\d+)$/.exec(pair) ?? [];
+  return [
+    { candidateId: `${prefix}${2 * Number(number)}`, value: source, report: reports.source },
+    { candidateId: `${prefix}${2 * Number(number) + 1}`, value: result, report: reports.result },
+  ];
+}
 
 async function downloadWeights({ evaluations }: PlatformClients, weights: string): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

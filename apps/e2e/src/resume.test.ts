@@ -15,8 +15,8 @@ interface SearchJson {
   readonly searchId: string;
   readonly policyId?: string;
   readonly policySha256?: string;
-  readonly pairs?: number;
-  readonly failedPairs?: number;
+  readonly candidates?: number;
+  readonly failedCandidates?: number;
   readonly steps?: number;
 }
 
@@ -51,7 +51,7 @@ describe.skipIf(dataDirectory === undefined)('a search that is killed (needs NAT
   it('ends with the policy of an undisturbed one', async () => {
     const undisturbed = jsonLines(succeeded(await nat.run([...SEARCH, ...SIZE], { env: { NAT_HOME: nat.freshHome('undisturbed') } }))) as SearchJson[];
     expect(undisturbed).toHaveLength(2);
-    const { policySha256, pairs } = undisturbed[1]!;
+    const { policySha256, candidates } = undisturbed[1]!;
     expect(policySha256).toMatch(/^[0-9a-f]{64}$/);
 
     const home = nat.freshHome('killed');
@@ -66,7 +66,7 @@ describe.skipIf(dataDirectory === undefined)('a search that is killed (needs NAT
     const lines = jsonLines(succeeded(await nat.run(['search', '--resume', searchId, '--json'], { env }))) as SearchJson[];
     expect(lines).toEqual([
       { searchId },
-      { searchId, policyId: searchId, policySha256, pairs, failedPairs: 0, steps: STEPS, rounds: STEPS, rewards: STEPS * BATCH },
+      { searchId, policyId: searchId, policySha256, candidates, failedCandidates: 0, steps: STEPS, rounds: STEPS, rewards: STEPS * BATCH },
     ]);
     // One that has ended is told as it ended.
     const again = jsonLines(succeeded(await nat.run(['search', '--resume', searchId, '--json'], { env }))) as SearchJson[];

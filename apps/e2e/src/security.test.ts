@@ -162,7 +162,7 @@ describe('a gateway beyond loopback, in front of a platform', { timeout: PATIENC
 
     for (const nobody of [undefined, 'wrong']) {
       await expect(as(nobody).architectures.listArchitectures({ parent })).rejects.toMatchObject({ kind: 'UNAUTHENTICATED' });
-      await expect(as(nobody).workers.registerWorker({ workerId: 'w', kinds: ['tabular'] })).rejects.toMatchObject({ kind: 'UNAUTHENTICATED' });
+      await expect(as(nobody).workers.registerWorker({ workerId: 'w', kinds: ['EVALUATION_KIND_TABULAR'] })).rejects.toMatchObject({ kind: 'UNAUTHENTICATED' });
     }
     for (const call of [
       () => as(BOB).architectures.listArchitectures({ parent }),

@@ -1,15 +1,15 @@
-/** What a search pays for one evaluation beside its work: `node apps/evaluator/src/coordinator/coordinator.bench.ts [pairs] [rounds]`. */
+/** What a search pays for one evaluation beside its work: `node apps/evaluator/src/coordinator.bench.ts [candidates] [rounds]`. */
 import { type architecture, evaluation } from '@nat/contracts';
 import { PARENT, startCoordinatorHarness, succeededWith, tabularSpec } from './testing/coordinator-harness.ts';
 import { embeddedDatabase } from '@nat/storage/testing';
 import { toDuration } from '@nat/convert';
 
-const [pairCount, rounds] = [Number(process.argv[2] ?? 512), Number(process.argv[3] ?? 200)];
+const [count, rounds] = [Number(process.argv[2] ?? 1024), Number(process.argv[3] ?? 200)];
 const databases = await embeddedDatabase();
 const harness = await startCoordinatorHarness({ database: databases.database });
 const submitter = harness.channel.client(evaluation.EvaluationServiceDefinition);
 const workers = harness.channel.client(evaluation.WorkerServiceDefinition);
-await workers.registerWorker({ workerId: 'w', capabilities: ['table:nasbench201'], kinds: ['tabular'] });
+await workers.registerWorker({ workerId: 'w', capabilities: ['table:nasbench201'], kinds: [evaluation.EvaluationKind.EVALUATION_KIND_TABULAR] });
 
 const operations = ['none', 'skip_connect', 'nor_conv_1x1', 'nor_conv_3x3', 'avg_pool_3x3'];
 const cell = (n: number): architecture.ArchitectureRef => {
@@ -33,13 +33,9 @@ const timed = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
 };
 
 for (let round = 0; round < rounds; round++) {
-  const pairs = Array.from({ length: pairCount }, (_, i) => ({
-    id: `s-${round}-${i}`,
-    source: cell(round * 7919 + i * 31),
-    result: cell(round * 104729 + i * 29),
-  }));
-  const spec = tabularSpec(pairs);
-  const outcome = succeededWith(pairs);
+  const candidates = Array.from({ length: count }, (_, i) => ({ id: `s-${round}-${i}`, architecture: cell(round * 7919 + i * 31) }));
+  const spec = tabularSpec(candidates);
+  const outcome = succeededWith(candidates);
   const waiting = workers.leaseEvaluations({ workerId: 'w', maxCount: 16, wait: toDuration(20_000) });
   await timed('all', async () => {
     await timed('submit', () => submitter.submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: `s-${round}`, spec }] }));

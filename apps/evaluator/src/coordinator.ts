@@ -7,10 +7,10 @@ import type { CoordinatorConfig } from './config.ts';
 import { createCoordinatorMetrics } from './metrics.ts';
 import { createLongPoll } from './queue/long-poll.ts';
 import { cancelEvaluation, cancelSearch } from './queue/cancel.ts';
-import type { Checkpoint } from './queue/checkpoint.ts';
 import { completeEvaluations, type Completion, type ReportedOutcome } from './queue/complete.ts';
 import { releaseLease, type LockedEvaluation } from './queue/finalize.ts';
 import { leaseEvaluations, leaseWithAffinity, renewLeases, type LeaseReference, type LeasedEvaluation, type Renewal } from './queue/lease.ts';
+import { deleteEvaluation } from './queue/delete.ts';
 import { countOpen } from './queue/read.ts';
 import { expireLeases, failIncapable } from './queue/reap.ts';
 import { submitEvaluations, type Submission } from './queue/submit.ts';
@@ -50,8 +50,9 @@ export interface Coordinator {
   readonly lease: (call: LeaseCallOptions) => Promise<LeasedEvaluation[]>;
   readonly renew: (worker: string, leases: readonly LeaseReference[]) => Promise<Renewal>;
   readonly complete: (lease: LeaseReference, outcome: evaluation.Outcome, traceparent?: string) => Promise<EvaluationState>;
-  readonly release: (lease: LeaseReference, checkpoint: Checkpoint) => Promise<void>;
+  readonly release: (lease: LeaseReference, checkpoint: evaluation.Checkpoint | undefined) => Promise<void>;
   readonly cancel: (name: string, reason: string) => Promise<void>;
+  readonly delete: (name: string) => Promise<void>;
   readonly cancelSearch: (namespace: string, search: string, reason: string) => Promise<number>;
   /** Answers waiting workers, ends the reaper; the database stays open. */
   readonly close: () => Promise<void>;
@@ -63,7 +64,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
     database.signal(QUEUE_CHANNEL);
   };
   const release = async (leases: readonly LeaseReference[]): Promise<void> => {
-    for (const { name, token } of leases) await releaseLease(database, { name, token, resumeFrom: '', blobs: [] });
+    for (const { name, token } of leases) await releaseLease(database, { name, token });
     metrics.requeued('released', leases.length);
     wakeWorkers();
   };
@@ -93,7 +94,7 @@ export async function startCoordinator({ database, config, logger, registry }: C
     ...BATCHES,
     keyOf: ({ name }) => name,
     isItemError: isDataError,
-    run: (reports) => completeEvaluations(database, reports, { backoffMs: config.retryBackoffMs, maxBackoffMs: config.maxRetryBackoffMs }),
+    run: (reports) => completeEvaluations(database, reports, { initialIntervalMs: config.retryBackoffMs, maximumIntervalMs: config.maxRetryBackoffMs }),
   });
   const metrics = createCoordinatorMetrics({ registry, countOpen: () => countOpen(database), waitingWorkers: () => longPoll.waiting().length });
   const stopListening = await database.listen(QUEUE_CHANNEL, longPoll.wake);
@@ -161,12 +162,16 @@ export async function startCoordinator({ database, config, logger, registry }: C
       return completion.state;
     },
     release: (lease, checkpoint) =>
-      releaseLease(database, { ...lease, ...checkpoint }).then(() => {
+      releaseLease(database, lease, checkpoint).then(() => {
         metrics.requeued('released', 1);
         wakeWorkers();
       }),
     cancel: async (name, reason) => {
       if (await cancelEvaluation(database, name, reason)) logger.info({ evaluation: name, reason }, 'cancelled');
+    },
+    delete: async (name) => {
+      await deleteEvaluation(database, name);
+      logger.info({ evaluation: name }, 'deleted');
     },
     cancelSearch: async (namespace, search, reason) => {
       const cancelled = await cancelSearch(database, { namespace, search, reason });

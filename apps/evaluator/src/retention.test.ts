@@ -6,13 +6,14 @@ import { openBlobStore, type BlobStore, type Database } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PARENT, SEARCH, cellPairs, startCoordinatorHarness, succeededWith, tabularSpec, type CoordinatorHarness } from './testing/coordinator-harness.ts';
+import { PARENT, SEARCH, cellCandidates, startCoordinatorHarness, succeededWith, tabularSpec, type CoordinatorHarness } from './testing/coordinator-harness.ts';
+import { kindsOf } from './testing/coordinator-suite.ts';
 import { enforceRetention } from './retention.ts';
 import type { EvaluatorTables } from './tables/tables.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ skip, open }) => {
+describe.each(testDatabases)('retention of the coordinator on $title', ({ skip, open }) => {
   if (skip) {
     it.skip('needs a server');
     return;
@@ -31,7 +32,11 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     folder = await mkdtemp(join(tmpdir(), 'nat-house-'));
     blobs = await openBlobStore(join(folder, 'blobs'));
     harness = await startCoordinatorHarness({ database: home.database, blobs, config: { noCapableWorkerMs: 0, pollMs: 100 } });
-    await workers().registerWorker({ workerId: 'w', capabilities: ['table:nasbench201', 'dataset:mnist'], kinds: ['tabular', 'from-scratch', 'average'] });
+    await workers().registerWorker({
+      workerId: 'w',
+      capabilities: ['table:nasbench201', 'dataset:mnist'],
+      kinds: kindsOf('tabular', 'from-scratch', 'average'),
+    });
   });
   afterAll(async () => {
     await harness.stop();
@@ -50,7 +55,7 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     sql`UPDATE evaluator.evaluation SET end_time = end_time - ${days} * interval '1 day' WHERE name = ${name}`.execute(home.database.kysely);
   const count = async (table: string): Promise<number> =>
     (await sql<{ n: number }>`SELECT count(*) AS n FROM ${sql.table(table)}`.execute(home.database.kysely)).rows[0]!.n;
-  /** The blobs that go after a turn. */
+  /** The blobs that go after one run. */
   const collected = async (): Promise<readonly string[]> => {
     // As if the grace of all blobs that are there had passed.
     const before = new Date(Date.now() + 1_000);
@@ -58,12 +63,12 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     await enforceRetention(database, 30 * DAY_MS, later);
     return blobs.collect({ before, services: ['evaluator'] });
   };
-  const child = (id: string, more: Partial<evaluation.FromScratchEvaluation> = {}, resumeFrom = ''): evaluation.EvaluationSpec =>
+  const child = (id: string, more: Partial<evaluation.FromScratchEvaluation> = {}, resumeFrom?: string): evaluation.EvaluationSpec =>
     evaluation.EvaluationSpec.create({
       resumeFrom,
       kind: {
         $case: 'fromScratch',
-        value: { ...evaluation.FromScratchEvaluation.create({ dataset: 'mnist', recipe: { epochs: 1 } }), pairs: cellPairs(id, 1), ...more },
+        value: { ...evaluation.FromScratchEvaluation.create({ dataset: 'mnist', recipe: { epochs: 1 } }), candidates: cellCandidates(id, 1), ...more },
       },
     });
 
@@ -76,14 +81,14 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     // An attempt goes on from another checkpoint, which names what a child that is done has left.
     const held = await lease();
     const [checkpoint, nested] = [await put('checkpoint'), await put('nested')];
-    await workers().reportCheckpoint({ lease: held, resumeFrom: checkpoint, blobs: [nested] });
+    await workers().reportCheckpoint({ lease: held, checkpoint: { blob: checkpoint, namedBlobs: [nested] } });
     await workers().reportObservations({ lease: held, observations: [{ metric: 'm', value: 1, step: 1 }] });
     expect(await collected()).toEqual([]);
 
     const [weights, kept] = [await put('weights'), await put('kept checkpoint')];
-    const outcome = succeededWith(cellPairs('rung', 1));
-    const report = evaluation.ChildReport.create({ weights, checkpoint: kept });
-    if (outcome.result?.$case === 'succeeded') Object.assign(outcome.result.value.values[0]!, { sourceReport: report, resultReport: report });
+    const outcome = succeededWith(cellCandidates('rung', 1));
+    const report = evaluation.TrainingReport.create({ weights, checkpoint: kept });
+    if (outcome.result?.$case === 'succeeded') outcome.result.value.results[0]!.report = report;
     await workers().completeEvaluation({ lease: held, outcome });
     expect([...(await collected())].sort()).toEqual([start, inherited, checkpoint, nested].sort());
 
@@ -94,34 +99,18 @@ describe.each(testDatabases)('housekeeping of the coordinator on $title', ({ ski
     expect([await count('evaluator.evaluation'), await count('evaluator.observation')]).toEqual([0, 0]);
   });
 
-  it('reads the references of rows that an earlier version wrote', async () => {
-    const weights = await put('of an earlier version');
-    const averaged = evaluation.EvaluationSpec.create({ kind: { $case: 'average', value: { weights: [weights] } } });
-    await submit('earlier', averaged);
-    await sql`UPDATE evaluator.evaluation SET blobs = NULL`.execute(home.database.kysely);
-    expect(await collected()).toEqual([]);
-    const result = await put('its average');
-    await workers().completeEvaluation({
-      lease: await lease(),
-      outcome: { result: { $case: 'succeeded', value: { values: [], weights: result, metrics: {} } } },
-    });
-    await sql`UPDATE evaluator.evaluation SET blobs = NULL`.execute(home.database.kysely);
-    expect(await collected()).toEqual([weights]);
-    await sql`DELETE FROM evaluator.evaluation`.execute(home.database.kysely);
-  });
-
   it('keeps the evaluations of a search together until the search is quiet', async () => {
     const finish = async (id: string, search: string): Promise<string> => {
-      const pairs = cellPairs(id, 1);
-      const name = await submit(id, tabularSpec(pairs, { search }));
-      await workers().completeEvaluation({ lease: await lease(), outcome: succeededWith(pairs) });
+      const candidates = cellCandidates(id, 1);
+      const name = await submit(id, tabularSpec(candidates, { search }));
+      await workers().completeEvaluation({ lease: await lease(), outcome: succeededWith(candidates) });
       return name;
     };
     const old = await finish('old', SEARCH);
     const alone = await finish('alone', '');
     await age(old, 100);
     await age(alone, 100);
-    const open = await submit('open', tabularSpec(cellPairs('open', 1)));
+    const open = await submit('open', tabularSpec(cellCandidates('open', 1)));
     const names = async () =>
       (await sql<{ name: string }>`SELECT name FROM evaluator.evaluation ORDER BY ordinal`.execute(home.database.kysely)).rows.map(({ name }) => name);
     expect(await enforceRetention(database, 30 * DAY_MS, blobs)).toBe(1);

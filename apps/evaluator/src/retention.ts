@@ -1,9 +1,6 @@
 /** What the coordinator forgets: evaluations that ended long ago, with what was seen and written in them, and workers that never came back. */
-import { evaluation } from '@nat/contracts';
 import { deleteInBatches, isBlobKey, pruneDeadLetters, publishReferences, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
-import { blobsOf, blobsOfSpec } from '@nat/convert';
-import { unpack } from './tables/packing.ts';
 import type { EvaluatorTables } from './tables/tables.ts';
 
 /** Of the coordinator, among the services that name blobs. */
@@ -43,15 +40,7 @@ async function readReferences(database: Database<EvaluatorTables>): Promise<Read
         SELECT jsonb_array_elements_text(blobs) AS key FROM evaluator.evaluation WHERE blobs <> '[]'
         UNION SELECT jsonb_array_elements_text(checkpoint_blobs) FROM evaluator.evaluation WHERE checkpoint_blobs <> '[]'
         UNION SELECT resume_from FROM evaluator.evaluation WHERE resume_from <> '' AND end_time IS NULL`.execute(tx);
-      const keys = new Set(rows.map(({ key }) => key));
-      const earlier = await tx.selectFrom('evaluator.evaluation').select(['spec', 'outcome']).where('blobs', 'is', null).execute();
-      for (const { spec, outcome } of earlier) {
-        const result = outcome === null ? undefined : evaluation.Outcome.decode(unpack(outcome)).result;
-        const named =
-          outcome === null ? blobsOfSpec(evaluation.EvaluationSpec.decode(unpack(spec))) : result?.$case === 'succeeded' ? blobsOf(result.value) : [];
-        for (const key of named) keys.add(key);
-      }
-      return new Set([...keys].filter(isBlobKey)); // a specification may name anything
+      return new Set(rows.map(({ key }) => key).filter(isBlobKey)); // a specification may name anything
     },
     { isolation: 'repeatable read' },
   );

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { EVALUATION_KINDS } from '@nat/convert';
 import { DomainError } from '@nat/base/errors';
 import { loadConfig, LOG_LEVELS, readTokenFile, type ClientChannelOptions, type Protection } from '@nat/service';
 import { blobEnvironment, requireBlobUrl } from '@nat/storage';
 import { z } from 'zod';
 import { findCapabilities } from './machine/capabilities.ts';
 import type { WorkerConfig } from './worker.ts';
-import { KINDS } from './job/job.ts';
 
 const list = z.string().transform((text) =>
   text
@@ -28,7 +28,7 @@ const schema = z.object({
     .string()
     .regex(/^[a-zA-Z0-9._-]{1,128}$/, '1 to 128 letters, digits, dots, underscores and hyphens')
     .optional(),
-  NAT_WORKER_KINDS: list.pipe(z.array(z.enum(KINDS)).min(1)).default([...KINDS]),
+  NAT_WORKER_KINDS: list.pipe(z.array(z.enum(EVALUATION_KINDS)).min(1)).default([...EVALUATION_KINDS]),
   NAT_WORKER_CAPABILITIES: list.default([]),
   NAT_WORKER_TRAINERS: z.coerce.number().int().min(1).max(64).default(1),
   NAT_WORKER_NICE: z.coerce.number().int().min(0).max(19).default(10),

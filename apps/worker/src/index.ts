@@ -1,4 +1,4 @@
-export { KINDS, type Execute, type Kind } from './job/job.ts';
+export type { Execute } from './job/job.ts';
 export { findCapabilities } from './machine/capabilities.ts';
 export { runWorkersOnGpus, runWorkerUntilSignal, type RunWorkerOptions } from './process/run-worker.ts';
 export { startWorkerProcess, type WorkerProcessOptions } from './process/worker-process.ts';

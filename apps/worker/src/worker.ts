@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
-import { toDuration } from '@nat/convert';
+import { evaluationKindOf, evaluationKindToWire, toDuration, type EvaluationKindName } from '@nat/convert';
 import { createBatcher } from '@nat/base/batcher';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { Backoff, type RetryPolicy } from '@nat/base/retry';
@@ -8,7 +8,7 @@ import { outsideSpans, SpanKind, withSpan } from '@nat/base/tracing';
 import { statusToDomainError, type ClientChannel, type Logger } from '@nat/service';
 import { isBlobKey, openBlobStore, type BlobStore } from '@nat/storage';
 import { createTabular } from './evaluators/tabular.ts';
-import { kindOf, QUICK_KINDS, type Execute, type Kind } from './job/job.ts';
+import { QUICK_KINDS, type Execute } from './job/job.ts';
 import { startLeaseKeeper } from './leasing/lease-keeper.ts';
 import { startPoller, type Poller } from './leasing/poller.ts';
 import { startRegistration } from './leasing/registration.ts';
@@ -20,7 +20,7 @@ export interface WorkerConfig {
   readonly workerId: string;
   /** Differs from process to process. */
   readonly instance: string;
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly EvaluationKindName[];
   /** As `findCapabilities` finds them. */
   readonly capabilities: readonly string[];
   /** NAT_DATA_DIR: data sets and tables. */
@@ -93,7 +93,8 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
 
   const registration = startRegistration({
     ...retries,
-    register: () => client.registerWorker({ workerId, instance, capabilities: [...capabilities], kinds: [...kinds] }, { signal: givenUp.signal }),
+    register: () =>
+      client.registerWorker({ workerId, instance, capabilities: [...capabilities], kinds: kinds.map(evaluationKindToWire) }, { signal: givenUp.signal }),
     signal: givenUp.signal,
     logger: logger.child({ workerId, kinds, capabilities, server: channel.address }),
   });
@@ -137,7 +138,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
   });
 
   const newPoller = (
-    wanted: readonly Kind[],
+    wanted: readonly EvaluationKindName[],
     capacity: number,
     { execute, loadedWeights }: Pick<Trainers, 'execute' | 'loadedWeights'>,
   ): Poller | undefined => {
@@ -152,7 +153,13 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
         await Promise.race([registration.registered, aborted(signal)]);
         signal.throwIfAborted();
         const response = await client.leaseEvaluations(
-          { workerId, maxCount, wait: toDuration(waitMs), kinds: [...asked], warmWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_LOADED_WEIGHTS) },
+          {
+            workerId,
+            maxCount,
+            wait: toDuration(waitMs),
+            kinds: asked.map(evaluationKindToWire),
+            loadedWeights: [...new Set(keys)].filter(isBlobKey).slice(0, MAX_LOADED_WEIGHTS),
+          },
           { signal, deadlineMs: waitMs + REPORT_DEADLINE_MS },
         );
         return response.leases;
@@ -191,7 +198,7 @@ export function startWorker({ channel, config, logger, quick = createTabular({ d
 }
 
 function spanAttributes({ evaluation: name, spec, attempt: number }: evaluation.Lease): Record<string, string | number> {
-  return { 'nat.evaluation': name, 'nat.kind': (spec && kindOf(spec)) ?? '', 'nat.attempt': number };
+  return { 'nat.evaluation': name, 'nat.kind': (spec && evaluationKindOf(spec)) ?? '', 'nat.attempt': number };
 }
 
 /** Resolves when the signal aborts. */

@@ -1,36 +1,37 @@
 import type { evaluation } from '@nat/contracts';
 
-/** Keys of the blobs that an outcome names: they must stay for as long as it does. */
-export function blobsOf({ weights, values }: evaluation.Succeeded): readonly string[] {
-  const named = [weights, ...values.flatMap(({ sourceReport, resultReport }) => [...blobsOfReport(sourceReport), ...blobsOfReport(resultReport)])];
-  return named.filter((key) => key !== '');
+/** Keys of the blobs that an outcome names: they stay for as long as it does. */
+export function blobsOf({ weights, results }: evaluation.Succeeded): readonly string[] {
+  return [...present(weights), ...results.flatMap(({ report }) => blobsOfReport(report))];
 }
 
-export function blobsOfReport(report: evaluation.ChildReport | undefined): readonly string[] {
-  return [report?.weights ?? '', report?.checkpoint ?? ''].filter((key) => key !== '');
+/** Keys of the blobs that the report of a child names. */
+export function blobsOfReport(report: evaluation.TrainingReport | undefined): readonly string[] {
+  return present(report?.weights, report?.checkpoint);
 }
 
-/** Key of the weights of a supernet that a specification scores or trains from; empty where there are none. */
-export function weightsOfSpec({ kind }: evaluation.EvaluationSpec): string {
-  return kind?.$case === 'sharedWeights' || kind?.$case === 'trainShard' ? kind.value.weights : '';
+/** Key of the weights of a supernet that a specification scores or trains from; undefined where there are none. */
+export function weightsOfSpec({ kind }: evaluation.EvaluationSpec): string | undefined {
+  return kind?.$case === 'sharedWeights' || kind?.$case === 'trainShard' ? kind.value.weights : undefined;
 }
 
 /** Keys of the blobs that a specification starts from. */
 export function blobsOfSpec(spec: evaluation.EvaluationSpec): readonly string[] {
   const { kind, resumeFrom } = spec;
-  const named = (): readonly string[] => {
-    switch (kind?.$case) {
-      case 'sharedWeights':
-      case 'trainShard':
-        return [weightsOfSpec(spec)];
-      case 'average':
-        return kind.value.weights;
-      case 'fromScratch':
-        return [kind.value.inherit?.weights ?? ''];
-      case 'tabular':
-      case undefined:
-        return [];
-    }
-  };
-  return [resumeFrom, ...named()].filter((key) => key !== '');
+  switch (kind?.$case) {
+    case 'sharedWeights':
+    case 'trainShard':
+      return present(resumeFrom, kind.value.weights);
+    case 'average':
+      return [...present(resumeFrom), ...kind.value.weights];
+    case 'fromScratch':
+      return present(resumeFrom, kind.value.inherit?.weights);
+    case 'tabular':
+    case undefined:
+      return present(resumeFrom);
+  }
+}
+
+function present(...keys: readonly (string | undefined)[]): readonly string[] {
+  return keys.filter((key) => key !== undefined);
 }

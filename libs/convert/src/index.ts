@@ -5,6 +5,15 @@ export { boundsFromWire, boundsToWire, costFromWire, costToWire } from './cost.t
 export { fromDuration, toDuration } from './duration.ts';
 export { edgeEditToWire, editsFromWire, type DecidedEdge } from './edits.ts';
 export { blobsOf, blobsOfReport, blobsOfSpec, weightsOfSpec } from './evaluation-blobs.ts';
+export {
+  candidatesOf,
+  EVALUATION_KINDS,
+  evaluationKindFromWire,
+  evaluationKindOf,
+  evaluationKindToWire,
+  tableName,
+  type EvaluationKindName,
+} from './evaluation-kind.ts';
 export { FORMATS, formatFromWire, formatToWire, type FormatName } from './format.ts';
 export { imageSizeFromWire, imageSizeToWire, placementFromWire, placementToWire } from './placement.ts';
 export { encoderFromWire, encoderToWire, maskingFromWire, maskingToWire, schemeFromWire, schemeToWire, type EncoderName } from './scheme.ts';

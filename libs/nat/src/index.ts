@@ -31,18 +31,18 @@ export { searchInProcess, type InProcessOptions, type InProcessStep } from './se
 export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './search/hyperparameters.ts';
 export { PRESET_NAMES, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search/presets.ts';
 export {
+  candidatesOfRound,
   collateRound,
   sampleRound,
   learnerTrials,
-  pairsOfRound,
+  type CandidateOutcome,
   type CollatedRound,
   type CountedTrial,
   type SampledTrial,
   type LeftOutTrial,
-  type PairOutcome,
+  type RoundCandidates,
   type RoundOptions,
-  type RoundPair,
-  type RoundPairs,
+  type TrialCandidates,
 } from './search/round.ts';
 export { derivedSeed, initializationStream } from './search/seeds.ts';
 export { SearchSession, freshStart, type SessionOptions, type SessionSpec } from './search/session.ts';
@@ -55,6 +55,7 @@ export {
   type EffectiveSearchSpec,
   type RewardKind,
   type SearchSpec,
+  type FromScratchReward,
   type SharedWeightsReward,
   type SourceSpec,
   type SpaceName,

@@ -1,7 +1,7 @@
-import type { evaluation as wire } from '@nat/contracts';
+import { evaluation as wire } from '@nat/contracts';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { placementToWire } from '@nat/convert';
+import { fromDuration, placementToWire } from '@nat/convert';
 import { Command } from 'commander';
 import {
   type CommandContext,
@@ -62,14 +62,15 @@ Examples:
     if (flags.save !== undefined) await requireWritable(flags.save);
     await using session = await openSession(context, flags);
     const subject = await resolveForEvaluation(session, source);
-    const work = fromScratch(flags, [{ id: 'source', source: subject, result: undefined }], true);
+    const work = fromScratch(flags, [{ id: 'source', architecture: subject }], true);
     const inherit = await inheritanceOf(context, session, flags);
-    const [value] = await runEvaluation(terminal, session, { ...work, keepWeights: flags.save !== undefined, inherit }, flags.id);
-    const report = value?.sourceReport;
+    const [report] = await runEvaluation(terminal, session, { ...work, keepWeights: flags.save !== undefined, inherit }, flags.id);
     if (report === undefined) throw new DomainError('INTERNAL', 'the worker answered without a report', { reason: 'NO_REPORT' });
     if (flags.save !== undefined) await saveWeights(session, report.weights!, flags.save);
-    const { validationAccuracy, testAccuracy, params, macs, seconds, imagesPerSecond, epochs, judgedEpoch, inheritedParams, initialValidationAccuracy } =
-      report;
+    const { validationAccuracy, testAccuracy, imagesPerSecond, epochs, judgedEpoch } = report;
+    const { params, macs } = report.cost!;
+    const seconds = fromDuration(report.duration) / 1000;
+    const { params: inheritedParams, validationAccuracy: initialValidationAccuracy } = report.inherited ?? {};
     if (flags.json === true) {
       const early = flags.patience === undefined ? {} : { epochs, judgedEpoch };
       const inherited = inherit === undefined ? {} : { inheritedParams, initialValidationAccuracy };
@@ -105,14 +106,14 @@ async function inheritanceOf(
 /** What training children asks of the evaluator. */
 export function fromScratch(
   flags: PlacementFlags & RecipeFlags & { readonly dataset: DatasetName },
-  pairs: readonly wire.Pair[],
+  candidates: readonly wire.Candidate[],
   reportTest: boolean,
 ): wire.FromScratchEvaluation {
-  return {
+  return wire.FromScratchEvaluation.create({
     dataset: flags.dataset,
     placement: placementToWire(readPlacement(flags)),
     recipe: readRecipe(flags),
-    pairs: [...pairs],
+    candidates: [...candidates],
     reportTest,
-  };
+  });
 }

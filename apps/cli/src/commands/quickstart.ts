@@ -2,7 +2,7 @@ import { architectureCost, zooArchitecture } from '@nat/cells';
 import type { architecture as architectureWire, transform as transformWire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
-import { architectureFromSpec, architectureToRef } from '@nat/convert';
+import { architectureFromSpec, architectureToRef, fromDuration } from '@nat/convert';
 import { Command } from 'commander';
 import { type CommandContext, integer, runEvaluation, table } from '@nat/console';
 import { describeTransform } from '../rendering/transform.ts';
@@ -102,12 +102,15 @@ async function showTransforms({ terminal }: CommandContext, session: Session): P
 /** Trains the source and its result with the same budget and seed, and says what came of it, whichever is better. */
 async function trainPair(context: CommandContext, session: Session, response: transformWire.TransformArchitectureResponse, steps: number): Promise<void> {
   const { terminal } = context;
-  const subject = (spec: architectureWire.ArchitectureSpec | undefined) => architectureToRef(architectureFromSpec(spec!, 'spec'));
+  const candidate = (id: string, spec: architectureWire.ArchitectureSpec | undefined) => ({
+    id,
+    architecture: architectureToRef(architectureFromSpec(spec!, 'spec')),
+  });
   terminal.out('');
   terminal.out(
     `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each, scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`,
   );
-  const values = await runEvaluation(
+  const reports = await runEvaluation(
     terminal,
     session,
     fromScratch(
@@ -123,21 +126,20 @@ async function trainPair(context: CommandContext, session: Session, response: tr
         trainImages: CHILD.trainImages,
         validationImages: CHILD.validationImages,
       },
-      [{ id: 'quickstart', source: subject(response.source?.spec), result: subject(response.results[0]?.spec) }],
+      [candidate('source', response.source?.spec), candidate('result', response.results[0]?.spec)],
       false,
     ),
   );
-  const pair = values[0]!;
   const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;
   terminal.out(
     table(
       ['child', 'validation', 'params', 'MACs', 'seconds'],
-      [pair.sourceReport, pair.resultReport].map((report, index) => [
+      reports.map((report, index) => [
         index === 0 ? CHILD.name : `${CHILD.name} transformed`,
-        percent(report?.validationAccuracy ?? 0),
-        (report?.params ?? 0).toLocaleString('en'),
-        (report?.macs ?? 0).toLocaleString('en'),
-        (report?.seconds ?? 0).toFixed(1),
+        percent(report.validationAccuracy),
+        (report.cost?.params ?? 0).toLocaleString('en'),
+        (report.cost?.macs ?? 0).toLocaleString('en'),
+        (fromDuration(report.duration) / 1000).toFixed(1),
       ]),
       ['validation', 'params', 'MACs', 'seconds'],
     ),

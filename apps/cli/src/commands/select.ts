@@ -7,6 +7,7 @@ import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
 import {
   type CommandContext,
+  failureText,
   type ConnectionFlags,
   connectionOptions,
   datasetName,
@@ -45,7 +46,7 @@ interface Candidate {
 /** A candidate after a rung. */
 interface Placed {
   readonly candidate: Candidate;
-  readonly report?: wire.ChildReport;
+  readonly report?: wire.TrainingReport;
   /** Why there is no report. */
   readonly errorMessage: string;
 }
@@ -99,7 +100,7 @@ Examples:
 
 interface Ladder {
   readonly rungs: readonly { readonly epochs: number; readonly placed: readonly Placed[]; readonly kept: readonly Candidate[] }[];
-  readonly winner: { readonly candidate: Candidate; readonly report: wire.ChildReport };
+  readonly winner: { readonly candidate: Candidate; readonly report: wire.TrainingReport };
 }
 
 async function climb(
@@ -113,15 +114,15 @@ async function climb(
   ): Promise<readonly Placed[]> => {
     const final = rung === 'winner';
     const trainings = contenders.map(({ candidate, report: before }) => {
-      const work = fromScratch(flags, [{ id: candidate.name, source: candidate.architecture, result: undefined }], final);
+      const work = fromScratch(flags, [{ id: candidate.name, architecture: candidate.architecture }], final);
       const recipe = { ...work.recipe!, stopAfterEpochs: epochs };
       const id = flags.id === undefined ? undefined : `${flags.id}.${rung}.${candidates.indexOf(candidate)}`;
-      return { id, work: { ...work, recipe, keepCheckpoints: !final, keepWeights: final && flags.save !== undefined }, resumeFrom: before?.checkpoint ?? '' };
+      return { id, work: { ...work, recipe, keepCheckpoints: !final, keepWeights: final && flags.save !== undefined }, resumeFrom: before?.checkpoint };
     });
     const values = await runEvaluations(context.terminal, session, trainings);
     return contenders.map(({ candidate }, i) => {
-      const { sourceReport, errorMessage = 'the worker answered without a report' } = values[i]?.[0] ?? {};
-      return { candidate, ...(sourceReport === undefined ? {} : { report: sourceReport }), errorMessage };
+      const result = values[i]?.[0];
+      return result?.report === undefined ? { candidate, errorMessage: failureText(result) } : { candidate, report: result.report, errorMessage: '' };
     });
   };
 
@@ -129,7 +130,7 @@ async function climb(
   let contenders: readonly Placed[] = candidates.map((candidate) => ({ candidate, errorMessage: '' }));
   for (const [i, { epochs }] of plan.entries()) {
     const placed = await train(contenders, { epochs, rung: i });
-    const judgements = placed.map(({ report }) => report && { accuracy: report.validationAccuracy, cost: report.macs });
+    const judgements = placed.map(({ report }) => report && { accuracy: report.validationAccuracy, cost: report.cost!.macs });
     contenders = survivors(judgements, plan[i + 1]?.candidates ?? 1).map((position) => placed[position]!);
     rungs.push({ epochs, placed, kept: contenders.map(({ candidate }) => candidate) });
     const failed = placed.find(({ errorMessage }) => errorMessage !== '');
@@ -143,13 +144,14 @@ async function climb(
 }
 
 function report({ terminal }: CommandContext, { json, save }: SelectFlags, { rungs, winner }: Ladder): void {
-  const { validationAccuracy, testAccuracy, params, macs } = winner.report;
+  const { validationAccuracy, testAccuracy } = winner.report;
+  const { params, macs } = winner.report.cost!;
   if (json === true) {
     const shown = rungs.map(({ epochs, placed, kept }) => ({
       epochs,
       candidates: placed.map(({ candidate, report: of, errorMessage }) => ({
         candidate: candidate.name,
-        ...(of === undefined ? { error: errorMessage } : { validationAccuracy: of.validationAccuracy, params: of.params, macs: of.macs }),
+        ...(of === undefined ? { error: errorMessage } : { validationAccuracy: of.validationAccuracy, params: of.cost!.params, macs: of.cost!.macs }),
         kept: kept.includes(candidate),
       })),
     }));
@@ -163,7 +165,7 @@ function report({ terminal }: CommandContext, { json, save }: SelectFlags, { run
       String(epochs),
       candidate.name,
       of === undefined ? errorMessage : percent(of.validationAccuracy),
-      of?.macs.toLocaleString('en') ?? '',
+      of?.cost?.macs.toLocaleString('en') ?? '',
       kept.includes(candidate) ? 'goes on' : '',
     ]),
   );

@@ -14,8 +14,8 @@ function isPipelined({ effectiveSpec }: wire.Search): boolean {
 
 /** What `--json` prints at the end: rounds and rewards are those that count, of policy steps; the rest is about shared weights. */
 export function searchToJson(search: wire.Search, policyId: string): Readonly<Record<string, unknown>> {
-  const { searchId, policySha256, pairs, failedPairs, rewards, step, weightRounds, heldOut } = search;
-  const counted = { searchId, policyId, policySha256, pairs, failedPairs, steps: step, rounds: step, rewards };
+  const { searchId, policySha256, candidates, failedCandidates, rewards, step, weightRounds, heldOut } = search;
+  const counted = { searchId, policyId, policySha256, candidates, failedCandidates, steps: step, rounds: step, rewards };
   const result = isPipelined(search) ? { ...counted, droppedTrials: search.droppedTrials } : counted;
   const shared = sharedWeightsOf(search);
   return shared === undefined ? result : { ...result, weightRounds, split: splitOf(shared), heldOut };

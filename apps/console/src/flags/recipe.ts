@@ -1,4 +1,4 @@
-import type { evaluation as wire } from '@nat/contracts';
+import { evaluation as wire } from '@nat/contracts';
 import { PRESET_EPOCHS, type RecipePreset } from '@nat/training';
 import { Option } from 'commander';
 import { integer, number } from './parsers.ts';
@@ -25,7 +25,6 @@ export interface RecipeFlags {
 
 /** What a training that is only meant to be short has of its own; the official recipe's numbers are the workers'. */
 const SHORT = { epochs: 1, batch: 64 };
-/** Zero means "as the recipe has it" in the contract. */
 const SMALLEST = 1e-12;
 
 /** How a child is trained. Each of them overrides what the recipe says. */
@@ -41,8 +40,8 @@ export function recipeOptions(): readonly Option[] {
     new Option('--steps <n>', 'at most this many steps').argParser(integer(1)),
     new Option('--batch <n>', 'images a step').argParser(integer(1, 4096)),
     new Option('--learning-rate <x>', 'at the first step; it falls to 0 along half a cosine').argParser(number(SMALLEST, 10)),
-    new Option('--momentum <x>', 'of SGD').argParser(number(SMALLEST, 0.999999)),
-    new Option('--weight-decay <x>', 'added to gradients as so much of the weights').argParser(number(SMALLEST, 1)),
+    new Option('--momentum <x>', 'of SGD').argParser(number(0, 0.999999)),
+    new Option('--weight-decay <x>', 'added to gradients as so much of the weights').argParser(number(0, 1)),
     new Option('--clip-norm <x>', 'gradients are scaled down to this norm, all together').argParser(number(SMALLEST, 1_000_000)),
     new Option('--label-smoothing <x>', 'share of a label spread over all classes').argParser(number(0, 0.999999)),
     new Option('--drop-path <x>', 'probability that an edge is dropped, at the end; it rises from 0').argParser(number(0, 0.999999)),
@@ -73,31 +72,34 @@ Recipes, in each of which single options override:
   out here for validation. Its network is --channels 36 --layers 20, which is the default for cells.`;
 
 /** A number of steps is another end: the schedule is then as long as they are. */
-function presetEpochs(preset: RecipePreset, { steps }: RecipeFlags): number {
-  return steps === undefined ? PRESET_EPOCHS[preset] : 0;
+function presetEpochs(preset: RecipePreset, { steps }: RecipeFlags): number | undefined {
+  return steps === undefined ? PRESET_EPOCHS[preset] : undefined;
 }
+
+const PRESETS = {
+  official: wire.RecipePreset.RECIPE_PRESET_OFFICIAL,
+  'fine-tune': wire.RecipePreset.RECIPE_PRESET_FINE_TUNE,
+} as const satisfies Record<RecipePreset, wire.RecipePreset>;
 
 export function readRecipe(flags: RecipeFlags): wire.TrainingRecipe {
   const preset = flags.recipe === undefined || flags.recipe === 'short' ? undefined : flags.recipe;
   return {
-    preset: preset ?? '',
+    preset: preset === undefined ? wire.RecipePreset.RECIPE_PRESET_UNSPECIFIED : PRESETS[preset],
     epochs: flags.epochs ?? (preset === undefined ? SHORT.epochs : presetEpochs(preset, flags)),
-    maxSteps: flags.steps ?? 0,
-    maxTime: undefined,
-    batch: flags.batch ?? (preset === undefined ? SHORT.batch : 0),
-    learningRate: flags.learningRate ?? 0,
-    momentum: flags.momentum ?? 0,
-    weightDecay: flags.weightDecay ?? 0,
+    maxSteps: flags.steps,
+    batch: flags.batch ?? (preset === undefined ? SHORT.batch : undefined),
+    learningRate: flags.learningRate,
+    momentum: flags.momentum,
+    weightDecay: flags.weightDecay,
     clipNorm: flags.clipNorm,
     labelSmoothing: flags.labelSmoothing,
     dropPath: flags.dropPath,
     auxiliaryWeight: flags.auxiliary,
     cutout: flags.cutout,
     seed: flags.seed,
-    threads: flags.threads ?? 0,
-    trainImages: flags.trainImages ?? 0,
-    validationImages: flags.validationImages ?? 0,
-    patience: flags.patience ?? 0,
-    stopAfterEpochs: 0,
+    threads: flags.threads,
+    trainImages: flags.trainImages,
+    validationImages: flags.validationImages,
+    patience: flags.patience,
   };
 }

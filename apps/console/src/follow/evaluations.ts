@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
-import { onInterrupt } from '@nat/service';
+import { onInterrupt, statusToDomainError } from '@nat/service';
 import { startProgress } from '../terminal/progress.ts';
 import type { Session } from '@nat/platform/session';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -16,18 +16,22 @@ export interface Training {
   /** The evaluation's name. One that is known already is followed instead of trained again, and goes on without this command when it is interrupted. @default a new one */
   readonly id?: string | undefined;
   readonly work: wire.FromScratchEvaluation;
-  readonly resumeFrom?: string;
+  readonly resumeFrom?: string | undefined;
 }
 
 /**
- * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels those without an id. A pair that could not be
- * evaluated says so itself.
- * @returns the pairs of each, in order
+ * Trains children: submits evaluations, shows their epochs as they come and waits for their end; interrupting cancels those without an id. A candidate that could
+ * not be evaluated says so itself.
+ * @returns the results of each, in order
  * @throws DomainError with the worker's reason
  */
-export async function runEvaluations(terminal: Terminal, session: Session, trainings: readonly Training[]): Promise<readonly (readonly wire.PairValue[])[]> {
+export async function runEvaluations(
+  terminal: Terminal,
+  session: Session,
+  trainings: readonly Training[],
+): Promise<readonly (readonly wire.CandidateResult[])[]> {
   const { evaluations } = session.clients;
-  const entries = trainings.map(({ id = `cli-${crypto.randomUUID()}`, work, resumeFrom = '' }) => ({
+  const entries = trainings.map(({ id = `cli-${crypto.randomUUID()}`, work, resumeFrom }) => ({
     evaluationId: id,
     spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: MAX_ATTEMPTS }),
   }));
@@ -52,14 +56,14 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
   try {
     for (;;) {
       const current = await evaluations.batchGetEvaluations({ parent: session.parent, names });
-      const results = current.evaluations.map(({ outcome }) => outcome?.result);
-      const lost = results.find((result) => result !== undefined && result.$case !== 'succeeded');
+      const outcomes = current.evaluations.map(({ outcome }) => outcome?.result);
+      const lost = outcomes.find((result) => result !== undefined && result.$case !== 'succeeded');
       if (lost !== undefined) {
         cancel();
         throw failureOf(lost);
       }
-      const values = results.flatMap((result) => (result?.$case === 'succeeded' ? [result.value.values] : []));
-      if (values.length === names.length) return values;
+      const results = outcomes.flatMap((result) => (result?.$case === 'succeeded' ? [result.value.results] : []));
+      if (results.length === names.length) return results;
       if (interrupted.signal.aborted && trainings.some(({ id }) => id !== undefined)) throw interruption();
       const seen = await Promise.all(followed.map((look) => look()));
       const latest = seen.findLast(({ accuracy }) => accuracy !== undefined)?.accuracy;
@@ -75,12 +79,32 @@ export async function runEvaluations(terminal: Terminal, session: Session, train
   }
 }
 
-/** As `runEvaluations`, for one whose pairs must all succeed. */
-export async function runEvaluation(terminal: Terminal, session: Session, work: wire.FromScratchEvaluation, id?: string): Promise<readonly wire.PairValue[]> {
-  const [values = []] = await runEvaluations(terminal, session, [{ id, work }]);
-  const failed = values.find(({ errorMessage }) => errorMessage !== '');
-  if (failed !== undefined) throw new DomainError('FAILED_PRECONDITION', failed.errorMessage, { reason: 'PAIR_FAILED' });
-  return values;
+/** As `runEvaluations`, for one whose candidates must all succeed: their reports, in order. */
+export async function runEvaluation(
+  terminal: Terminal,
+  session: Session,
+  work: wire.FromScratchEvaluation,
+  id?: string,
+): Promise<readonly wire.TrainingReport[]> {
+  const [results = []] = await runEvaluations(terminal, session, [{ id, work }]);
+  return results.map((result) => {
+    valueOf(result);
+    if (result.report === undefined) throw new DomainError('INTERNAL', 'the worker answered without a report', { reason: 'NO_REPORT' });
+    return result.report;
+  });
+}
+
+/** The value of a candidate. @throws DomainError FAILED_PRECONDITION CANDIDATE_FAILED with the worker's reason */
+export function valueOf(candidate: wire.CandidateResult | undefined): number {
+  if (candidate?.result?.$case === 'value') return candidate.result.value;
+  throw new DomainError('FAILED_PRECONDITION', failureText(candidate), { reason: 'CANDIDATE_FAILED' });
+}
+
+/** Why a candidate has no value: `REASON: message`. */
+export function failureText(candidate: wire.CandidateResult | undefined): string {
+  if (candidate?.result?.$case !== 'error') return 'the worker gave no value';
+  const { reason, message } = statusToDomainError(candidate.result.value);
+  return `${reason}: ${message}`;
 }
 
 function interruption(): DomainError {
@@ -91,9 +115,8 @@ function interruption(): DomainError {
 }
 
 /** Epochs of all children together, as far as they are known before. */
-function epochsOf({ pairs, recipe }: wire.FromScratchEvaluation): number {
-  const children = pairs.flatMap(({ source, result }) => [source, result]).filter((subject) => subject !== undefined).length;
-  return children * (recipe?.stopAfterEpochs || recipe?.epochs || 0);
+function epochsOf({ candidates, recipe }: wire.FromScratchEvaluation): number {
+  return candidates.length * (recipe?.stopAfterEpochs ?? recipe?.epochs ?? 0);
 }
 
 /** Counts epochs, each once however many attempts saw it, and gives the latest validation accuracy. */
@@ -104,9 +127,9 @@ function followEpochs({ clients: { evaluations } }: Session, name: string): () =
   return async () => {
     for (;;) {
       const { observations, nextPageToken } = await evaluations.listObservations({ parent: name, pageSize: 1000, pageToken: page });
-      for (const { metric, pairId, step, value } of observations) {
-        if (!metric.endsWith('/validationAccuracy')) continue;
-        seen.add(JSON.stringify([pairId, metric, step]));
+      for (const { metric, candidateId, step, value } of observations) {
+        if (metric !== 'validationAccuracy') continue;
+        seen.add(JSON.stringify([candidateId, step]));
         accuracy = value;
       }
       if (nextPageToken === '') return { count: seen.size, accuracy };
@@ -115,10 +138,16 @@ function followEpochs({ clients: { evaluations } }: Session, name: string): () =
   };
 }
 
+/** Why an evaluation failed, with the worker's reason. */
+export function evaluationFailure({ error }: wire.Failed): DomainError {
+  const { message, reason } = error === undefined ? { message: 'the evaluation failed', reason: 'EVALUATION_FAILED' } : statusToDomainError(error);
+  return new DomainError('FAILED_PRECONDITION', message, { reason });
+}
+
 function failureOf(result: Exclude<NonNullable<wire.Outcome['result']>, { $case: 'succeeded' }>): DomainError {
   switch (result.$case) {
     case 'failed':
-      return new DomainError('FAILED_PRECONDITION', result.value.message, { reason: result.value.reason });
+      return evaluationFailure(result.value);
     case 'cancelled':
       return new DomainError('CANCELLED', 'the evaluation was cancelled', { reason: 'EVALUATION_CANCELLED' });
   }

@@ -27,7 +27,7 @@ onInterrupt(() => {
 const interrupted = (): boolean => interrupt.signal.aborted;
 try {
   const reference: wire.Search = await verify(bed, await startSearch(bed), undefined);
-  say(`undisturbed: ${reference.pairs} pairs, policy ${reference.policySha256.slice(0, 16)}`);
+  say(`undisturbed: ${reference.candidates} candidates, policy ${reference.policySha256.slice(0, 16)}`);
   const rows = FAULTS.filter(({ fault, when }) => flags.only === undefined || `${fault}, ${when}`.includes(flags.only));
   for (const { fault, when, repeatable = true, unavailable, run } of rows) {
     if (interrupted()) break;

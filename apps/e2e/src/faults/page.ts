@@ -14,7 +14,7 @@ search again and again, and breaks something in each: a process is held exactly 
 are cut; messages are forged. After each row:
 
 - every accepted evaluation has exactly one outcome, and the topic has an event of each;
-- the pairs that the learner counted are the distinct succeeded pairs of the topic, and the rows of its inbox;
+- the candidates that the learner counted are the distinct succeeded candidates of the topic, and the rows of its inbox;
 - the search has learned its number of steps, with every trial rewarded once, and its policy is **the same to the bit** as the undisturbed one's
   (an asynchronous search learns from rounds as they come: of those the counts are checked);
 - whoever watched the search was told its end, and whoever asked something just before a process was killed got the answer.

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type architecture, evaluation } from '@nat/contracts';
+import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { FAILPOINTS, type Failpoint } from '@nat/base/failpoints';
 import type { Kind, Member } from '../../../../tools/cluster/cluster.mjs';
@@ -223,7 +223,9 @@ const messages: readonly FaultRow[] = [
         .slice(0, 4)
         .map(({ key, headers, value }) => {
           const event = evaluation.OutcomeEvent.decode(value);
-          if (event.outcome?.result?.$case === 'succeeded') for (const pair of event.outcome.result.value.values) pair.resultValue += 50;
+          if (event.outcome?.result?.$case === 'succeeded') {
+            for (const { result } of event.outcome.result.value.results) if (result?.$case === 'value') result.value += 50;
+          }
           return { key, headers, value: Buffer.from(evaluation.OutcomeEvent.encode(event).finish()) };
         });
       await bed.topic.send(lies);
@@ -254,18 +256,21 @@ const twoWorkers: FaultRow = {
     const { evaluations, workers } = bed.clients;
     const only = `only-${randomUUID().slice(0, 8)}`;
     const parent = 'namespaces/default';
-    const subject: architecture.ArchitectureRef = { ref: { $case: 'zoo', value: 'DARTS' } };
+    const candidates = [{ id: `${only}/0`, architecture: { ref: { $case: 'zoo' as const, value: 'DARTS' } } }];
     const spec = evaluation.EvaluationSpec.create({
-      kind: { $case: 'tabular', value: { table: 'nasbench201', column: 'c10_valid_200', pairs: [{ id: `${only}/0`, source: subject, result: subject }] } },
+      kind: { $case: 'tabular', value: { table: evaluation.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201, column: 'c10_valid_200', candidates } },
       capabilities: [only],
     });
-    const outcomeOf = (resultValue: number): evaluation.Outcome =>
-      evaluation.Outcome.create({ result: { $case: 'succeeded', value: { values: [{ pairId: `${only}/0`, sourceValue: 1, resultValue }] } } });
+    const outcomeOf = (value: number): evaluation.Outcome =>
+      evaluation.Outcome.create({
+        result: { $case: 'succeeded', value: { results: [{ candidateId: `${only}/0`, result: { $case: 'value', value } }] } },
+      });
+    const kinds = [evaluation.EvaluationKind.EVALUATION_KIND_TABULAR];
     await evaluations.submitEvaluations({ parent, evaluations: [{ evaluationId: only, spec }] }, { retry: true });
     const lease = async (workerId: string) => {
-      await workers.registerWorker({ workerId, capabilities: [only, 'table:nasbench201'], kinds: ['tabular'], instance: workerId }, { retry: true });
+      await workers.registerWorker({ workerId, capabilities: [only, 'table:nasbench201'], kinds, instance: workerId }, { retry: true });
       for (;;) {
-        const { leases } = await workers.leaseEvaluations({ workerId, maxCount: 1, wait: { seconds: 5, nanos: 0 }, kinds: ['tabular'] }, { retry: true });
+        const { leases } = await workers.leaseEvaluations({ workerId, maxCount: 1, wait: { seconds: 5, nanos: 0 }, kinds }, { retry: true });
         if (leases[0] !== undefined) return { evaluation: leases[0].evaluation, token: leases[0].token };
       }
     };
@@ -278,7 +283,7 @@ const twoWorkers: FaultRow = {
     if (refused !== 'FAILED_PRECONDITION') throw new Error(`the worker with the old token got ${refused ?? 'through'}, not FAILED_PRECONDITION`);
     await workers.completeEvaluation({ lease: second, outcome: outcomeOf(3) }, { retry: true });
     const { outcome } = await evaluations.getEvaluation({ name: `${parent}/evaluations/${only}` });
-    const counted = outcome?.result?.$case === 'succeeded' ? outcome.result.value.values[0]?.resultValue : undefined;
+    const counted = outcome?.result?.$case === 'succeeded' ? outcome.result.value.results[0]?.result?.value : undefined;
     if (counted !== 3) throw new Error(`the outcome is ${String(counted)}, not that of the lease that held`);
     return startSearch(bed);
   },

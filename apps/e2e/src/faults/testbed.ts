@@ -153,7 +153,7 @@ const SPEC = {
   seed: SEED,
 } as const;
 
-/** Several rounds in flight; none is ever too stale, so that every pair counts whatever is killed. */
+/** Several rounds in flight; none is ever too stale, so that every trial counts whatever is killed. */
 const PIPELINED = { pipelining: { roundsInFlight: 3, maxStaleness: 10_000 } } as const;
 
 /** Asks for the search that every row runs, and follows it as `nat search` does. */

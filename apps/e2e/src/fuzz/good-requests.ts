@@ -21,13 +21,19 @@ export const GOOD_REQUESTS: Readonly<Record<string, object>> = {
   'EvaluationService.SubmitEvaluations': {
     parent,
     evaluations: [
-      { evaluationId: 'one', spec: { tabular: { table: 'nasbench201', column: 'c10_valid_200', pairs: [{ id: 'p', source: cell, result: cell }] } } },
+      {
+        evaluationId: 'one',
+        spec: { tabular: { table: 'BENCHMARK_TABLE_NASBENCH201', column: 'c10_valid_200', candidates: [{ id: 'c', architecture: cell }] } },
+      },
     ],
   },
   'EvaluationService.ListEvaluations': { parent, pageSize: 3 },
-  'WorkerService.RegisterWorker': { workerId: 'fuzz', kinds: ['tabular'], capabilities: ['x'] },
+  'WorkerService.RegisterWorker': { workerId: 'fuzz', kinds: ['EVALUATION_KIND_TABULAR'], capabilities: ['x'] },
   'WorkerService.LeaseEvaluations': { workerId: 'fuzz', maxCount: 4, wait: '0s' },
-  'WorkerService.CompleteEvaluation': { lease: { evaluation: `${parent}/evaluations/one`, token: '1' }, outcome: { succeeded: { values: [{ pairId: 'p' }] } } },
+  'WorkerService.CompleteEvaluation': {
+    lease: { evaluation: `${parent}/evaluations/one`, token: '1' },
+    outcome: { succeeded: { results: [{ candidateId: 'c', value: 0.5 }] } },
+  },
   'MetricsService.RecordMetrics': { points: [{ run: `${parent}/searches/fuzz`, metric: 'loss', step: '1', value: 0.5 }] },
   'MetricsService.QueryMetrics': { run: `${parent}/searches/fuzz`, metrics: ['loss'], pageSize: 3 },
   'MetricsService.DeleteSeries': { run: `${parent}/searches/fuzz`, metrics: ['loss'] },

@@ -43,8 +43,8 @@ export function boundsOf({ milestones, utilisation, counts }: ScaleResult): read
       ({ submitted, outcomes, inTopic }) => outcomes === submitted && inTopic === submitted,
     ),
     each(
-      'every outcome is in the inbox once, with all its pairs',
-      ({ submitted, received, pairs, pairsAnEvaluation }) => received === submitted && pairs === submitted * pairsAnEvaluation,
+      'every outcome is in the inbox once, with all its candidates',
+      ({ submitted, received, candidates, candidatesAnEvaluation }) => received === submitted && candidates === submitted * candidatesAnEvaluation,
     ),
   ];
 }

@@ -1,6 +1,7 @@
 /** A process of simulated workers: the platform's own worker, many times, each with its own id and connection; only the work is simulated. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { evaluation } from '@nat/contracts';
+import { candidatesOf } from '@nat/convert';
 import { startWorker, type Execute } from '@nat/worker';
 import { createChannelTo, createLogger, type ClientChannel } from '@nat/service';
 import type { FleetOrders, FleetReport } from './fleet-messages.ts';
@@ -46,9 +47,8 @@ function observed(channel: ClientChannel): ClientChannel {
   return { ...channel, client: client as ClientChannel['client'] };
 }
 
-/** Answers every pair, with values that follow from its id. */
+/** Gives every candidate a value that follows from its id. */
 const simulate: Execute = async ({ evaluation: name, spec }, { signal }) => {
-  const pairs = spec.kind?.$case === 'tabular' ? spec.kind.value.pairs : [];
   running.set(name, performance.now());
   try {
     if (orders.workMs > 0) await sleep(orders.workMs, undefined, { signal });
@@ -57,8 +57,8 @@ const simulate: Execute = async ({ evaluation: name, spec }, { signal }) => {
     finishedMs += Math.min(orders.workMs, performance.now() - (running.get(name) ?? 0));
     running.delete(name);
   }
-  const values = pairs.map(({ id }) => ({ pairId: id, sourceValue: 90, resultValue: 90 + (id.length % 7) / 7 }));
-  return evaluation.Outcome.create({ result: { $case: 'succeeded', value: { values } } });
+  const results = candidatesOf(spec).map(({ id }) => ({ candidateId: id, result: { $case: 'value' as const, value: 90 + (id.length % 7) / 7 } }));
+  return evaluation.Outcome.create({ result: { $case: 'succeeded', value: { results } } });
 };
 
 const workers = Array.from({ length: orders.workers }, (_, i) => {

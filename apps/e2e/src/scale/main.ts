@@ -37,8 +37,8 @@ const say = (line: string): void => {
 
 /** Turns of ours and of each peer, and how long a peer's turn is. */
 const [TURNS, TURN_SECONDS, TURN_EVALUATIONS] = [2, 8, 5_000];
-/** Pairs of an evaluation where searches on tables put many into one. */
-const BATCHED_PAIRS = 64;
+/** Candidates of an evaluation where searches on tables put many into one. */
+const BATCHED_CANDIDATES = 128;
 const BATCHED_EVALUATIONS = 2_000;
 
 const bed = await openScaleTestbed(join(tmpdir(), `nat-scale-${process.pid}-${randomUUID().slice(0, 4)}`));
@@ -55,7 +55,7 @@ try {
     const others = await openPeers(bed.cluster.postgres());
     try {
       for (let turn = 0; turn < TURNS; turn += 1) {
-        const ours = await measureGrowth(bed, fleet, { total: TURN_EVALUATIONS, pairs: 1, milestones: [TURN_EVALUATIONS] });
+        const ours = await measureGrowth(bed, fleet, { total: TURN_EVALUATIONS, candidates: 1, milestones: [TURN_EVALUATIONS] });
         runs.push(ours.run);
         oursInTurns.push(ours.milestones[0]!.window.evaluationsPerSecond);
         for (const peer of others.all) {
@@ -71,10 +71,10 @@ try {
     }
   }
   const milestones = [...new Set([1_000, 10_000, 100_000].filter((count) => count < total)), total];
-  const growth = await measureGrowth(bed, fleet, { total, pairs: 1, milestones });
+  const growth = await measureGrowth(bed, fleet, { total, candidates: 1, milestones });
   runs.push(growth.run);
   noteLoad();
-  const batched = await measureGrowth(bed, fleet, { total: BATCHED_EVALUATIONS, pairs: BATCHED_PAIRS, milestones: [BATCHED_EVALUATIONS] });
+  const batched = await measureGrowth(bed, fleet, { total: BATCHED_EVALUATIONS, candidates: BATCHED_CANDIDATES, milestones: [BATCHED_EVALUATIONS] });
   runs.push(batched.run);
   await fleet.stop();
   const { run: utilised, ...utilisation } = await measureUtilisation(bed, 500, 1_000, 30);
@@ -85,14 +85,18 @@ try {
   const counts = [];
   for (const run of runs) {
     const events = await topic.eventsOf(run.search);
-    counts.push({ ...(await countRun(bed, run)), pairsAnEvaluation: run.pairsAnEvaluation, inTopic: new Set(events.map(({ evaluation }) => evaluation)).size });
+    counts.push({
+      ...(await countRun(bed, run)),
+      candidatesAnEvaluation: run.candidatesAnEvaluation,
+      inTopic: new Set(events.map(({ evaluation }) => evaluation)).size,
+    });
   }
   await topic.close();
   result = {
     workers,
     leases: LEASES,
     milestones: growth.milestones,
-    batched: { pairsAnEvaluation: BATCHED_PAIRS, evaluationsPerSecond: batched.milestones[0]!.window.evaluationsPerSecond },
+    batched: { candidatesAnEvaluation: BATCHED_CANDIDATES, evaluationsPerSecond: batched.milestones[0]!.window.evaluationsPerSecond },
     utilisation,
     oursInTurns,
     peers,

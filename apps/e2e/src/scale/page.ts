@@ -14,7 +14,7 @@ export function scaleTable({ workers, leases, milestones, batched, utilisation, 
   return [
     `| outcomes stored | ${milestones.map(({ stored }) => stored.toLocaleString('en')).join(' | ')} |`,
     `|---|${milestones.map(() => '---:|').join('')}`,
-    row('evaluations/s since the column before (one pair each)', ({ window }) => window.evaluationsPerSecond.toFixed(0)),
+    row('evaluations/s since the column before (one candidate each)', ({ window }) => window.evaluationsPerSecond.toFixed(0)),
     row(
       `lease call with work, up to ${leases} evaluations, p50 / p99, ms`,
       ({ leaseP50Ms, leaseP99Ms }) => `${leaseP50Ms.toFixed(0)} / ${leaseP99Ms.toFixed(0)}`,
@@ -41,7 +41,7 @@ export function scaleTable({ workers, leases, milestones, batched, utilisation, 
     ...members.map((name) => row(`memory: ${name}, MB`, ({ memory }) => mb(memory.get(name) ?? NaN))),
     row(`memory: ${workers} simulated workers, MB`, ({ workersBytes }) => mb(workersBytes)),
     '',
-    `With ${batched.pairsAnEvaluation} pairs an evaluation: ${batched.evaluationsPerSecond.toFixed(0)} evaluations/s, ${(batched.evaluationsPerSecond * batched.pairsAnEvaluation).toFixed(0)} pairs/s.`,
+    `With ${batched.candidatesAnEvaluation} candidates an evaluation: ${batched.evaluationsPerSecond.toFixed(0)} evaluations/s, ${(batched.evaluationsPerSecond * batched.candidatesAnEvaluation).toFixed(0)} candidates/s.`,
     '',
     `${utilisation.workers} workers, one evaluation of ${utilisation.workMs / 1_000} s at a time, for ${utilisation.seconds} s: busy ${(100 * utilisation.share).toFixed(1)} % of their time; a lease takes ${utilisation.leaseP50Ms.toFixed(0)} ms (p50), ${utilisation.leaseP99Ms.toFixed(0)} ms (p99).`,
     ...(peers.length === 0

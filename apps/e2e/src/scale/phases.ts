@@ -34,9 +34,9 @@ export async function openFleet(bed: ScaleTestbed, workers: number, leases: numb
 export async function measureGrowth(
   bed: ScaleTestbed,
   fleet: Fleet,
-  { total, pairs, milestones }: { readonly total: number; readonly pairs: number; readonly milestones: readonly number[] },
+  { total, candidates, milestones }: { readonly total: number; readonly candidates: number; readonly milestones: readonly number[] },
 ): Promise<{ readonly run: Run; readonly milestones: readonly Milestone[] }> {
-  const run = await bed.newRun(pairs);
+  const run = await bed.newRun(candidates);
   const before = await readStored(bed.database, bed.cluster);
   const since = await databaseNow(bed.database);
   const seen: Omit<Milestone, 'window'>[] = [];
@@ -88,7 +88,7 @@ export interface Counts {
   readonly submitted: number;
   readonly outcomes: number;
   readonly received: number;
-  readonly pairs: number;
+  readonly candidates: number;
 }
 
 export async function countRun({ database }: ScaleTestbed, run: Run): Promise<Counts> {
@@ -97,7 +97,7 @@ export async function countRun({ database }: ScaleTestbed, run: Run): Promise<Co
        select r.ordinal from policy.round r join policy.search s on s.ordinal = r.search where s.namespace || '/searches/' || s.search_id = $1)
      select (select count(*)::int from evaluator.evaluation where search = $1 and state = 'SUCCEEDED' and outcome is not null) as outcomes,
        (select count(*)::int from policy.evaluation where round in (select ordinal from rounds) and state = 'SUCCEEDED') as received,
-       (select count(*)::int from policy.outcome where round in (select ordinal from rounds) and failure is null) as pairs`,
+       (select count(*)::int from policy.outcome where round in (select ordinal from rounds) and failure is null) as candidates`,
     [run.search],
   );
   return { submitted: run.submitted(), ...rows[0]! };

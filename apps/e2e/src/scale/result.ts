@@ -10,12 +10,12 @@ export interface ScaleResult {
   readonly workers: number;
   readonly leases: number;
   readonly milestones: readonly Milestone[];
-  readonly batched: { readonly pairsAnEvaluation: number; readonly evaluationsPerSecond: number };
+  readonly batched: { readonly candidatesAnEvaluation: number; readonly evaluationsPerSecond: number };
   readonly utilisation: Utilisation;
   /** Evaluations a second beside the peers. */
   readonly oursInTurns: readonly number[];
   readonly peers: readonly PeerRates[];
-  readonly counts: readonly (Counts & { readonly pairsAnEvaluation: number; readonly inTopic: number })[];
+  readonly counts: readonly (Counts & { readonly candidatesAnEvaluation: number; readonly inTopic: number })[];
   /** Processes that wanted a processor, one-minute averages seen at the phases. */
   readonly load: { readonly least: number; readonly most: number };
 }

@@ -17,14 +17,14 @@ export interface ScaleTestbed {
   readonly blobs: string;
   /** `host:port` of every coordinator, separated by commas, as workers are told. */
   readonly coordinators: string;
-  readonly newRun: (pairs: number) => Promise<Run>;
+  readonly newRun: (candidates: number) => Promise<Run>;
   readonly close: () => Promise<void>;
 }
 
 /** A search whose evaluations are submitted here, and whose outcomes the policy service takes in; nothing is learned of them. */
 export interface Run {
   readonly search: string;
-  readonly pairsAnEvaluation: number;
+  readonly candidatesAnEvaluation: number;
   readonly submitted: () => number;
   /** Notes evaluations with the learner, as a search does before it submits, and submits them. */
   readonly submit: (count: number) => Promise<void>;
@@ -54,9 +54,9 @@ export async function openScaleTestbed(folder: string): Promise<ScaleTestbed> {
     database,
     blobs: join(folder, 'blobs'),
     coordinators,
-    newRun: (pairs) => {
+    newRun: (candidates) => {
       runs += 1;
-      return newRun(database, channel, `scale-${runs}`, pairs);
+      return newRun(database, channel, `scale-${runs}`, candidates);
     },
     close: async () => {
       channel.close();
@@ -66,7 +66,7 @@ export async function openScaleTestbed(folder: string): Promise<ScaleTestbed> {
   };
 }
 
-async function newRun(database: pg.Pool, channel: ClientChannel, id: string, pairsAnEvaluation: number): Promise<Run> {
+async function newRun(database: pg.Pool, channel: ClientChannel, id: string, candidatesAnEvaluation: number): Promise<Run> {
   const { evaluations } = openClients(channel, { deadlineMs: 120_000 });
   const search = `${NAMESPACE}/searches/${id}`;
   // Paused: no runner takes it up.
@@ -79,14 +79,14 @@ async function newRun(database: pg.Pool, channel: ClientChannel, id: string, pai
     const names = Array.from({ length: count }, (_, i) => `${id}-${submitted + i}`);
     await database.query(
       `with round as (insert into policy.round (search, step) values ($1, $2) returning ordinal)
-       insert into policy.evaluation (name, round, position, kind, first_pair, pairs)
-       select name, round.ordinal, i - 1, 'pairs', (i - 1) * $4, $4 from round, unnest($3::text[]) with ordinality as submitted (name, i)`,
-      [rows[0]?.ordinal, submitted, names.map((name) => `${NAMESPACE}/evaluations/${name}`), pairsAnEvaluation],
+       insert into policy.evaluation (name, round, position, kind, first_candidate, candidates)
+       select name, round.ordinal, i - 1, 'candidates', (i - 1) * $4, $4 from round, unnest($3::text[]) with ordinality as submitted (name, i)`,
+      [rows[0]?.ordinal, submitted, names.map((name) => `${NAMESPACE}/evaluations/${name}`), candidatesAnEvaluation],
     );
     await evaluations.submitEvaluations(
       {
         parent: NAMESPACE,
-        evaluations: names.map((evaluationId, i) => ({ evaluationId, spec: specOf(search, evaluationId, i * pairsAnEvaluation, pairsAnEvaluation) })),
+        evaluations: names.map((evaluationId, i) => ({ evaluationId, spec: specOf(search, evaluationId, i * candidatesAnEvaluation, candidatesAnEvaluation) })),
       },
       { retry: true },
     );
@@ -94,7 +94,7 @@ async function newRun(database: pg.Pool, channel: ClientChannel, id: string, pai
   };
   return {
     search,
-    pairsAnEvaluation,
+    candidatesAnEvaluation,
     submitted: () => submitted,
     submit: async (count) => {
       for (let left = count; left > 0; left -= SUBMITTED_AT_ONCE) await submitSome(Math.min(left, SUBMITTED_AT_ONCE));
@@ -110,13 +110,10 @@ function cell(number: number): architecture.ArchitectureRef {
   return { ref: { $case: 'nasbench201', value: `|${at(0)}~0|+|${at(1)}~0|${at(2)}~1|+|${at(3)}~0|${at(4)}~1|${at(5)}~2|` } };
 }
 
-/** Pairs as a search on NAS-Bench-201 sends them; the last part of an id is the pair's number in its round. */
-function specOf(search: string, id: string, firstPair: number, count: number): evaluation.EvaluationSpec {
+/** Candidates as a search on NAS-Bench-201 sends them; the last part of an id is the candidate's number in its round. */
+function specOf(search: string, id: string, first: number, count: number): evaluation.EvaluationSpec {
   const seed = Number(id.slice(id.lastIndexOf('-') + 1));
-  const pairs = Array.from({ length: count }, (_, i) => ({
-    id: `${id}/${firstPair + i}`,
-    source: cell(seed * 7919 + i * 31),
-    result: cell(seed * 104729 + i * 29),
-  }));
-  return evaluation.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column: 'c10_valid_200', pairs } }, search });
+  const candidates = Array.from({ length: count }, (_, i) => ({ id: `${id}/${first + i}`, architecture: cell(seed * 7919 + i * 31) }));
+  const table = evaluation.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201;
+  return evaluation.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table, column: 'c10_valid_200', candidates } }, search });
 }

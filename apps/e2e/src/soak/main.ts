@@ -56,7 +56,7 @@ const stopped = (): boolean => stop.signal.aborted;
 const kills = new Map<string, number>();
 const killed = (): number => [...kills.values()].reduce((sum, count) => sum + count, 0);
 let searches = 0;
-let pairs = 0;
+let candidates = 0;
 const problems: string[] = [];
 
 const reference = await verify(bed, await startSearch(bed), undefined);
@@ -85,13 +85,13 @@ const beside = Promise.all([kill(), sample()]);
 try {
   while (!stopped() && performance.now() < endsAt) {
     try {
-      pairs += (await verify(bed, await startSearch(bed), reference)).pairs;
+      candidates += (await verify(bed, await startSearch(bed), reference)).candidates;
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
       say(`search ${searches + 1}: ${problems.at(-1) ?? ''}`);
     }
     searches += 1;
-    if (searches % 10 === 0) say(`${searches} searches, ${pairs} pairs, ${killed()} kills, ${problems.length} problems`);
+    if (searches % 10 === 0) say(`${searches} searches, ${candidates} candidates, ${killed()} kills, ${problems.length} problems`);
   }
 } finally {
   stop.abort();
@@ -108,11 +108,11 @@ const memory = watched.map((member) => {
 });
 for (const { name, beforeMb, afterMb, flat } of memory)
   say(`${name.padEnd(14)} ${beforeMb.toFixed(0)} MB, at the end ${afterMb.toFixed(0)} MB${flat ? '' : '  GREW'}`);
-const result = { minutes, searches, pairs, kills: Object.fromEntries(kills), problems, memory };
+const result = { minutes, searches, candidates, kills: Object.fromEntries(kills), problems, memory };
 if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 const failed = problems.length > 0 || searches === 0 || memory.some(({ flat }) => !flat);
 process.stdout.write(
-  `${searches} searches, ${pairs} pairs counted once each, ${killed()} processes killed: ${failed ? `FAILED (${problems.length} problems)` : 'nothing lost, memory flat'}\n`,
+  `${searches} searches, ${candidates} candidates counted once each, ${killed()} processes killed: ${failed ? `FAILED (${problems.length} problems)` : 'nothing lost, memory flat'}\n`,
 );
 // Clients of servers that were killed may still wait for them.
 process.exit(failed ? 1 : 0);

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import { SMALL_SUPERNET as supernet } from '@nat/worker/testing';
 import { startWorker, type Worker } from '@nat/worker';
+import { succeededOf, zoo } from './outcomes.ts';
 
 describe('a worker that has weights in memory', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
@@ -55,9 +56,8 @@ describe('a worker that has weights in memory', { timeout: 300_000 }, () => {
     return evaluations;
   };
   const train = async (id: string, seed: number): Promise<string> => {
-    await submit([[id, { $case: 'trainShard', value: { supernet, weights: '', round: 0, shard: 0, shards: 1, steps: 1, seed } }]]);
-    const { result } = (await succeeded(id))[0]!.outcome!;
-    return result?.$case === 'succeeded' ? result.value.weights : '';
+    await submit([[id, { $case: 'trainShard', value: { supernet, round: 0, shard: 0, shards: 1, steps: 1, seed } }]]);
+    return succeededOf((await succeeded(id))[0]!).weights!;
   };
 
   test('scores all of one search before it loads the weights of another', async () => {
@@ -68,17 +68,13 @@ describe('a worker that has weights in memory', { timeout: 300_000 }, () => {
         id,
         {
           $case: 'sharedWeights',
-          value: evaluation.SharedWeightsEvaluation.create({
-            supernet,
-            weights: weights[search],
-            pairs: [{ id: 'p', source: { ref: { $case: 'zoo', value: 'NAT_DARTS' } }, result: undefined }],
-          }),
+          value: { supernet, weights: weights[search], images: { $case: 'policyImages', value: { batches: 1, seed: 0 } }, candidates: [zoo('NAT_DARTS')] },
         },
       ]),
     );
     const ended = await succeeded(...ids.map(([, id]) => id));
     const order = [...ended].sort((x, y) => x.startTime!.getTime() - y.startTime!.getTime()).map(({ name }) => name.split('/').at(-1)!.slice(0, 1));
-    // By turns it would be a, b, a, b. Which one is first is a race: the queue may be read while the evaluations are being submitted.
+    // By start tags it would be a, b, a, b. Which one is first is a race: the queue may be read while the evaluations are being submitted.
     expect(['aaaabbbb', 'bbbbaaaa']).toContain(order.join(''));
   });
 });

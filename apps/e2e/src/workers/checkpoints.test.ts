@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type architecture, evaluation } from '@nat/contracts';
+import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { decodeTensors } from '@nat/tensor';
 import { openFolderBlobStore, type BlobStore } from '@nat/storage';
@@ -13,8 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import type { RunningProcess } from '@nat/base/process';
 import { startWorkerProcess } from '@nat/worker';
-
-const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'zoo', value } });
+import { failureOf, succeededOf, zoo } from './outcomes.ts';
 
 describe('checkpoints and weights', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
@@ -48,15 +47,15 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     // Seconds a child: the first is done when the worker is killed, the second is not.
     const recipe = evaluation.TrainingRecipe.create({ maxTime: { seconds: 2, nanos: 0 }, batch: 4, trainImages: 8, validationImages: 4, seed: 3, threads: 1 });
     const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
-    const pairs: evaluation.Pair[] = ['NAT_DARTS', 'DARTS'].map((name, i) => ({ id: `child-${i}`, source: zoo(name), result: undefined }));
+    const candidates = [zoo('NAT_DARTS'), zoo('DARTS')];
     const spec = evaluation.EvaluationSpec.create({
-      kind: { $case: 'fromScratch', value: { dataset: 'mnist', placement, recipe, pairs, reportTest: false } },
+      kind: { $case: 'fromScratch', value: evaluation.FromScratchEvaluation.create({ dataset: 'mnist', placement, recipe, candidates }) },
     });
     const worker = startWorker();
     const { names } = await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: 'killed', spec }] });
     const name = names[0]!;
     const seen = async (): Promise<evaluation.Observation[]> => (await client().listObservations({ parent: name, pageSize: 1000 })).observations;
-    await eventually(seen, (observations) => observations.some(({ pairId }) => pairId === 'child-1'));
+    await eventually(seen, (observations) => observations.some(({ candidateId }) => candidateId === 'DARTS'));
     worker.kill();
     await worker.ended;
 
@@ -67,7 +66,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     );
     expect(done.attempt).toBe(2);
     const again = (await seen()).filter(({ attempt }) => attempt === 2);
-    expect(new Set(again.map(({ pairId }) => pairId))).toEqual(new Set(['child-1']));
+    expect(new Set(again.map(({ candidateId }) => candidateId))).toEqual(new Set(['DARTS']));
   });
 
   describe('a child', () => {
@@ -78,15 +77,24 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
       names: readonly string[] = ['DARTS'],
     ): evaluation.EvaluationSpec => {
       const recipe = evaluation.TrainingRecipe.create({
-        ...{ preset: 'official', auxiliaryWeight: 0, epochs: 16, batch: 4, trainImages: 8, validationImages: 20, seed: 3, threads: 1 },
+        preset: 'RECIPE_PRESET_OFFICIAL',
+        auxiliaryWeight: 0,
+        epochs: 16,
+        batch: 4,
+        trainImages: 8,
+        validationImages: 20,
+        seed: 3,
+        threads: 1,
         ...overrides,
       });
       const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
-      const pairs: evaluation.Pair[] = names.map((name) => ({ id: name, source: zoo(name), result: undefined }));
       return evaluation.EvaluationSpec.create({
         kind: {
           $case: 'fromScratch',
-          value: { dataset: 'mnist', placement, recipe, pairs, reportTest: false, keepWeights: true, keepCheckpoints: true },
+          value: {
+            ...evaluation.FromScratchEvaluation.create({ dataset: 'mnist', placement, recipe, keepWeights: true, keepCheckpoints: true }),
+            candidates: names.map((name) => zoo(name)),
+          },
         },
         ...more,
       });
@@ -98,21 +106,17 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
         () => client().getEvaluation({ name }),
         ({ outcome }) => outcome !== undefined,
       );
-    const reportOf = async (name: string): Promise<evaluation.ChildReport> => {
-      const { outcome } = await ended(name);
-      if (outcome?.result?.$case !== 'succeeded') throw new Error(`${name}: ${JSON.stringify(outcome)}`);
-      return outcome.result.value.values[0]!.sourceReport!;
-    };
+    const reportOf = async (name: string): Promise<evaluation.TrainingReport> => succeededOf(await ended(name)).results[0]!.report!;
     /** What training decides; its state is of the same bits, but for the seconds in it. */
-    const numbersOf = async (report: evaluation.ChildReport): Promise<unknown> => ({
+    const numbersOf = async (report: evaluation.TrainingReport): Promise<unknown> => ({
       ...report,
-      seconds: 0,
+      duration: undefined,
       imagesPerSecond: 0,
       checkpoint: decodeTensors(await blobs.get(report.checkpoint!)).tensors,
     });
     const epochsOf = async (name: string): Promise<readonly { readonly attempt: number; readonly epoch: number }[]> => {
       const { observations } = await client().listObservations({ parent: name, pageSize: 1000 });
-      return observations.filter(({ metric }) => metric === 'source/trainLoss').map(({ attempt, step }) => ({ attempt, epoch: step }));
+      return observations.filter(({ metric }) => metric === 'trainLoss').map(({ attempt, step }) => ({ attempt, epoch: step }));
     };
 
     test('whose worker is killed goes on from an epoch of it, to the bits of undisturbed training', async () => {
@@ -158,7 +162,7 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
 
     test('does not go on from what is not there', async () => {
       const missing = await submit('missing', childSpec({}, { resumeFrom: '0'.repeat(64) }));
-      expect((await ended(missing)).outcome?.result).toMatchObject({ value: { reason: 'BLOB_NOT_FOUND', terminal: true } });
+      expect(failureOf(await ended(missing))).toMatch(/^BLOB_NOT_FOUND: /);
     });
 
     test('goes on in another evaluation, on the schedule of the whole, to the same bits', async () => {
@@ -178,13 +182,13 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     test('is no outcome without its blobs', async () => {
       const workers = harness.channel.client(evaluation.WorkerServiceDefinition);
       const name = await submit('no-blobs', childSpec({}, { capabilities: ['nobody-else'] }));
-      await workers.registerWorker({ workerId: 'other', capabilities: ['dataset:mnist', 'nobody-else'], kinds: ['from-scratch'] });
+      await workers.registerWorker({ workerId: 'other', capabilities: ['dataset:mnist', 'nobody-else'], kinds: ['EVALUATION_KIND_FROM_SCRATCH'] });
       const { leases } = await workers.leaseEvaluations({ workerId: 'other', maxCount: 1 });
       expect(leases.map((lease) => lease.evaluation)).toEqual([name]);
       const lease = { evaluation: name, token: leases[0]!.token };
-      const completeWith = (report: Partial<evaluation.ChildReport>): Promise<unknown> => {
-        const values = [evaluation.PairValue.create({ pairId: 'DARTS', sourceReport: report })];
-        return workers.completeEvaluation({ lease, outcome: { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } } });
+      const completeWith = (report: Partial<evaluation.TrainingReport>): Promise<unknown> => {
+        const results = [{ candidateId: 'DARTS', result: { $case: 'value' as const, value: 0.5 }, report }];
+        return workers.completeEvaluation({ lease, outcome: { result: { $case: 'succeeded', value: { results } } } });
       };
       for (const missing of [{ weights: '0'.repeat(64) }, { checkpoint: '0'.repeat(64) }]) {
         await expect(completeWith(missing)).rejects.toMatchObject({ reason: 'BLOB_NOT_FOUND' });
@@ -200,11 +204,11 @@ describe('checkpoints and weights', { timeout: 300_000 }, () => {
     ])('does not go on from %s', async (title, recipe, name) => {
       const paused = await reportOf(await submit(`first-${title.replaceAll(' ', '-')}`, childSpec({ epochs: 6, stopAfterEpochs: 1 })));
       const spec = childSpec(recipe, { resumeFrom: paused.checkpoint! }, [name]);
-      expect((await ended(await submit(title.replaceAll(' ', '-'), spec))).outcome?.result).toMatchObject({ value: { reason: 'OTHER_CHILD', terminal: true } });
+      expect(failureOf(await ended(await submit(title.replaceAll(' ', '-'), spec)))).toMatch(/^OTHER_CHILD: /);
     });
 
     test('that no longer gets better ends, with the weights of its best epoch', async () => {
-      const report = await reportOf(await submit('patient', childSpec({ patience: 2 })));
+      const report = await reportOf(await submit('with-patience', childSpec({ patience: 2 })));
       expect(report).toMatchObject({ end: 'TRAINING_END_PATIENCE', epochs: report.judgedEpoch + 2 });
       const best = await reportOf(await submit('best', childSpec({ patience: 2, stopAfterEpochs: report.judgedEpoch })));
       expect([best.weights, best.validationAccuracy]).toEqual([report.weights, report.validationAccuracy]);

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import type { RunningProcess } from '@nat/base/process';
 import { startWorkerProcess } from '@nat/worker';
+import { failureOf, succeededOf, valueOf, zoo } from './outcomes.ts';
 
 describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
@@ -41,15 +42,14 @@ describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const outcomeOf = async (id: string, kind: evaluation.EvaluationSpec['kind']): Promise<evaluation.Outcome> => {
+  const ended = async (id: string, kind: evaluation.EvaluationSpec['kind']): Promise<evaluation.Evaluation> => {
     const submitter = harness.channel.client(evaluation.EvaluationServiceDefinition);
     const spec = evaluation.EvaluationSpec.create({ kind, maxAttempts: 1 });
     const { names } = await submitter.submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] });
-    const ended = await eventually(
+    return eventually(
       () => submitter.getEvaluation({ name: names[0]! }),
       ({ outcome }) => outcome !== undefined,
     );
-    return ended.outcome!;
   };
   const fromScratch = (dataset: string): evaluation.EvaluationSpec['kind'] => ({
     $case: 'fromScratch',
@@ -57,17 +57,16 @@ describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
       dataset,
       placement: { network: 'NETWORK_EVALUATION', channels: 2, layers: 3 },
       recipe: evaluation.TrainingRecipe.create({ epochs: 2, batch: 8, seed: 3, threads: 1 }),
-      pairs: [{ id: 'a', source: { ref: { $case: 'zoo', value: 'NAT_DARTS' } } }],
+      candidates: [zoo('NAT_DARTS')],
       reportTest: true,
     }),
   });
 
   test('trains and evaluates a child, the same twice', async () => {
-    const reports: evaluation.ChildReport[] = [];
+    const reports: evaluation.TrainingReport[] = [];
     for (const id of ['first', 'second']) {
-      const { result } = await outcomeOf(id, fromScratch('imagefolder:stripes@16'));
-      if (result?.$case !== 'succeeded') throw new Error(JSON.stringify(result));
-      reports.push({ ...result.value.values[0]!.sourceReport!, seconds: 0, imagesPerSecond: 0 });
+      const [child] = succeededOf(await ended(id, fromScratch('imagefolder:stripes@16'))).results;
+      reports.push({ ...child!.report!, duration: undefined, imagesPerSecond: 0 });
     }
     // 24 training images, of which 2 are held out, make two full batches an epoch.
     expect(reports[0]).toMatchObject({ epochs: 2, steps: 4 });
@@ -75,30 +74,24 @@ describe('a worker with a folder tree of images', { timeout: 300_000 }, () => {
     expect(reports[1]).toEqual(reports[0]);
   });
 
-  test('trains a supernet on it, and scores a pair', async () => {
+  test('trains a supernet on it, and scores a candidate', async () => {
     const supernet = evaluation.Supernet.create({
-      wiring: 'FULLY_CONCAT',
-      primitives: 'nat',
+      wiring: evaluation.Wiring.WIRING_FULLY_CONCAT,
+      scheme: 'SCHEME_NAT',
       dataset: 'imagefolder:stripes@16',
       channels: 2,
       layers: 3,
       imageBatch: 4,
     });
-    const trained = await outcomeOf('shard', { $case: 'trainShard', value: evaluation.TrainShardEvaluation.create({ supernet, shards: 1, steps: 2 }) });
-    if (trained.result?.$case !== 'succeeded') throw new Error(JSON.stringify(trained));
-    const pairs: evaluation.Pair[] = [{ id: 'a', source: { ref: { $case: 'zoo', value: 'DARTS' } }, result: { ref: { $case: 'zoo', value: 'NAT_DARTS' } } }];
-    const work = evaluation.SharedWeightsEvaluation.create({ supernet, weights: trained.result.value.weights, batches: 2, pairs });
-    const { result } = await outcomeOf('score', { $case: 'sharedWeights', value: work });
-    if (result?.$case !== 'succeeded') throw new Error(JSON.stringify(result));
-    const [{ sourceValue, errorMessage } = {}] = result.value.values;
-    expect([errorMessage, sourceValue! * 8]).toEqual(['', Math.round(sourceValue! * 8)]);
+    const shard = evaluation.TrainShardEvaluation.create({ supernet, shards: 1, steps: 2 });
+    const { weights } = succeededOf(await ended('shard', { $case: 'trainShard', value: shard }));
+    const images: evaluation.SharedWeightsEvaluation['images'] = { $case: 'policyImages', value: { batches: 2, seed: 0 } };
+    const scored = await ended('score', { $case: 'sharedWeights', value: { supernet, weights, images, candidates: [zoo('DARTS')] } });
+    const value = Number(valueOf(succeededOf(scored).results[0]!));
+    expect(value * 8).toBe(Math.round(value * 8));
   });
 
   test('names the file that is no image', async () => {
-    const { result } = await outcomeOf('damaged', fromScratch('imagefolder:damaged@16'));
-    expect(result).toMatchObject({
-      $case: 'failed',
-      value: { reason: 'DATA_INVALID', message: expect.stringContaining('val/rows/note.jpg: cannot be decoded') as string },
-    });
+    expect(failureOf(await ended('damaged', fromScratch('imagefolder:damaged@16')))).toMatch(/^DATA_INVALID: .*val\/rows\/note\.jpg: cannot be decoded/);
   });
 });

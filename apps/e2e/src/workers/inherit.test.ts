@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type architecture, evaluation } from '@nat/contracts';
+import { evaluation } from '@nat/contracts';
 import { openBlobStore } from '@nat/storage';
 import { embeddedDatabase, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, PARENT, startCoordinatorHarness, type CoordinatorHarness } from '@nat/evaluator-service/testing';
 import type { RunningProcess } from '@nat/base/process';
 import { startWorkerProcess } from '@nat/worker';
-
-const zoo = (value: string): architecture.ArchitectureRef => ({ ref: { $case: 'zoo', value } });
+import { succeededOf, valueOf, zoo } from './outcomes.ts';
 
 describe('weight inheritance', { timeout: 300_000 }, () => {
   let databases: TestDatabase;
@@ -37,41 +36,49 @@ describe('weight inheritance', { timeout: 300_000 }, () => {
     await rm(blobDirectory, { recursive: true, force: true });
   });
 
-  const valuesOf = async (id: string, work: Partial<evaluation.FromScratchEvaluation>): Promise<readonly evaluation.PairValue[]> => {
+  const resultsOf = async (id: string, work: Partial<evaluation.FromScratchEvaluation>): Promise<readonly evaluation.CandidateResult[]> => {
     const recipe = evaluation.TrainingRecipe.create({ epochs: 1, batch: 8, trainImages: 32, validationImages: 40, seed: 3, threads: 1 });
     const placement = { network: 'NETWORK_EVALUATION' as const, channels: 2, layers: 3 };
     const value = evaluation.FromScratchEvaluation.create({ dataset: 'mnist', placement, recipe, ...work });
     const spec = evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value }, maxAttempts: 1 });
     const { names } = await client().submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] });
-    const { outcome } = await eventually(
+    const ended = await eventually(
       () => client().getEvaluation({ name: names[0]! }),
-      (one) => one.outcome !== undefined,
+      ({ outcome }) => outcome !== undefined,
     );
-    if (outcome?.result?.$case !== 'succeeded') throw new Error(JSON.stringify(outcome));
-    return outcome.result.value.values;
+    return succeededOf(ended).results;
   };
 
   test('starts source and result from the weights of the source', async () => {
-    const [trained] = await valuesOf('trained', { pairs: [{ id: 'a', source: zoo('DARTS'), result: undefined }], keepWeights: true });
-    const before = trained!.sourceReport!;
+    const [trained] = await resultsOf('trained', { candidates: [zoo('DARTS')], keepWeights: true });
+    const before = trained!.report!;
     const pieces = (async function* (): AsyncGenerator<{ data: Uint8Array }> {
       for await (const { data } of client().downloadWeights({ weights: before.weights! })) yield { data };
     })();
     const { weights } = await client().uploadWeights(pieces);
     expect(weights).toBe(before.weights);
 
-    const recipe = evaluation.TrainingRecipe.create({ preset: 'fine-tune', epochs: 1, batch: 8, trainImages: 32, validationImages: 40, seed: 4, threads: 1 });
-    const pairs = [{ id: 'a', source: zoo('DARTS'), result: zoo('NAT_DARTS') }];
-    const [pair] = await valuesOf('inherited', { pairs, recipe, inherit: { weights, source: zoo('DARTS') } });
-    const { sourceReport, resultReport } = pair!;
-    expect(sourceReport).toMatchObject({ inheritedParams: before.params, initialValidationAccuracy: before.validationAccuracy });
-    expect(resultReport!.inheritedParams).toBeGreaterThan(resultReport!.params / 2);
-    expect(resultReport!.inheritedParams).toBeLessThanOrEqual(resultReport!.params);
+    const recipe = evaluation.TrainingRecipe.create({
+      preset: 'RECIPE_PRESET_FINE_TUNE',
+      epochs: 1,
+      batch: 8,
+      trainImages: 32,
+      validationImages: 40,
+      seed: 4,
+      threads: 1,
+    });
+    const candidates = [zoo('DARTS'), zoo('NAT_DARTS')];
+    const [source, result] = await resultsOf('inherited', { candidates, recipe, inherit: { weights, source: zoo('DARTS').architecture } });
+    expect(source!.report!.inherited).toEqual({ params: before.cost!.params, validationAccuracy: before.validationAccuracy });
+    const { inherited, cost } = result!.report!;
+    expect(inherited!.params).toBeGreaterThan(cost!.params / 2);
+    expect(inherited!.params).toBeLessThanOrEqual(cost!.params);
     // The same child trained from nothing is another one.
-    const [fresh] = await valuesOf('fresh', { pairs, recipe });
-    expect(fresh!.resultReport).toMatchObject({ inheritedParams: undefined, initialValidationAccuracy: undefined });
+    const [, fresh] = await resultsOf('fresh', { candidates, recipe });
+    expect(fresh!.report!.inherited).toBeUndefined();
 
-    const [other] = await valuesOf('other', { pairs, recipe, inherit: { weights, source: zoo('NAT_DARTS') } });
-    expect(other!.errorMessage).toMatch(/^OTHER_WEIGHTS: inherit\.weights: have /);
+    const [other] = await resultsOf('other', { candidates, recipe, inherit: { weights, source: zoo('NAT_DARTS').architecture } });
+    expect(other!.result).toMatchObject({ $case: 'error', value: { message: expect.stringMatching(/^inherit\.weights: have /) as string } });
+    expect(valueOf(other!)).toBe('OTHER_WEIGHTS');
   });
 });

@@ -1,13 +1,13 @@
-import { evaluation } from '@nat/contracts';
+import { evaluation, rpc } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
-import { decodePageToken, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
+import { decodePageToken, domainErrorToStatus, encodePageToken, pageSize as sizeOf, type ServiceContext } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import { formatTraceparent } from '@nat/base/tracing';
 import type { Coordinator } from '../coordinator.ts';
 import { listEvaluations, listObservations, readEvaluation, readEvaluations, type StoredEvaluation } from '../queue/read.ts';
 import type { Submission } from '../queue/submit.ts';
 import type { EvaluatorTables } from '../tables/tables.ts';
-import { incapability, liveAbilities, type WorkerAbilities } from '../queue/workers.ts';
+import { incapability, liveAbilities, noCapableWorker, type WorkerAbilities } from '../queue/workers.ts';
 import { readSpecification } from '../queue/specification.ts';
 import { z } from 'zod';
 import { readEvaluationFilter } from './evaluation-filter.ts';
@@ -84,6 +84,11 @@ export function createEvaluationHandlers({
 
     cancelEvaluations: async ({ parent, search, reason }) => ({ cancelled: await coordinator.cancelSearch(parent, search, reason) }),
 
+    deleteEvaluation: async ({ name }) => {
+      await coordinator.delete(name);
+      return {};
+    },
+
     listObservations: async ({ parent, pageSize, pageToken }) => {
       const scope = { list: 'observations', parent };
       const [token, sequence] = decodePageToken(pageToken, scope, z.tuple([z.int(), z.int()])) ?? [0, -1];
@@ -92,7 +97,7 @@ export function createEvaluationHandlers({
       const page = rows.slice(0, limit);
       const last = page.at(-1);
       return {
-        observations: page.map(({ metric, value, step, time, pairId, attempt }) => ({ metric, value, step, time, pairId, attempt })),
+        observations: page.map(({ metric, value, step, time, candidateId, attempt }) => ({ metric, value, step, time, candidateId, attempt })),
         nextPageToken: rows.length > limit && last !== undefined ? encodePageToken([last.token, last.sequence], scope) : '',
       };
     },
@@ -110,13 +115,14 @@ function toEvaluation(row: StoredEvaluation, workers: readonly WorkerAbilities[]
     startTime: row.start_time ?? undefined,
     endTime: row.end_time ?? undefined,
     worker: row.worker,
-    observations: row.observations,
-    queueReason: row.state === 'QUEUED' ? queueReason(row, workers) : '',
+    observationCount: row.observations,
+    queueStatus: row.state === 'QUEUED' ? queueStatus(row, workers) : undefined,
   };
 }
 
-function queueReason(row: StoredEvaluation, workers: readonly WorkerAbilities[]): string {
+/** Why a queued evaluation waits; undefined when it waits for a worker to be free. */
+function queueStatus(row: StoredEvaluation, workers: readonly WorkerAbilities[]): rpc.Status | undefined {
   const why = incapability(workers, row);
-  if (why !== undefined) return `NO_CAPABLE_WORKER: ${why}`;
-  return row.last_error === '' ? '' : `RETRY: ${row.last_error}`;
+  if (why !== undefined) return domainErrorToStatus(noCapableWorker(why));
+  return row.last_status === null ? undefined : rpc.Status.decode(row.last_status);
 }

@@ -6,12 +6,9 @@ import { formatTraceparent, SpanKind, withSpan } from '@nat/base/tracing';
 import type { CoordinatorConfig } from '../config.ts';
 import type { Coordinator } from '../coordinator.ts';
 import { saveCheckpoint } from '../queue/checkpoint.ts';
-import { blobsOf } from '@nat/convert';
 import { appendObservations } from '../queue/read.ts';
 import type { EvaluatorTables } from '../tables/tables.ts';
-import { fromDuration, toDuration } from '@nat/convert';
-
-const MAX_WAIT_MS = 60_000;
+import { blobsOf, evaluationKindFromWire, fromDuration, toDuration, type EvaluationKindName } from '@nat/convert';
 
 export interface WorkerHandlersOptions {
   readonly coordinator: Coordinator;
@@ -39,23 +36,24 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
 
   return {
     registerWorker: async ({ workerId, capabilities, kinds, instance }) => {
-      await coordinator.register({ id: workerId, instance, capabilities: [...new Set(capabilities)].sort(), kinds: [...new Set(kinds)].sort() });
+      await coordinator.register({ id: workerId, instance, capabilities: [...new Set(capabilities)].sort(), kinds: kindsFromWire(kinds) });
       return { renewInterval: toDuration(config.renewMs), leaseDuration: toDuration(config.leaseMs) };
     },
 
-    leaseEvaluations: async ({ workerId, maxCount, wait, kinds, warmWeights }, { signal, draining }) => {
+    leaseEvaluations: async ({ workerId, maxCount, wait, kinds, loadedWeights }, { signal, draining }) => {
       const leased = await coordinator.lease({
         worker: workerId,
         maxCount,
-        waitMs: Math.min(MAX_WAIT_MS, Math.max(0, fromDuration(wait))),
-        kinds,
-        loadedWeights: [...new Set(warmWeights)],
+        waitMs: fromDuration(wait),
+        kinds: kindsFromWire(kinds),
+        loadedWeights: [...new Set(loadedWeights)],
         signal: AbortSignal.any([signal, draining]),
       });
       return {
         leases: leased.map(({ name, spec: bytes, resumeFrom, token, attempt, expireTime, traceparent }) => {
           const spec = evaluation.EvaluationSpec.decode(bytes);
-          return { evaluation: name, spec: { ...spec, resumeFrom }, token, attempt, expireTime, continued: resumeFrom !== spec.resumeFrom, traceparent };
+          const continued = resumeFrom !== spec.resumeFrom;
+          return { evaluation: name, spec: { ...spec, resumeFrom }, token, attempt, expireTime, continued, traceparent };
         }),
       };
     },
@@ -71,20 +69,18 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
     reportObservations: async ({ lease, firstSequence, observations }) => {
       const { name, token } = requireLease(lease);
       const now = new Date();
-      for (const [i, { value }] of observations.entries()) {
-        if (!Number.isFinite(value)) throw DomainError.invalid(`observations[${i}].value`, `${value} is not a finite number`);
-      }
       await appendObservations(database, {
         name,
         token,
         firstSequence,
-        observations: observations.map(({ metric, value, step, time, pairId }) => ({ metric, value, step, time: time ?? now, pairId })),
+        observations: observations.map(({ metric, value, step, time, candidateId }) => ({ metric, value, step, time: time ?? now, candidateId })),
       });
       return {};
     },
 
-    reportCheckpoint: async ({ lease, resumeFrom, blobs: named }) => {
-      await saveCheckpoint(database, requireLease(lease), { resumeFrom, blobs: named });
+    reportCheckpoint: async ({ lease, checkpoint }) => {
+      if (checkpoint === undefined) throw DomainError.invalid('checkpoint', 'is required');
+      await saveCheckpoint(database, requireLease(lease), checkpoint);
       return {};
     },
 
@@ -103,11 +99,16 @@ export function createWorkerHandlers({ coordinator, database, blobs, config }: W
       ),
     }),
 
-    releaseLease: async ({ lease, resumeFrom, blobs: named }) => {
-      await coordinator.release(requireLease(lease), { resumeFrom, blobs: named });
+    releaseLease: async ({ lease, checkpoint }) => {
+      await coordinator.release(requireLease(lease), checkpoint);
       return {};
     },
   };
+}
+
+/** Distinct, in one order; those that this build does not know left out. */
+function kindsFromWire(kinds: readonly evaluation.EvaluationKind[]): readonly EvaluationKindName[] {
+  return [...new Set(kinds.flatMap((kind) => evaluationKindFromWire(kind) ?? []))].sort();
 }
 
 function requireLease(lease: evaluation.LeaseReference | undefined): { readonly name: string; readonly token: number } {

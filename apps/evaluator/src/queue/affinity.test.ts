@@ -1,7 +1,7 @@
 /** Workers that have weights in memory get what starts from them, and nobody starves for it. */
 import { evaluation } from '@nat/contracts';
 import { expect } from 'vitest';
-import { cellPairs, PARENT, succeededWith } from '../testing/coordinator-harness.ts';
+import { cellCandidates, PARENT, succeededWith } from '../testing/coordinator-harness.ts';
 import { clientsOf, describeCoordinator, idsOf } from '../testing/coordinator-suite.ts';
 import { eventually } from '../testing/eventually.ts';
 import { AFFINITY_WINDOW } from './start-tags.ts';
@@ -13,9 +13,16 @@ describeCoordinator(
   ({ test, capability, databases, register, searchOf, start, startAnother, submit, submitter, lease, complete }) => {
     const registerScorer = (worker: string): Promise<void> => register(worker, ['dataset:mnist']);
     const specOf = (search: string, weights: string, overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec => {
-      const supernet = evaluation.Supernet.create({ wiring: 'FULLY_CONCAT', primitives: 'nat', dataset: 'mnist', channels: 2, layers: 3, imageBatch: 8 });
+      const supernet = evaluation.Supernet.create({
+        wiring: evaluation.Wiring.WIRING_FULLY_CONCAT,
+        scheme: 'SCHEME_NAT',
+        dataset: 'mnist',
+        channels: 2,
+        layers: 3,
+        imageBatch: 8,
+      });
       return evaluation.EvaluationSpec.create({
-        kind: { $case: 'sharedWeights', value: { supernet, weights, pairs: cellPairs('p', 1) } },
+        kind: { $case: 'sharedWeights', value: { supernet, weights, images: { $case: 'testImages', value: {} }, candidates: cellCandidates('p', 1) } },
         search: search === '' ? '' : searchOf(search),
         capabilities: [capability()],
         ...overrides,
@@ -32,9 +39,9 @@ describeCoordinator(
       });
     };
     /** The searches of what is leased, one call after the other. */
-    const leaseEach = async (count: number, warmWeights: string[]): Promise<string[]> => {
+    const leaseEach = async (count: number, loadedWeights: string[]): Promise<string[]> => {
       const searches: string[] = [];
-      for (let i = 0; i < count; i++) searches.push(...idsOf(await lease('w', { warmWeights })).map((id) => id.split('-')[1]!));
+      for (let i = 0; i < count; i++) searches.push(...idsOf(await lease('w', { loadedWeights })).map((id) => id.split('-')[1]!));
       return searches;
     };
 
@@ -74,9 +81,9 @@ describeCoordinator(
       for (let i = 0; order.filter((search) => search === 'cold').length < 10; i++) {
         const { name } = await submit(`${capability().slice(5)}-loop-${i}`, specOf('loop', WA));
         for (;;) {
-          const [leased] = await lease('w', { warmWeights: [WA] });
+          const [leased] = await lease('w', { loadedWeights: [WA] });
           order.push(leased!.evaluation.split('-').at(-2)!);
-          await complete(leased!, succeededWith(cellPairs('p', 1)));
+          await complete(leased!, succeededWith(cellCandidates('p', 1)));
           if (leased!.evaluation === name) break;
         }
       }
@@ -95,9 +102,9 @@ describeCoordinator(
       // The queue is read when the evaluations are there, not in the middle of their submission.
       const { registry } = await startAnother({ pollMs: 600_000 });
       const waiting: Promise<readonly [string, readonly string[]]>[] = [];
-      for (const [worker, warmWeights] of Object.entries({ none: [], 'has-b': [WB], 'has-a': [WA], 'has-a-too': [WA, WB] })) {
+      for (const [worker, loadedWeights] of Object.entries({ none: [], 'has-b': [WB], 'has-a': [WA], 'has-a-too': [WA, WB] })) {
         await registerScorer(worker);
-        waiting.push(lease(worker, { waitMs: 20_000, warmWeights }).then((leased) => [worker, idsOf(leased).map((id) => id.slice(id.indexOf('-') + 1))]));
+        waiting.push(lease(worker, { waitMs: 20_000, loadedWeights }).then((leased) => [worker, idsOf(leased).map((id) => id.slice(id.indexOf('-') + 1))]));
         await eventually(
           () => registry.metrics(),
           (metrics) => metrics.includes(`nat_workers_waiting ${waiting.length}`),
@@ -120,8 +127,8 @@ describeCoordinator(
       await submitMany('b', WB, 30);
       const calls = Array.from({ length: 30 }, (_, i) =>
         i % 2 === 0
-          ? lease('a', { maxCount: 4, warmWeights: [WA] })
-          : second.leaseEvaluations({ workerId: 'b', maxCount: 4, warmWeights: [WA, WB] }).then(({ leases }) => leases),
+          ? lease('a', { maxCount: 4, loadedWeights: [WA] })
+          : second.leaseEvaluations({ workerId: 'b', maxCount: 4, loadedWeights: [WA, WB] }).then(({ leases }) => leases),
       );
       const leased = idsOf((await Promise.all(calls)).flat());
       leased.push(...idsOf(await lease('a', { maxCount: 60 })));

@@ -1,66 +1,57 @@
-import { type evaluation } from '@nat/contracts';
+import type { evaluation } from '@nat/contracts';
+import type { EvaluationKindName } from '@nat/convert';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
+import { statusToDomainError } from '@nat/service';
 import { isBlobKey } from '@nat/storage';
-import type { EvaluationKind } from '../tables/tables.ts';
-import { hashPairIds } from './specification.ts';
+import { hashCandidateIds } from './specification.ts';
 
 const REASON = /^[A-Z][A-Z0-9_]{0,62}$/;
 const MAX_VIOLATIONS = 20;
 
 /** What an outcome must answer. */
 export interface Asked {
-  readonly kind: EvaluationKind;
-  readonly pairs: number;
-  readonly pairsSha256: string;
+  readonly kind: EvaluationKindName;
+  readonly candidates: number;
+  readonly candidatesSha256: string;
 }
 
 /**
  * Checks an outcome against what was asked.
- * @throws DomainError INVALID_ARGUMENT INVALID_OUTCOME: other pairs than asked, numbers that are not finite, no weights where weights are the answer
+ * @throws DomainError INVALID_ARGUMENT INVALID_OUTCOME: other candidates than asked, metrics that are not finite, no weights where weights are the answer
  */
-export function checkOutcome(outcome: evaluation.Outcome, asked: Asked): void {
-  const violations: FieldViolation[] = [];
-  const { result } = outcome;
-  switch (result?.$case) {
-    case 'succeeded':
-      checkSucceeded(result.value, asked, violations);
-      break;
-    case 'failed':
-      if (!REASON.test(result.value.reason))
-        violations.push({ field: 'outcome.failed.reason', description: 'is not UPPER_SNAKE_CASE of at most 63 characters' });
-      break;
-    case 'cancelled':
-      break;
-    case undefined:
-      violations.push({ field: 'outcome', description: 'a result is required' });
-  }
+export function checkOutcome({ result }: evaluation.Outcome, asked: Asked): void {
+  const violations = violationsOf(result, asked);
   if (violations.length > 0) throw DomainError.invalidFields(violations.slice(0, MAX_VIOLATIONS), 'INVALID_OUTCOME');
 }
 
-function checkSucceeded({ values, weights, metrics }: evaluation.Succeeded, asked: Asked, violations: FieldViolation[]): void {
-  const field = 'outcome.succeeded';
-  if (values.length !== asked.pairs || hashPairIds(values.map(({ pairId }) => pairId)) !== asked.pairsSha256) {
-    violations.push({ field: `${field}.values`, description: `are not the ${asked.pairs} pairs asked for, in their order` });
+function violationsOf(result: evaluation.Outcome['result'], asked: Asked): readonly FieldViolation[] {
+  switch (result?.$case) {
+    case 'succeeded':
+      return succeededViolations(result.value, asked);
+    case 'failed': {
+      const { error } = result.value;
+      if (error !== undefined && REASON.test(statusToDomainError(error).reason)) return [];
+      return [{ field: 'outcome.failed.error', description: 'has no reason that is UPPER_SNAKE_CASE of at most 63 characters' }];
+    }
+    case 'cancelled':
+      return [];
+    case undefined:
+      return [{ field: 'outcome', description: 'a result is required' }];
   }
-  for (const [i, value] of values.entries()) {
-    if (isFiniteValue(value)) continue;
-    violations.push({ field: `${field}.values[${i}]`, description: `has a number that is not finite, for the pair ${value.pairId}` });
+}
+
+function succeededViolations({ results, weights, metrics }: evaluation.Succeeded, asked: Asked): readonly FieldViolation[] {
+  const field = 'outcome.succeeded';
+  const violations: FieldViolation[] = [];
+  if (results.length !== asked.candidates || hashCandidateIds(results.map(({ candidateId }) => candidateId)) !== asked.candidatesSha256) {
+    violations.push({ field: `${field}.results`, description: `are not the ${asked.candidates} candidates asked for, in their order` });
   }
   const needsWeights = asked.kind === 'train-shard' || asked.kind === 'average';
-  if (needsWeights ? !isBlobKey(weights) : weights !== '') {
-    violations.push({ field: `${field}.weights`, description: needsWeights ? 'is not the key of a blob' : 'must be empty for this kind' });
+  if (needsWeights ? weights === undefined || !isBlobKey(weights) : weights !== undefined) {
+    violations.push({ field: `${field}.weights`, description: needsWeights ? 'is not the key of a blob' : 'must be absent for this kind' });
   }
   for (const [name, value] of Object.entries(metrics)) {
     if (!Number.isFinite(value)) violations.push({ field: `${field}.metrics[${JSON.stringify(name)}]`, description: `${value} is not a finite number` });
   }
-}
-
-function isFiniteValue({ sourceValue, resultValue, sourceReport, resultReport }: evaluation.PairValue): boolean {
-  return Number.isFinite(sourceValue) && Number.isFinite(resultValue) && isFiniteReport(sourceReport) && isFiniteReport(resultReport);
-}
-
-function isFiniteReport(report: evaluation.ChildReport | undefined): boolean {
-  if (report === undefined) return true;
-  const { validationAccuracy, testAccuracy = 0, seconds, imagesPerSecond } = report;
-  return [validationAccuracy, testAccuracy, seconds, imagesPerSecond].every(Number.isFinite);
+  return violations;
 }

@@ -1,4 +1,6 @@
-import { evaluation } from '@nat/contracts';
+import { evaluation, type rpc } from '@nat/contracts';
+import type { EvaluationKindName } from '@nat/convert';
+import { retryIntervalMs, type RetryPolicy } from '@nat/base/retry';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { sql } from 'kysely';
@@ -17,14 +19,7 @@ import {
   type LockedEvaluation,
   type PreparedEnding,
 } from './finalize.ts';
-import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
-
-/** How failed attempts are tried again. */
-export interface RetryPolicy {
-  /** Pause after the first failed attempt, doubled after each further one. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-}
+import type { EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
 
 /** An outcome that the holder of a lease reports. */
 export interface ReportedOutcome {
@@ -38,7 +33,7 @@ export interface ReportedOutcome {
 /** What came of an attempt. */
 export interface Completion {
   readonly state: EvaluationState;
-  readonly kind: EvaluationKind;
+  readonly kind: EvaluationKindName;
   /** False when it was a repetition. */
   readonly changed: boolean;
   readonly runningMs: number;
@@ -47,7 +42,7 @@ export interface Completion {
 /** What a report comes to, before anything is written. */
 type Decision =
   | { readonly does: 'nothing' }
-  | { readonly does: 'requeue'; readonly error: string; readonly pauseMs: number }
+  | { readonly does: 'requeue'; readonly error: rpc.Status | undefined; readonly pauseMs: number }
   | { readonly does: 'end'; readonly ending: PreparedEnding };
 
 /**
@@ -104,10 +99,10 @@ function decide(row: LockedEvaluation, { name, token, outcome, traceparent }: Re
     if (passing) return { does: 'nothing' };
     throw staleLease(row, token);
   }
-  checkOutcome(outcome, { kind: row.kind, pairs: row.pairs, pairsSha256: row.pairs_sha256 });
+  checkOutcome(outcome, { kind: row.kind, candidates: row.candidates, candidatesSha256: row.candidates_sha256 });
   const attempts = row.attempt - row.released;
   if (passing && attempts < row.max_attempts) {
-    return { does: 'requeue', error: `${result.value.reason}: ${result.value.message}`, pauseMs: backoff(retry, attempts) };
+    return { does: 'requeue', error: result.value.error, pauseMs: retryIntervalMs(retry, attempts) };
   }
   return { does: 'end', ending: prepareEnding({ row, state: finalState(result), outcome, traceparent }) };
 }
@@ -123,8 +118,4 @@ function finalState(result: evaluation.Outcome['result']): FinalState {
     case undefined:
       throw DomainError.invalid('outcome', 'a result is required', 'INVALID_OUTCOME');
   }
-}
-
-function backoff({ backoffMs, maxBackoffMs }: RetryPolicy, attempts: number): number {
-  return Math.min(maxBackoffMs, backoffMs * 2 ** Math.max(0, attempts - 1));
 }

@@ -1,20 +1,20 @@
-import { evaluation } from '@nat/contracts';
+import { evaluation, rpc } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
+import { domainErrorToStatus } from '@nat/service';
 import { MAX_PAYLOAD_BYTES, OUTCOME_TOPIC, appendOutbox, json, type Database } from '@nat/storage';
-import { sql, type RawBuilder, type Transaction } from 'kysely';
-import { blobsOf } from '@nat/convert';
+import { sql, type RawBuilder } from 'kysely';
+import { blobsOf, type EvaluationKindName } from '@nat/convert';
 import { sha256 } from './specification.ts';
-import type { Checkpoint } from './checkpoint.ts';
 import type { LeaseReference } from './lease.ts';
 import { pack } from '../tables/packing.ts';
-import type { EvaluationKind, EvaluationState, EvaluatorTables, FinalState } from '../tables/tables.ts';
+import type { EvaluationState, EvaluatorTables, EvaluatorTransaction, FinalState } from '../tables/tables.ts';
 
 /** A row that this transaction holds the lock of. */
 export interface LockedEvaluation {
   readonly ordinal: number;
   readonly name: string;
   readonly search: string;
-  readonly kind: EvaluationKind;
+  readonly kind: EvaluationKindName;
   readonly state: EvaluationState;
   readonly attempt: number;
   readonly released: number;
@@ -23,8 +23,8 @@ export interface LockedEvaluation {
   readonly settled_token: number;
   readonly worker: string;
   readonly required: readonly string[];
-  readonly pairs: number;
-  readonly pairs_sha256: string;
+  readonly candidates: number;
+  readonly candidates_sha256: string;
   readonly outcome_sha256: string | null;
   /** The database's clock. */
   readonly now: Date;
@@ -34,8 +34,6 @@ export interface LockedEvaluation {
   readonly traceparent: string | null;
 }
 
-export type EvaluatorTransaction = Transaction<EvaluatorTables>;
-
 /** Locks the rows that the condition picks, oldest first. With `skipLocked`, those that another transaction holds are left to it. */
 export async function lockRows(
   tx: EvaluatorTransaction,
@@ -43,8 +41,8 @@ export async function lockRows(
   { limit, skipLocked = false }: { readonly limit?: number; readonly skipLocked?: boolean } = {},
 ): Promise<LockedEvaluation[]> {
   const { rows } = await sql<LockedEvaluation>`
-    SELECT e.ordinal, e.name, e.search, e.kind, e.state, e.attempt, e.released, e.max_attempts, e.token, e.settled_token, e.worker, e.required, e.pairs,
-      e.pairs_sha256, e.outcome_sha256, e.traceparent, clock_timestamp() AS now, extract(epoch FROM clock_timestamp() - e.start_time)::float8 * 1000 AS running_ms
+    SELECT e.ordinal, e.name, e.search, e.kind, e.state, e.attempt, e.released, e.max_attempts, e.token, e.settled_token, e.worker, e.required, e.candidates,
+      e.candidates_sha256, e.outcome_sha256, e.traceparent, clock_timestamp() AS now, extract(epoch FROM clock_timestamp() - e.start_time)::float8 * 1000 AS running_ms
     FROM evaluator.evaluation AS e WHERE ${where} ORDER BY e.ordinal ${limit === undefined ? sql`` : sql`LIMIT ${limit}`} FOR UPDATE OF e ${skipLocked ? sql`SKIP LOCKED` : sql``}`.execute(
     tx,
   );
@@ -141,15 +139,16 @@ export async function finalize(tx: EvaluatorTransaction, rows: readonly LockedEv
   );
 }
 
-export function failed(reason: string, message: string, terminal: boolean): evaluation.Outcome {
-  return { result: { $case: 'failed', value: { reason, message, terminal } } };
+/** A failed outcome. `terminal`: another attempt cannot mend it. */
+export function failed(error: DomainError, terminal: boolean): evaluation.Outcome {
+  return { result: { $case: 'failed', value: { error: domainErrorToStatus(error), terminal } } };
 }
 
 /** Puts a locked row back into the queue, its lease settled. */
 export async function requeue(
   tx: EvaluatorTransaction,
   row: LockedEvaluation,
-  { error, pauseMs }: { readonly error: string; readonly pauseMs: number },
+  { error, pauseMs }: { readonly error: rpc.Status | undefined; readonly pauseMs: number },
 ): Promise<void> {
   await tx
     .updateTable('evaluator.evaluation')
@@ -157,7 +156,7 @@ export async function requeue(
       state: 'QUEUED',
       settled_token: row.token,
       lease_expire_time: null,
-      last_error: error.slice(0, 1000),
+      last_status: error === undefined ? null : rpc.Status.encode(error).finish(),
       queue_time: row.now,
       not_before: pauseMs > 0 ? new Date(row.now.getTime() + pauseMs) : null,
     })
@@ -169,7 +168,7 @@ export async function requeue(
  * Gives a lease back without an outcome. The attempt does not count against the evaluation; releasing again is harmless.
  * @throws DomainError FAILED_PRECONDITION STALE_LEASE, ALREADY_FINAL
  */
-export async function releaseLease(database: Database<EvaluatorTables>, { name, token, resumeFrom, blobs }: LeaseReference & Checkpoint): Promise<void> {
+export async function releaseLease(database: Database<EvaluatorTables>, { name, token }: LeaseReference, checkpoint?: evaluation.Checkpoint): Promise<void> {
   await database.transaction(async (tx) => {
     const row = await lockByName(tx, name);
     requireToken(row, token);
@@ -185,7 +184,7 @@ export async function releaseLease(database: Database<EvaluatorTables>, { name, 
         released: row.released + 1,
         lease_expire_time: null,
         queue_time: row.now,
-        ...(resumeFrom === '' ? {} : { resume_from: resumeFrom, checkpoint_blobs: json(blobs) }),
+        ...(checkpoint === undefined ? {} : { resume_from: checkpoint.blob, checkpoint_blobs: json(checkpoint.namedBlobs) }),
       })
       .where('ordinal', '=', row.ordinal)
       .execute();
@@ -211,15 +210,15 @@ export function staleLease({ name, token: current }: { readonly name: string; re
 export async function loseLeases(
   tx: EvaluatorTransaction,
   rows: readonly LockedEvaluation[],
-  { reason, message, settle }: { readonly reason: string; readonly message: string; readonly settle: boolean },
+  { error, settle }: { readonly error: DomainError; readonly settle: boolean },
 ): Promise<{ readonly queued: number; readonly poisoned: readonly LockedEvaluation[] }> {
   const poisoned = rows.filter((row) => row.attempt - row.released >= row.max_attempts);
-  await finalize(tx, poisoned, { state: 'POISONED', outcome: failed(reason, message, false) });
+  await finalize(tx, poisoned, { state: 'POISONED', outcome: failed(error, false) });
   const again = rows.filter((row) => row.attempt - row.released < row.max_attempts).map(({ ordinal }) => ordinal);
   if (again.length > 0) {
     await sql`
       UPDATE evaluator.evaluation
-      SET state = 'QUEUED', lease_expire_time = NULL, last_error = ${`${reason}: ${message}`}, queue_time = clock_timestamp()
+      SET state = 'QUEUED', lease_expire_time = NULL, last_status = ${rpc.Status.encode(domainErrorToStatus(error)).finish()}, queue_time = clock_timestamp()
         ${settle ? sql`, settled_token = token` : sql``}
       WHERE ordinal = ANY (${again}::bigint[])`.execute(tx);
   }

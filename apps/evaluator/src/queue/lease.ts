@@ -1,7 +1,8 @@
+import type { EvaluationKindName } from '@nat/convert';
 import { json, type Database } from '@nat/storage';
 import { sql, type RawBuilder } from 'kysely';
 import { unpack } from '../tables/packing.ts';
-import type { EvaluationKind, EvaluatorTables } from '../tables/tables.ts';
+import type { EvaluatorTables } from '../tables/tables.ts';
 import { AFFINITY_WINDOW } from './start-tags.ts';
 
 /** Who asks, and for how many at most. */
@@ -24,9 +25,10 @@ export interface LeaseQuery {
 
 export interface LeasedEvaluation {
   readonly name: string;
-  readonly kind: EvaluationKind;
+  readonly kind: EvaluationKindName;
   readonly spec: Uint8Array;
-  readonly resumeFrom: string;
+  /** Blob of the checkpoint to start from. */
+  readonly resumeFrom: string | undefined;
   readonly token: number;
   readonly attempt: number;
   readonly expireTime: Date;
@@ -47,16 +49,16 @@ export async function leaseEvaluations(database: Database<EvaluatorTables>, quer
     database,
     query,
     sql`locked AS MATERIALIZED (
-      SELECT ordinal, priority, turn, spec_bytes
+      SELECT ordinal, priority, start_tag, spec_bytes
       FROM evaluator.evaluation
       WHERE ${leasable(query)}
-      ORDER BY priority DESC, turn, ordinal
+      ORDER BY priority DESC, start_tag, ordinal
       LIMIT ${ends.at(-1) ?? 0}
       FOR UPDATE SKIP LOCKED
     ), picked AS (
       SELECT ordinal, call, worker FROM (
         SELECT q.ordinal, c.call, c.worker, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
-        FROM (SELECT *, row_number() OVER (ORDER BY priority DESC, turn, ordinal) AS place FROM locked) AS q
+        FROM (SELECT *, row_number() OVER (ORDER BY priority DESC, start_tag, ordinal) AS place FROM locked) AS q
         JOIN unnest(${query.calls.map(({ worker }) => worker)}::text[], ${query.calls.map(({ maxCount }) => maxCount)}::int[], ${ends}::int[])
           WITH ORDINALITY AS c (worker, count, last, call) ON q.place > c.last - c.count AND q.place <= c.last
         WINDOW answer AS (PARTITION BY c.call ORDER BY q.place)
@@ -85,28 +87,28 @@ export async function leaseWithAffinity(database: Database<EvaluatorTables>, que
     database,
     query,
     sql`head AS MATERIALIZED (
-      SELECT priority, turn FROM evaluator.evaluation WHERE ${leasable(query)} ORDER BY priority DESC, turn, ordinal LIMIT 1
+      SELECT priority, start_tag FROM evaluator.evaluation WHERE ${leasable(query)} ORDER BY priority DESC, start_tag, ordinal LIMIT 1
     ), locked AS MATERIALIZED (
       SELECT e.* FROM unnest(${[...ends.keys()]}::text[], ${[...ends.values()]}::int[]) AS loaded (weights, count) CROSS JOIN LATERAL (
-        SELECT ordinal, turn, spec_bytes, weights
+        SELECT ordinal, start_tag, spec_bytes, weights
         FROM evaluator.evaluation
         WHERE ${leasable(query)}
           AND weights = loaded.weights
           AND priority = (SELECT priority FROM head)
-          AND turn <= (SELECT turn FROM head) + ${AFFINITY_WINDOW}
+          AND start_tag <= (SELECT start_tag FROM head) + ${AFFINITY_WINDOW}
           AND search <> ''
-        ORDER BY turn, ordinal
+        ORDER BY start_tag, ordinal
         LIMIT loaded.count
         FOR UPDATE SKIP LOCKED
       ) AS e
     ), picked AS (
       SELECT ordinal, call, worker FROM (
         SELECT q.ordinal, c.call, c.worker, c.count, row_number() OVER answer AS place, sum(q.spec_bytes) OVER answer AS bytes
-        FROM (SELECT *, row_number() OVER (PARTITION BY weights ORDER BY turn, ordinal) AS place FROM locked) AS q
+        FROM (SELECT *, row_number() OVER (PARTITION BY weights ORDER BY start_tag, ordinal) AS place FROM locked) AS q
         JOIN unnest(${slots.map(({ weights }) => weights)}::text[], ${slots.map(({ call }) => call)}::bigint[], ${slots.map(({ worker }) => worker)}::text[],
             ${slots.map(({ count }) => count)}::int[], ${slots.map(({ last }) => last)}::int[])
           AS c (weights, call, worker, count, last) ON q.weights = c.weights AND q.place > c.last - c.count AND q.place <= c.last
-        WINDOW answer AS (PARTITION BY c.call ORDER BY q.turn, q.ordinal)
+        WINDOW answer AS (PARTITION BY c.call ORDER BY q.start_tag, q.ordinal)
       ) AS sized
       WHERE place <= count AND (place = 1 OR bytes <= ${query.maxBytes})
     )`,
@@ -129,7 +131,7 @@ async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs
   const { rows } = await sql<{
     call: number;
     name: string;
-    kind: EvaluationKind;
+    kind: EvaluationKindName;
     spec: Uint8Array;
     resume_from: string;
     token: number;
@@ -137,7 +139,7 @@ async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs
     lease_expire_time: Date;
     waited_ms: number;
     priority: number;
-    turn: number;
+    start_tag: number;
     ordinal: number;
     traceparent: string | null;
   }>`
@@ -147,15 +149,15 @@ async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs
         lease_expire_time = clock_timestamp() + ${leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal
-    RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.turn, e.ordinal, e.traceparent,
+    RETURNING picked.call, e.name, e.kind, e.spec, e.resume_from, e.token, e.attempt, e.lease_expire_time, e.priority, e.start_tag, e.ordinal, e.traceparent,
       extract(epoch FROM clock_timestamp() - e.queue_time)::float8 * 1000 AS waited_ms`.execute(database.kysely);
   const answers = calls.map((): LeasedEvaluation[] => []);
-  for (const row of rows.sort((a, b) => b.priority - a.priority || a.turn - b.turn || a.ordinal - b.ordinal)) {
+  for (const row of rows.sort((a, b) => b.priority - a.priority || a.start_tag - b.start_tag || a.ordinal - b.ordinal)) {
     answers[row.call - 1]!.push({
       name: row.name,
       kind: row.kind,
       spec: unpack(row.spec),
-      resumeFrom: row.resume_from,
+      resumeFrom: row.resume_from === '' ? undefined : row.resume_from,
       token: row.token,
       attempt: row.attempt,
       expireTime: row.lease_expire_time,

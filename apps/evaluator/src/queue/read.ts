@@ -1,4 +1,5 @@
 import { evaluation } from '@nat/contracts';
+import type { EvaluationKindName } from '@nat/convert';
 import { appendOutbox, OBSERVATION_TOPIC, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { evaluationNotFound, staleLease } from './finalize.ts';
@@ -9,7 +10,7 @@ import type { EvaluationState, EvaluatorTables } from '../tables/tables.ts';
 export interface StoredEvaluation {
   readonly ordinal: number;
   readonly name: string;
-  readonly kind: string;
+  readonly kind: EvaluationKindName;
   readonly required: readonly string[];
   readonly state: EvaluationState;
   readonly attempt: number;
@@ -18,7 +19,7 @@ export interface StoredEvaluation {
   readonly end_time: Date | null;
   readonly worker: string;
   readonly observations: number;
-  readonly last_error: string;
+  readonly last_status: Uint8Array | null;
   /** Null in lists. */
   readonly spec: Uint8Array | null;
   readonly outcome: Uint8Array | null;
@@ -36,7 +37,7 @@ const SHORT = [
   'end_time',
   'worker',
   'observations',
-  'last_error',
+  'last_status',
 ] as const;
 
 /** Those that exist, in any order, with specification and outcome. */
@@ -60,7 +61,7 @@ export interface ListQuery {
   readonly namespace: string;
   readonly search?: string | undefined;
   readonly state?: EvaluationState | undefined;
-  readonly kind?: string | undefined;
+  readonly kind?: EvaluationKindName | undefined;
   /** Evaluations submitted after this one. */
   readonly afterOrdinal: number;
   readonly limit: number;
@@ -77,7 +78,7 @@ export async function listEvaluations(database: Database<EvaluatorTables>, query
     .limit(query.limit);
   if (query.search !== undefined) select = select.where('search', '=', query.search);
   if (query.state !== undefined) select = select.where('state', '=', query.state);
-  if (query.kind !== undefined) select = select.where(sql<string>`kind`, '=', query.kind);
+  if (query.kind !== undefined) select = select.where('kind', '=', query.kind);
   const rows = await select.execute();
   return rows.map((row) => ({ ...row, spec: null, outcome: null }));
 }
@@ -87,7 +88,7 @@ export interface NewObservation {
   readonly value: number;
   readonly step: number;
   readonly time: Date;
-  readonly pairId: string;
+  readonly candidateId: string;
 }
 
 /**
@@ -109,12 +110,12 @@ export async function appendObservations(
       SELECT ordinal, token, attempt, search FROM evaluator.evaluation
       WHERE name = ${name} AND token = ${token} AND settled_token < token AND state IN ('LEASED', 'QUEUED')
     ), added AS (
-      INSERT INTO evaluator.observation (ordinal, token, sequence, attempt, metric, value, step, time, pair_id)
-      SELECT held.ordinal, held.token, ${firstSequence}::bigint + seen.place - 1, held.attempt, seen.metric, seen.value, seen.step, seen.time, seen.pair_id
+      INSERT INTO evaluator.observation (ordinal, token, sequence, attempt, metric, value, step, time, candidate_id)
+      SELECT held.ordinal, held.token, ${firstSequence}::bigint + seen.place - 1, held.attempt, seen.metric, seen.value, seen.step, seen.time, seen.candidate_id
       FROM held, unnest(
         ${observations.map(({ metric }) => metric)}::text[], ${observations.map(({ value }) => value)}::float8[], ${observations.map(({ step }) => step)}::bigint[],
-        ${observations.map(({ time }) => time)}::timestamptz[], ${observations.map(({ pairId }) => pairId)}::text[]
-      ) WITH ORDINALITY AS seen (metric, value, step, time, pair_id, place)
+        ${observations.map(({ time }) => time)}::timestamptz[], ${observations.map(({ candidateId }) => candidateId)}::text[]
+      ) WITH ORDINALITY AS seen (metric, value, step, time, candidate_id, place)
       ON CONFLICT DO NOTHING
       RETURNING 1
     )
@@ -166,11 +167,11 @@ export async function listObservations(
   const { rows: found } = await sql<{ ordinal: number }>`SELECT ordinal FROM evaluator.evaluation WHERE name = ${name}`.execute(database.kysely);
   const [row] = found;
   if (row === undefined) throw evaluationNotFound(name);
-  const { rows } = await sql<Omit<StoredObservation, 'pairId'> & { pair_id: string }>`
-    SELECT token, sequence, attempt, metric, value, step, time, pair_id FROM evaluator.observation
+  const { rows } = await sql<Omit<StoredObservation, 'candidateId'> & { candidate_id: string }>`
+    SELECT token, sequence, attempt, metric, value, step, time, candidate_id FROM evaluator.observation
     WHERE ordinal = ${row.ordinal} AND (token, sequence) > (${after.token}::bigint, ${after.sequence}::bigint)
     ORDER BY token, sequence LIMIT ${limit}`.execute(database.kysely);
-  return rows.map(({ pair_id: pairId, ...row }) => ({ ...row, pairId }));
+  return rows.map(({ candidate_id: candidateId, ...row }) => ({ ...row, candidateId }));
 }
 
 /** Evaluations that are not final, by kind and state. */

@@ -1,16 +1,18 @@
+import { DomainError } from '@nat/base/errors';
 import type { Database } from '@nat/storage';
 import { sql, type RawBuilder } from 'kysely';
 import { finalize, failed, lockRows, loseLeases, type LockedEvaluation } from './finalize.ts';
 import type { EvaluatorTables } from '../tables/tables.ts';
-import { incapability, liveAbilities } from './workers.ts';
+import { incapability, liveAbilities, noCapableWorker } from './workers.ts';
 
 const CHUNK = 500;
+const LEASE_EXPIRED = new DomainError('UNAVAILABLE', 'its worker did not renew the lease in time', { reason: 'LEASE_EXPIRED' });
 
 /** Leases whose time is over go back to the queue, or are poisoned when no attempt is left. Replicas may run it at once: each row goes to one of them. */
 export async function expireLeases(database: Database<EvaluatorTables>): Promise<{ readonly queued: number; readonly poisoned: readonly LockedEvaluation[] }> {
   return database.transaction(async (tx) => {
     const rows = await lockRows(tx, sql`e.state = 'LEASED' AND e.lease_expire_time < clock_timestamp()`, { limit: CHUNK, skipLocked: true });
-    return loseLeases(tx, rows, { reason: 'LEASE_EXPIRED', message: 'its worker was not heard of in time', settle: false });
+    return loseLeases(tx, rows, { error: LEASE_EXPIRED, settle: false });
   });
 }
 
@@ -44,7 +46,7 @@ export async function failIncapable(
   return database.transaction(async (tx) => {
     const rows = await lockRows(tx, overdue(graceMs), { limit: CHUNK, skipLocked: true });
     for (const [why, group] of Map.groupBy(rows, (row) => incapability(workers, row) ?? 'no worker could run it')) {
-      await finalize(tx, group, { state: 'FAILED', outcome: failed('NO_CAPABLE_WORKER', why, true) });
+      await finalize(tx, group, { state: 'FAILED', outcome: failed(noCapableWorker(why), true) });
     }
     return rows;
   });

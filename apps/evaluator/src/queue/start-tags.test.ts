@@ -1,7 +1,8 @@
 import { evaluation } from '@nat/contracts';
 import { testDatabases } from '@nat/storage/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cellPairs, PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
+import { cellCandidates, PARENT, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from '../testing/coordinator-harness.ts';
+import { kindsOf } from '../testing/coordinator-suite.ts';
 
 describe.each(testDatabases)('start tags on $title', ({ skip, open }) => {
   let harness: CoordinatorHarness;
@@ -24,12 +25,12 @@ describe.each(testDatabases)('start tags on $title', ({ skip, open }) => {
       parent: PARENT,
       evaluations: Array.from({ length: count }, (_, i) => ({
         evaluationId: `${search}.${priority}.${i}`,
-        spec: tabularSpec(cellPairs(`${search}/${priority}/${i}`, 1), { search: `${PARENT}/searches/${search}`, priority }),
+        spec: tabularSpec(cellCandidates(`${search}/${priority}/${i}`, 1), { search: `${PARENT}/searches/${search}`, priority }),
       })),
     });
   const lease = async (maxCount: number): Promise<readonly string[]> => {
     const workers = harness.channel.client(evaluation.WorkerServiceDefinition);
-    await workers.registerWorker({ workerId: 'w', kinds: ['tabular'], capabilities: ['table:nasbench201'] });
+    await workers.registerWorker({ workerId: 'w', kinds: kindsOf('tabular'), capabilities: ['table:nasbench201'] });
     const { leases } = await workers.leaseEvaluations({ workerId: 'w', maxCount });
     return leases.map(({ evaluation: name }) => name.split('/').at(-1)!.split('.')[0]!);
   };

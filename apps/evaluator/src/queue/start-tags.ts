@@ -1,9 +1,9 @@
 /**
  * Start-time fair queueing (Goyal et al. 1996) among the searches of one priority, with every evaluation of the same size: each evaluation gets a
- * start tag when it is queued, and the lowest tag is leased first, however many evaluations a search has queued. The tags are the column `turn`.
+ * start tag when it is queued, and the lowest tag is leased first, however many evaluations a search has queued.
  */
 import { sql } from 'kysely';
-import type { EvaluatorTransaction } from './finalize.ts';
+import type { EvaluatorTransaction } from '../tables/tables.ts';
 
 /**
  * How many tags ahead of the head of the queue an evaluation may be leased to a worker that has its weights in memory. Loading weights again costs
@@ -22,18 +22,18 @@ interface Flow {
  * after the other would be ahead for ever; but only as far as `AFFINITY_WINDOW` reaches: what was served while no other search waited was nobody's loss.
  */
 async function nextStartTag(tx: EvaluatorTransaction, { search, priority }: Flow): Promise<number> {
-  const { rows } = await sql<{ turn: number }>`
-    WITH head AS (SELECT turn FROM evaluator.evaluation WHERE state = 'QUEUED' AND priority = ${priority} ORDER BY turn LIMIT 1)
+  const { rows } = await sql<{ start_tag: number }>`
+    WITH head AS (SELECT start_tag FROM evaluator.evaluation WHERE state = 'QUEUED' AND priority = ${priority} ORDER BY start_tag LIMIT 1)
     SELECT greatest(
-      (SELECT turn FROM head),
-      (SELECT turn + 1 FROM evaluator.evaluation WHERE state = 'QUEUED' AND search = ${search} AND priority = ${priority} ORDER BY turn DESC LIMIT 1),
-      (SELECT least(latest.turn, head.turn + ${AFFINITY_WINDOW}) + 1 FROM head CROSS JOIN LATERAL (
+      (SELECT start_tag FROM head),
+      (SELECT start_tag + 1 FROM evaluator.evaluation WHERE state = 'QUEUED' AND search = ${search} AND priority = ${priority} ORDER BY start_tag DESC LIMIT 1),
+      (SELECT least(latest.start_tag, head.start_tag + ${AFFINITY_WINDOW}) + 1 FROM head CROSS JOIN LATERAL (
         -- A range of one value, so that only the index by search has this order: that by ordinal alone may read half of the table.
-        SELECT turn FROM evaluator.evaluation WHERE search BETWEEN ${search} AND ${search} AND search <> '' AND priority = ${priority}
+        SELECT start_tag FROM evaluator.evaluation WHERE search BETWEEN ${search} AND ${search} AND search <> '' AND priority = ${priority}
         ORDER BY search DESC, ordinal DESC LIMIT 1
       ) AS latest),
-      0) AS turn`.execute(tx);
-  return rows[0]!.turn;
+      0) AS start_tag`.execute(tx);
+  return rows[0]!.start_tag;
 }
 
 /** The start tags of evaluations that are queued together, in their order. Two submissions at once may get the same: the order of submission decides then. */

@@ -38,10 +38,10 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         spec: 'bytea',
         spec_bytes: 'int4',
         spec_sha256: 'text',
-        pairs: 'int4',
-        pairs_sha256: 'text',
+        candidates: 'int4',
+        candidates_sha256: 'text',
         resume_from: 'text',
-        turn: 'int8',
+        start_tag: 'int8',
         blobs: 'jsonb',
         traceparent: 'text',
         weights: 'text',
@@ -58,13 +58,13 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         spec: pack(specification.bytes),
         spec_bytes: specification.bytes.length,
         spec_sha256: specification.sha256,
-        pairs: specification.pairs,
-        pairs_sha256: specification.pairsSha256,
-        resume_from: specification.resumeFrom,
-        turn: startTags[i]!,
+        candidates: specification.candidates,
+        candidates_sha256: specification.candidatesSha256,
+        resume_from: specification.resumeFrom ?? '',
+        start_tag: startTags[i]!,
         blobs: specification.blobs,
         traceparent: traceparent ?? null,
-        weights: specification.weights === '' ? null : specification.weights,
+        weights: specification.weights ?? null,
       })),
     });
     const there = submissions.filter(({ name }) => !created.has(name));
@@ -79,7 +79,7 @@ export async function submitEvaluations(database: Database<EvaluatorTables>, sub
         )
         .execute();
       const hashes = new Map(rows.map((row) => [row.name, row.spec_sha256]));
-      const other = there.find(({ name, specification }) => hashes.get(name) !== specification.sha256);
+      const other = there.find(({ name, specification }) => hashes.get(name) !== '' && hashes.get(name) !== specification.sha256);
       if (other !== undefined) {
         throw new DomainError('ALREADY_EXISTS', `${other.name} exists with another specification`, {
           reason: 'EVALUATION_EXISTS',

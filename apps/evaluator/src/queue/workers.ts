@@ -35,7 +35,10 @@ export async function registerWorker(
         register_time = excluded.register_time, seen_time = excluded.seen_time`.execute(tx);
     if (known === undefined || known.instance === '' || worker.instance === '' || known.instance === worker.instance) return { queued: 0, poisoned: [] };
     const held = await lockRows(tx, sql`e.state = 'LEASED' AND e.worker = ${worker.id}`);
-    return loseLeases(tx, held, { reason: 'WORKER_RESTARTED', message: `the worker ${worker.id} died with it`, settle: true });
+    return loseLeases(tx, held, {
+      error: new DomainError('UNAVAILABLE', `the worker ${worker.id} died with it`, { reason: 'WORKER_RESTARTED' }),
+      settle: true,
+    });
   });
 }
 
@@ -68,6 +71,10 @@ export async function liveAbilities(database: Database<EvaluatorTables>, withinM
     SELECT DISTINCT capabilities, kinds FROM evaluator.worker
     WHERE seen_time > clock_timestamp() - ${withinMs} * interval '1 millisecond'`.execute(database.kysely);
   return rows;
+}
+
+export function noCapableWorker(why: string): DomainError {
+  return new DomainError('FAILED_PRECONDITION', why, { reason: 'NO_CAPABLE_WORKER' });
 }
 
 /** Why none of the workers can run an evaluation; undefined when one can. */

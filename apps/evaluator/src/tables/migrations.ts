@@ -1,5 +1,6 @@
 import type { Migration } from '@nat/storage';
 import { sql } from 'kysely';
+import { convertPairs } from './convert-pairs.ts';
 
 /** The tables of the coordinator, in the PostgreSQL schema `evaluator`. */
 export const evaluatorMigrations: readonly Migration[] = [
@@ -103,6 +104,20 @@ export const evaluatorMigrations: readonly Migration[] = [
       await sql`
         CREATE INDEX evaluation_warm ON evaluator.evaluation (weights, priority, turn, ordinal)
           WHERE state = 'QUEUED' AND weights IS NOT NULL`.execute(tx);
+    },
+  },
+  {
+    // Takes away the pairs that the version before stored: rows are rewritten, and columns renamed.
+    id: '0006-candidates',
+    kind: 'contract',
+    up: async (tx) => {
+      await sql`ALTER TABLE evaluator.evaluation RENAME COLUMN pairs TO candidates`.execute(tx);
+      await sql`ALTER TABLE evaluator.evaluation RENAME COLUMN pairs_sha256 TO candidates_sha256`.execute(tx);
+      await sql`ALTER TABLE evaluator.evaluation RENAME COLUMN turn TO start_tag`.execute(tx);
+      await sql`ALTER TABLE evaluator.observation RENAME COLUMN pair_id TO candidate_id`.execute(tx);
+      await sql`ALTER TABLE evaluator.evaluation DROP COLUMN last_error, ADD COLUMN last_status bytea`.execute(tx);
+      await convertPairs(tx);
+      await sql`ALTER TABLE evaluator.evaluation ALTER COLUMN blobs SET NOT NULL`.execute(tx);
     },
   },
 ];

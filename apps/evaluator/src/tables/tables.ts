@@ -1,11 +1,9 @@
-import type { ColumnType, Generated, RawBuilder } from 'kysely';
+import type { EvaluationKindName } from '@nat/convert';
+import type { ColumnType, Generated, RawBuilder, Transaction } from 'kysely';
 
 /** SUCCEEDED, FAILED, POISONED and CANCELLED are final: they never change and have an outcome. */
 export type EvaluationState = 'QUEUED' | 'LEASED' | 'SUCCEEDED' | 'FAILED' | 'POISONED' | 'CANCELLED';
 export type FinalState = Exclude<EvaluationState, 'QUEUED' | 'LEASED'>;
-
-/** What a worker can be asked to do. */
-export type EvaluationKind = 'tabular' | 'shared-weights' | 'from-scratch' | 'train-shard' | 'average';
 
 /** Set by the database when the row is made. */
 type DatabaseTime = ColumnType<Date, never, Date>;
@@ -17,10 +15,10 @@ export interface EvaluationTable {
   /** namespaces/* /evaluations/* */
   name: string;
   namespace: string;
-  kind: EvaluationKind;
+  kind: EvaluationKindName;
   search: string;
-  /** Its start tag: see queue/start-tags.ts. */
-  turn: Generated<number>;
+  /** See queue/start-tags.ts. */
+  start_tag: Generated<number>;
   priority: number;
   /** Capabilities a worker must have, the ones that the kind implies included. */
   required: string[];
@@ -29,16 +27,18 @@ export interface EvaluationTable {
   spec: Uint8Array;
   /** Before packing. */
   spec_bytes: number;
+  /** Empty for one that was converted from an earlier format: whatever is submitted under its name is the same. */
   spec_sha256: string;
-  pairs: number;
-  /** Over the pair ids in order: an outcome is checked without reading the specification. */
-  pairs_sha256: string;
+  candidates: number;
+  /** Over the candidate ids in order: an outcome is checked without reading the specification. */
+  candidates_sha256: string;
+  /** Empty: nothing. */
   resume_from: string;
   /** Blobs that `resume_from` names, in the words of the worker that wrote it. */
   checkpoint_blobs: ColumnType<string[], string[] | undefined, RawBuilder<readonly string[]>>;
-  /** Blobs that the specification starts from, and once it has ended those that the outcome names. Null: not noted, in rows of an earlier version. */
-  blobs: ColumnType<string[] | null, string[] | undefined, RawBuilder<readonly string[]>>;
-  /** Key of the weights that the specification scores or trains from. Null: none, or in rows of an earlier version. */
+  /** Blobs that the specification starts from, and once it has ended those that the outcome names. */
+  blobs: ColumnType<string[], string[], RawBuilder<readonly string[]>>;
+  /** Key of the weights that the specification scores or trains from. Null: none. */
   weights: string | null;
   state: Generated<EvaluationState>;
   /** Leases ever given. */
@@ -53,7 +53,8 @@ export interface EvaluationTable {
   lease_expire_time: OptionalTime;
   /** A failed attempt waits until then. */
   not_before: OptionalTime;
-  last_error: Generated<string>;
+  /** The serialized google.rpc.Status of its last attempt, where that failed. */
+  last_status: ColumnType<Uint8Array | null, Uint8Array | null | undefined, Uint8Array | null>;
   queue_time: DatabaseTime;
   create_time: DatabaseTime;
   start_time: OptionalTime;
@@ -77,7 +78,8 @@ export interface ObservationTable {
   value: number;
   step: number;
   time: Date;
-  pair_id: string;
+  /** Empty: of the whole evaluation. */
+  candidate_id: string;
 }
 
 export interface WorkerTable {
@@ -94,3 +96,5 @@ export interface EvaluatorTables {
   'evaluator.observation': ObservationTable;
   'evaluator.worker': WorkerTable;
 }
+
+export type EvaluatorTransaction = Transaction<EvaluatorTables>;

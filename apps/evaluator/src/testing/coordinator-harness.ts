@@ -1,5 +1,6 @@
 import { evaluation } from '@nat/contracts';
-import { createChannelTo, createLogger, createServer, type ClientChannel, type Server } from '@nat/service';
+import { DomainError } from '@nat/base/errors';
+import { createChannelTo, createLogger, createServer, domainErrorToStatus, type ClientChannel, type Server } from '@nat/service';
 import { OBSERVATION_TOPIC, OUTCOME_TOPIC, type BlobStore, type Database } from '@nat/storage';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
@@ -44,35 +45,31 @@ export async function startCoordinatorHarness({ database, config = {}, blobs, po
   return { address, channel, registry, evaluator, server, stop: () => (stopping ??= stop()) };
 }
 
-/** Pairs of NAS-Bench-201 cells: `<prefix>-0`, `<prefix>-1`, ... */
-export function cellPairs(prefix: string, count: number): evaluation.Pair[] {
-  const cell = (operation: string): string => `|${operation}~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|`;
-  return Array.from({ length: count }, (_, i) => ({
-    id: `${prefix}-${i}`,
-    source: { ref: { $case: 'nasbench201' as const, value: cell('nor_conv_3x3') } },
-    result: { ref: { $case: 'nasbench201' as const, value: cell('skip_connect') } },
-  }));
+/** NAS-Bench-201 cells: `<prefix>-0`, `<prefix>-1`, ... */
+export function cellCandidates(prefix: string, count: number): evaluation.Candidate[] {
+  return Array.from({ length: count }, (_, i) => {
+    const value = `|${i % 2 === 0 ? 'nor_conv_3x3' : 'skip_connect'}~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|`;
+    return { id: `${prefix}-${i}`, architecture: { ref: { $case: 'nasbench201', value } } };
+  });
 }
 
-export function tabularSpec(pairs: readonly evaluation.Pair[], overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec {
+export function tabularSpec(candidates: readonly evaluation.Candidate[], overrides: Partial<evaluation.EvaluationSpec> = {}): evaluation.EvaluationSpec {
+  const table = evaluation.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201;
   return evaluation.EvaluationSpec.create({
-    kind: { $case: 'tabular', value: { table: 'nasbench201', column: 'c10_valid_200', pairs: [...pairs] } },
+    kind: { $case: 'tabular', value: { table, column: 'c10_valid_200', candidates: [...candidates] } },
     search: SEARCH,
     ...overrides,
   });
 }
 
-export function succeededWith(pairs: readonly evaluation.Pair[], value = 0.5): evaluation.Outcome {
-  return evaluation.Outcome.create({
-    result: {
-      $case: 'succeeded',
-      value: { values: pairs.map(({ id }) => ({ pairId: id, sourceValue: value, resultValue: value + 0.25 })), weights: '', metrics: {} },
-    },
-  });
+export function succeededWith(candidates: readonly evaluation.Candidate[], value = 0.5): evaluation.Outcome {
+  const results = candidates.map(({ id }, i) => evaluation.CandidateResult.create({ candidateId: id, result: { $case: 'value', value: value + i / 8 } }));
+  return { result: { $case: 'succeeded', value: { results, metrics: {} } } };
 }
 
 export function failedWith(reason: string, terminal: boolean): evaluation.Outcome {
-  return { result: { $case: 'failed', value: { reason, message: `${reason} happened`, terminal } } };
+  const error = domainErrorToStatus(new DomainError('INTERNAL', `${reason} happened`, { reason }));
+  return { result: { $case: 'failed', value: { error, terminal } } };
 }
 
 /** The observation events that were published, as stored. */

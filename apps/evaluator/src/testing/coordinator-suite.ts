@@ -1,12 +1,14 @@
 /** What suites of the coordinator share: one database for all tests, a fresh coordinator for each, and calls in a few words. */
 import { evaluation } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
+import { statusToDomainError } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from 'vitest';
 import type { CoordinatorConfig } from '../config.ts';
-import { toDuration } from '@nat/convert';
-import { cellPairs, PARENT, publishedEvents, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from './coordinator-harness.ts';
+import { evaluationKindToWire, toDuration, type EvaluationKindName } from '@nat/convert';
+import { eventually } from './eventually.ts';
+import { cellCandidates, PARENT, publishedEvents, startCoordinatorHarness, tabularSpec, type CoordinatorHarness } from './coordinator-harness.ts';
 
 /** Long enough for a busy machine; tests of what happens when a lease expires shorten it. */
 export const LEASE_MS = 30_000;
@@ -32,9 +34,21 @@ export async function refusal(call: Promise<unknown>): Promise<string> {
   return 'not refused';
 }
 
+/** Why an evaluation waits, `REASON: message`; empty: for a worker to be free. */
+export function waitOf({ queueStatus }: evaluation.Evaluation): string {
+  if (queueStatus === undefined) return '';
+  const { reason, message } = statusToDomainError(queueStatus);
+  return `${reason}: ${message}`;
+}
+
 /** The last segments of the names that were leased. */
 export function idsOf(leases: readonly evaluation.Lease[]): string[] {
   return leases.map((one) => one.evaluation.split('/').at(-1)!);
+}
+
+/** Kinds as the contract names them. */
+export function kindsOf(...kinds: readonly EvaluationKindName[]): evaluation.EvaluationKind[] {
+  return kinds.map(evaluationKindToWire);
 }
 
 export function referenceOf(lease: evaluation.Lease): evaluation.LeaseReference {
@@ -108,22 +122,28 @@ function coordinatorSuite({ skip, open }: (typeof testDatabases)[number]) {
       await clients.workers.registerWorker({
         workerId,
         capabilities: ['table:nasbench201', capability, ...capabilities],
-        kinds: ['tabular', 'shared-weights', 'train-shard'],
+        kinds: kindsOf('tabular', 'shared-weights', 'train-shard'),
         instance,
       });
     },
-    submit: async (id: string, overrides: Partial<evaluation.EvaluationSpec> = {}, pairs = cellPairs(id, 2)) => {
-      const spec = tabularSpec(pairs, { capabilities: [capability], ...overrides });
+    submit: async (id: string, overrides: Partial<evaluation.EvaluationSpec> = {}, candidates = cellCandidates(id, 2)) => {
+      const spec = tabularSpec(candidates, { capabilities: [capability], ...overrides });
       const { names } = await clients.submitter.submitEvaluations({ parent: PARENT, evaluations: [{ evaluationId: id, spec }] });
-      return { name: names[0]!, pairs, spec };
+      return { name: names[0]!, candidates, spec };
     },
     lease: async (
       workerId: string,
-      { waitMs = 0, maxCount = 1, warmWeights = [] }: { readonly waitMs?: number; readonly maxCount?: number; readonly warmWeights?: string[] } = {},
-    ): Promise<evaluation.Lease[]> => (await clients.workers.leaseEvaluations({ workerId, maxCount, wait: toDuration(waitMs), warmWeights })).leases,
+      { waitMs = 0, maxCount = 1, loadedWeights = [] }: { readonly waitMs?: number; readonly maxCount?: number; readonly loadedWeights?: string[] } = {},
+    ): Promise<evaluation.Lease[]> => (await clients.workers.leaseEvaluations({ workerId, maxCount, wait: toDuration(waitMs), loadedWeights })).leases,
     complete: async (one: evaluation.Lease, outcome: evaluation.Outcome): Promise<evaluation.EvaluationState> =>
       (await clients.workers.completeEvaluation({ lease: referenceOf(one), outcome })).state,
     get: (name: string): Promise<evaluation.Evaluation> => clients.submitter.getEvaluation({ name }),
+    /** Resolves when so many workers wait for work at a coordinator. */
+    untilWaiting: (count: number, { registry }: Pick<CoordinatorHarness, 'registry'> = harness): Promise<string> =>
+      eventually(
+        () => registry.metrics(),
+        (metrics) => metrics.includes(`nat_workers_waiting ${count}\n`),
+      ),
     eventsOf: async (name: string) => (await publishedEvents(databases.database)).filter(({ id }) => id === name),
   };
 }

@@ -76,7 +76,7 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     const synchronous = await watch(other.name);
     expect(final.policySha256).toMatch(/^[0-9a-f]{64}$/);
     expect(final.policySha256).toBe(synchronous.final.policySha256);
-    expect([final.pairs, final.rewards]).toEqual([synchronous.final.pairs, synchronous.final.rewards]);
+    expect([final.candidates, final.rewards]).toEqual([synchronous.final.candidates, synchronous.final.rewards]);
     for (const [i, step] of steps.entries()) {
       expect(step).toMatchObject({ round: i + 1, staleness: 0, meanWeight: 1, clippedShare: 0, droppedTrials: 0 });
       const { time: _, ...same } = synchronous.steps[i]!;
@@ -90,7 +90,7 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     expect(spec!.pipelining).toEqual({ roundsInFlight: 2, importanceClip: 1_000 });
     expect(effectiveSpec!.pipelining).toEqual({ roundsInFlight: 2, maxStaleness: 4, importanceClip: 1_000 });
     const { steps, final } = await watch(name);
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, failedPairs: 0, droppedTrials: 0 });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 8, rewards: 32, failedCandidates: 0, droppedTrials: 0 });
     expect(steps.slice(0, 2).map(({ round }) => round)).toEqual([2, 3]);
     expect(steps.map(({ round }) => round).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     const first = steps.find(({ round }) => round === 1)!;
@@ -123,18 +123,22 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     expect(trials.map(({ state, error }) => [state, error!.message])).toEqual(
       Array.from({ length: 4 }, () => ['TRIAL_STATE_FAILED', '3 steps were learned since it was sampled']),
     );
-    // Pairs of its trials, and of greedy partners: all of them are left out.
-    const pairsIn = (round: number): number => {
+    // Those of its trials, and of the greedy transforms of their sources: all of them are left out.
+    const candidatesIn = (round: number): number => {
       const kind = harness.evaluator.accepted.get(`stuck.${round}.0`)?.kind;
-      return kind?.$case === 'tabular' ? kind.value.pairs.length : 0;
+      return kind?.$case === 'tabular' ? kind.value.candidates.length : 0;
     };
-    expect(final.failedPairs).toBe(pairsIn(1));
-    expect(final.pairs).toBe([2, 3, 4, 5, 6, 7, 8, 9].reduce((sum, round) => sum + pairsIn(round), 0));
+    expect(final.failedCandidates).toBe(candidatesIn(1));
+    expect(final.candidates).toBe([2, 3, 4, 5, 6, 7, 8, 9].reduce((sum, round) => sum + candidatesIn(round), 0));
 
     held.get('stuck.1')!.resolve(undefined);
     await harness.evaluator.settled();
     await watch((await create('next', tabularSpec({ steps: 1, batch: 4 }))).name); // its outcomes come after the late ones
-    expect(await harness.clients.searches.getSearch({ name })).toMatchObject({ pairs: final.pairs, failedPairs: final.failedPairs, rewards: 32 });
+    expect(await harness.clients.searches.getSearch({ name })).toMatchObject({
+      candidates: final.candidates,
+      failedCandidates: final.failedCandidates,
+      rewards: 32,
+    });
   });
 
   it('end the search where nothing of a round could be evaluated, and with it what is still out', async () => {
@@ -152,7 +156,7 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     exposeSearches(registry, harness.database);
     const shown = async (): Promise<readonly number[]> => {
       const metrics = await registry.getMetricsAsJSON();
-      return ['nat_learner_evaluations_awaited', 'nat_learner_inbox_pairs'].map((name) => metrics.find((one) => one.name === name)!.values[0]!.value);
+      return ['nat_learner_evaluations_awaited', 'nat_learner_inbox_candidates'].map((name) => metrics.find((one) => one.name === name)!.values[0]!.value);
     };
     hold('open.1');
     hold('open.3');
@@ -169,7 +173,7 @@ describe.each(testDatabases)('asynchronous searches on $title', { timeout: HANG_
     for (const round of ['open.1', 'open.3', 'open.4']) held.get(round)!.resolve(undefined);
     await harness.clients.searches.resumeSearch({ name });
     const { steps, final } = await watch(name);
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, failedPairs: 0, droppedTrials: 0 });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 4, rewards: 16, failedCandidates: 0, droppedTrials: 0 });
     expect(steps.map(({ round }) => round).sort((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   });
 

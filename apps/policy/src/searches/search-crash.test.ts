@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { search as wire } from '@nat/contracts';
 import { openEmbedded } from '@nat/storage';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashArguments, CrashPoint } from './testing/crash-process.ts';
 import { sharedWeightsSpec, tabularSpec } from './testing/specs.ts';
@@ -57,7 +58,7 @@ describe('a search whose process is killed', () => {
 
   it('learns the same policy, to the bit, and counts every pair once, wherever it is killed', { timeout: HANG_MS }, async () => {
     const undisturbed = await search(tabular, 'undisturbed');
-    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedPairs: 0 });
+    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedCandidates: 0 });
 
     // One kill after the other, in the same data directory.
     const points: readonly CrashPoint[] = ['before-submit', 'after-submit', 'before-learn', 'after-learn', 'before-commit', 'before-draw'];
@@ -65,14 +66,14 @@ describe('a search whose process is killed', () => {
       expect({ point, end: await search(tabular, 'killed', { point, step: i + 1 }) }).toEqual({ point, end: 'killed' });
     const resumed = await search(tabular, 'killed');
 
-    expect(resumed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedPairs: 0 });
+    expect(resumed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 7, rewards: 84, failedCandidates: 0 });
     expect((resumed as wire.Search).policySha256).toMatch(/^[0-9a-f]{64}$/);
     expect((resumed as wire.Search).policySha256).toBe((undisturbed as wire.Search).policySha256);
   });
 
   it('trains the same shared weights in shards, and compares the same policies, wherever it is killed', { timeout: HANG_MS }, async () => {
     const undisturbed = await search(sharedWeights, 'weights');
-    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 6, rewards: 24, failedPairs: 0, weightRounds: 7 });
+    expect(undisturbed).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 6, rewards: 24, failedCandidates: 0, weightRounds: 7 });
     expect(undisturbed).toMatchObject({ heldOut: { sources: 6, images: 2_000 } });
 
     const crashes: readonly (readonly [CrashPoint, number])[] = [
@@ -89,11 +90,11 @@ describe('a search whose process is killed', () => {
       expect({ point, end: await search(sharedWeights, 'weights-killed', { point, step }) }).toEqual({ point, end: 'killed' });
     const resumed = await search(sharedWeights, 'weights-killed');
 
-    const same = ({ policySha256, weights, weightRounds, pairs, rewards, heldOut }: wire.Search): unknown => ({
+    const same = ({ policySha256, weights, weightRounds, candidates, rewards, heldOut }: wire.Search): unknown => ({
       policySha256,
       weights,
       weightRounds,
-      pairs,
+      candidates,
       rewards,
       heldOut,
     });
@@ -101,12 +102,12 @@ describe('a search whose process is killed', () => {
   });
 
   it('counts every round of an asynchronous search once, or drops it, wherever it is killed', { timeout: HANG_MS }, async () => {
-    // Two evaluations a round. The fourth, drawn after the first step, never ends, so it is dropped once three more were learned without it.
+    // Two evaluations a round, or one. The fourth, drawn after the first step, never ends, so it is dropped once three more were learned without it.
     const spec = tabularSpec(
       { steps: 10, batch: 12, movingAverage: {} },
-      { seed: 3, reward: { tabular: {}, candidatesPerEvaluation: 6 }, pipelining: { roundsInFlight: 3, maxStaleness: 2 } },
+      { seed: 3, reward: { tabular: {}, candidatesPerEvaluation: 12 }, pipelining: { roundsInFlight: 3, maxStaleness: 2 } },
     );
-    const silent = ['same.4.0', 'same.4.6'];
+    const silent = ['same.4.0', 'same.4.12', 'same.4.24'];
     const crashes: readonly (readonly [CrashPoint, number])[] = [
       ['before-submit', 2],
       ['after-submit', 3],
@@ -118,8 +119,7 @@ describe('a search whose process is killed', () => {
     ];
     for (const [point, step] of crashes) expect({ point, end: await search(spec, 'asynchronous', { point, step }, silent) }).toEqual({ point, end: 'killed' });
     const final = (await search(spec, 'asynchronous', undefined, silent)) as wire.Search;
-    // 12 pairs a round, which are its trials.
-    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 10, rewards: 120, pairs: 120, failedPairs: 12, droppedTrials: 12 });
+    expect(final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', step: 10, rewards: 120, droppedTrials: 12 });
 
     const { database } = await openEmbedded(join(folder, 'asynchronous'));
     try {
@@ -134,6 +134,10 @@ describe('a search whose process is killed', () => {
       expect(steps.map(({ round }) => round)).toEqual(learned.map((_, i) => rounds.find((round) => round.learned_step === i + 1)!.number));
       for (const { staleness } of steps) expect(staleness).toBeLessThanOrEqual(2);
       expect(steps.reduce((sum, { dropped_trials: dropped }) => sum + dropped, 0)).toBe(12);
+      const { rows } = await sql<{ dropped: boolean; candidates: number }>`
+        SELECT r.dropped IS NOT NULL AS dropped, sum(e.candidates)::int AS candidates
+        FROM policy.round r JOIN policy.evaluation e ON e.round = r.ordinal GROUP BY 1 ORDER BY 1`.execute(kysely);
+      expect(rows.map(({ candidates }) => candidates)).toEqual([final.candidates, final.failedCandidates]);
     } finally {
       await database.close();
     }

@@ -5,7 +5,17 @@ import { DomainError } from '@nat/base/errors';
 import { RandomStream } from '@nat/base/random';
 import { kendallTau } from '@nat/nat';
 import { refOfText } from '@nat/convert';
-import { type CommandContext, readRecipe, type RecipeFlags, runEvaluations, searchName, resolveForEvaluation, table } from '@nat/console';
+import {
+  type CommandContext,
+  evaluationFailure,
+  readRecipe,
+  type RecipeFlags,
+  resolveForEvaluation,
+  runEvaluations,
+  searchName,
+  table,
+  valueOf,
+} from '@nat/console';
 import type { Session } from '@nat/platform/session';
 
 export interface RankCorrelationFlags extends RecipeFlags {
@@ -21,8 +31,8 @@ const PAGE = 1_000;
 export async function benchmarkRankCorrelation({ terminal }: CommandContext, session: Session, flags: RankCorrelationFlags): Promise<void> {
   const search = await finishedSearch(session, flags.search);
   const texts = await sampleResults(session, search, flags);
-  const subjects = await Promise.all(texts.map((text) => resolveForEvaluation(session, refOfText(text))));
-  const shared = await scoreOnSharedWeights(session, search, subjects);
+  const candidates = await Promise.all(texts.map((text) => resolveForEvaluation(session, refOfText(text))));
+  const shared = await scoreOnSharedWeights(session, search, candidates);
   const { reward, actions } = search.effectiveSpec!;
   const dataset = reward?.kind?.$case === 'sharedWeights' ? (reward.kind.value.dataset ?? '') : '';
   // Cells are placed alike, into the network that is trained in earnest.
@@ -30,12 +40,12 @@ export async function benchmarkRankCorrelation({ terminal }: CommandContext, ses
   const trained = await runEvaluations(
     terminal,
     session,
-    subjects.map((source, i) => ({
+    candidates.map((architecture, i) => ({
       work: evaluationWire.FromScratchEvaluation.create({
         dataset,
         placement: network,
         recipe: readRecipe(flags),
-        pairs: [{ id: String(i), source, result: undefined }],
+        candidates: [{ id: String(i), architecture }],
       }),
     })),
   );
@@ -81,13 +91,13 @@ async function sampleResults(session: Session, search: searchWire.Search, { arch
 async function scoreOnSharedWeights(
   session: Session,
   search: searchWire.Search,
-  subjects: readonly architectureWire.ArchitectureRef[],
+  candidates: readonly architectureWire.ArchitectureRef[],
 ): Promise<readonly number[]> {
   const { evaluations } = session.clients;
   // What its own evaluations said of the supernet.
   const { evaluations: own } = await evaluations.listEvaluations({
     parent: session.parent,
-    filter: `search="${search.name}" AND kind="shared-weights"`,
+    filter: `search="${search.name}" AND kind="SHARED_WEIGHTS"`,
     pageSize: 1,
   });
   // A listing leaves specifications out.
@@ -96,24 +106,18 @@ async function scoreOnSharedWeights(
   const value = evaluationWire.SharedWeightsEvaluation.create({
     supernet: kind.value.supernet,
     weights: search.weights,
-    images: evaluationWire.ScoredImages.SCORED_IMAGES_SELECTION,
-    pairs: subjects.map((source, i) => ({ id: String(i), source, result: undefined })),
+    images: { $case: 'selectionImages', value: {} },
+    candidates: candidates.map((architecture, i) => ({ id: String(i), architecture })),
   });
   const entry = { evaluationId: `cli-${crypto.randomUUID()}`, spec: evaluationWire.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value } }) };
   const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: [entry] }, { retry: true });
   for (;;) {
     const { outcome } = await evaluations.getEvaluation({ name: names[0]! });
-    if (outcome?.result?.$case === 'succeeded') return outcome.result.value.values.map(valueOf);
+    if (outcome?.result?.$case === 'succeeded') return outcome.result.value.results.map(valueOf);
     if (outcome !== undefined) {
-      const why = outcome.result?.$case === 'failed' ? outcome.result.value.message : 'it was cancelled';
+      const why = outcome.result?.$case === 'failed' ? evaluationFailure(outcome.result.value).message : 'it was cancelled';
       throw new DomainError('FAILED_PRECONDITION', `the architectures could not be scored: ${why}`, { reason: 'NOTHING_EVALUATED' });
     }
     await sleep(POLL_MS);
   }
-}
-
-/** @throws DomainError FAILED_PRECONDITION PAIR_FAILED */
-function valueOf(pair: evaluationWire.PairValue | undefined): number {
-  if (pair !== undefined && pair.errorMessage === '') return pair.sourceValue;
-  throw new DomainError('FAILED_PRECONDITION', pair?.errorMessage ?? 'an architecture has no value', { reason: 'PAIR_FAILED' });
 }

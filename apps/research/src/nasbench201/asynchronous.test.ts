@@ -22,14 +22,14 @@ async function searchOutOfOrder(task: NasBench201Task, spec: SessionSpec, rounds
     session,
     steps: STEPS,
     roundsInFlight,
-    evaluate: async ({ pairs }) => {
+    evaluate: async ({ candidates }) => {
       const ended = Promise.withResolvers<undefined>();
       waiting.push(() => {
         ended.resolve(undefined);
       });
       if (waiting.length === Math.min(roundsInFlight, STEPS - learned)) waiting.splice(stream.integer(waiting.length), 1)[0]!();
       await ended.promise;
-      return pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
+      return candidates.texts.map((text) => ({ value: valueOf(text) }));
     },
     onStep: (step) => {
       learned = step.step;

@@ -1,6 +1,15 @@
 import { NASBENCH201_OPERATIONS } from '@nat/cells';
 import { columnOf, loadNasBench201, parseNasBench201, type NasBench201Table } from '@nat/datasets';
-import { collateRound, createCheckpoint, EDGE_POLICY, pairsOfRound, parseCheckpoint, PolicyInference, searchHyperparameters, SearchSession } from '@nat/nat';
+import {
+  candidatesOfRound,
+  collateRound,
+  createCheckpoint,
+  EDGE_POLICY,
+  parseCheckpoint,
+  PolicyInference,
+  searchHyperparameters,
+  SearchSession,
+} from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { REWARD_MODEL } from '../reward-model/reward-model.ts';
@@ -103,9 +112,9 @@ describe.skipIf(dataDirectory === undefined)('a short search on NAS-Bench-201 (n
     );
     for (let step = 1; step <= STEPS; step++) {
       const trials = session.sample(step);
-      const pairs = pairsOfRound(trials);
-      const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
-      await session.learn(collateRound(trials, pairs, outcomes).counted);
+      const candidates = candidatesOfRound(trials);
+      const outcomes = candidates.texts.map((text) => ({ value: valueOf(text) }));
+      await session.learn(collateRound(trials, candidates, outcomes).counted);
     }
     const policy = new PolicyInference(parseCheckpoint(session.serialize()));
     const report = benchmarkNasBench201({ table, policy, policyEvaluations: STEPS * BATCH, actionTable: { steps: STEPS, batch: BATCH } });

@@ -1,5 +1,5 @@
 /** A search whose rewards are looked up, in one process: the rounds of a `tabular` search without the services around them. */
-import { type PolicyInference, type SampledTransform, searchInProcess, SearchSession, type SessionSpec } from '@nat/nat';
+import { type PolicyInference, type SampledTransform, type SampledTrial, searchInProcess, SearchSession, type SessionSpec } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
 import type { NasBench201Task } from './held-out-gain.ts';
 import { codeOfNames, codeOfText, type CellResults } from './cell-results.ts';
@@ -16,7 +16,7 @@ export interface TabularSearchOptions {
 export interface TabularSearchResult {
   /** As `SearchSession.serialize` gives it. */
   readonly checkpoint: Uint8Array;
-  /** Pairs evaluated, those that came again included. */
+  /** Pairs of a source and a transform that were rewarded, those that came again in another step included. */
   readonly pairs: number;
   /** Distinct cells looked up, sources and results. */
   readonly distinct: number;
@@ -35,13 +35,21 @@ export async function searchTabular({ task, spec, steps, rewardOf, onStep }: Tab
   await searchInProcess({
     session,
     steps,
-    evaluate: ({ pairs }) => pairs.pairs.map(({ source, result }) => ({ sourceValue: value(source), resultValue: value(result) })),
+    evaluate: ({ candidates }) => candidates.texts.map((text) => ({ value: value(text) })),
     onStep: ({ step, round }) => {
-      count += round.pairs.pairs.length;
+      count += transformsOf(round.trials);
       onStep?.(step);
     },
   });
   return { checkpoint: session.serialize(), pairs: count, distinct: seen.size };
+}
+
+/** The transforms that a step rewards: every trial, and each greedy transform that is no trial's, once. */
+function transformsOf(trials: readonly SampledTrial[]): number {
+  const keyOf = (source: string, result: string): string => `${source}\n${result}`;
+  const sampled = new Set(trials.map(({ source, result }) => keyOf(source, result)));
+  const greedy = new Set(trials.flatMap(({ source, greedyResult }) => (greedyResult === undefined ? [] : keyOf(source, greedyResult))));
+  return trials.length + [...greedy].filter((key) => !sampled.has(key)).length;
 }
 
 /** Code of the greedy result of every cell. */

@@ -42,9 +42,9 @@ export async function teachPolicy(spec: SessionSpec, model: RewardModel, steps: 
   await searchInProcess({
     session,
     steps,
-    evaluate: ({ pairs }) => {
+    evaluate: ({ candidates }) => {
       if (predicted.size > KEPT) predicted = new Map();
-      return pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
+      return candidates.texts.map((text) => ({ value: valueOf(text) }));
     },
     onStep: ({ learned }) => {
       reward.push(learned.meanReward);

@@ -1,8 +1,8 @@
 import type { evaluation } from '@nat/contracts';
 import { averageSharedWeights } from '@nat/training';
 import { decodeTensors } from '@nat/tensor';
+import type { TrainingContext } from './context.ts';
 import { putSearchWeights } from './search-weights.ts';
-import type { TrainingContext } from '../trainer/training.ts';
 
 /** Averages the shards of a round, in their order. One shard is its own average: the same blob. */
 export async function averageWeights(

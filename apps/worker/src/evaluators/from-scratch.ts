@@ -1,188 +1,150 @@
-import { createHash } from 'node:crypto';
 import type { Architecture } from '@nat/cells';
-import { evaluation } from '@nat/contracts';
+import type { evaluation } from '@nat/contracts';
+import { architectureFromRef, blobsOfReport, costToWire, placementFromWire, toDuration } from '@nat/convert';
 import { splitDataset } from '@nat/datasets';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { trainFromScratch, type FromScratchOptions, type FromScratchReport } from '@nat/training';
 import { decodeTensors, encodeTensors } from '@nat/tensor';
 import type { BlobStore } from '@nat/storage';
-import { architectureFromRef, placementFromWire } from '@nat/convert';
-import { blobsOfReport } from '@nat/convert';
-import { pairFault } from '../job/failure.ts';
-import type { StoredCheckpoint } from '../job/job.ts';
-import { fingerprintOf, readCheckpoint, writeCheckpoint, type Checkpoint, type FinishedChild, type RunningChild } from './child-checkpoint.ts';
-import { positive, recipeFromWire } from './recipe.ts';
-import type { TrainingContext, TrainingHooks } from '../trainer/training.ts';
+import { evaluateCandidate, failedCandidate } from '../job/failure.ts';
+import { fingerprintOf, readCheckpoint, writeCheckpoint, type ChildCheckpoint, type ChildResult, type RunningChild } from './child-checkpoint.ts';
+import { childKeyOf, pairVersionKeyOf } from './child-key.ts';
+import type { TrainingContext, TrainingHooks } from './context.ts';
+import { recipeFromWire } from './recipe.ts';
 
 /** Which images are held out does not depend on a run: what one run was selected on, no other run has fitted. */
 const SPLIT_SEED = 0;
 
 /**
- * Trains source and result of every pair with the same seed, images and budget. An architecture that occurs again is trained once. After each child,
- * and after epochs of one, what is done so far is a checkpoint that another attempt goes on from, to the same bits.
+ * Trains all candidates with the same seed, images and budget. After each child, and after epochs of one, what is done so far is a checkpoint that another
+ * attempt goes on from, to the same bits.
  */
-export async function trainPairs(
+export async function trainCandidates(
   context: TrainingContext,
   spec: evaluation.EvaluationSpec,
   work: evaluation.FromScratchEvaluation,
   hooks: TrainingHooks,
 ): Promise<Partial<evaluation.Succeeded>> {
   const { blobs } = context;
-  const pairs = planPairs(spec, work);
-  const keys = new Set(pairs.flatMap(({ children }) => children.map(({ key }) => key)));
+  const children = planChildren(spec, work);
+  const keys = new Set(children.flatMap((child) => ('key' in child ? child.key : [])));
   const fingerprint = fingerprintOf(spec);
-  const { finished, running } = await startFrom(context, { resumeFrom: spec.resumeFrom, continued: hooks.continued, fingerprint, keys });
+  const { finished, running } = await startFrom(context, { resumeFrom: spec.resumeFrom, continued: hooks.continued, fingerprint, children });
   const shared = { ...childOptions(context, spec, work), ...(await sourceOf(context, work)) };
 
-  const train = async ({ key, role, architecture }: PlannedChild, pairId: string): Promise<FinishedChild> => {
+  const train = async ({ candidate, key, architecture }: PlannedChild) => {
     let storedAt = context.now();
-    try {
-      const report = await trainFromScratch({
-        ...shared,
-        architecture,
-        ...(running?.key === key ? { resumeFrom: running.state } : {}),
-        onEpoch: async ({ epoch, trainLoss, trainAccuracy, validationAccuracy, learningRate }, { ended, state }) => {
-          const time = context.wallClock();
-          const numbers = { trainLoss, trainAccuracy, validationAccuracy, learningRate };
-          hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric: `${role}/${metric}`, value, step: epoch, time, pairId })));
-          if (ended || context.now() - storedAt < context.checkpointMs) return;
-          hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished, running: { key, state: state() } }));
-          storedAt = context.now();
-        },
-      });
-      return { report: await toWire(context, key, report), errorMessage: '' };
-    } catch (error) {
-      const errorMessage = pairFault(error);
-      if (errorMessage === undefined) throw error;
-      return { errorMessage };
-    }
+    const report = await trainFromScratch({
+      ...shared,
+      architecture,
+      ...(running?.key === key ? { resumeFrom: running.state } : {}),
+      onEpoch: async ({ epoch, trainLoss, trainAccuracy, validationAccuracy, learningRate }, { ended, state }) => {
+        const time = context.wallClock();
+        const numbers = { trainLoss, trainAccuracy, validationAccuracy, learningRate };
+        hooks.observe(Object.entries(numbers).map(([metric, value]) => ({ metric, value, step: epoch, time, candidateId: candidate.id })));
+        if (ended || context.now() - storedAt < context.checkpointMs) return;
+        hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished, running: { key, state: state() } }));
+        storedAt = context.now();
+      },
+    });
+    return { value: report.validationAccuracy, report: await reportToWire(context, key, report) };
   };
 
-  const values: evaluation.PairValue[] = [];
-  for (const pair of pairs) {
-    const reports: Partial<Record<Role, evaluation.ChildReport>> = {};
-    let { errorMessage } = pair;
-    for (const child of pair.children) {
-      let done = finished.get(child.key);
-      if (done === undefined) {
-        done = await train(child, pair.id);
-        finished.set(child.key, done);
-        if (finished.size < keys.size) hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished }));
-      }
-      ({ errorMessage } = done);
-      if (done.report === undefined) break;
-      reports[child.role] = done.report;
+  const results: evaluation.CandidateResult[] = [];
+  for (const child of children) {
+    if ('failure' in child) {
+      results.push(child.failure);
+      continue;
     }
-    const { source, result } = errorMessage === '' ? reports : {};
-    values.push({
-      pairId: pair.id,
-      sourceValue: source?.validationAccuracy ?? 0,
-      resultValue: result?.validationAccuracy ?? 0,
-      sourceReport: source,
-      resultReport: result,
-      errorMessage,
-    });
+    let done = finished.get(child.key);
+    if (done === undefined) {
+      const { result, report } = await evaluateCandidate(child.candidate, () => train(child));
+      done = { result, report };
+      finished.set(child.key, done);
+      if (finished.size < keys.size) hooks.checkpoint(await storeCheckpoint(blobs, { fingerprint, finished }));
+    }
+    results.push({ candidateId: child.candidate.id, ...done });
   }
-  return { values };
+  return { results };
 }
 
-async function storeCheckpoint(blobs: BlobStore, checkpoint: Checkpoint): Promise<StoredCheckpoint> {
-  const named = [...checkpoint.finished.values()].flatMap(({ report }) => blobsOfReport(report));
-  return { key: await writeCheckpoint(blobs, checkpoint), blobs: named };
+async function storeCheckpoint(blobs: BlobStore, checkpoint: ChildCheckpoint): Promise<evaluation.Checkpoint> {
+  const namedBlobs = [...checkpoint.finished.values()].flatMap(({ report }) => blobsOfReport(report));
+  return { blob: await writeCheckpoint(blobs, checkpoint), namedBlobs };
 }
-
-type Role = 'source' | 'result';
 
 interface PlannedChild {
-  readonly role: Role;
+  readonly candidate: evaluation.Candidate;
   readonly architecture: Architecture;
-  /** The same for whatever trains the same child the same way, however far. */
   readonly key: string;
+  /** In checkpoints of the version that evaluated pairs. */
+  readonly pairVersionKey: string;
 }
 
-interface PlannedPair {
-  readonly id: string;
-  /** None when one of them is no architecture: a result that is none costs no training of its source. */
-  readonly children: readonly PlannedChild[];
-  readonly errorMessage: string;
-}
+/** A candidate that is no architecture costs no training. */
+type PlannedCandidate = PlannedChild | { readonly failure: evaluation.CandidateResult };
 
-function planPairs(
-  { budget }: evaluation.EvaluationSpec,
-  { pairs, dataset, placement, recipe, inherit }: evaluation.FromScratchEvaluation,
-): readonly PlannedPair[] {
-  const training = evaluation.FromScratchEvaluation.encode({
-    ...evaluation.FromScratchEvaluation.create({ dataset, placement }),
-    inherit,
-    recipe: recipe && { ...recipe, stopAfterEpochs: 0 },
-  }).finish();
-  const limits = JSON.stringify([budget?.epochs ?? 0, budget?.steps ?? 0]);
-  const keyOf = ({ cells, skeleton }: Architecture): string =>
-    createHash('sha256')
-      .update(training)
-      .update(limits)
-      .update(JSON.stringify([cells, skeleton]))
-      .digest('hex');
-  return pairs.map(({ id, source, result }, i) => {
+function planChildren({ budget }: evaluation.EvaluationSpec, work: evaluation.FromScratchEvaluation): readonly PlannedCandidate[] {
+  const training = { ...work, budget };
+  return work.candidates.map((candidate, i) => {
     try {
-      const children = Object.entries({ source, result }).flatMap(([role, subject]) => {
-        if (subject === undefined) return [];
-        const architecture = architectureFromRef(subject, `pairs[${i}].${role}`);
-        return [{ role: role as Role, architecture, key: keyOf(architecture) }];
-      });
-      return { id, children, errorMessage: '' };
+      const architecture = architectureFromRef(candidate.architecture, `candidates[${i}].architecture`);
+      return { candidate, architecture, key: childKeyOf(training, architecture), pairVersionKey: pairVersionKeyOf(training, architecture) };
     } catch (error) {
-      const errorMessage = pairFault(error);
-      if (errorMessage === undefined) throw error;
-      return { id, children: [], errorMessage };
+      return { failure: failedCandidate(candidate, error) };
     }
   });
 }
 
 interface Start {
-  readonly finished: Map<string, FinishedChild>;
+  readonly finished: Map<string, ChildResult>;
   readonly running: RunningChild | undefined;
 }
 
 interface StartOptions {
-  readonly resumeFrom: string;
+  readonly resumeFrom: string | undefined;
   readonly continued: boolean;
   readonly fingerprint: string;
-  /** Of the children that are to be trained. */
-  readonly keys: ReadonlySet<string>;
+  readonly children: readonly PlannedCandidate[];
 }
 
 /**
  * What is done already. The checkpoint of an earlier attempt only saves time: when it is lost, everything is done again, to the same bits.
  * @throws DomainError INVALID_ARGUMENT OTHER_CHILD when it is of other children; NOT_FOUND, DATA_LOSS
  */
-async function startFrom({ blobs }: TrainingContext, { resumeFrom, continued, fingerprint, keys }: StartOptions): Promise<Start> {
+async function startFrom({ blobs }: TrainingContext, { resumeFrom, continued, fingerprint, children }: StartOptions): Promise<Start> {
   const nothing: Start = { finished: new Map(), running: undefined };
-  if (resumeFrom === '') return nothing;
+  if (resumeFrom === undefined) return nothing;
   const checkpoint = await readCheckpoint(blobs, resumeFrom).catch((error: unknown) => {
     if (continued && isDomainError(error) && (error.kind === 'NOT_FOUND' || error.kind === 'DATA_LOSS')) return undefined;
     throw error;
   });
-  if (checkpoint === undefined && continued) return nothing;
   const same = checkpoint?.fingerprint === fingerprint;
-  if (!same && !keys.has(checkpoint?.running?.key ?? '')) {
+  const child = children.find((one) => 'key' in one && (one.key === checkpoint?.running?.key || one.pairVersionKey === checkpoint?.running?.key));
+  if (!same && child === undefined) {
+    if (continued) return nothing; // of an attempt of the version that evaluated pairs
     throw DomainError.invalid('resume_from', `${resumeFrom} is no checkpoint of a child that is trained here in the same way`, 'OTHER_CHILD');
   }
-  return { finished: new Map(same ? checkpoint.finished : []), running: checkpoint?.running };
+  const running = checkpoint?.running;
+  return {
+    finished: new Map(same ? checkpoint.finished : []),
+    running: running && child && 'key' in child ? { key: child.key, state: running.state } : undefined,
+  };
 }
 
 /** What all children of an evaluation have in common. */
 function childOptions(
   context: TrainingContext,
   { budget }: evaluation.EvaluationSpec,
-  { dataset, recipe, placement, reportTest, keepWeights = false, keepCheckpoints = false }: evaluation.FromScratchEvaluation,
+  { dataset, recipe, placement, reportTest, keepWeights, keepCheckpoints }: evaluation.FromScratchEvaluation,
 ): Omit<FromScratchOptions, 'architecture'> {
+  const { trainImages: train, validationImages: validation } = recipe ?? {};
   return {
     tf: context.tensorflow(),
     placement: placementFromWire(placement),
     splits: splitDataset(context.dataset(dataset), {
       seed: SPLIT_SEED,
-      limit: { ...positive('train', recipe?.trainImages), ...positive('validation', recipe?.validationImages) },
+      limit: { ...(train === undefined ? {} : { train }), ...(validation === undefined ? {} : { validation }) },
     }),
     recipe: recipeFromWire(recipe, budget),
     seed: recipe?.seed ?? 0,
@@ -202,21 +164,19 @@ async function sourceOf({ blobs }: TrainingContext, { inherit }: evaluation.From
 }
 
 /** A report, its blobs stored before it names them. */
-async function toWire({ blobs }: TrainingContext, key: string, report: FromScratchReport): Promise<evaluation.ChildReport> {
-  const { validationAccuracy, testAccuracy, judgedEpoch, params, macs, inherited, seconds, imagesPerSecond, epochs, steps, stopped, weights, state } = report;
+async function reportToWire({ blobs }: TrainingContext, key: string, report: FromScratchReport): Promise<evaluation.TrainingReport> {
+  const { validationAccuracy, testAccuracy, judgedEpoch, cost, inherited, seconds, imagesPerSecond, epochs, steps, stopped, weights, state } = report;
   return {
     validationAccuracy,
     testAccuracy,
-    params,
-    macs,
-    seconds,
+    cost: costToWire(cost),
+    duration: toDuration(1000 * seconds),
     imagesPerSecond,
     epochs: epochs.length,
     steps,
     judgedEpoch,
     end: ENDS[stopped],
-    inheritedParams: inherited?.params,
-    initialValidationAccuracy: inherited?.validationAccuracy,
+    inherited,
     weights: weights && (await blobs.put(encodeTensors({ ...weights, metadata: { format: 'pt' } }))),
     checkpoint: state && (await writeCheckpoint(blobs, { fingerprint: '', finished: new Map(), running: { key, state } })),
   };

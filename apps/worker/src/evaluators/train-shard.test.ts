@@ -8,7 +8,7 @@ import { SMALL_SUPERNET } from '../testing/small-supernet.ts';
 import { createTraining, type Training } from '../trainer/training.ts';
 
 const STEPS = 5;
-const shard = (resumeFrom = '', seed = 9): evaluation.EvaluationSpec =>
+const shard = (resumeFrom?: string, seed = 9): evaluation.EvaluationSpec =>
   evaluation.EvaluationSpec.create({
     resumeFrom,
     search: 'namespaces/default/searches/s',
@@ -16,7 +16,6 @@ const shard = (resumeFrom = '', seed = 9): evaluation.EvaluationSpec =>
       $case: 'trainShard',
       value: {
         supernet: { ...SMALL_SUPERNET, split: evaluation.SearchSplit.SEARCH_SPLIT_SET_ASIDE },
-        weights: '',
         round: 0,
         shard: 1,
         shards: 2,
@@ -38,7 +37,7 @@ describe('a shard that is cut off', () => {
 
   const run = async (spec: evaluation.EvaluationSpec, continued: boolean): Promise<{ readonly keys: readonly string[]; readonly result: unknown }> => {
     const keys: string[] = [];
-    const { result } = await training.run(spec, { continued, observe: () => undefined, checkpoint: ({ key }) => keys.push(key) });
+    const { result } = await training.run(spec, { continued, observe: () => undefined, checkpoint: ({ blob }) => keys.push(blob) });
     if (result?.$case !== 'succeeded') throw new Error(`it ended as ${String(result?.$case)}`);
     const { weights, metrics } = result.value;
     return { keys, result: { weights, trainLoss: metrics['trainLoss'], trainAccuracy: metrics['trainAccuracy'], steps: metrics['steps'] } };
@@ -54,7 +53,7 @@ describe('a shard that is cut off', () => {
     }
     // What is lost, or of other work, costs time and nothing else.
     expect(await run(shard('0'.repeat(64)), true)).toEqual(whole);
-    const other = await run(shard('', 10), false);
+    const other = await run(shard(undefined, 10), false);
     expect(other.result).not.toEqual(whole.result);
     expect(await run(shard(other.keys[1]), true)).toEqual(whole);
     await expect(run(shard(other.keys[1]), false)).rejects.toMatchObject({ reason: 'OTHER_SHARD' });

@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { createCheckpointReporter, type CheckpointReporter } from './checkpoint-reporter.ts';
 
 describe('reporting checkpoints', () => {
-  const start = (report: (key: string) => Promise<void> = () => Promise.resolve(), earlier = '') => {
+  const start = (report: (key: string) => Promise<void> = () => Promise.resolve(), earlier?: string) => {
     const removed: string[] = [];
     const errors: unknown[] = [];
     const reporter: CheckpointReporter = createCheckpointReporter({
       earlier,
-      report: ({ key }) => report(key),
+      report: ({ blob }) => report(blob),
       remove: (key) => Promise.resolve(void removed.push(key)),
       onError: (error) => errors.push(error),
     });
@@ -18,15 +18,15 @@ describe('reporting checkpoints', () => {
   test('deletes one only when a later one is known to the coordinator', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { reporter, removed } = start((key) => (key === 'b' ? gate.promise : Promise.resolve()));
-    reporter.add({ key: 'a', blobs: [] });
+    reporter.add({ blob: 'a', namedBlobs: [] });
     await reporter.settle();
-    reporter.add({ key: 'b', blobs: [] });
-    reporter.add({ key: 'c', blobs: [] });
+    reporter.add({ blob: 'b', namedBlobs: [] });
+    reporter.add({ blob: 'c', namedBlobs: [] });
     expect(removed).toEqual([]);
     gate.resolve(undefined);
     await reporter.settle();
     expect(removed).toEqual(['a', 'b']);
-    expect(reporter.latest()?.key).toBe('c');
+    expect(reporter.latest()?.blob).toBe('c');
     await reporter.discard(['other']);
     expect(removed).toEqual(['a', 'b', 'c']);
   });
@@ -37,7 +37,7 @@ describe('reporting checkpoints', () => {
     expect(reporter.latest()).toBeUndefined(); // the coordinator has it
     await reporter.settle();
     expect([reported, removed]).toEqual([[], []]);
-    reporter.add({ key: 'b', blobs: [] });
+    reporter.add({ blob: 'b', namedBlobs: [] });
     await reporter.settle();
     expect([reported, removed]).toEqual([['b'], ['a']]);
     await reporter.discard([]);
@@ -47,10 +47,10 @@ describe('reporting checkpoints', () => {
   test('keeps everything that the coordinator may still name while it is away, and what an outcome names', async () => {
     let away = false;
     const { reporter, removed, errors } = start(() => (away ? Promise.reject(new DomainError('UNAVAILABLE', 'away')) : Promise.resolve()));
-    reporter.add({ key: 'a', blobs: [] });
+    reporter.add({ blob: 'a', namedBlobs: [] });
     await reporter.settle();
     away = true;
-    reporter.add({ key: 'b', blobs: [] });
+    reporter.add({ blob: 'b', namedBlobs: [] });
     await reporter.settle();
     expect(removed).toEqual([]);
     expect(errors).toContainEqual(expect.objectContaining({ kind: 'UNAVAILABLE' }));
@@ -65,9 +65,9 @@ describe('reporting checkpoints', () => {
       reported.push(key);
       return Promise.reject(new DomainError('FAILED_PRECONDITION', 'over', { reason: 'STALE_LEASE' }));
     });
-    reporter.add({ key: 'a', blobs: [] });
+    reporter.add({ blob: 'a', namedBlobs: [] });
     await reporter.settle();
-    reporter.add({ key: 'b', blobs: [] });
+    reporter.add({ blob: 'b', namedBlobs: [] });
     await reporter.settle();
     expect([reported, errors]).toEqual([['a'], []]);
   });

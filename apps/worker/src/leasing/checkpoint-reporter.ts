@@ -1,11 +1,11 @@
 import { isDomainError } from '@nat/base/errors';
-import type { StoredCheckpoint } from '../job/job.ts';
+import type { evaluation } from '@nat/contracts';
 
 export interface CheckpointReporterOptions {
-  /** What this attempt goes on from, where an earlier one wrote it; empty: nothing of its own. */
-  readonly earlier: string;
+  /** What this attempt goes on from, where an earlier one wrote it. */
+  readonly earlier: string | undefined;
   /** Tells the coordinator where another attempt would go on. */
-  readonly report: (checkpoint: StoredCheckpoint) => Promise<void>;
+  readonly report: (checkpoint: evaluation.Checkpoint) => Promise<void>;
   /** Deletes a checkpoint that nothing names any more. */
   readonly remove: (key: string) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -16,9 +16,9 @@ export interface CheckpointReporterOptions {
  * once a later one is known to the coordinator, so there is always one to go on from and never a growing pile.
  */
 export interface CheckpointReporter {
-  readonly add: (checkpoint: StoredCheckpoint) => void;
+  readonly add: (checkpoint: evaluation.Checkpoint) => void;
   /** The latest one that this attempt wrote; undefined when there is none. */
-  readonly latest: () => StoredCheckpoint | undefined;
+  readonly latest: () => evaluation.Checkpoint | undefined;
   /** Waits for what is being sent. */
   readonly settle: () => Promise<void>;
   /** Deletes what is left of the evaluation's checkpoints but `kept`, once the evaluation has its outcome. */
@@ -27,9 +27,10 @@ export interface CheckpointReporter {
 
 export function createCheckpointReporter({ earlier, report, remove, onError }: CheckpointReporterOptions): CheckpointReporter {
   /** Written by this attempt and the one before it, and still there, oldest first. */
-  let stored: string[] = earlier === '' ? [] : [earlier];
+  let stored: string[] = earlier === undefined ? [] : [earlier];
+  /** Blob of the last one that the coordinator has. */
   let known = earlier;
-  let latest: StoredCheckpoint | undefined;
+  let latest: evaluation.Checkpoint | undefined;
   let refused = false;
   let sending: Promise<void> = Promise.resolve();
 
@@ -39,11 +40,11 @@ export function createCheckpointReporter({ earlier, report, remove, onError }: C
   };
   const send = async (): Promise<void> => {
     const sent = latest;
-    if (sent === undefined || sent.key === known || refused) return;
+    if (sent === undefined || sent.blob === known || refused) return;
     try {
       await report(sent);
-      known = sent.key;
-      await removeAll(stored.slice(0, stored.indexOf(sent.key)));
+      known = sent.blob;
+      await removeAll(stored.slice(0, stored.indexOf(sent.blob)));
     } catch (error) {
       // The lease is over: another attempt has its own.
       refused = isDomainError(error) && (error.kind === 'FAILED_PRECONDITION' || error.kind === 'NOT_FOUND');
@@ -55,7 +56,7 @@ export function createCheckpointReporter({ earlier, report, remove, onError }: C
   return {
     add: (checkpoint) => {
       latest = checkpoint;
-      stored = [...stored.filter((one) => one !== checkpoint.key), checkpoint.key];
+      stored = [...stored.filter((one) => one !== checkpoint.blob), checkpoint.blob];
       void settle();
     },
     latest: () => latest,

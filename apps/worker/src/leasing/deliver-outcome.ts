@@ -1,5 +1,5 @@
 import type { evaluation } from '@nat/contracts';
-import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
+import { DomainError, isDomainError, type DomainErrorKind } from '@nat/base/errors';
 import { retry, type RetryPolicy } from '@nat/base/retry';
 import type { Logger } from '@nat/service';
 import { failure } from '../job/failure.ts';
@@ -30,7 +30,7 @@ export async function deliverOutcome(outcome: evaluation.Outcome, options: Deliv
     if (signal.aborted) return false;
     if (!isDomainError(error)) throw error;
     logger.warn({ reason: error.reason, message: error.message }, 'the outcome was refused');
-    const replacement = replacementFor(error.kind, error.reason, error.message);
+    const replacement = replacementFor(error);
     if (replacement === undefined) return false;
     await send(replacement, options).catch((second: unknown) => {
       if (!signal.aborted) logger.warn({ err: second }, 'the failure was refused too');
@@ -51,8 +51,8 @@ function send(outcome: evaluation.Outcome, { complete, policy, random, signal, l
 }
 
 /** What to send instead of an outcome that was refused; nothing when the lease is over. */
-function replacementFor(kind: DomainErrorKind, reason: string, message: string): evaluation.Outcome | undefined {
-  if (kind === 'INVALID_ARGUMENT' || kind === 'RESOURCE_EXHAUSTED') return failure('OUTCOME_REFUSED', message, true);
-  if (reason === 'BLOB_NOT_FOUND') return failure('BLOB_NOT_FOUND', `${message}: worker and server do not share their blobs`, false);
+function replacementFor({ kind, reason, message }: DomainError): evaluation.Outcome | undefined {
+  if (kind === 'INVALID_ARGUMENT' || kind === 'RESOURCE_EXHAUSTED') return failure(new DomainError(kind, message, { reason: 'OUTCOME_REFUSED' }), true);
+  if (reason === 'BLOB_NOT_FOUND') return failure(new DomainError(kind, `${message}: worker and server do not share their blobs`, { reason }), false);
   return undefined;
 }

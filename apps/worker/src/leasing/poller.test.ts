@@ -1,13 +1,13 @@
 import { evaluation } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { Backoff } from '@nat/base/retry';
-import type { Kind } from '../job/job.ts';
+import type { EvaluationKindName } from '@nat/convert';
 import { startPoller, type Poller, type LeaseRequest } from './poller.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const WEIGHTS = 'ab'.repeat(32);
-const SPECS: Readonly<Partial<Record<Kind, evaluation.EvaluationSpec>>> = {
+const SPECS: Readonly<Partial<Record<EvaluationKindName, evaluation.EvaluationSpec>>> = {
   'shared-weights': evaluation.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value: { weights: WEIGHTS } } }),
   'from-scratch': evaluation.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: {} } }),
 };
@@ -55,7 +55,7 @@ function moved(capacity: number) {
     kept,
     requests: () => asked.map(({ request }) => request),
     /** Answers the last request, and runs what that makes run. */
-    give: async (...leases: readonly (readonly [name: string, kind: Kind])[]) => {
+    give: async (...leases: readonly (readonly [name: string, kind: EvaluationKindName])[]) => {
       asked.at(-1)!.answer.resolve(leases.map(([name, kind]) => evaluation.Lease.create({ evaluation: name, spec: SPECS[kind] })));
       await settled();
     },

@@ -1,13 +1,12 @@
 import type { evaluation } from '@nat/contracts';
 import PQueue from 'p-queue';
 import type { Backoff } from '@nat/base/retry';
-import { weightsOfSpec } from '@nat/convert';
-import { kindOf, type Kind } from '../job/job.ts';
+import { evaluationKindOf, weightsOfSpec, type EvaluationKindName } from '@nat/convert';
 
 /** What a poller asks the server for. */
 export interface LeaseRequest {
   readonly maxCount: number;
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly EvaluationKindName[];
   readonly waitMs: number;
   /** Keys of the weights that will be in memory when what is leased begins. */
   readonly loadedWeights: readonly string[];
@@ -17,7 +16,7 @@ export interface LeaseRequest {
 export type RunInSlot = <Result>(work: () => Promise<Result>, signal: AbortSignal) => Promise<Result>;
 
 export interface PollerOptions {
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly EvaluationKindName[];
   /** Evaluations that run at once. */
   readonly capacity: number;
   /** A call for work that is needed now waits so long. */
@@ -40,7 +39,7 @@ export interface Poller {
 }
 
 interface Held {
-  readonly kind: Kind | undefined;
+  readonly kind: EvaluationKindName | undefined;
   /** Key of the weights that it leaves in memory; empty: none, or not known before. */
   readonly leavesWeights: string;
 }
@@ -75,12 +74,12 @@ export function startPoller({
   const queue = new PQueue({ concurrency: capacity });
   /** From the lease until its outcome is delivered. */
   const held = new Map<Promise<void>, Held>();
-  const recentMs = new Map<Kind, number>();
-  const isShort = (kind: Kind | undefined): boolean => kind !== undefined && (recentMs.get(kind) ?? Infinity) < SHORT_MS;
+  const recentMs = new Map<EvaluationKindName, number>();
+  const isShort = (kind: EvaluationKindName | undefined): boolean => kind !== undefined && (recentMs.get(kind) ?? Infinity) < SHORT_MS;
 
   const start = (one: evaluation.Lease): void => {
     const { spec } = one;
-    const kind = spec && kindOf(spec);
+    const kind = spec && evaluationKindOf(spec);
     const runInSlot: RunInSlot = (work, signal) =>
       queue.add(
         async () => {
@@ -95,7 +94,7 @@ export function startPoller({
         { signal },
       );
     const job = run(one, runInSlot).finally(() => held.delete(job));
-    held.set(job, { kind, leavesWeights: spec !== undefined && kind === 'shared-weights' ? weightsOfSpec(spec) : '' });
+    held.set(job, { kind, leavesWeights: spec !== undefined && kind === 'shared-weights' ? (weightsOfSpec(spec) ?? '') : '' });
   };
 
   /** What there is room for; undefined while there is none. */

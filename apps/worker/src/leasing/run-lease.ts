@@ -1,13 +1,14 @@
 /** One lease from its start to the delivery of its outcome. */
 import type { evaluation } from '@nat/contracts';
-import { blobsOf } from '@nat/convert';
+import { blobsOf, evaluationKindOf } from '@nat/convert';
+import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
 import type { RetryPolicy } from '@nat/base/retry';
 import type { OpenSpan } from '@nat/base/tracing';
 import type { Logger } from '@nat/service';
 import type { BlobStore } from '@nat/storage';
 import { failure, failureOf } from '../job/failure.ts';
-import { kindOf, type Execute, type JobContext, type StoredCheckpoint } from '../job/job.ts';
+import type { Execute, JobContext } from '../job/job.ts';
 import { createCheckpointReporter } from './checkpoint-reporter.ts';
 import { deliverOutcome } from './deliver-outcome.ts';
 import type { HeldLease, LeaseKeeper, StopReason } from './lease-keeper.ts';
@@ -43,10 +44,9 @@ export interface LeaseRunner {
 export function createLeaseRunner({ calls, keeper, blobs, policy, random, givenUp, logger }: LeaseRunnerOptions): LeaseRunner {
   const waiting = new Set<HeldLease>();
 
-  const release = async (held: HeldLease, checkpoint: StoredCheckpoint | undefined): Promise<void> => {
-    const { key: resumeFrom = '', blobs: named = [] } = checkpoint ?? {};
+  const release = async (held: HeldLease, checkpoint: evaluation.Checkpoint | undefined): Promise<void> => {
     try {
-      await calls.release({ lease: held.reference, reason: 'RELEASE_REASON_DRAINING', resumeFrom, blobs: [...named] });
+      await calls.release({ lease: held.reference, reason: 'RELEASE_REASON_DRAINING', checkpoint });
     } catch (error) {
       logger.warn({ err: error, evaluation: held.reference.evaluation }, 'the lease could not be given back: it will expire');
     }
@@ -57,9 +57,9 @@ export function createLeaseRunner({ calls, keeper, blobs, policy, random, givenU
     const leaseLogger = logger.child({ evaluation: lease.evaluation, attempt: lease.attempt });
     const startedAt = performance.now();
     const checkpoints = createCheckpointReporter({
-      earlier: lease.continued ? (lease.spec?.resumeFrom ?? '') : '',
-      report: async ({ key: resumeFrom, blobs: named }) => {
-        await calls.reportCheckpoint({ lease: reference, resumeFrom, blobs: [...named] });
+      earlier: lease.continued ? lease.spec?.resumeFrom : undefined,
+      report: async (checkpoint) => {
+        await calls.reportCheckpoint({ lease: reference, checkpoint });
       },
       remove: async (key) => {
         await (await blobs()).delete(key);
@@ -121,7 +121,9 @@ export function createLeaseRunner({ calls, keeper, blobs, policy, random, givenU
 /** The outcome of an attempt, an error turned into a failure; undefined when its work was stopped before it had one. */
 async function attempt(execute: Execute, { lease, signal }: HeldLease, hooks: Omit<JobContext, 'signal'>): Promise<evaluation.Outcome | undefined> {
   const { evaluation: name, spec, attempt: number, continued } = lease;
-  if (spec === undefined || kindOf(spec) === undefined) return failure('UNKNOWN_KIND', 'this worker does not know the kind of the evaluation', false);
+  if (spec === undefined || evaluationKindOf(spec) === undefined) {
+    return failure(new DomainError('UNIMPLEMENTED', 'this worker does not know the kind of the evaluation', { reason: 'UNKNOWN_KIND' }), false);
+  }
   try {
     return await execute({ evaluation: name, spec, attempt: number, continued }, { signal, ...hooks });
   } catch (error) {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { EVALUATION_KINDS } from '@nat/convert';
 import { DomainError } from '@nat/base/errors';
 import { createChannelTo, runUntilSignal, type ClientChannelOptions, type ClientTlsFiles, type Logger } from '@nat/service';
 import { defaultWorkerId } from '../environment.ts';
-import { KINDS } from '../job/job.ts';
 import { findCapabilities } from '../machine/capabilities.ts';
 import { findGpus } from '../machine/gpus.ts';
 import { startWorker } from '../worker.ts';
@@ -60,7 +60,7 @@ export async function runWorkerUntilSignal({ server, tls, token, workerId, blobU
     config: {
       workerId: workerId ?? defaultWorkerId(),
       instance: randomUUID(),
-      kinds: KINDS,
+      kinds: EVALUATION_KINDS,
       capabilities: findCapabilities({ dataDir: dataDirectory }),
       blobUrl,
       ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),

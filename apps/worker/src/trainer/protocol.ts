@@ -1,4 +1,5 @@
-import type { StoredCheckpoint } from '../job/job.ts';
+import type { evaluation } from '@nat/contracts';
+import type { ObservationMessage } from '../evaluators/context.ts';
 
 /** An evaluation, as a worker gives it to a trainer process. */
 export interface TrainerRequest {
@@ -12,18 +13,9 @@ export interface TrainerRequest {
   readonly checkpointMs: number;
 }
 
-export interface ObservationMessage {
-  readonly metric: string;
-  readonly value: number;
-  readonly step: number;
-  /** Milliseconds since the epoch. */
-  readonly time: number;
-  readonly pairId: string;
-}
-
 export type TrainerEvent =
   | { readonly type: 'observations'; readonly observations: readonly ObservationMessage[] }
-  | { readonly type: 'checkpoint'; readonly checkpoint: StoredCheckpoint }
+  | { readonly type: 'checkpoint'; readonly checkpoint: evaluation.Checkpoint }
   /** The last one, whether it succeeded or not: key of the weights that the trainer has in memory now; empty: none. */
   | { readonly type: 'loaded'; readonly weights: string };
 

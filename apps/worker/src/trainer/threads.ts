@@ -5,9 +5,9 @@ export function threadsOf({ kind }: evaluation.EvaluationSpec): number | undefin
   switch (kind?.$case) {
     case 'sharedWeights':
     case 'trainShard':
-      return kind.value.supernet?.threads || 1;
+      return kind.value.supernet?.threads ?? 1;
     case 'fromScratch':
-      return kind.value.recipe?.threads || 1;
+      return kind.value.recipe?.threads ?? 1;
     case 'tabular':
     case 'average':
     case undefined:

@@ -31,15 +31,15 @@ describe('trainers', () => {
     if (result?.$case !== 'succeeded') throw new Error(`it ended as ${JSON.stringify(result)}`);
     return result.value;
   };
-  const train = async (weights = '', seed = 9): Promise<string> =>
-    (await run({ $case: 'trainShard', value: { supernet, weights, round: 0, shard: 0, shards: 1, steps: 2, seed } })).weights;
+  const train = async (weights?: string, seed = 9): Promise<string> =>
+    (await run({ $case: 'trainShard', value: { supernet, weights, round: 0, shard: 0, shards: 1, steps: 2, seed } })).weights!;
   const score = async (weights: string): Promise<evaluation.Succeeded> => {
-    const pairs = [{ id: 'p', source: { ref: { $case: 'zoo' as const, value: 'NAT_DARTS' } }, result: undefined }];
-    return run({ $case: 'sharedWeights', value: evaluation.SharedWeightsEvaluation.create({ supernet, weights, pairs }) });
+    const candidates = [{ id: 'c', architecture: { ref: { $case: 'zoo' as const, value: 'NAT_DARTS' } } }];
+    return run({ $case: 'sharedWeights', value: { supernet, weights, images: { $case: 'policyImages', value: { batches: 1, seed: 0 } }, candidates } });
   };
 
   it('give an evaluation to the one that has its weights', { timeout: 300_000 }, async () => {
-    const [first, second] = await Promise.all([train('', 1), train('', 2)]);
+    const [first, second] = await Promise.all([train(undefined, 1), train(undefined, 2)]);
     expect([...trainers.loadedWeights()].sort()).toEqual([first, second].sort());
     for (const key of [first, second]) await blobs.delete(key);
     const once = await score(second);

@@ -70,7 +70,7 @@ export function createTrainers({ blobUrl, dataDir, checkpointMs, idleMs, nice, l
     const threads = threadsOf(spec);
     const weights = weightsOfSpec(spec);
     // One that has the weights; else one that loses none.
-    const rank = ({ loadedWeights }: Trainer): number => (loadedWeights === weights ? 0 : loadedWeights === '' ? 1 : 2);
+    const rank = ({ loadedWeights }: Trainer): number => (loadedWeights === (weights ?? '') ? 0 : loadedWeights === '' ? 1 : 2);
     const [trainer] = [...idle].filter((one) => threads === undefined || one.threads === threads).sort((a, b) => rank(a) - rank(b));
     if (trainer !== undefined) {
       idle.delete(trainer);

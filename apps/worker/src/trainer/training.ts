@@ -1,35 +1,15 @@
 import type { evaluation } from '@nat/contracts';
 import { loadDataset, type ImageDataset } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { loadTensorflow, type Tensorflow } from '@nat/tensor';
-import { openBlobStore, type BlobStore } from '@nat/storage';
+import { loadTensorflow } from '@nat/tensor';
+import { openBlobStore } from '@nat/storage';
 import { averageWeights } from '../evaluators/average.ts';
-import { trainPairs } from '../evaluators/from-scratch.ts';
-import type { ObservationMessage } from './protocol.ts';
-import { createSupernets, type Supernets } from '../evaluators/supernets.ts';
+import type { TrainingContext, TrainingHooks } from '../evaluators/context.ts';
+import { trainCandidates } from '../evaluators/from-scratch.ts';
+import { scoreCandidates } from '../evaluators/shared-weights.ts';
+import { createSupernets } from '../evaluators/supernets.ts';
+import { trainWeights } from '../evaluators/train-shard.ts';
 import { findGpus } from '../machine/gpus.ts';
-import type { StoredCheckpoint } from '../job/job.ts';
-
-export interface TrainingHooks {
-  /** Whether `resumeFrom` was written by an earlier attempt, and not named by whoever asked. */
-  readonly continued: boolean;
-  readonly observe: (observations: readonly ObservationMessage[]) => void;
-  readonly checkpoint: (checkpoint: StoredCheckpoint) => void;
-}
-
-/** What the kinds of training share in one process. */
-export interface TrainingContext {
-  readonly tensorflow: () => Tensorflow;
-  readonly dataset: (name: string) => ImageDataset;
-  readonly blobs: BlobStore;
-  /** Milliseconds that never go back, and since the epoch. */
-  readonly now: () => number;
-  readonly wallClock: () => number;
-  /** Least time between two checkpoints of a child in training. */
-  readonly checkpointMs: number;
-  /** Of the GPU that TensorFlow uses; undefined on a CPU. */
-  readonly memoryBytes: number | undefined;
-}
 
 export interface Training {
   /** Runs one evaluation. @throws DomainError */
@@ -63,17 +43,17 @@ export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }
     checkpointMs,
     memoryBytes: gpu && gpu.memoryMib * 2 ** 20,
   };
-  const supernets: Supernets = createSupernets(context);
+  const supernets = createSupernets(context);
   return {
     run: async (spec, hooks) => {
       const { kind } = spec;
       switch (kind?.$case) {
         case 'fromScratch':
-          return succeeded(await trainPairs(context, spec, kind.value, hooks));
+          return succeeded(await trainCandidates(context, spec, kind.value, hooks));
         case 'sharedWeights':
-          return succeeded(await supernets.score(kind.value));
+          return succeeded(await scoreCandidates(context, supernets, kind.value));
         case 'trainShard':
-          return succeeded(await supernets.trainShard(spec, kind.value, hooks));
+          return succeeded(await trainWeights(context, supernets, spec, kind.value, hooks));
         case 'average':
           return succeeded(await averageWeights(context, spec, kind.value));
         case 'tabular':
@@ -85,6 +65,6 @@ export async function createTraining({ threads, blobUrl, dataDir, checkpointMs }
   };
 }
 
-function succeeded({ values = [], weights = '', metrics = {} }: Partial<evaluation.Succeeded>): evaluation.Outcome {
-  return { result: { $case: 'succeeded', value: { values, weights, metrics } } };
+function succeeded({ results = [], weights, metrics = {} }: Partial<evaluation.Succeeded>): evaluation.Outcome {
+  return { result: { $case: 'succeeded', value: { results, weights, metrics } } };
 }

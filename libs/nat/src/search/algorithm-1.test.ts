@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { algorithm1, type LearnedStep, type Round, type SearchPorts } from './algorithm-1.ts';
-import type { PairOutcome, SampledTrial } from './round.ts';
+import { candidatesOfRound, type CandidateOutcome, type SampledTrial } from './round.ts';
 
 interface FakeEvaluation {
-  readonly outcomes: readonly PairOutcome[];
+  readonly outcomes: readonly CandidateOutcome[];
 }
 type FakeStep = LearnedStep<Round, string, FakeEvaluation, string>;
 
@@ -44,7 +44,7 @@ class FakeSearch {
       this.calls.push(`train weights ${number}`);
       return Promise.resolve(`w${number}`);
     },
-    evaluate: async ({ number, pairs }, weights, signal) => {
+    evaluate: async ({ number, candidates }, weights, signal) => {
       this.calls.push(`evaluate ${number} with ${weights}`);
       const stop = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => {
@@ -52,7 +52,8 @@ class FakeSearch {
         stop.reject(signal.reason as Error);
       });
       await Promise.race([this.#held.get(number)?.promise, stop.promise]);
-      return { outcomes: pairs.pairs.map(() => (number === this.#failing ? { failure: 'LOST: gone' } : { sourceValue: 1, resultValue: 3 })) };
+      // Sources are worth 1, their transforms 3.
+      return { outcomes: candidates.texts.map((text) => (number === this.#failing ? { failure: 'LOST: gone' } : { value: text.startsWith('s') ? 1 : 3 })) };
     },
     learn: (trials, staleness) => {
       this.calls.push(`learn ${trials[0]!.trial.source} stale ${staleness} reward ${trials[0]!.reward}`);
@@ -92,7 +93,7 @@ describe('Algorithm 1', () => {
 
   it('goes on with the rounds that were committed, without sampling them again', async () => {
     const search = new FakeSearch();
-    const open: Round = { number: 5, policyStep: 4, trials: trialsOf(5), pairs: { pairs: trialsOf(5), greedyPair: [] } };
+    const open: Round = { number: 5, policyStep: 4, trials: trialsOf(5), candidates: candidatesOfRound(trialsOf(5)) };
     await algorithm1(search.ports, { steps: 6, roundsInFlight: 1, maxStaleness: 0, progress: { step: 4, lastRound: 5, open: [open] } });
     expect(search.calls.filter((call) => call.startsWith('sample') || call.startsWith('learn'))).toEqual([
       'learn s5 stale 0 reward 2',

@@ -18,7 +18,15 @@
  * every round is sampled by the theta that learns from it: that is the paper's algorithm, to the bit.
  */
 import { DomainError } from '@nat/base/errors';
-import { collateRound, pairsOfRound, type CountedTrial, type LeftOutTrial, type PairOutcome, type RoundPairs, type SampledTrial } from './round.ts';
+import {
+  candidatesOfRound,
+  collateRound,
+  type CandidateOutcome,
+  type CountedTrial,
+  type LeftOutTrial,
+  type RoundCandidates,
+  type SampledTrial,
+} from './round.ts';
 import { RoundsInFlight } from './rounds-in-flight.ts';
 
 /** A sampled batch: m sources beta and a transform alpha of each. */
@@ -28,13 +36,13 @@ export interface Round {
   /** Updates behind the theta that sampled it. */
   readonly policyStep: number;
   readonly trials: readonly SampledTrial[];
-  readonly pairs: RoundPairs;
+  readonly candidates: RoundCandidates;
 }
 
-/** What the values of a round's pairs are, and whatever else the evaluation of the round tells. */
+/** What the values of a round's candidates are, and whatever else the evaluation of the round tells. */
 export interface Evaluation {
-  /** By pair, as `Round.pairs` numbers them. */
-  readonly outcomes: readonly PairOutcome[];
+  /** By candidate, as `Round.candidates` numbers them. */
+  readonly outcomes: readonly CandidateOutcome[];
 }
 
 /** One update of theta, as it is committed. */
@@ -62,7 +70,7 @@ export interface SearchPorts<R extends Round, Weights, E extends Evaluation, Lea
   readonly commitRound: (sampled: Round) => Promise<R>;
   /** Fixes theta and updates w, where w is trained before this round is evaluated; else gives w as it is. */
   readonly trainWeights: (round: R, signal: AbortSignal) => Promise<Weights>;
-  /** Values of the round's sources and transforms under w. */
+  /** Values of the round's candidates under w. */
   readonly evaluate: (round: R, weights: Weights, signal: AbortSignal) => Promise<E>;
   /** Fixes w and updates theta. @param staleness as `LearnedStep.staleness`; above 0 the trials are importance-weighted */
   readonly learn: (trials: readonly CountedTrial[], staleness: number) => Promise<Learned>;
@@ -119,7 +127,7 @@ export async function algorithm1<R extends Round, Weights, E extends Evaluation,
         // beta_i ~ p(.), alpha_i ~ pi(. | beta_i; theta)
         lastRound += 1;
         const trials = await ports.sample(lastRound);
-        inFlight.add(await ports.commitRound({ number: lastRound, policyStep: step, trials, pairs: pairsOfRound(trials) }));
+        inFlight.add(await ports.commitRound({ number: lastRound, policyStep: step, trials, candidates: candidatesOfRound(trials) }));
       }
       const { round, weights, evaluation } = await inFlight.next();
       const staleness = step - round.policyStep;
@@ -127,7 +135,7 @@ export async function algorithm1<R extends Round, Weights, E extends Evaluation,
       const dropped = inFlight.rounds.filter(({ policyStep }) => step - policyStep > maxStaleness);
       await within('learn', round, async () => {
         // R(alpha_i | beta_i; w)
-        const { counted, leftOut } = collateRound(round.trials, round.pairs, evaluation.outcomes);
+        const { counted, leftOut } = collateRound(round.trials, round.candidates, evaluation.outcomes);
         if (counted.length === 0) throw nothingEvaluated(step, leftOut);
         // Fix w, update theta.
         const learned = await ports.learn(counted, staleness);

@@ -27,8 +27,19 @@ describe('the comparison with the untrained policy', () => {
   });
 
   it('pairs by source and leaves out what failed', () => {
-    const of = (sourceValue: number, resultValue: number) => ({ sourceValue, resultValue });
-    const comparison = compareHeldOut([of(0.5, 0.6), of(0.5, 0.4), { failure: 'LOST: no' }, of(0.1, 0.9), of(0.3, 0.34), of(0.3, 0.3)]);
+    // Of each source what it is worth, its result by the trained policy and its result by the untrained.
+    const compare = (...sources: readonly (readonly [number, number | undefined, number])[]) =>
+      compareHeldOut(
+        {
+          texts: [],
+          trials: sources.flatMap((_, i) => [
+            { source: 3 * i, result: 3 * i + 1 },
+            { source: 3 * i, result: 3 * i + 2 },
+          ]),
+        },
+        sources.flat().map((value) => (value === undefined ? { failure: 'LOST: no' } : { value })),
+      );
+    const comparison = compare([0.5, 0.6, 0.4], [0.1, undefined, 0.9], [0.3, 0.34, 0.3]);
     expect(comparison).toMatchObject({ sources: 2, sourceAccuracy: 0.4 });
     expect(comparison?.trainedAccuracy).toBeCloseTo(0.47, 12);
     expect(comparison?.untrainedAccuracy).toBeCloseTo(0.35, 12);
@@ -36,6 +47,6 @@ describe('the comparison with the untrained policy', () => {
     expect(comparison?.difference.mean).toBeCloseTo(0.12, 12);
     expect(comparison?.difference.half).toBeCloseTo(12.7062 * 0.08, 4);
     expect(comparison?.gain.mean).toBeCloseTo(0.07, 12);
-    expect(compareHeldOut([of(0.5, 0.6), of(0.5, 0.4), { failure: 'LOST: no' }, of(0.1, 0.9)])).toBeUndefined();
+    expect(compare([0.5, 0.6, 0.4], [0.1, undefined, 0.9])).toBeUndefined();
   });
 });

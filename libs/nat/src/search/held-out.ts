@@ -1,6 +1,6 @@
 /** What a search learned, measured on images that neither its weights nor its policy have seen: the policy it ends with against the one it began as. */
 import type { PolicyInference } from '../policy/inference/policy-inference.ts';
-import { sampleRound, type SampledTrial, type PairOutcome } from './round.ts';
+import { sampleRound, type CandidateOutcome, type RoundCandidates, type SampledTrial } from './round.ts';
 import type { SearchSpace } from './spaces/space.ts';
 import { meanInterval, pairedDifference, type MeanInterval } from './statistics.ts';
 import type { EnvironmentCache } from './environment-cache.ts';
@@ -42,11 +42,15 @@ export interface HeldOutComparison {
 
 /**
  * Compares by source; a source of which either result failed is left out. Undefined with fewer than two sources.
- * @param outcomes by trial of `drawHeldOut`
+ * @param candidates of the trials that `sampleHeldOut` gave
+ * @param outcomes by candidate
  */
-export function compareHeldOut(outcomes: readonly PairOutcome[]): HeldOutComparison | undefined {
-  const rows = Array.from({ length: outcomes.length / 2 }, (_, i) => [outcomes[2 * i]!, outcomes[2 * i + 1]!] as const).flatMap(([trained, untrained]) =>
-    'failure' in trained || 'failure' in untrained ? [] : [{ source: trained.sourceValue, trained: trained.resultValue, untrained: untrained.resultValue }],
+export function compareHeldOut(candidates: RoundCandidates, outcomes: readonly CandidateOutcome[]): HeldOutComparison | undefined {
+  const rows = Array.from({ length: candidates.trials.length / 2 }, (_, i) => {
+    const [byTrained, byUntrained] = [candidates.trials[2 * i]!, candidates.trials[2 * i + 1]!];
+    return [outcomes[byTrained.source]!, outcomes[byTrained.result]!, outcomes[byUntrained.result]!] as const;
+  }).flatMap(([source, trained, untrained]) =>
+    'failure' in source || 'failure' in trained || 'failure' in untrained ? [] : [{ source: source.value, trained: trained.value, untrained: untrained.value }],
   );
   if (rows.length < 2) return undefined;
   const [source, trained, untrained] = (['source', 'trained', 'untrained'] as const).map((key) => rows.map((row) => row[key])) as [

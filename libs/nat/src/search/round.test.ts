@@ -4,7 +4,7 @@ import { createCheckpoint } from '../policy/checkpoint.ts';
 import { EDGE_POLICY } from '../policy/policy-config.ts';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { collateRound, sampleRound, learnerTrials, pairsOfRound, type SampledTrial, type PairOutcome } from './round.ts';
+import { collateRound, sampleRound, learnerTrials, candidatesOfRound, type SampledTrial } from './round.ts';
 import { officialCellsSpace } from './spaces/official-spaces.ts';
 import { EnvironmentCache } from './environment-cache.ts';
 
@@ -40,7 +40,7 @@ describe('drawing a round', () => {
   });
 });
 
-describe('pairs and outcomes', () => {
+describe('candidates and outcomes', () => {
   const trial = (index: number, source: string, result: string, greedyResult: string): SampledTrial => ({
     index,
     source,
@@ -51,26 +51,40 @@ describe('pairs and outcomes', () => {
   });
   const trials = [trial(0, 'a', 'x', 'y'), trial(1, 'a', 'y', 'y'), trial(2, 'b', 'y', 'y'), trial(3, 'a', 'z', 'w'), trial(4, 'a', 'q', 'w')];
 
-  it('asks for every trial, and for each greedy partner once', () => {
-    const { pairs, greedyPair } = pairsOfRound(trials);
-    expect(pairs.slice(0, 5)).toEqual(trials.map(({ source, result }) => ({ source, result })));
-    expect(pairs.slice(5)).toEqual([{ source: 'a', result: 'w' }]);
-    expect(greedyPair).toEqual([1, 1, 2, 5, 5]);
+  it('asks for every architecture once, as they first occur', () => {
+    expect(candidatesOfRound(trials)).toEqual({
+      texts: ['a', 'x', 'y', 'b', 'z', 'w', 'q'],
+      trials: [
+        { source: 0, result: 1, greedyResult: 2 },
+        { source: 0, result: 2, greedyResult: 2 },
+        { source: 3, result: 2, greedyResult: 2 },
+        { source: 0, result: 4, greedyResult: 5 },
+        { source: 0, result: 6, greedyResult: 5 },
+      ],
+    });
+    const [{ greedyResult: _, ...plain }] = [trials[0]!];
+    expect(candidatesOfRound([plain, { ...plain, result: plain.source }])).toEqual({
+      texts: ['a', 'x'],
+      trials: [
+        { source: 0, result: 1 },
+        { source: 0, result: 0 },
+      ],
+    });
   });
 
-  it('counts rewards in trial order and leaves out what failed, or whose partner did', () => {
-    const round_ = pairsOfRound(trials);
-    const value = (sourceValue: number, resultValue: number): PairOutcome => ({ sourceValue, resultValue });
-    const outcomes = [value(1, 2), value(1, 4), { failure: 'LOST: gone' }, value(1, NaN), value(1, 8), { failure: 'LOST: too' }];
-    const { counted, leftOut } = collateRound(trials, round_, outcomes);
+  it('counts rewards in trial order and leaves out what has no value, or whose greedy result has none', () => {
+    const values: Readonly<Record<string, number>> = { a: 1, x: 2, y: 4, z: NaN, q: 8 };
+    const candidates = candidatesOfRound(trials);
+    const outcomes = candidates.texts.map((text) => (values[text] === undefined ? { failure: `LOST: ${text}` } : { value: values[text] }));
+    const { counted, leftOut } = collateRound(trials, candidates, outcomes);
     expect(counted).toEqual([
       { trial: trials[0], reward: 1, greedyReward: 3 },
       { trial: trials[1], reward: 3, greedyReward: 3 },
     ]);
     expect(leftOut.map(({ trial: { index }, failure }) => [index, failure])).toEqual([
-      [2, 'LOST: gone'],
+      [2, 'LOST: b'],
       [3, 'NOT_FINITE: a value is not a finite number'],
-      [4, 'greedy partner: LOST: too'],
+      [4, 'greedy result: LOST: w'],
     ]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * One round of a search as pure functions: draw trials, name the pairs to evaluate, and turn outcomes into what the learner
+ * One round of a search as pure functions: draw trials, name the candidates to evaluate, and turn outcomes into what the learner
  * takes. Everything a round draws comes from (seed, step, index), so it does not matter who draws it or when; what was
  * drawn is stored before it is evaluated, and learning reads what was stored.
  */
@@ -11,7 +11,7 @@ import { RandomStream } from '@nat/base/random';
 import type { SearchSpace } from './spaces/space.ts';
 import type { EnvironmentCache } from './environment-cache.ts';
 
-/** A drawn pair, as it is stored. */
+/** A source and a transform of it, as they are stored. */
 export interface SampledTrial {
   /** Position in the round. */
   readonly index: number;
@@ -34,7 +34,7 @@ export interface RoundOptions {
   readonly step: number;
   /** Trials of the round. */
   readonly batch: number;
-  /** Whether every trial needs its greedy partner (the self-critical baseline). */
+  /** Whether every trial needs the greedy transform of its source (the self-critical baseline). */
   readonly withGreedy: boolean;
 }
 
@@ -61,43 +61,41 @@ function sameActions(a: SampledTransform, b: SampledTransform): boolean {
   return a.actions.every((action, i) => action === b.actions[i]);
 }
 
-/** Two architectures to evaluate against each other. */
-export interface RoundPair {
-  readonly source: string;
-  readonly result: string;
+/** Where the architectures of a trial stand among the candidates of its round. */
+export interface TrialCandidates {
+  readonly source: number;
+  readonly result: number;
+  /** Of the policy's greedy actions; only where the baseline needs it. */
+  readonly greedyResult?: number;
 }
 
-/** The pairs of a round: pair i < batch is trial i; greedy partners that no trial happens to be follow, each once. */
-export interface RoundPairs {
-  readonly pairs: readonly RoundPair[];
-  /** Pair that holds the greedy reward of each trial; empty without greedy partners. [batch] */
-  readonly greedyPair: readonly number[];
+/** What is to be evaluated for a round. */
+export interface RoundCandidates {
+  /** The sources, results and greedy results of the trials, each text once. [candidates] */
+  readonly texts: readonly string[];
+  /** Positions in `texts`. [batch] */
+  readonly trials: readonly TrialCandidates[];
 }
 
-/** Names the pairs of a round. The same trials give the same pairs in the same order. */
-export function pairsOfRound(trials: readonly SampledTrial[]): RoundPairs {
-  const pairs: RoundPair[] = trials.map(({ source, result }) => ({ source, result }));
-  const known = new Map<string, number>();
-  const keyOf = ({ source, result }: RoundPair): string => `${source}\n${result}`;
-  pairs.forEach((pair, i) => {
-    if (!known.has(keyOf(pair))) known.set(keyOf(pair), i);
-  });
-  const greedyPair: number[] = [];
-  for (const { source, greedyResult } of trials) {
-    if (greedyResult === undefined) continue;
-    const pair = { source, result: greedyResult };
-    let position = known.get(keyOf(pair));
-    if (position === undefined) {
-      position = pairs.push(pair) - 1;
-      known.set(keyOf(pair), position);
-    }
-    greedyPair.push(position);
-  }
-  return { pairs, greedyPair };
+/** Names the candidates of a round. The same trials give the same candidates in the same order: as they first occur, trial by trial. */
+export function candidatesOfRound(trials: readonly SampledTrial[]): RoundCandidates {
+  const positions = new Map<string, number>();
+  const positionOf = (text: string): number => {
+    const known = positions.get(text);
+    if (known !== undefined) return known;
+    positions.set(text, positions.size);
+    return positions.size - 1;
+  };
+  const ofTrials = trials.map(({ source, result, greedyResult }) => ({
+    source: positionOf(source),
+    result: positionOf(result),
+    ...(greedyResult === undefined ? {} : { greedyResult: positionOf(greedyResult) }),
+  }));
+  return { texts: [...positions.keys()], trials: ofTrials };
 }
 
-/** What became of one pair. */
-export type PairOutcome = { readonly sourceValue: number; readonly resultValue: number } | { readonly failure: string };
+/** What came of one candidate. */
+export type CandidateOutcome = { readonly value: number } | { readonly failure: string };
 
 /** A trial that counts in the step. */
 export interface CountedTrial {
@@ -117,33 +115,34 @@ export interface CollatedRound {
   readonly leftOut: readonly LeftOutTrial[];
 }
 
-/** Reward of a pair: value(b) - value(a), in the unit of the values. */
-function rewardOf(outcome: PairOutcome): number | string {
-  if ('failure' in outcome) return outcome.failure;
-  const reward = outcome.resultValue - outcome.sourceValue;
+/** R(b | a) = value(b) - value(a), in the unit of the values; else why there is none. */
+function rewardOf(source: CandidateOutcome, result: CandidateOutcome): number | string {
+  if ('failure' in source) return source.failure;
+  if ('failure' in result) return result.failure;
+  const reward = result.value - source.value;
   return Number.isFinite(reward) ? reward : 'NOT_FINITE: a value is not a finite number';
 }
 
 /**
- * Rewards in trial order, whatever order the outcomes came in. A trial whose own pair or greedy partner failed is left out.
- * @param outcomes by pair, as `pairsOfRound` numbers them
+ * Rewards in trial order, whatever order the outcomes came in. A trial is left out when its source, its result or its greedy result has no value.
+ * @param outcomes by candidate, as `RoundCandidates.texts` numbers them
  */
-export function collateRound(trials: readonly SampledTrial[], { greedyPair }: RoundPairs, outcomes: readonly PairOutcome[]): CollatedRound {
+export function collateRound(trials: readonly SampledTrial[], candidates: RoundCandidates, outcomes: readonly CandidateOutcome[]): CollatedRound {
   const counted: CountedTrial[] = [];
   const leftOut: LeftOutTrial[] = [];
   trials.forEach((trial, i) => {
-    const reward = rewardOf(outcomes[i]!);
+    const { source, result, greedyResult } = candidates.trials[i]!;
+    const reward = rewardOf(outcomes[source]!, outcomes[result]!);
     if (typeof reward === 'string') {
       leftOut.push({ trial, failure: reward });
       return;
     }
-    const partner = greedyPair[i];
-    if (partner === undefined) {
+    if (greedyResult === undefined) {
       counted.push({ trial, reward });
       return;
     }
-    const greedyReward = rewardOf(outcomes[partner]!);
-    if (typeof greedyReward === 'string') leftOut.push({ trial, failure: `greedy partner: ${greedyReward}` });
+    const greedyReward = rewardOf(outcomes[source]!, outcomes[greedyResult]!);
+    if (typeof greedyReward === 'string') leftOut.push({ trial, failure: `greedy result: ${greedyReward}` });
     else counted.push({ trial, reward, greedyReward });
   });
   return { counted, leftOut };

@@ -3,7 +3,7 @@ import { EDGE_POLICY } from '../policy/policy-config.ts';
 import { parseCheckpoint } from '../policy/checkpoint.ts';
 import { describe, expect, it } from 'vitest';
 import { searchHyperparameters } from './hyperparameters.ts';
-import { collateRound, pairsOfRound } from './round.ts';
+import { candidatesOfRound, collateRound } from './round.ts';
 import { freshStart, SearchSession, type SessionSpec } from './session.ts';
 
 const spec: SessionSpec = {
@@ -31,9 +31,9 @@ function valueOf(text: string): number {
 /** One step; gives the mean reward of its trials. */
 async function step(session: SearchSession, number: number): Promise<number> {
   const trials = session.sample(number);
-  const pairs = pairsOfRound(trials);
-  const outcomes = pairs.pairs.map(({ source, result }) => ({ sourceValue: valueOf(source), resultValue: valueOf(result) }));
-  const { meanReward } = await session.learn(collateRound(trials, pairs, outcomes).counted);
+  const candidates = candidatesOfRound(trials);
+  const outcomes = candidates.texts.map((text) => ({ value: valueOf(text) }));
+  const { meanReward } = await session.learn(collateRound(trials, candidates, outcomes).counted);
   return meanReward;
 }
 

@@ -71,6 +71,7 @@ const SERVICES: Readonly<Record<string, Readonly<Record<string, MethodAccess>>>>
     ListEvaluations: READ,
     CancelEvaluation: WRITE,
     CancelEvaluations: WRITE,
+    DeleteEvaluation: WRITE,
     ListObservations: READ,
     DownloadWeights: READ_BLOB,
     UploadWeights: WRITE_BLOB,

@@ -45,6 +45,7 @@ export function evaluations(handlers: Partial<Evaluations>): BoundService {
     listEvaluations: unused,
     cancelEvaluation: unused,
     cancelEvaluations: unused,
+    deleteEvaluation: unused,
     downloadWeights: unused,
     uploadWeights: unused,
     listObservations: unused,

@@ -64,6 +64,14 @@ const storageMigrations: readonly Migration[] = [
       await sql`alter table storage.outbox add column traceparent text`.execute(tx);
     },
   },
+  {
+    // Outcomes of pairs, which nobody reads any more: searches ask the evaluator for those that they have not heard of.
+    id: '0005-outcomes-of-candidates',
+    kind: 'contract',
+    async up(tx) {
+      for (const table of ['outbox', 'stream_cursor']) await sql`delete from storage.${sql.id(table)} where topic = 'evaluation-outcomes.v1'`.execute(tx);
+    },
+  },
 ];
 
 export const STORAGE_SCHEMA: ServiceSchema = { service: 'storage', migrations: storageMigrations };

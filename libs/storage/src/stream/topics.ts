@@ -8,7 +8,7 @@ const DAY_MS = 24 * 3_600_000;
  */
 export const PLATFORM_TOPICS = [
   /** nat.evaluation.v1.OutcomeEvent of every evaluation that ended: key = the search or the evaluation, id = the evaluation. Searches count them. */
-  { name: 'evaluation-outcomes.v1', partitions: 12, retentionMs: 7 * DAY_MS, groups: ['searches'] },
+  { name: 'evaluation-outcomes.v2', partitions: 12, retentionMs: 7 * DAY_MS, groups: ['searches'] },
   /** nat.evaluation.v1.ObservationEvent, what workers report while they train: key = the search or the evaluation, id = one report. For others to read. */
   { name: 'evaluation-observations.v1', partitions: 12, retentionMs: 3 * DAY_MS, groups: [] },
   /** nat.search.v1.SearchEvent, steps learned and changes of state: key = the search, id = one change. For others to read. */

@@ -111,7 +111,7 @@ describe('trainFromScratch', () => {
     expect(report.epochs.at(-1)!.trainLoss).toBeLessThan(report.epochs[0]!.trainLoss);
     expect(report.testAccuracy).toBeGreaterThan(0.7);
     expect(report.validationAccuracy).toBeGreaterThan(0.7);
-    expect(report.params).toBe(networkCost(lower(architecture)).params);
+    expect(report.cost.params).toBe(networkCost(lower(architecture)).params);
     expect(report.imagesPerSecond).toBeGreaterThan(0);
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -123,7 +123,7 @@ describe('trainFromScratch', () => {
     const same = await trainFromScratch(
       options({ seed: 99, recipe: { preset: 'fine-tune', epochs: 2, batchSize: 24 }, inherit: { source: architecture, weights } }),
     );
-    expect(same.inherited).toEqual({ params: source.params, validationAccuracy: source.validationAccuracy });
+    expect(same.inherited).toEqual({ params: source.cost.params, validationAccuracy: source.validationAccuracy });
 
     const [cell] = architecture.cells;
     const edited: Architecture = {
@@ -133,7 +133,7 @@ describe('trainFromScratch', () => {
     const child = options({ architecture: edited, recipe: { epochs: 3, batchSize: 24 }, inherit: { source: architecture, weights }, keepWeights: true });
     const whole = await trainFromScratch(child);
     // A 1x1 convolution and its normalisation are new.
-    expect(whole.params - whole.inherited!.params).toBe(8 * 8 + 2 * 8);
+    expect(whole.cost.params - whole.inherited!.params).toBe(8 * 8 + 2 * 8);
     const paused = await trainFromScratch({ ...child, recipe: { ...child.recipe, stopAfterEpochs: 1 }, keepState: true });
     const resumed = await trainFromScratch({ ...child, resumeFrom: paused.state! });
     expect([resumed.weights, resumed.inherited]).toEqual([whole.weights, whole.inherited]);

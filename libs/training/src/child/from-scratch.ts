@@ -1,5 +1,5 @@
 /** Trains the child of an architecture, from fresh weights or from those of its source, and judges it on images that it never saw. */
-import { lower, networkCost, type Architecture, type LoweredArchitecture, type PlacementOptions } from '@nat/cells';
+import { lower, networkCost, type Architecture, type Cost, type LoweredArchitecture, type PlacementOptions } from '@nat/cells';
 import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type HostTensor, type TensorFile, type Tensorflow } from '@nat/tensor';
@@ -50,8 +50,8 @@ export interface FromScratchReport {
   readonly testAccuracy?: number;
   /** The epoch that accuracies and weights are of: with patience the best one on the validation images, else the last; 0 when none was completed. */
   readonly judgedEpoch: number;
-  readonly params: number;
-  readonly macs: number;
+  /** Of the network as it was placed. */
+  readonly cost: Cost;
   /** Where it started from a source's weights: how many of its parameters it took over, and its accuracy before any step. */
   readonly inherited?: { readonly params: number; readonly validationAccuracy: number };
   readonly steps: number;
@@ -111,13 +111,11 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
     const { best, epochs } = progress;
     if (best !== undefined && best.epoch !== epochs.length) trainee.weights.restore(best.weights);
     const judged = best === undefined ? epochs.at(-1) : epochs[best.epoch - 1];
-    const { params, macs } = networkCost(network);
     return {
       validationAccuracy: judged?.validationAccuracy ?? (await accuracyOf(trainee, splits.validation, images)),
       ...(reportTest ? { testAccuracy: await accuracyOf(trainee, splits.test, images) } : {}),
       judgedEpoch: judged?.epoch ?? 0,
-      params,
-      macs,
+      cost: networkCost(network),
       ...(inherited === undefined ? {} : { inherited }),
       steps: progress.steps,
       seconds: elapsed(),

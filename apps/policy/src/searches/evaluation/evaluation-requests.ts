@@ -9,33 +9,37 @@ import {
   weightLearningRateAt,
   weightRoundsOf,
   type EffectiveSearchSpec,
-  type RoundPair,
+  type FromScratchReward,
   type SharedWeightsReward,
   type WeightRound,
 } from '@nat/nat';
-import { evaluableRef, placementToWire, refOfText, toDuration } from '@nat/convert';
+import { evaluableRef, placementToWire, refOfText, schemeToWire, toDuration } from '@nat/convert';
 import { evaluationNames } from '../names.ts';
 import { splitToWire } from '../store/search-spec-converter.ts';
 
-/** Pairs of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
-const MAX_PAIR_TEXT = 600_000;
-/** Of the comparison after the last step: both results of one source, each scored on thousands of images. */
-const HELD_OUT_PAIRS_AN_EVALUATION = 2;
+/** Candidates of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
+const MAX_CANDIDATE_TEXT = 600_000;
+/** In the comparison after the last step a candidate is scored on thousands of images. */
+const HELD_OUT_CANDIDATES_AN_EVALUATION = 3;
 /** Leases of an evaluation before it is given up: workers of a long search are lost now and then, and a step needs all of its evaluations. */
 export const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
 
-/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `pairs`: what rewards come from. */
-export type EvaluationKindName = 'weights' | 'average' | 'pairs';
+/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `candidates`: what rewards come from. */
+export type EvaluationKindName = 'weights' | 'average' | 'candidates';
+
+/** The text of a number that stands for no candidate: rounds that were converted from pairs have some. */
+export const NO_CANDIDATE = '';
 
 /** One evaluation of a round, before it is asked for. */
 export interface PlannedEvaluation {
   readonly name: string;
   readonly position: number;
   readonly kind: EvaluationKindName;
-  readonly firstPair: number;
-  readonly pairs: number;
+  /** The candidates of the round that it carries. */
+  readonly firstCandidate: number;
+  readonly candidates: number;
 }
 
 export interface RoundKey {
@@ -45,37 +49,36 @@ export interface RoundKey {
   readonly number: number;
 }
 
-/** Id of a pair everywhere outside this service. */
-function pairId({ namespace, searchId, number }: RoundKey, pair: number): string {
-  return `${namespace}/${searchId}/${number}/${pair}`;
+/** Id of a candidate everywhere outside this service. */
+function candidateId({ namespace, searchId, number }: RoundKey, candidate: number): string {
+  return `${namespace}/${searchId}/${number}/${candidate}`;
 }
 
-/** Cuts the pairs of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
-export function planEvaluations(spec: EffectiveSearchSpec, key: RoundKey, pairs: readonly RoundPair[]): readonly PlannedEvaluation[] {
+/** Cuts the candidates of a round into evaluations; rounds of weight training come first where the step has some: shards, then their average. */
+export function planEvaluations(spec: EffectiveSearchSpec, key: RoundKey, candidates: readonly string[]): readonly PlannedEvaluation[] {
   const planned: PlannedEvaluation[] = [];
   const name = (suffix: string): string => evaluationNames.format({ namespace: key.namespace, evaluation: `${key.searchId}.${key.number}.${suffix}` });
   const plan = (kind: EvaluationKindName, suffix: string): void => {
-    planned.push({ name: name(suffix), position: planned.length, kind, firstPair: 0, pairs: 0 });
+    planned.push({ name: name(suffix), position: planned.length, kind, firstCandidate: 0, candidates: 0 });
   };
   for (const { round } of weightRoundsOf(spec, key.number)) {
     for (let shard = 0; shard < shardsOf(spec); shard++) plan('weights', `weights-${round}-${shard}`);
     if (shardsOf(spec) > 1) plan('average', `average-${round}`);
   }
-  const most = isComparison(spec, key.number) ? HELD_OUT_PAIRS_AN_EVALUATION : spec.reward.candidatesPerEvaluation;
+  const most = isComparison(spec, key.number) ? HELD_OUT_CANDIDATES_AN_EVALUATION : spec.reward.candidatesPerEvaluation;
   let first = 0;
   let text = 0;
   const close = (end: number): void => {
     if (end === first) return;
-    planned.push({ name: name(String(first)), position: planned.length, kind: 'pairs', firstPair: first, pairs: end - first });
+    planned.push({ name: name(String(first)), position: planned.length, kind: 'candidates', firstCandidate: first, candidates: end - first });
     first = end;
     text = 0;
   };
-  pairs.forEach(({ source, result }, i) => {
-    const length = source.length + result.length;
-    if (i - first === most || (text + length > MAX_PAIR_TEXT && i > first)) close(i);
+  candidates.forEach(({ length }, i) => {
+    if (i - first === most || (text + length > MAX_CANDIDATE_TEXT && i > first)) close(i);
     text += length;
   });
-  close(pairs.length);
+  close(candidates.length);
   return planned;
 }
 
@@ -108,7 +111,8 @@ export interface EvaluationContext {
   readonly key: RoundKey;
   /** namespaces/* /searches/* */
   readonly search: string;
-  readonly pairs: readonly RoundPair[];
+  /** The candidates of the round. */
+  readonly candidates: readonly string[];
   /** Blobs of the weights to start from or to score with (one), or to average (one a shard). */
   readonly weights: readonly string[];
 }
@@ -119,49 +123,38 @@ export function evaluationSpec(planned: PlannedEvaluation, context: EvaluationCo
 }
 
 function kindOf(planned: PlannedEvaluation, context: EvaluationContext): wire.EvaluationSpec['kind'] {
-  const { spec, key, pairs, weights } = context;
+  if (planned.kind !== 'candidates') return weightsKind(planned, context);
+  const { spec, key, weights } = context;
   const { reward } = spec;
-  if (planned.kind !== 'pairs') return weightsKind(planned, context);
-  const wirePairs = pairs.slice(planned.firstPair, planned.firstPair + planned.pairs).map(({ source, result }, i) => ({
-    id: pairId(key, planned.firstPair + i),
-    source: refOf(source),
-    result: refOf(result),
-  }));
+  const candidates = context.candidates
+    .slice(planned.firstCandidate, planned.firstCandidate + planned.candidates)
+    .flatMap((text, i) => (text === NO_CANDIDATE ? [] : [{ id: candidateId(key, planned.firstCandidate + i), architecture: refOf(text) }]));
   switch (reward.kind) {
     case 'tabular':
-      return { $case: 'tabular', value: { table: 'nasbench201', column: reward.column, pairs: wirePairs } };
+      return { $case: 'tabular', value: { table: wire.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201, column: reward.column, candidates } };
     case 'shared-weights':
       return {
         $case: 'sharedWeights',
         value: {
           supernet: supernetOf(spec, reward, epochOf(reward, key.number)),
-          weights: weights[0] ?? '',
-          pairs: wirePairs,
-          ...(isComparison(spec, key.number)
-            ? { images: wire.ScoredImages.SCORED_IMAGES_SELECTION, imageCount: spec.heldOutComparison?.images ?? 0, batches: 0, batchSeed: 0 }
-            : {
-                // Every pair of a step is scored on the same batches.
-                images: wire.ScoredImages.SCORED_IMAGES_POLICY,
-                imageCount: 0,
-                batches: reward.scoreBatches,
-                batchSeed: derivedSeed(spec.seed, 'validation', key.number),
-              }),
+          weights: weights[0] || undefined,
+          candidates,
+          images: isComparison(spec, key.number)
+            ? { $case: 'selectionImages', value: { count: spec.heldOutComparison?.images || undefined } }
+            : // All candidates of a step are scored on the same batches.
+              { $case: 'policyImages', value: { batches: reward.scoreBatches, seed: derivedSeed(spec.seed, 'validation', key.number) } },
         },
       };
-    case 'from-scratch': {
-      const { dataset, imageBatch, epochs = 0, steps = 0, timeMs } = reward;
-      // All children of a search start and see their data alike, so that a pair differs in its architectures only.
-      const recipe = wire.TrainingRecipe.create({
-        ...CHILD_RECIPE,
-        epochs,
-        maxSteps: steps,
-        maxTime: timeMs === undefined ? undefined : toDuration(timeMs),
-        batch: imageBatch,
-        seed: derivedSeed(spec.seed, 'child'),
-        threads: spec.threads,
-      });
-      return { $case: 'fromScratch', value: { dataset, placement: placementToWire(spec.actions.placement), recipe, pairs: wirePairs, reportTest: false } };
-    }
+    case 'from-scratch':
+      return {
+        $case: 'fromScratch',
+        value: wire.FromScratchEvaluation.create({
+          dataset: reward.dataset,
+          placement: placementToWire(spec.actions.placement),
+          recipe: childRecipe(spec, reward),
+          candidates,
+        }),
+      };
   }
 }
 
@@ -173,7 +166,7 @@ function weightsKind({ position }: PlannedEvaluation, { spec, key, weights }: Ev
   if (shard === undefined) return { $case: 'average', value: { round, weights: [...weights] } };
   const value = {
     supernet: supernetOf(spec, reward, epoch),
-    weights: weights[0] ?? '',
+    weights: weights[0] || undefined,
     round,
     shard,
     shards: reward.weightTraining.shards,
@@ -189,21 +182,31 @@ export function supernetOf({ sources, actions, seed, threads }: EffectiveSearchS
   const { wiring, operations } = supernetKind(sources, actions.scheme);
   const { imageBatch, momentum, weightDecay, clipNorm } = reward.weightTraining;
   return {
-    wiring: wiring === 'LOOSE_END_PRIMITIVES' ? 'LOOSE_END' : 'FULLY_CONCAT',
-    primitives: operations,
+    wiring: wiring === 'LOOSE_END_PRIMITIVES' ? wire.Wiring.WIRING_LOOSE_END : wire.Wiring.WIRING_FULLY_CONCAT,
+    scheme: schemeToWire(operations),
     dataset: reward.dataset,
     channels: actions.placement.channels ?? 0,
     layers: actions.placement.layers ?? 0,
     seed: derivedSeed(seed, 'supernet'),
     imageBatch,
-    learningRate: weightLearningRateAt(reward, epoch),
-    momentum,
-    weightDecay,
-    clipNorm,
+    optimizer: { learningRate: weightLearningRateAt(reward, epoch), momentum, weightDecay, clipNorm },
     split: splitToWire(reward.split),
-    block: sources.kind === 'space' && isBlockSpaceName(sources.space) ? BLOCK_SPACES[sources.space] : '',
+    block: sources.kind === 'space' && isBlockSpaceName(sources.space) ? BLOCK_SPACES[sources.space] : undefined,
     threads,
   };
+}
+
+/** All children of a search start and see their data alike, so that they differ in their architectures only. */
+function childRecipe({ seed, threads }: EffectiveSearchSpec, { epochs, steps, timeMs, imageBatch }: FromScratchReward): wire.TrainingRecipe {
+  return wire.TrainingRecipe.create({
+    ...CHILD_RECIPE,
+    epochs,
+    maxSteps: steps,
+    maxTime: timeMs === undefined ? undefined : toDuration(timeMs),
+    batch: imageBatch,
+    seed: derivedSeed(seed, 'child'),
+    threads,
+  });
 }
 
 /** The text of a trial as workers take it. */

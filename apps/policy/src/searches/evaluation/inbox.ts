@@ -2,8 +2,10 @@
  * Outcomes on their way in: from the stream, or read back by a sweep. The first outcome of an evaluation is kept; whatever comes
  * again, or after the evaluation was given up, changes nothing.
  */
-import { evaluation as wire } from '@nat/contracts';
+import { evaluation as wire, type rpc } from '@nat/contracts';
+import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
+import { domainErrorToStatus, statusToDomainError } from '@nat/service';
 import { insertRows, isDataError, OUTCOME_TOPIC, TerminalMessageError, type Database, type Stream, type Subscription } from '@nat/storage';
 import { sql } from 'kysely';
 import type { EvaluationStateName, SearchTables } from '../store/tables.ts';
@@ -24,7 +26,7 @@ interface Verdict {
   readonly failure: string;
   readonly weights: string;
   readonly metrics: Readonly<Record<string, number>>;
-  readonly values: readonly wire.PairValue[];
+  readonly results: readonly wire.CandidateResult[];
 }
 
 /** Longest text kept of why something failed. */
@@ -36,15 +38,15 @@ function textOf(text: string): string {
 }
 
 function verdictOf({ name, state, outcome }: EndedEvaluation): Verdict | undefined {
-  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: textOf(failure), weights: '', metrics: {}, values: [] });
+  const failed = (failure: string): Verdict => ({ name, state: 'FAILED', failure: textOf(failure), weights: '', metrics: {}, results: [] });
   const result = outcome?.result;
   switch (state) {
     case 'EVALUATION_STATE_SUCCEEDED':
       if (result?.$case !== 'succeeded') return failed('NO_OUTCOME: the evaluation succeeded without an outcome');
-      return { name, state: 'SUCCEEDED', failure: '', weights: result.value.weights, metrics: result.value.metrics, values: result.value.values };
+      return { name, state: 'SUCCEEDED', failure: '', weights: result.value.weights ?? '', metrics: result.value.metrics, results: result.value.results };
     case 'EVALUATION_STATE_FAILED':
     case 'EVALUATION_STATE_POISONED':
-      return failed(result?.$case === 'failed' ? `${result.value.reason}: ${result.value.message}` : state);
+      return failed(result?.$case === 'failed' && result.value.error !== undefined ? describeStatus(result.value.error) : state);
     case 'EVALUATION_STATE_CANCELLED':
       return failed(`CANCELLED: ${result?.$case === 'cancelled' ? result.value.reason : 'by somebody else'}`);
     case 'EVALUATION_STATE_QUEUED':
@@ -71,7 +73,7 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
   const received = await database.transaction(async (tx) => {
     const pending = await tx
       .selectFrom('policy.evaluation')
-      .select(['name', 'round', 'first_pair', 'pairs'])
+      .select(['name', 'round', 'first_candidate', 'candidates'])
       .where(
         'name',
         'in',
@@ -91,15 +93,15 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
       WHERE e.name = n.name`.execute(tx);
     await insertRows(tx, {
       table: 'policy.outcome',
-      columns: { round: 'int8', pair: 'int4', source_value: 'float8', result_value: 'float8', failure: 'text' },
-      // The primary key is the pair: a second value for one changes nothing.
+      columns: { round: 'int8', candidate: 'int4', value: 'float8', failure: 'text' },
+      // The primary key is the candidate: a second value for one changes nothing.
       onConflict: 'ignore',
       rows: news.flatMap(({ row, verdict }) =>
-        verdict.values.flatMap(({ pairId, sourceValue, resultValue, errorMessage }) => {
-          const pair = pairNumber(pairId, row.first_pair, row.pairs);
-          if (pair === undefined) return [];
-          const failure = errorMessage === '' ? null : textOf(errorMessage);
-          return [{ round: row.round, pair, source_value: sourceValue, result_value: resultValue, failure }];
+        verdict.results.flatMap(({ candidateId, result }) => {
+          const candidate = candidateNumber(candidateId, row.first_candidate, row.candidates);
+          if (candidate === undefined || result === undefined) return [];
+          const [value, failure] = result.$case === 'value' ? [result.value, null] : [null, textOf(describeStatus(result.value))];
+          return [{ round: row.round, candidate, value, failure }];
         }),
       ),
     });
@@ -109,10 +111,16 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
   return received;
 }
 
-/** Number of a pair of this evaluation, from the last part of its id. */
-function pairNumber(id: string, first: number, count: number): number | undefined {
-  const pair = Number(id.slice(id.lastIndexOf('/') + 1));
-  return Number.isInteger(pair) && pair >= first && pair < first + count ? pair : undefined;
+/** `REASON: message` of an error. */
+function describeStatus(status: rpc.Status): string {
+  const { reason, message } = statusToDomainError(status);
+  return `${reason}: ${message}`;
+}
+
+/** Number of a candidate of this evaluation, from the last part of its id. */
+function candidateNumber(id: string, first: number, count: number): number | undefined {
+  const candidate = Number(id.slice(id.lastIndexOf('/') + 1));
+  return Number.isInteger(candidate) && candidate >= first && candidate < first + count ? candidate : undefined;
 }
 
 /** @throws Error for what is no event of an evaluation that ended */
@@ -140,14 +148,14 @@ export async function subscribeOutcomes(database: Database<SearchTables>, stream
   });
 }
 
-/** Gives up on evaluations: their pairs count as failed for the reason given, whatever may still come of them. */
+/** Gives up on evaluations: their candidates count as failed for the reason given, whatever may still come of them. */
 export async function giveUp(database: Database<SearchTables>, names: readonly string[], reason: string): Promise<void> {
   await receiveOutcomes(
     database,
     names.map((name) => ({
       name,
       state: wire.EvaluationState.EVALUATION_STATE_FAILED,
-      outcome: { result: { $case: 'failed', value: { reason, message: 'given up', terminal: true } } },
+      outcome: { result: { $case: 'failed', value: { error: domainErrorToStatus(new DomainError('CANCELLED', 'given up', { reason })), terminal: true } } },
     })),
   );
 }

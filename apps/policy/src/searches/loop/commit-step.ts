@@ -1,8 +1,9 @@
 /** A step of a search in the database: what was learned, committed together with what it was learned from. */
 import { failpoint } from '@nat/base/failpoints';
-import { epochOf, type LearnedStep, type PairOutcome } from '@nat/nat';
+import { epochOf, type CandidateOutcome, type LearnedStep, type RoundCandidates } from '@nat/nat';
 import { sql } from 'kysely';
 import type { Learned } from '../learner/protocol.ts';
+import { NO_CANDIDATE } from '../evaluation/evaluation-requests.ts';
 import { wrapLearnerState } from '../store/learner-state.ts';
 import { consumeRound, dropRounds } from '../store/open-rounds.ts';
 import { publishStep } from '../store/search-events.ts';
@@ -11,9 +12,9 @@ import { SEARCH_CHANNEL } from '../store/search-store.ts';
 import { requireOwnership, type CommittedRound, type Run } from './run.ts';
 import type { TrainedWeights } from './train-weights.ts';
 
-/** The values of a round's pairs, and the evaluations that they come from. */
+/** The values of a round's candidates, and the evaluations that they come from. */
 export interface RoundEvaluation {
-  readonly outcomes: readonly PairOutcome[];
+  readonly outcomes: readonly CandidateOutcome[];
   readonly evaluations: readonly StoredEvaluation[];
 }
 
@@ -22,17 +23,29 @@ export type CommittedStep = LearnedStep<CommittedRound, TrainedWeights, RoundEva
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** Pairs without values. */
-export function failedAmong(outcomes: readonly PairOutcome[]): number {
-  return outcomes.filter((outcome) => 'failure' in outcome).length;
+/** Candidates of a round that have values, and those that have none. */
+export interface CandidateCounts {
+  readonly known: number;
+  readonly failed: number;
 }
 
-/** Means over the pairs of a step that were evaluated, on shared weights. */
-function accuraciesOf({ spec }: Run, outcomes: readonly PairOutcome[]): { readonly source: number | null; readonly result: number | null } {
+export function countCandidates({ texts }: RoundCandidates, outcomes: readonly CandidateOutcome[]): CandidateCounts {
+  const failed = outcomes.filter((outcome, i) => texts[i] !== NO_CANDIDATE && 'failure' in outcome).length;
+  return { failed, known: texts.filter((text) => text !== NO_CANDIDATE).length - failed };
+}
+
+/** Means over the trials of a step that count, on shared weights. */
+function accuraciesOf({ spec }: Run, { round, evaluation, counted }: CommittedStep): { readonly source: number | null; readonly result: number | null } {
   if (spec.reward.kind !== 'shared-weights') return { source: null, result: null };
-  const known = outcomes.flatMap((outcome) => ('failure' in outcome ? [] : [outcome]));
-  const mean = (of: 'sourceValue' | 'resultValue'): number => known.reduce((sum, outcome) => sum + outcome[of], 0) / known.length;
-  return { source: mean('sourceValue'), result: mean('resultValue') };
+  const positions = new Map(round.trials.map((trial, i) => [trial, round.candidates.trials[i]!]));
+  const mean = (of: 'source' | 'result'): number =>
+    sum(
+      counted.flatMap(({ trial }) => {
+        const outcome = evaluation.outcomes[positions.get(trial)![of]]!;
+        return 'failure' in outcome ? [] : [outcome.value];
+      }),
+    ) / counted.length;
+  return { source: mean('source'), result: mean('result') };
 }
 
 /** One transaction: the step number moves past the round's outcomes, so they count once, together with the state they led to. */
@@ -42,7 +55,7 @@ export async function commitStep(run: Run, learnedStep: CommittedStep): Promise<
   const { database, blobs, owned, signal, spec } = run;
   const { weights } = trained;
   const droppedTrials = sum(dropped.map(({ trials }) => trials.length));
-  const accuracies = accuraciesOf(run, outcomes);
+  const accuracies = accuraciesOf(run, learnedStep);
   const { stats, checkpoint } = learned;
   // Durable before the row that names it.
   const learnerState = await blobs.put(wrapLearnerState({ search: run.name, epoch: owned.epoch, step }, checkpoint));
@@ -52,15 +65,14 @@ export async function commitStep(run: Run, learnedStep: CommittedStep): Promise<
     await requireOwnership(tx, owned, run.step);
     await consumeRound(tx, round.ordinal, step);
     await dropRounds(tx, dropped.map(({ ordinal }) => ordinal), step); // prettier-ignore
-    const without = failedAmong(outcomes);
-    const failed = without + sum(dropped.map(({ pairs: { pairs } }) => pairs.length));
-    const pairs = outcomes.length - without;
+    const counts = countCandidates(round.candidates, outcomes);
+    const failed = counts.failed + sum(dropped.map(({ candidates }) => candidates.texts.length));
     await tx
       .updateTable('policy.search')
       .set({
         step,
-        pairs: sql<number>`pairs + ${pairs}`,
-        failed_pairs: sql<number>`failed_pairs + ${failed}`,
+        candidates: sql<number>`candidates + ${counts.known}`,
+        failed_candidates: sql<number>`failed_candidates + ${failed}`,
         rewards: sql<number>`rewards + ${counted.length}`,
         dropped_trials: sql<number>`dropped_trials + ${droppedTrials}`,
         learner_state: learnerState,
@@ -76,8 +88,8 @@ export async function commitStep(run: Run, learnedStep: CommittedStep): Promise<
       .values({
         search: owned.row.ordinal,
         step,
-        pairs,
-        failed_pairs: failed,
+        candidates: counts.known,
+        failed_candidates: failed,
         rewards: counted.length,
         mean_reward: stats.meanReward,
         mean_greedy_reward: sum(counted.map(({ greedyReward = 0 }) => greedyReward)) / counted.length,

@@ -10,7 +10,6 @@ import { searchNames } from '../names.ts';
 import { changeState, SEARCH_CHANNEL, type Tx } from '../store/search-store.ts';
 import { readEffectiveSpec } from '../store/stored-spec.ts';
 import { comparePolicies, type PolicyComparison } from './compare-policies.ts';
-import { failedAmong } from './commit-step.ts';
 import { requireOwnership, type OwnedSearch, type Run, type RunContext } from './run.ts';
 import { abandonDropped, readProgress, searchPorts } from './search-ports.ts';
 
@@ -67,7 +66,7 @@ async function startOf({ loadPolicy }: RunContext, { row }: OwnedSearch, { polic
 }
 
 /** Registers the policy and ends the search, in one transaction. */
-async function finalize(run: Run, { report: heldOut, outcomes }: PolicyComparison): Promise<void> {
+async function finalize(run: Run, { report: heldOut, counts }: PolicyComparison): Promise<void> {
   const { database, blobs, owned, checkpoint, spec } = run;
   const { row } = owned;
   const policySha256 = await blobs.put(checkpoint);
@@ -87,10 +86,9 @@ async function finalize(run: Run, { report: heldOut, outcomes }: PolicyCompariso
       sha256: policySha256,
       sizeBytes: checkpoint.length,
     });
-    const failed = failedAmong(outcomes);
     await tx
       .updateTable('policy.search')
-      .set({ pairs: sql<number>`pairs + ${outcomes.length - failed}`, failed_pairs: sql<number>`failed_pairs + ${failed}` })
+      .set({ candidates: sql<number>`candidates + ${counts.known}`, failed_candidates: sql<number>`failed_candidates + ${counts.failed}` })
       .where('ordinal', '=', row.ordinal)
       .execute();
     await changeState(tx, row.ordinal, { state: 'SUCCEEDED', policySha256, ...(heldOut === undefined ? {} : { heldOut: wire.HeldOutReport.toJSON(heldOut) }) });

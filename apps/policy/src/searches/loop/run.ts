@@ -2,7 +2,7 @@
 import type { evaluation as evaluationWire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
-import { pairsOfRound, type EffectiveSearchSpec, type Round } from '@nat/nat';
+import type { EffectiveSearchSpec, Round } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
@@ -61,8 +61,7 @@ export interface CommittedRound extends Round {
 
 /** A round as it was committed. */
 export async function readRound({ database, owned }: Pick<Run, 'database' | 'owned'>, { ordinal, number, policyStep }: OpenRound): Promise<CommittedRound> {
-  const trials = await readTrials(database.kysely, ordinal);
-  return { key: keyOf(owned, number), ordinal, number, policyStep, trials, pairs: pairsOfRound(trials) };
+  return { key: keyOf(owned, number), ordinal, number, policyStep, ...(await readTrials(database.kysely, ordinal)) };
 }
 
 function keyOf({ row }: OwnedSearch, number: number): RoundKey {
@@ -82,13 +81,13 @@ export function learnSpan({ name, step }: Pick<Run, 'name' | 'step'>, parent: st
 /** Commits what was sampled. @param comparison whether nothing is learned from it */
 export async function commitRound(run: Run, sampled: Round, comparison = false): Promise<CommittedRound> {
   const { database, owned, signal, spec } = run;
-  const { number, policyStep, trials, pairs } = sampled;
+  const { number, policyStep, trials, candidates } = sampled;
   const key = keyOf(owned, number);
   signal.throwIfAborted();
-  const evaluations = planEvaluations(spec, key, pairs.pairs);
+  const evaluations = planEvaluations(spec, key, candidates.texts);
   const ordinal = await database.transaction(async (tx) => {
     await requireOwnership(tx, owned, run.step);
-    return insertRound(tx, { search: owned.row.ordinal, number, policyStep, comparison, trials, pairs, evaluations });
+    return insertRound(tx, { search: owned.row.ordinal, number, policyStep, comparison, trials, candidates, evaluations });
   });
   await failpoint('policy.drawn');
   return { ...sampled, key, ordinal };
@@ -97,7 +96,7 @@ export async function commitRound(run: Run, sampled: Round, comparison = false):
 /** Gets some evaluations of a round done. @param weights as `EvaluationContext.weights` */
 export async function evaluate(
   run: Run,
-  { key, ordinal, pairs }: CommittedRound,
+  { key, ordinal, candidates }: CommittedRound,
   which: (evaluation: PlannedEvaluation) => boolean,
   weights: readonly string[],
   signal: AbortSignal,
@@ -107,7 +106,7 @@ export async function evaluate(
     parent: `namespaces/${key.namespace}`,
     round: ordinal,
     which,
-    specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, pairs: pairs.pairs, weights }),
+    specOf: (planned): evaluationWire.EvaluationSpec => evaluationSpec(planned, { spec, key, search, candidates: candidates.texts, weights }),
     deadlineMs: config.deadlineMs[spec.reward.kind],
     signal,
   });

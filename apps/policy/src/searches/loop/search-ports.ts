@@ -30,8 +30,8 @@ export function searchPorts(run: Run): SearchPorts<CommittedRound, TrainedWeight
     commitRound: (sampled) => commitRound(run, sampled),
     trainWeights: (round, signal) => trainWeights(run, round, AbortSignal.any([run.signal, signal])),
     evaluate: async (round, { weights }, signal) => {
-      const evaluations = await evaluate(run, round, ({ kind }) => kind === 'pairs', [weights], AbortSignal.any([run.signal, signal]));
-      return { evaluations, outcomes: await readOutcomes(database.kysely, round.ordinal, round.pairs.pairs.length, evaluations) };
+      const evaluations = await evaluate(run, round, ({ kind }) => kind === 'candidates', [weights], AbortSignal.any([run.signal, signal]));
+      return { evaluations, outcomes: await readOutcomes(database.kysely, round.ordinal, round.candidates.texts.length, evaluations) };
     },
     learn: (trials, staleness) => learner.learn(trials, staleness),
     commitStep: async (step) => {

@@ -35,8 +35,8 @@ export function exposeSearches(registry: Registry, { kysely }: Database<SearchTa
     .where('search.state', '=', 'RUNNING')
     .where(roundIsOpen);
   const inbox = new Gauge({
-    name: 'nat_learner_inbox_pairs',
-    help: 'Pairs of running searches whose outcomes have come in and that no step has consumed yet',
+    name: 'nat_learner_inbox_candidates',
+    help: 'Candidates of running searches whose outcomes have come in and that no step has consumed yet',
     registers,
     collect: async () => {
       const rows = open.innerJoin('policy.outcome as outcome', 'outcome.round', 'round.ordinal');

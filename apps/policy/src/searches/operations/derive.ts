@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { formatArchitecture } from '@nat/cells';
 import { evaluation as evaluationWire, search as wire } from '@nat/contracts';
 import { DomainError, isDomainError, toDomainError } from '@nat/base/errors';
-import { DEFAULT_COLUMN, DEFAULT_DATASET, derivedSeed, epochOf, sessionSpecOf, type PairOutcome } from '@nat/nat';
+import { DEFAULT_COLUMN, DEFAULT_DATASET, derivedSeed, epochOf, sessionSpecOf, type CandidateOutcome } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
@@ -83,14 +83,15 @@ async function derive(context: DeriveContext, row: OperationRow, epoch: number, 
       { database, evaluations, outcomes: bell, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
       { parent: request.parent, round, which, specOf, deadlineMs: config.deadlineMs[KINDS[evaluator.$case]], signal },
     );
-  const isTest = ({ firstPair }: PlannedEvaluation): boolean => firstPair === texts.length;
+  // By its number among the evaluations: that of its first candidate is another in rounds of an earlier version.
+  const isTest = ({ position }: PlannedEvaluation): boolean => position === texts.length;
   const ended = await evaluate((one) => !isTest(one), (one) => deriveSpec(one, row, request, texts, searched)); // prettier-ignore
   const outcomes = (await readOutcomes(database.kysely, round, texts.length, ended)).slice(0, texts.length);
   const { response, chosen } = selectBest(row, transformed, outcomes);
   if (searched !== undefined) {
     // Nothing is chosen by what follows.
-    const tested = await evaluate(isTest, () => testSpec(row, searched, texts, chosen));
-    Object.assign(response, await testValues(context, round, texts.length, tested));
+    const tested = await evaluate(isTest, (one) => testSpec(one, row, searched, texts, chosen));
+    Object.assign(response, await testValues(context, round, tested));
   }
   await database.transaction(async (tx) => {
     await requireOperation(tx, row, epoch);
@@ -119,12 +120,15 @@ async function drawCandidates(
   });
 }
 
-function planDerive(row: OperationRow, { $case: kind }: Evaluator, pairs: number): readonly PlannedEvaluation[] {
-  const name = (suffix: number): string => evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${suffix}` });
-  if (kind === 'tabular') return [{ name: name(0), position: 0, kind: 'pairs', firstPair: 0, pairs }];
+function planDerive(row: OperationRow, { $case: kind }: Evaluator, candidates: number): readonly PlannedEvaluation[] {
+  const planned = (position: number, firstCandidate: number, count: number): PlannedEvaluation => {
+    const name = evaluationNames.format({ namespace: row.namespace, evaluation: `operation.${row.operation_id}.${position}` });
+    return { name, position, kind: 'candidates', firstCandidate, candidates: count };
+  };
+  if (kind === 'tabular') return [planned(0, 0, candidates)];
+  const each = Array.from({ length: candidates }, (_, i) => planned(i, i, 1));
   // On shared weights the last one is source and result on the test images.
-  const evaluations = kind === 'sharedWeights' ? pairs + 1 : pairs;
-  return Array.from({ length: evaluations }, (_, i) => ({ name: name(i), position: i, kind: 'pairs' as const, firstPair: i, pairs: 1 }));
+  return kind === 'sharedWeights' ? [...each, planned(candidates, candidates, 2)] : each;
 }
 
 async function commitCandidates(
@@ -146,68 +150,71 @@ async function commitCandidates(
 }
 
 function deriveSpec(
-  { firstPair, pairs: count }: PlannedEvaluation,
+  { firstCandidate, candidates: count }: PlannedEvaluation,
   row: OperationRow,
   request: wire.DeriveArchitectureRequest,
   texts: readonly string[],
   searched: Searched | undefined,
 ): evaluationWire.EvaluationSpec {
-  const pairs = texts.slice(firstPair, firstPair + count).map((text, i) => ({
-    id: pairIdOf(row, firstPair + i),
-    source: refOf(text),
-    result: undefined,
-  }));
+  const candidates = texts.slice(firstCandidate, firstCandidate + count).map((text, i) => candidateOf(row, firstCandidate + i, text));
   const evaluator = request.evaluator!;
   switch (evaluator.$case) {
     case 'tabular': {
-      const { column = DEFAULT_COLUMN } = evaluator.value;
-      return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value: { table: 'nasbench201', column, pairs } } });
+      const value = { table: evaluationWire.BenchmarkTable.BENCHMARK_TABLE_NASBENCH201, column: evaluator.value.column ?? DEFAULT_COLUMN, candidates };
+      return evaluationWire.EvaluationSpec.create({ kind: { $case: 'tabular', value } });
     }
     case 'sharedWeights':
-      return onSharedWeights(searched!, pairs, evaluationWire.ScoredImages.SCORED_IMAGES_SELECTION);
+      return onSharedWeights(searched!, candidates, { $case: 'selectionImages', value: {} });
     case 'fromScratch': {
       const { dataset = DEFAULT_DATASET, epochs = 1 } = evaluator.value;
       const recipe = evaluationWire.TrainingRecipe.create({ ...CHILD_RECIPE, epochs, seed: derivedSeed(request.seed ?? 0, 'child'), threads: 1 });
-      return evaluationWire.EvaluationSpec.create({
-        kind: { $case: 'fromScratch', value: { dataset, placement: request.placement, recipe, pairs, reportTest: false } },
-      });
+      const value = evaluationWire.FromScratchEvaluation.create({ dataset, placement: request.placement, recipe, candidates });
+      return evaluationWire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value } });
     }
   }
 }
 
-/** Source and result on the test images, as the pair after those that were chosen from. */
-function testSpec(row: OperationRow, searched: Searched, texts: readonly string[], chosen: number): evaluationWire.EvaluationSpec {
-  const pair = { id: pairIdOf(row, texts.length), source: refOf(texts[0]!), result: refOf(texts[chosen + 1]!) };
-  return onSharedWeights(searched, [pair], evaluationWire.ScoredImages.SCORED_IMAGES_TEST);
+/** Source and result on the test images. */
+function testSpec(
+  { firstCandidate }: PlannedEvaluation,
+  row: OperationRow,
+  searched: Searched,
+  texts: readonly string[],
+  chosen: number,
+): evaluationWire.EvaluationSpec {
+  const candidates = [texts[0]!, texts[chosen + 1]!].map((text, i) => candidateOf(row, firstCandidate + i, text));
+  return onSharedWeights(searched, candidates, { $case: 'testImages', value: {} });
 }
 
 /** On all images of a kind. */
 function onSharedWeights(
   { spec, reward, weights }: Searched,
-  pairs: evaluationWire.Pair[],
-  images: evaluationWire.ScoredImages,
+  candidates: evaluationWire.Candidate[],
+  images: evaluationWire.SharedWeightsEvaluation['images'],
 ): evaluationWire.EvaluationSpec {
   const supernet = supernetOf(spec, reward, epochOf(reward, spec.learner.steps));
-  const value = evaluationWire.SharedWeightsEvaluation.create({ supernet, weights, pairs, images });
+  const value = evaluationWire.SharedWeightsEvaluation.create({ supernet, weights: weights || undefined, candidates, images });
   return evaluationWire.EvaluationSpec.create({ kind: { $case: 'sharedWeights', value }, maxAttempts: MAX_ATTEMPTS });
 }
 
-function pairIdOf({ namespace, operation_id: id }: OperationRow, pair: number): string {
-  return `${namespace}/operations/${id}/${pair}`;
+function candidateOf({ namespace, operation_id: id }: OperationRow, number: number, text: string): evaluationWire.Candidate {
+  return { id: `${namespace}/operations/${id}/${number}`, architecture: refOf(text) };
 }
 
 /** @throws DomainError FAILED_PRECONDITION NOTHING_EVALUATED */
 async function testValues(
   { database }: DeriveContext,
   round: number,
-  pair: number,
-  ended: readonly StoredEvaluation[],
+  tested: readonly StoredEvaluation[],
 ): Promise<Pick<wire.DeriveResult, 'sourceTestValue' | 'resultTestValue'>> {
-  const outcome = (await readOutcomes(database.kysely, round, pair + 1, ended))[pair]!;
-  if ('failure' in outcome) {
-    throw new DomainError('FAILED_PRECONDITION', `the result could not be tested: ${outcome.failure}`, { reason: 'NOTHING_EVALUATED' });
-  }
-  return { sourceTestValue: outcome.sourceValue, resultTestValue: outcome.resultValue };
+  const { firstCandidate } = tested[0]!;
+  const [source, result] = (await readOutcomes(database.kysely, round, firstCandidate + 2, tested)).slice(firstCandidate);
+  const valueOf = (outcome: CandidateOutcome | undefined): number => {
+    if (outcome !== undefined && 'value' in outcome) return outcome.value;
+    const why = outcome?.failure ?? 'no outcome';
+    throw new DomainError('FAILED_PRECONDITION', `the result could not be tested: ${why}`, { reason: 'NOTHING_EVALUATED' });
+  };
+  return { sourceTestValue: valueOf(source), resultTestValue: valueOf(result) };
 }
 
 /**
@@ -217,7 +224,7 @@ async function testValues(
 function selectBest(
   row: OperationRow,
   { source, draws }: Transformed,
-  outcomes: readonly PairOutcome[],
+  outcomes: readonly CandidateOutcome[],
 ): { readonly response: wire.DeriveResult; readonly chosen: number } {
   const [ofSource, ...ofCandidates] = outcomes;
   if (ofSource === undefined || 'failure' in ofSource) {
@@ -226,7 +233,7 @@ function selectBest(
   let best: { readonly index: number; readonly value: number } | undefined;
   for (const [index, outcome] of ofCandidates.entries()) {
     if ('failure' in outcome) continue;
-    if (best === undefined || outcome.sourceValue > best.value) best = { index, value: outcome.sourceValue };
+    if (best === undefined || outcome.value > best.value) best = { index, value: outcome.value };
   }
   const draw = best === undefined ? undefined : draws[best.index];
   if (best === undefined || draw === undefined) {
@@ -235,7 +242,7 @@ function selectBest(
   const response = wire.DeriveResult.create({
     source: transformedSourceToWire(source.architecture, source.cost, 'full'),
     result: transformToWire(draw, 'full'),
-    sourceValue: ofSource.sourceValue,
+    sourceValue: ofSource.value,
     resultValue: best.value,
     policyVersion: row.policy_version,
   });

@@ -60,10 +60,10 @@ export async function endOperation(
   return numUpdatedRows > 0n;
 }
 
-/** Pairs of an operation that have an outcome. */
+/** Evaluated candidates of an operation. */
 async function countEvaluated(reader: Reader, ordinal: number): Promise<number> {
   const { rows } = await sql<{ evaluated: number }>`
-    SELECT coalesce(sum(e.pairs), 0)::int AS evaluated FROM policy.round r JOIN policy.evaluation e ON e.round = r.ordinal
+    SELECT coalesce(sum(e.candidates), 0)::int AS evaluated FROM policy.round r JOIN policy.evaluation e ON e.round = r.ordinal
     WHERE r.operation = ${ordinal} AND e.state <> 'PENDING'`.execute(reader);
   return rows[0]?.evaluated ?? 0;
 }

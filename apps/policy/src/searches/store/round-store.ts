@@ -1,8 +1,8 @@
 /** Rounds in the database: what was drawn, what was asked of the evaluator, and what came of it. */
 import { insertRows } from '@nat/storage';
 import { sql } from 'kysely';
-import type { SampledTrial, PairOutcome, RoundPairs } from '@nat/nat';
-import type { PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
+import type { CandidateOutcome, RoundCandidates, SampledTrial, TrialCandidates } from '@nat/nat';
+import { NO_CANDIDATE, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import type { OpenRound } from './open-rounds.ts';
 import type { Reader, Tx } from './search-store.ts';
 import type { EvaluationStateName } from './tables.ts';
@@ -25,7 +25,7 @@ export async function insertRound(
     readonly policyStep: number;
     readonly comparison: boolean;
     readonly trials: readonly SampledTrial[];
-    readonly pairs: RoundPairs;
+    readonly candidates: RoundCandidates;
     readonly evaluations: readonly PlannedEvaluation[];
   },
 ): Promise<number> {
@@ -43,7 +43,9 @@ export async function insertRound(
       actions: 'bytea',
       result: 'text',
       greedy_result: 'text',
-      greedy_pair: 'int4',
+      source_candidate: 'int4',
+      result_candidate: 'int4',
+      greedy_candidate: 'int4',
       log_prob: 'float8',
     },
     rows: round.trials.map(({ index, source, actions, result, greedyResult, logProb }, i) => ({
@@ -53,7 +55,9 @@ export async function insertRound(
       actions: Uint8Array.from(actions),
       result,
       greedy_result: greedyResult ?? null,
-      greedy_pair: round.pairs.greedyPair[i] ?? null,
+      source_candidate: round.candidates.trials[i]!.source,
+      result_candidate: round.candidates.trials[i]!.result,
+      greedy_candidate: round.candidates.trials[i]!.greedyResult ?? null,
       log_prob: logProb,
     })),
   });
@@ -65,8 +69,15 @@ export async function insertRound(
 export async function insertEvaluations(tx: Tx, round: number, evaluations: readonly PlannedEvaluation[]): Promise<void> {
   await insertRows(tx, {
     table: 'policy.evaluation',
-    columns: { name: 'text', round: 'int8', position: 'int4', kind: 'text', first_pair: 'int4', pairs: 'int4' },
-    rows: evaluations.map(({ name, position, kind, firstPair, pairs }) => ({ name, round, position, kind, first_pair: firstPair, pairs })),
+    columns: { name: 'text', round: 'int8', position: 'int4', kind: 'text', first_candidate: 'int4', candidates: 'int4' },
+    rows: evaluations.map(({ name, position, kind, firstCandidate, candidates }) => ({
+      name,
+      round,
+      position,
+      kind,
+      first_candidate: firstCandidate,
+      candidates,
+    })),
   });
 }
 
@@ -81,17 +92,27 @@ export async function findComparison(reader: Reader, search: number): Promise<Op
   return row === undefined ? undefined : { ordinal: row.ordinal, number: row.number!, policyStep: row.policy_step! };
 }
 
-/** The trials of a round as they were drawn, in order. */
-export async function readTrials(reader: Reader, round: number): Promise<readonly SampledTrial[]> {
+export interface StoredTrials {
+  /** As they were drawn, in order. */
+  readonly trials: readonly SampledTrial[];
+  /** As they were numbered when the round was committed. */
+  readonly candidates: RoundCandidates;
+}
+
+export async function readTrials(reader: Reader, round: number): Promise<StoredTrials> {
   const rows = await reader.selectFrom('policy.trial').selectAll().where('round', '=', round).orderBy('index').execute();
-  return rows.map(({ index, source, actions, result, greedy_result: greedyResult, log_prob: logProb }) => ({
-    index,
-    source,
-    actions: [...actions],
-    result,
-    logProb,
-    ...(greedyResult === null ? {} : { greedyResult }),
-  }));
+  const trials: SampledTrial[] = [];
+  const positions: TrialCandidates[] = [];
+  const texts: string[] = [];
+  for (const { index, source, actions, result, greedy_result: greedyResult, log_prob: logProb, ...stored } of rows) {
+    trials.push({ index, source, actions: [...actions], result, logProb, ...(greedyResult === null ? {} : { greedyResult }) });
+    const { source_candidate: ofSource, result_candidate: ofResult, greedy_candidate: ofGreedy } = stored;
+    positions.push({ source: ofSource, result: ofResult, ...(ofGreedy === null ? {} : { greedyResult: ofGreedy }) });
+    texts[ofSource] = source;
+    texts[ofResult] = result;
+    if (ofGreedy !== null && greedyResult !== null) texts[ofGreedy] = greedyResult;
+  }
+  return { trials, candidates: { texts: Array.from(texts, (text: string | undefined) => text ?? NO_CANDIDATE), trials: positions } };
 }
 
 export async function readEvaluations(reader: Reader, round: number): Promise<readonly StoredEvaluation[]> {
@@ -102,12 +123,12 @@ export async function readEvaluations(reader: Reader, round: number): Promise<re
     .where('round', '=', round)
     .orderBy('position')
     .execute();
-  return rows.map(({ name, position, kind, first_pair: firstPair, pairs, state, failure, weights, metrics, age_ms: ageMs }) => ({
+  return rows.map(({ name, position, kind, first_candidate: firstCandidate, candidates, state, failure, weights, metrics, age_ms: ageMs }) => ({
     name,
     position,
     kind,
-    firstPair,
-    pairs,
+    firstCandidate,
+    candidates,
     state,
     failure,
     weights,
@@ -116,15 +137,21 @@ export async function readEvaluations(reader: Reader, round: number): Promise<re
   }));
 }
 
-/** What came of every pair of a round whose evaluations have all ended. */
-export async function readOutcomes(reader: Reader, round: number, pairs: number, evaluations: readonly StoredEvaluation[]): Promise<readonly PairOutcome[]> {
-  const outcomes: PairOutcome[] = Array.from({ length: pairs }, () => ({ failure: 'MISSING: the evaluator gave no value' }));
-  for (const { state, failure, firstPair, pairs: count } of evaluations) {
-    if (state === 'FAILED') outcomes.fill({ failure }, firstPair, firstPair + count);
+/** What came of every candidate of a round whose evaluations have all ended. @param candidates how many there are */
+export async function readOutcomes(
+  reader: Reader,
+  round: number,
+  candidates: number,
+  evaluations: readonly StoredEvaluation[],
+): Promise<readonly CandidateOutcome[]> {
+  const outcomes: CandidateOutcome[] = Array.from({ length: candidates }, () => ({ failure: 'MISSING: the evaluator gave no value' }));
+  for (const { state, failure, firstCandidate, candidates: count } of evaluations) {
+    if (state === 'FAILED') outcomes.fill({ failure }, firstCandidate, firstCandidate + count);
   }
   const rows = await reader.selectFrom('policy.outcome').selectAll().where('round', '=', round).execute();
-  for (const { pair, source_value: sourceValue, result_value: resultValue, failure } of rows) {
-    outcomes[pair] = failure === null ? { sourceValue, resultValue } : { failure };
+  for (const { candidate, value, failure } of rows) {
+    if (value !== null) outcomes[candidate] = { value };
+    else if (failure !== null) outcomes[candidate] = { failure };
   }
   return outcomes;
 }

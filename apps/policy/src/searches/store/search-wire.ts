@@ -34,8 +34,8 @@ export function searchToWire(row: SearchRow): wire.Search {
     effectiveSpec: searchSpecToWire(readEffectiveSpec(row)),
     state: STATES[row.state],
     step: row.step,
-    pairs: row.pairs,
-    failedPairs: row.failed_pairs,
+    candidates: row.candidates,
+    failedCandidates: row.failed_candidates,
     policy: policyNames.format({ namespace, policy: search }),
     policySha256: row.policy_sha256,
     error: row.error === null ? undefined : rpc.Status.decode(row.error),
@@ -55,8 +55,8 @@ export function searchToWire(row: SearchRow): wire.Search {
 export function stepToWire(row: StepRow): wire.StepSummary {
   return {
     step: row.step,
-    pairs: row.pairs,
-    failedPairs: row.failed_pairs,
+    candidates: row.candidates,
+    failedCandidates: row.failed_candidates,
     meanReward: row.mean_reward,
     meanGreedyReward: row.mean_greedy_reward,
     baseline: row.baseline,

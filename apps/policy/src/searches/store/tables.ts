@@ -18,9 +18,9 @@ export interface SearchTable {
   state: Generated<SearchStateName>;
   /** Steps learned. */
   step: Generated<number>;
-  /** Distinct pairs that have values, and those that failed for good. */
-  pairs: Generated<number>;
-  failed_pairs: Generated<number>;
+  /** Candidates that have values, and those that failed for good. */
+  candidates: Generated<number>;
+  failed_candidates: Generated<number>;
   /** Trials counted. */
   rewards: Generated<number>;
   /** Trials of rounds that were dropped. */
@@ -80,8 +80,10 @@ export interface TrialTable {
   result: string;
   /** Null where the baseline needs none. */
   greedy_result: string | null;
-  /** Pair of the round that holds the greedy reward. */
-  greedy_pair: number | null;
+  /** Their numbers among the candidates of the round. */
+  source_candidate: number;
+  result_candidate: number;
+  greedy_candidate: number | null;
   log_prob: number;
 }
 
@@ -93,9 +95,9 @@ export interface EvaluationTable {
   /** Of the round. */
   position: number;
   kind: EvaluationKindName;
-  /** Pairs of the round that it carries. */
-  first_pair: number;
-  pairs: number;
+  /** Candidates of the round that it carries. */
+  first_candidate: number;
+  candidates: number;
   state: Generated<EvaluationStateName>;
   /** Why it failed. */
   failure: Generated<string>;
@@ -106,21 +108,20 @@ export interface EvaluationTable {
   create_time: Assigned<Date>;
 }
 
-/** The inbox: what came of each pair. The first outcome stays, and the step that its round belongs to consumes it, once. */
+/** The inbox: what came of each candidate. The first outcome stays, and the step that its round belongs to consumes it, once. */
 export interface OutcomeTable {
   round: number;
-  pair: number;
-  source_value: number;
-  result_value: number;
-  /** Null where both values stand. */
+  candidate: number;
+  /** One of both is null. */
+  value: number | null;
   failure: string | null;
 }
 
 export interface StepTable {
   search: number;
   step: number;
-  pairs: number;
-  failed_pairs: number;
+  candidates: number;
+  failed_candidates: number;
   rewards: number;
   mean_reward: number;
   mean_greedy_reward: number;

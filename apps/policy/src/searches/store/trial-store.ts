@@ -2,7 +2,7 @@
 import { search as wire } from '@nat/contracts';
 import { DomainError, type DomainErrorKind } from '@nat/base/errors';
 import { domainErrorToStatus } from '@nat/service';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { trialNames } from '../names.ts';
 import type { Reader, SearchRow } from './search-store.ts';
 
@@ -23,26 +23,34 @@ interface TrialResult {
   readonly source: string;
   readonly result: string;
   readonly log_prob: number;
-  readonly own_evaluation: string;
   readonly reward: number | null;
   readonly own_failure: string | null;
-  readonly greedy_pair: number | null;
-  readonly greedy_reward: number | null;
+  readonly needs_greedy: boolean;
+  readonly greedy_value: number | null;
   readonly greedy_failure: string | null;
+}
+
+/** What came of the candidate that the column of a trial numbers. */
+function outcomeOf(column: 'source_candidate' | 'result_candidate' | 'greedy_candidate'): RawBuilder<unknown> {
+  const candidate = sql.ref(`t.${column}`);
+  return sql`LEFT JOIN LATERAL (
+      SELECT o.value, coalesce(o.failure, nullif(e.failure, '')) AS failure
+      FROM policy.evaluation e LEFT JOIN policy.outcome o ON o.round = r.ordinal AND o.candidate = ${candidate}
+      WHERE e.round = r.ordinal AND e.kind = 'candidates' AND ${candidate} >= e.first_candidate AND ${candidate} < e.first_candidate + e.candidates
+    )`;
 }
 
 /** Trials by round and index. A trial counts once its round was learned from; until then it is pending, whatever is known of it. */
 export async function listTrials(reader: Reader, search: SearchRow, { round, after, limit }: TrialPage): Promise<readonly wire.Trial[]> {
   const { rows } = await sql<TrialResult>`
-    SELECT r.number AS round, r.policy_step, r.dropped, r.learned_step, t.index, t.source, t.result, t.log_prob, t.greedy_pair,
-      o.result_value - o.source_value AS reward, coalesce(o.failure, nullif(e.failure, '')) AS own_failure, coalesce(e.state, 'PENDING') AS own_evaluation,
-      g.result_value - g.source_value AS greedy_reward, coalesce(g.failure, nullif(ge.failure, '')) AS greedy_failure
+    SELECT r.number AS round, r.policy_step, r.dropped, r.learned_step, t.index, t.source, t.result, t.log_prob,
+      result.value - source.value AS reward, coalesce(source.failure, result.failure) AS own_failure,
+      t.greedy_candidate IS NOT NULL AS needs_greedy, greedy.value AS greedy_value, greedy.failure AS greedy_failure
     FROM policy.round r
     JOIN policy.trial t ON t.round = r.ordinal
-    LEFT JOIN policy.outcome o ON o.round = r.ordinal AND o.pair = t.index
-    LEFT JOIN policy.outcome g ON g.round = r.ordinal AND g.pair = t.greedy_pair
-    LEFT JOIN policy.evaluation e ON e.round = r.ordinal AND e.kind = 'pairs' AND t.index >= e.first_pair AND t.index < e.first_pair + e.pairs
-    LEFT JOIN policy.evaluation ge ON ge.round = r.ordinal AND ge.kind = 'pairs' AND t.greedy_pair >= ge.first_pair AND t.greedy_pair < ge.first_pair + ge.pairs
+    ${outcomeOf('source_candidate')} AS source ON true
+    ${outcomeOf('result_candidate')} AS result ON true
+    ${outcomeOf('greedy_candidate')} AS greedy ON true
     WHERE r.search = ${search.ordinal} AND NOT r.comparison AND (${round ?? null}::int IS NULL OR r.number = ${round ?? null}::int)
       AND (r.number, t.index) > (${after?.round ?? -1}, ${after?.index ?? -1})
     ORDER BY r.number, t.index
@@ -75,15 +83,15 @@ const KINDS: Readonly<Record<string, DomainErrorKind>> = { STALE: 'ABORTED', CAN
 
 /** The error behind `REASON: message`, as failures are stored. */
 function errorOf(failure: string): DomainError {
-  const [, reason, message] = /^(?:greedy partner: )?([A-Z][A-Z0-9_]*): (.*)$/s.exec(failure) ?? [];
+  const [, reason, message] = /^(?:greedy result: )?([A-Z][A-Z0-9_]*): (.*)$/s.exec(failure) ?? [];
   if (reason === undefined || message === undefined) return new DomainError('FAILED_PRECONDITION', failure, { reason: 'FAILED' });
-  return new DomainError(KINDS[reason] ?? 'FAILED_PRECONDITION', failure.startsWith('greedy partner: ') ? `greedy partner: ${message}` : message, { reason });
+  return new DomainError(KINDS[reason] ?? 'FAILED_PRECONDITION', failure.startsWith('greedy result: ') ? `greedy result: ${message}` : message, { reason });
 }
 
-function failureOf({ reward, own_failure: own, greedy_pair: pair, greedy_reward: greedyReward, greedy_failure: greedy }: TrialResult): string | undefined {
+function failureOf({ reward, own_failure: own, needs_greedy: needsGreedy, greedy_value: greedy, greedy_failure: failure }: TrialResult): string | undefined {
   if (own !== null) return own;
   if (reward === null) return 'MISSING: the evaluator gave no value';
-  if (pair === null) return undefined;
-  if (greedy !== null) return `greedy partner: ${greedy}`;
-  return greedyReward === null ? 'greedy partner: MISSING: the evaluator gave no value' : undefined;
+  if (!needsGreedy) return undefined;
+  if (failure !== null) return `greedy result: ${failure}`;
+  return greedy === null ? 'greedy result: MISSING: the evaluator gave no value' : undefined;
 }

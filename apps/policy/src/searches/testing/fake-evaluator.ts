@@ -3,9 +3,10 @@
  * evaluations in memory, so a process that dies takes them along, and can be told to fail, stay silent, or stop before it answers.
  */
 import { createHash } from 'node:crypto';
-import { type architecture as architectureWire, evaluation as wire } from '@nat/contracts';
+import { evaluation as wire } from '@nat/contracts';
+import { candidatesOf } from '@nat/convert';
 import { DomainError } from '@nat/base/errors';
-import type { ServiceContext } from '@nat/service';
+import { domainErrorToStatus, type ServiceContext } from '@nat/service';
 import { appendOutbox, OUTCOME_TOPIC, type AnyDatabase, type BlobStore } from '@nat/storage';
 
 export interface FakeEvaluatorOptions {
@@ -142,33 +143,25 @@ export function createFakeEvaluator({
       listObservations: unimplemented,
       downloadWeights: unimplemented,
       uploadWeights: unimplemented,
+      deleteEvaluation: unimplemented,
     },
   };
 }
 
-function pairsOf({ kind }: wire.EvaluationSpec): readonly wire.Pair[] {
-  switch (kind?.$case) {
-    case 'tabular':
-    case 'sharedWeights':
-    case 'fromScratch':
-      return kind.value.pairs;
-    default:
-      return [];
-  }
-}
-
-function textOf(subject: architectureWire.ArchitectureRef | undefined): string {
-  const given = subject?.ref;
+function textOf({ architecture }: wire.Candidate): string {
+  const given = architecture?.ref;
   return given === undefined || given.$case === 'spec' ? '' : given.value;
 }
 
 async function byFormula(blobs: BlobStore, spec: wire.EvaluationSpec): Promise<wire.Outcome> {
   if (spec.kind?.$case === 'trainShard' || spec.kind?.$case === 'average') return trained(blobs, spec);
   if (spec.kind?.$case === 'sharedWeights') return scored(spec.kind.value);
-  const values = pairsOf(spec).map(({ id, source, result }) =>
-    wire.PairValue.create({ pairId: id, sourceValue: valueOf(textOf(source)), resultValue: result === undefined ? 0 : valueOf(textOf(result)) }),
-  );
-  return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
+  return succeeded(candidatesOf(spec), (candidate) => valueOf(textOf(candidate)));
+}
+
+function succeeded(candidates: readonly wire.Candidate[], value: (candidate: wire.Candidate) => number): wire.Outcome {
+  const results = candidates.map((candidate) => ({ candidateId: candidate.id, result: { $case: 'value' as const, value: value(candidate) } }));
+  return { result: { $case: 'succeeded', value: { results, metrics: {} } } };
 }
 
 /** Weights that stand for what they were asked to be: another specification gives other weights. */
@@ -176,7 +169,7 @@ async function trained(blobs: BlobStore, spec: wire.EvaluationSpec): Promise<wir
   for (const start of startsOf(spec)) if (!(await blobs.has(start))) throw new DomainError('NOT_FOUND', `there is no blob ${start}`);
   const weights = await blobs.put(wire.EvaluationSpec.encode(spec).finish());
   const metrics = spec.kind?.$case === 'trainShard' ? { trainLoss: 2 - spec.kind.value.shard / 8, trainAccuracy: 0.25 } : {};
-  return { result: { $case: 'succeeded', value: { values: [], weights, metrics } } };
+  return { result: { $case: 'succeeded', value: { results: [], weights, metrics } } };
 }
 
 /** Weights that an evaluation begins with. */
@@ -185,27 +178,26 @@ function startsOf({ kind }: wire.EvaluationSpec): readonly string[] {
     case 'average':
       return kind.value.weights;
     case 'trainShard':
-      return kind.value.weights === '' ? [] : [kind.value.weights];
+      return kind.value.weights === undefined ? [] : [kind.value.weights];
     default:
       return [];
   }
 }
 
 /** Accuracy by formula: it depends on the weights and the batches, and is higher for whatever keeps its operations. */
-export function accuracyOf({ weights, batchSeed }: wire.SharedWeightsEvaluation, subject: architectureWire.ArchitectureRef | undefined): number {
-  const text = textOf(subject);
-  const luck = createHash('sha256').update(`${weights} ${batchSeed} ${text}`).digest().readUInt16BE() / 65_536;
+export function accuracyOf({ weights = '', images }: wire.SharedWeightsEvaluation, candidate: wire.Candidate): number {
+  const text = textOf(candidate);
+  const seed = images?.$case === 'policyImages' ? images.value.seed : 0;
+  const luck = createHash('sha256').update(`${weights} ${seed} ${text}`).digest().readUInt16BE() / 65_536;
   return 0.9 - 0.02 * (text.split('null').length - 1) + 0.01 * luck;
 }
 
 function scored(work: wire.SharedWeightsEvaluation): wire.Outcome {
-  const values = work.pairs.map(({ id, source, result }) =>
-    wire.PairValue.create({ pairId: id, sourceValue: accuracyOf(work, source), resultValue: result === undefined ? 0 : accuracyOf(work, result) }),
-  );
-  return { result: { $case: 'succeeded', value: { values, weights: '', metrics: {} } } };
+  return succeeded(work.candidates, (candidate) => accuracyOf(work, candidate));
 }
 
 /** An outcome that failed for good. */
 export function failedOutcome(reason: string): wire.Outcome {
-  return { result: { $case: 'failed', value: { reason, message: `${reason} happened`, terminal: true } } };
+  const error = domainErrorToStatus(new DomainError('FAILED_PRECONDITION', `${reason} happened`, { reason }));
+  return { result: { $case: 'failed', value: { error, terminal: true } } };
 }

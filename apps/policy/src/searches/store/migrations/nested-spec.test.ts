@@ -90,7 +90,7 @@ describe('a stored request to derive an architecture', () => {
   });
 });
 
-describe.each(testDatabases)('migration 0010 on $title', ({ skip, open }) => {
+describe.each(testDatabases)('migration 0011 on $title', ({ skip, open }) => {
   if (skip) {
     it.skip('needs a server');
     return;

@@ -9,7 +9,7 @@ import { json, type Migration } from '@nat/storage';
 import { sql } from 'kysely';
 
 export const nestedSpec: Migration = {
-  id: '0010-nested-spec',
+  id: '0011-nested-spec',
   kind: 'contract',
   up: async (tx) => {
     await sql`

@@ -1,5 +1,6 @@
 import type { Migration } from '@nat/storage';
 import { sql } from 'kysely';
+import { candidates } from './candidates.ts';
 import { nestedSpec } from './nested-spec.ts';
 import { oneLoop } from './one-loop.ts';
 
@@ -177,5 +178,6 @@ export const searchMigrations: readonly Migration[] = [
     },
   },
   oneLoop,
+  candidates,
   nestedSpec,
 ];

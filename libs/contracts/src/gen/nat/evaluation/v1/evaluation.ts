@@ -5,7 +5,16 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { ArchitectureRef, Placement } from "../../architecture/v1/architecture.ts";
+import { Status } from "../../../google/rpc/status.ts";
+import {
+  ArchitectureRef,
+  Cost,
+  Placement,
+  Scheme,
+  schemeFromJSON,
+  schemeToJSON,
+  schemeToNumber,
+} from "../../architecture/v1/architecture.ts";
 
 /** Copyright the NAT platform authors. Licensed under the Apache License, Version 2.0. */
 
@@ -14,6 +23,7 @@ export const EvaluationState = {
   EVALUATION_STATE_QUEUED: "EVALUATION_STATE_QUEUED",
   EVALUATION_STATE_LEASED: "EVALUATION_STATE_LEASED",
   EVALUATION_STATE_SUCCEEDED: "EVALUATION_STATE_SUCCEEDED",
+  /** EVALUATION_STATE_FAILED - With an error that another attempt cannot mend. */
   EVALUATION_STATE_FAILED: "EVALUATION_STATE_FAILED",
   /** EVALUATION_STATE_POISONED - Failed in every attempt allowed. */
   EVALUATION_STATE_POISONED: "EVALUATION_STATE_POISONED",
@@ -108,77 +118,144 @@ export function evaluationStateToNumber(object: EvaluationState): number {
   }
 }
 
-/** The images of a shared-weights evaluation. */
-export const ScoredImages = {
-  /** SCORED_IMAGES_UNSPECIFIED - POLICY. */
-  SCORED_IMAGES_UNSPECIFIED: "SCORED_IMAGES_UNSPECIFIED",
-  /** SCORED_IMAGES_POLICY - `batches` batches drawn from those that policies learn from. */
-  SCORED_IMAGES_POLICY: "SCORED_IMAGES_POLICY",
-  /** SCORED_IMAGES_SELECTION - Those set aside: neither weights nor policy have seen them. INVALID_ARGUMENT where the split sets none aside. */
-  SCORED_IMAGES_SELECTION: "SCORED_IMAGES_SELECTION",
-  /** SCORED_IMAGES_TEST - The test images. Nothing may be selected by them. */
-  SCORED_IMAGES_TEST: "SCORED_IMAGES_TEST",
+/** The kinds of EvaluationSpec, as workers register them. */
+export const EvaluationKind = {
+  EVALUATION_KIND_UNSPECIFIED: "EVALUATION_KIND_UNSPECIFIED",
+  EVALUATION_KIND_TABULAR: "EVALUATION_KIND_TABULAR",
+  EVALUATION_KIND_SHARED_WEIGHTS: "EVALUATION_KIND_SHARED_WEIGHTS",
+  EVALUATION_KIND_FROM_SCRATCH: "EVALUATION_KIND_FROM_SCRATCH",
+  EVALUATION_KIND_TRAIN_SHARD: "EVALUATION_KIND_TRAIN_SHARD",
+  EVALUATION_KIND_AVERAGE: "EVALUATION_KIND_AVERAGE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
-export type ScoredImages = typeof ScoredImages[keyof typeof ScoredImages];
+export type EvaluationKind = typeof EvaluationKind[keyof typeof EvaluationKind];
 
-export namespace ScoredImages {
-  export type SCORED_IMAGES_UNSPECIFIED = typeof ScoredImages.SCORED_IMAGES_UNSPECIFIED;
-  export type SCORED_IMAGES_POLICY = typeof ScoredImages.SCORED_IMAGES_POLICY;
-  export type SCORED_IMAGES_SELECTION = typeof ScoredImages.SCORED_IMAGES_SELECTION;
-  export type SCORED_IMAGES_TEST = typeof ScoredImages.SCORED_IMAGES_TEST;
-  export type UNRECOGNIZED = typeof ScoredImages.UNRECOGNIZED;
+export namespace EvaluationKind {
+  export type EVALUATION_KIND_UNSPECIFIED = typeof EvaluationKind.EVALUATION_KIND_UNSPECIFIED;
+  export type EVALUATION_KIND_TABULAR = typeof EvaluationKind.EVALUATION_KIND_TABULAR;
+  export type EVALUATION_KIND_SHARED_WEIGHTS = typeof EvaluationKind.EVALUATION_KIND_SHARED_WEIGHTS;
+  export type EVALUATION_KIND_FROM_SCRATCH = typeof EvaluationKind.EVALUATION_KIND_FROM_SCRATCH;
+  export type EVALUATION_KIND_TRAIN_SHARD = typeof EvaluationKind.EVALUATION_KIND_TRAIN_SHARD;
+  export type EVALUATION_KIND_AVERAGE = typeof EvaluationKind.EVALUATION_KIND_AVERAGE;
+  export type UNRECOGNIZED = typeof EvaluationKind.UNRECOGNIZED;
 }
 
-export function scoredImagesFromJSON(object: any): ScoredImages {
+export function evaluationKindFromJSON(object: any): EvaluationKind {
   switch (object) {
     case 0:
-    case "SCORED_IMAGES_UNSPECIFIED":
-      return ScoredImages.SCORED_IMAGES_UNSPECIFIED;
+    case "EVALUATION_KIND_UNSPECIFIED":
+      return EvaluationKind.EVALUATION_KIND_UNSPECIFIED;
     case 1:
-    case "SCORED_IMAGES_POLICY":
-      return ScoredImages.SCORED_IMAGES_POLICY;
+    case "EVALUATION_KIND_TABULAR":
+      return EvaluationKind.EVALUATION_KIND_TABULAR;
     case 2:
-    case "SCORED_IMAGES_SELECTION":
-      return ScoredImages.SCORED_IMAGES_SELECTION;
+    case "EVALUATION_KIND_SHARED_WEIGHTS":
+      return EvaluationKind.EVALUATION_KIND_SHARED_WEIGHTS;
     case 3:
-    case "SCORED_IMAGES_TEST":
-      return ScoredImages.SCORED_IMAGES_TEST;
+    case "EVALUATION_KIND_FROM_SCRATCH":
+      return EvaluationKind.EVALUATION_KIND_FROM_SCRATCH;
+    case 4:
+    case "EVALUATION_KIND_TRAIN_SHARD":
+      return EvaluationKind.EVALUATION_KIND_TRAIN_SHARD;
+    case 5:
+    case "EVALUATION_KIND_AVERAGE":
+      return EvaluationKind.EVALUATION_KIND_AVERAGE;
     case -1:
     case "UNRECOGNIZED":
     default:
-      return ScoredImages.UNRECOGNIZED;
+      return EvaluationKind.UNRECOGNIZED;
   }
 }
 
-export function scoredImagesToJSON(object: ScoredImages): string {
+export function evaluationKindToJSON(object: EvaluationKind): string {
   switch (object) {
-    case ScoredImages.SCORED_IMAGES_UNSPECIFIED:
-      return "SCORED_IMAGES_UNSPECIFIED";
-    case ScoredImages.SCORED_IMAGES_POLICY:
-      return "SCORED_IMAGES_POLICY";
-    case ScoredImages.SCORED_IMAGES_SELECTION:
-      return "SCORED_IMAGES_SELECTION";
-    case ScoredImages.SCORED_IMAGES_TEST:
-      return "SCORED_IMAGES_TEST";
-    case ScoredImages.UNRECOGNIZED:
+    case EvaluationKind.EVALUATION_KIND_UNSPECIFIED:
+      return "EVALUATION_KIND_UNSPECIFIED";
+    case EvaluationKind.EVALUATION_KIND_TABULAR:
+      return "EVALUATION_KIND_TABULAR";
+    case EvaluationKind.EVALUATION_KIND_SHARED_WEIGHTS:
+      return "EVALUATION_KIND_SHARED_WEIGHTS";
+    case EvaluationKind.EVALUATION_KIND_FROM_SCRATCH:
+      return "EVALUATION_KIND_FROM_SCRATCH";
+    case EvaluationKind.EVALUATION_KIND_TRAIN_SHARD:
+      return "EVALUATION_KIND_TRAIN_SHARD";
+    case EvaluationKind.EVALUATION_KIND_AVERAGE:
+      return "EVALUATION_KIND_AVERAGE";
+    case EvaluationKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
 }
 
-export function scoredImagesToNumber(object: ScoredImages): number {
+export function evaluationKindToNumber(object: EvaluationKind): number {
   switch (object) {
-    case ScoredImages.SCORED_IMAGES_UNSPECIFIED:
+    case EvaluationKind.EVALUATION_KIND_UNSPECIFIED:
       return 0;
-    case ScoredImages.SCORED_IMAGES_POLICY:
+    case EvaluationKind.EVALUATION_KIND_TABULAR:
       return 1;
-    case ScoredImages.SCORED_IMAGES_SELECTION:
+    case EvaluationKind.EVALUATION_KIND_SHARED_WEIGHTS:
       return 2;
-    case ScoredImages.SCORED_IMAGES_TEST:
+    case EvaluationKind.EVALUATION_KIND_FROM_SCRATCH:
       return 3;
-    case ScoredImages.UNRECOGNIZED:
+    case EvaluationKind.EVALUATION_KIND_TRAIN_SHARD:
+      return 4;
+    case EvaluationKind.EVALUATION_KIND_AVERAGE:
+      return 5;
+    case EvaluationKind.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+export const BenchmarkTable = {
+  BENCHMARK_TABLE_UNSPECIFIED: "BENCHMARK_TABLE_UNSPECIFIED",
+  BENCHMARK_TABLE_NASBENCH201: "BENCHMARK_TABLE_NASBENCH201",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type BenchmarkTable = typeof BenchmarkTable[keyof typeof BenchmarkTable];
+
+export namespace BenchmarkTable {
+  export type BENCHMARK_TABLE_UNSPECIFIED = typeof BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED;
+  export type BENCHMARK_TABLE_NASBENCH201 = typeof BenchmarkTable.BENCHMARK_TABLE_NASBENCH201;
+  export type UNRECOGNIZED = typeof BenchmarkTable.UNRECOGNIZED;
+}
+
+export function benchmarkTableFromJSON(object: any): BenchmarkTable {
+  switch (object) {
+    case 0:
+    case "BENCHMARK_TABLE_UNSPECIFIED":
+      return BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED;
+    case 1:
+    case "BENCHMARK_TABLE_NASBENCH201":
+      return BenchmarkTable.BENCHMARK_TABLE_NASBENCH201;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BenchmarkTable.UNRECOGNIZED;
+  }
+}
+
+export function benchmarkTableToJSON(object: BenchmarkTable): string {
+  switch (object) {
+    case BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED:
+      return "BENCHMARK_TABLE_UNSPECIFIED";
+    case BenchmarkTable.BENCHMARK_TABLE_NASBENCH201:
+      return "BENCHMARK_TABLE_NASBENCH201";
+    case BenchmarkTable.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function benchmarkTableToNumber(object: BenchmarkTable): number {
+  switch (object) {
+    case BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED:
+      return 0;
+    case BenchmarkTable.BENCHMARK_TABLE_NASBENCH201:
+      return 1;
+    case BenchmarkTable.UNRECOGNIZED:
     default:
       return -1;
   }
@@ -245,6 +322,139 @@ export function searchSplitToNumber(object: SearchSplit): number {
     case SearchSplit.SEARCH_SPLIT_OFFICIAL:
       return 2;
     case SearchSplit.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+/** How the nodes of a cell give its output. */
+export const Wiring = {
+  WIRING_UNSPECIFIED: "WIRING_UNSPECIFIED",
+  /** WIRING_FULLY_CONCAT - All nodes are concatenated. */
+  WIRING_FULLY_CONCAT: "WIRING_FULLY_CONCAT",
+  /** WIRING_LOOSE_END - Those that no edge leaves. */
+  WIRING_LOOSE_END: "WIRING_LOOSE_END",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Wiring = typeof Wiring[keyof typeof Wiring];
+
+export namespace Wiring {
+  export type WIRING_UNSPECIFIED = typeof Wiring.WIRING_UNSPECIFIED;
+  export type WIRING_FULLY_CONCAT = typeof Wiring.WIRING_FULLY_CONCAT;
+  export type WIRING_LOOSE_END = typeof Wiring.WIRING_LOOSE_END;
+  export type UNRECOGNIZED = typeof Wiring.UNRECOGNIZED;
+}
+
+export function wiringFromJSON(object: any): Wiring {
+  switch (object) {
+    case 0:
+    case "WIRING_UNSPECIFIED":
+      return Wiring.WIRING_UNSPECIFIED;
+    case 1:
+    case "WIRING_FULLY_CONCAT":
+      return Wiring.WIRING_FULLY_CONCAT;
+    case 2:
+    case "WIRING_LOOSE_END":
+      return Wiring.WIRING_LOOSE_END;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Wiring.UNRECOGNIZED;
+  }
+}
+
+export function wiringToJSON(object: Wiring): string {
+  switch (object) {
+    case Wiring.WIRING_UNSPECIFIED:
+      return "WIRING_UNSPECIFIED";
+    case Wiring.WIRING_FULLY_CONCAT:
+      return "WIRING_FULLY_CONCAT";
+    case Wiring.WIRING_LOOSE_END:
+      return "WIRING_LOOSE_END";
+    case Wiring.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function wiringToNumber(object: Wiring): number {
+  switch (object) {
+    case Wiring.WIRING_UNSPECIFIED:
+      return 0;
+    case Wiring.WIRING_FULLY_CONCAT:
+      return 1;
+    case Wiring.WIRING_LOOSE_END:
+      return 2;
+    case Wiring.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
+export const RecipePreset = {
+  /** RECIPE_PRESET_UNSPECIFIED - 96 images a step, a learning rate of 0.025, momentum 0.9, weight decay 0.0003, gradients clipped to 5, no other regulariser and no end. */
+  RECIPE_PRESET_UNSPECIFIED: "RECIPE_PRESET_UNSPECIFIED",
+  /**
+   * RECIPE_PRESET_OFFICIAL - The papers' recipe for CIFAR-10, which adds 600 epochs (if no other end is given), cutout 16, drop path 0.2 and, for networks that have one, an
+   * auxiliary head of weight 0.4.
+   */
+  RECIPE_PRESET_OFFICIAL: "RECIPE_PRESET_OFFICIAL",
+  /** RECIPE_PRESET_FINE_TUNE - For children that inherit: a learning rate of 0.0025 and 40 epochs, if no other end is given. */
+  RECIPE_PRESET_FINE_TUNE: "RECIPE_PRESET_FINE_TUNE",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type RecipePreset = typeof RecipePreset[keyof typeof RecipePreset];
+
+export namespace RecipePreset {
+  export type RECIPE_PRESET_UNSPECIFIED = typeof RecipePreset.RECIPE_PRESET_UNSPECIFIED;
+  export type RECIPE_PRESET_OFFICIAL = typeof RecipePreset.RECIPE_PRESET_OFFICIAL;
+  export type RECIPE_PRESET_FINE_TUNE = typeof RecipePreset.RECIPE_PRESET_FINE_TUNE;
+  export type UNRECOGNIZED = typeof RecipePreset.UNRECOGNIZED;
+}
+
+export function recipePresetFromJSON(object: any): RecipePreset {
+  switch (object) {
+    case 0:
+    case "RECIPE_PRESET_UNSPECIFIED":
+      return RecipePreset.RECIPE_PRESET_UNSPECIFIED;
+    case 1:
+    case "RECIPE_PRESET_OFFICIAL":
+      return RecipePreset.RECIPE_PRESET_OFFICIAL;
+    case 2:
+    case "RECIPE_PRESET_FINE_TUNE":
+      return RecipePreset.RECIPE_PRESET_FINE_TUNE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RecipePreset.UNRECOGNIZED;
+  }
+}
+
+export function recipePresetToJSON(object: RecipePreset): string {
+  switch (object) {
+    case RecipePreset.RECIPE_PRESET_UNSPECIFIED:
+      return "RECIPE_PRESET_UNSPECIFIED";
+    case RecipePreset.RECIPE_PRESET_OFFICIAL:
+      return "RECIPE_PRESET_OFFICIAL";
+    case RecipePreset.RECIPE_PRESET_FINE_TUNE:
+      return "RECIPE_PRESET_FINE_TUNE";
+    case RecipePreset.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function recipePresetToNumber(object: RecipePreset): number {
+  switch (object) {
+    case RecipePreset.RECIPE_PRESET_UNSPECIFIED:
+      return 0;
+    case RecipePreset.RECIPE_PRESET_OFFICIAL:
+      return 1;
+    case RecipePreset.RECIPE_PRESET_FINE_TUNE:
+      return 2;
+    case RecipePreset.UNRECOGNIZED:
     default:
       return -1;
   }
@@ -334,27 +544,33 @@ export function trainingEndToNumber(object: TrainingEnd): number {
   }
 }
 
-/** A unit of leased work: one or many pairs of one kind. */
+/** A unit of leased work: candidates to evaluate in one way, or a piece of the training of shared weights. */
 export interface Evaluation {
-  /** namespaces/* /evaluations/* */
   name: string;
+  /** Absent in lists. */
   spec: EvaluationSpec | undefined;
   state: EvaluationState;
   /** How often it was leased. */
   attempt: number;
-  /** Set once it is final. */
+  /** Set once it is final. Absent in lists. */
   outcome: Outcome | undefined;
-  createTime: Date | undefined;
+  createTime:
+    | Date
+    | undefined;
+  /** Of the first lease. */
   startTime: Date | undefined;
   endTime:
     | Date
     | undefined;
-  /** The worker that holds or concluded it. */
+  /** The worker that holds it, or that held it last. */
   worker: string;
-  /** Counts up; WatchEvaluation and ListObservations read on from one. */
-  observations: number;
-  /** Why it waits while QUEUED, such as "NO_CAPABLE_WORKER: no worker has table:nasbench201"; else empty. */
-  queueReason: string;
+  /** Observations of all attempts so far. */
+  observationCount: number;
+  /**
+   * Why a queued evaluation waits: FAILED_PRECONDITION with the reason NO_CAPABLE_WORKER ("no worker has table:nasbench201"), or the error of its last
+   * attempt. Absent: it waits for a worker to be free.
+   */
+  queueStatus?: Status | undefined;
 }
 
 export interface EvaluationSpec {
@@ -365,84 +581,96 @@ export interface EvaluationSpec {
     | { $case: "trainShard"; value: TrainShardEvaluation }
     | { $case: "average"; value: AverageEvaluation }
     | undefined;
-  /** The search that asked: namespaces/* /searches/*, or empty. It is the key of the outcome stream. */
+  /** The search that asked, in the same namespace; empty: none. It is the key of the outcome stream. */
   search: string;
   /** Higher is leased first. */
   priority: number;
-  /** What a worker must have, such as "dataset:cifar10" or "gpu". */
+  /** What a worker must have, such as "gpu", beside what the kind implies ("dataset:cifar10", "table:nasbench201"). */
   capabilities: string[];
   budget:
     | Budget
     | undefined;
-  /** Attempts before it is poisoned; 0 means 3. */
-  maxAttempts: number;
-  /**
-   * A blob to start from: a checkpoint of an earlier rung or attempt. from_scratch: the `checkpoint` of a ChildReport, of a child that is trained here
-   * with the same recipe but for stop_after_epochs; with another one the evaluation fails with OTHER_CHILD.
-   */
-  resumeFrom: string;
-}
-
-/** Limits of one evaluation; zero values do not bind. */
-export interface Budget {
-  time: Duration | undefined;
-  epochs: number;
-  steps: number;
-  memoryBytes: number;
-}
-
-/** A source and its result. A pair counts once, by its id. */
-export interface Pair {
-  id: string;
-  source:
-    | ArchitectureRef
+  /** Attempts before it is poisoned. Absent: 3. */
+  maxAttempts?:
+    | number
     | undefined;
-  /** Absent: the source alone is evaluated. */
-  result: ArchitectureRef | undefined;
+  /**
+   * The blob of a checkpoint to start from. from_scratch: the `checkpoint` of a TrainingReport, of a child that is trained here with the same recipe but
+   * for stop_after_epochs; with another one the evaluation fails with OTHER_CHILD.
+   */
+  resumeFrom?: string | undefined;
 }
 
-/** Looks both up in a benchmark table. */
+/** Limits of one evaluation. What is absent does not bind. */
+export interface Budget {
+  time?: Duration | undefined;
+  epochs?: number | undefined;
+  steps?:
+    | number
+    | undefined;
+  /** Of the training process. */
+  memoryBytes?: number | undefined;
+}
+
+/** An architecture to evaluate. */
+export interface Candidate {
+  /** Distinct in its evaluation. */
+  id: string;
+  /** Not by a resource name: workers have no registry. */
+  architecture: ArchitectureRef | undefined;
+}
+
+/** Looks candidates up in a benchmark table. The value is that of a column, in its unit. */
 export interface TabularEvaluation {
-  /** "nasbench201". */
-  table: string;
-  /** The column that is the value. */
+  table: BenchmarkTable;
+  /** Such as "c10_valid_200". */
   column: string;
-  pairs: Pair[];
+  candidates: Candidate[];
 }
 
-/** Accuracy of both on the same validation batches with the same shared weights. */
+/** Scores candidates with the same shared weights on the same images. The value is the accuracy as a fraction. */
 export interface SharedWeightsEvaluation {
   supernet:
     | Supernet
     | undefined;
-  /** Blob with the weights; empty: freshly initialised from the supernet's seed. */
-  weights: string;
-  batchSeed: number;
-  /** Validation batches that each pair is scored on; 0 means 1. */
-  batches: number;
-  pairs: Pair[];
-  /** Which images pairs are scored on. */
-  images: ScoredImages;
-  /** SELECTION, TEST: the first so many images, in batches of the supernet's; 0: all. */
-  imageCount: number;
+  /** Blob of the weights. Absent: freshly initialised from the supernet's seed. */
+  weights?: string | undefined;
+  images: { $case: "policyImages"; value: PolicyImages } | //
+  /** Set aside: neither weights nor policy have seen them. INVALID_ARGUMENT where the split sets none aside. */
+  { $case: "selectionImages"; value: FirstImages } | //
+  /** Nothing may be selected by them. */
+  { $case: "testImages"; value: FirstImages } | undefined;
+  candidates: Candidate[];
 }
 
-/** Trains children, from fresh weights unless they inherit. */
+/** Batches of the supernet's image_batch, drawn from the images that policies learn from. */
+export interface PolicyImages {
+  batches: number;
+  seed: number;
+}
+
+/** The first images of a part of the data set, in batches of about the supernet's image_batch. */
+export interface FirstImages {
+  /** Absent: all. */
+  count?: number | undefined;
+}
+
+/**
+ * Trains each candidate alone, from fresh weights unless it inherits. The value is the accuracy on held-out images (a fixed tenth of the training images)
+ * as a fraction.
+ */
 export interface FromScratchEvaluation {
+  /** Such as "cifar10" or "imagefolder:NAME". */
   dataset: string;
   placement: Placement | undefined;
   recipe: TrainingRecipe | undefined;
-  pairs: Pair[];
+  candidates: Candidate[];
   /** Report test accuracy too. Nothing may be selected by it. */
   reportTest: boolean;
-  /** Store every child's weights, and say where in its report. */
-  keepWeights?:
-    | boolean
-    | undefined;
-  /** Store what every child's training goes on from, and say where in its report. */
-  keepCheckpoints?:
-    | boolean
-    | undefined;
+  /** Store every child's weights, and name the blob in its report. */
+  keepWeights: boolean;
+  /** Store what every child's training goes on from, and name the blob in its report. */
+  keepCheckpoints: boolean;
   /** Every child starts from these weights where its operations survived. Absent: all weights are drawn from the seed. */
   inherit?: Inheritance | undefined;
 }
@@ -460,12 +688,14 @@ export interface TrainShardEvaluation {
   supernet:
     | Supernet
     | undefined;
-  /** Blob with the weights and moments to start from; empty: freshly initialised. */
-  weights: string;
+  /** Blob of the weights and moments to start from. Absent: freshly initialised. */
+  weights?: string | undefined;
   round: number;
+  /** From 0. */
   shard: number;
   shards: number;
   steps: number;
+  /** Of the paths and images of its steps. */
   seed: number;
 }
 
@@ -475,50 +705,69 @@ export interface AverageEvaluation {
   weights: string[];
 }
 
+/** Weights that all architectures of a space share. */
 export interface Supernet {
-  /** "FULLY_CONCAT" or "LOOSE_END". */
-  wiring: string;
-  /** Primitive list: "nat" or "nat++". */
-  primitives: string;
+  wiring: Wiring;
+  /** Whose operations stand on its edges. */
+  scheme: Scheme;
   dataset: string;
   channels: number;
   layers: number;
+  /** Of the initial weights. */
   seed: number;
+  /** Images of a batch, in training and scoring. */
   imageBatch: number;
-  learningRate: number;
-  threads: number;
-  /** Absent: 0.9, 0.0003 and 5, as in the official code. */
-  momentum?: number | undefined;
-  weightDecay?: number | undefined;
-  clipNorm?: number | undefined;
+  optimizer: WeightOptimizer | undefined;
   split: SearchSplit;
-  /** The block that training paths are drawn around, a published cell of the zoo; empty: uniformly over all cells. */
-  block: string;
+  /** A published cell of the zoo that training paths are drawn around. Absent: uniformly over all cells of the space. */
+  block?:
+    | string
+    | undefined;
+  /** TensorFlow threads: a seed repeats with equal ones. Absent: 1. */
+  threads?: number | undefined;
 }
 
-/** How children are trained. Fields that are zero or absent have the value of the preset. */
+/** SGD with momentum. What is absent is as in the official code: 0.01, 0.9, 0.0003 and 5. */
+export interface WeightOptimizer {
+  learningRate?: number | undefined;
+  momentum?: number | undefined;
+  weightDecay?:
+    | number
+    | undefined;
+  /** Global norm that gradients are clipped to. */
+  clipNorm?: number | undefined;
+}
+
+/** How children are trained. What is absent is as the preset has it. Without a preset one of epochs, max_steps and max_time is needed. */
 export interface TrainingRecipe {
+  preset: RecipePreset;
   /** Training ends at the first of epochs, max_steps and max_time. */
-  epochs: number;
-  maxSteps: number;
-  maxTime: Duration | undefined;
-  batch: number;
-  learningRate: number;
-  momentum: number;
-  weightDecay: number;
+  epochs?: number | undefined;
+  maxSteps?: number | undefined;
+  maxTime?:
+    | Duration
+    | undefined;
+  /** Images of a step. */
+  batch?: number | undefined;
+  learningRate?: number | undefined;
+  momentum?: number | undefined;
+  weightDecay?:
+    | number
+    | undefined;
+  /** Of initial weights and the order of images. */
   seed: number;
-  threads: number;
-  /** Training images used; 0: all. */
-  trainImages: number;
-  /** Held-out images scored; 0: all. */
-  validationImages: number;
-  /**
-   * Empty: 96 images a step, a learning rate of 0.025, momentum 0.9, weight decay 0.0003, gradients clipped to 5, no other regulariser and no end.
-   * "official": the papers' recipe for CIFAR-10, which adds 600 epochs (if no other end is given), cutout 16, drop path 0.2 and, for networks that
-   * have one, an auxiliary head of weight 0.4.
-   * "fine-tune": for children that inherit; a learning rate of 0.0025 and 40 epochs, if no other end is given.
-   */
-  preset: string;
+  /** TensorFlow threads: a seed repeats with equal ones. Absent: 1. */
+  threads?:
+    | number
+    | undefined;
+  /** Training images used. Absent: all. */
+  trainImages?:
+    | number
+    | undefined;
+  /** Held-out images scored. Absent: all. */
+  validationImages?:
+    | number
+    | undefined;
   /** Global norm that gradients are clipped to. */
   clipNorm?:
     | number
@@ -539,10 +788,12 @@ export interface TrainingRecipe {
   cutout?:
     | number
     | undefined;
-  /** End after so many epochs in a row without a higher validation accuracy, and judge the child by its best epoch instead of its last; 0: never. */
-  patience: number;
-  /** Pause after this epoch, on the schedule of the whole; the child's checkpoint goes on from there. 0: never. */
-  stopAfterEpochs: number;
+  /** End after so many epochs in a row without a higher validation accuracy, and judge the child by its best epoch instead of its last. Absent: never. */
+  patience?:
+    | number
+    | undefined;
+  /** Pause after this epoch, on the schedule of the whole; the child's checkpoint goes on from there. Absent: never. */
+  stopAfterEpochs?: number | undefined;
 }
 
 /** How an evaluation ended. The first valid one is stored; redeliveries are byte-identical. */
@@ -554,10 +805,12 @@ export interface Outcome {
 }
 
 export interface Succeeded {
-  /** One a pair, in the order of the request. */
-  values: PairValue[];
-  /** Blob written by train-shard and average. */
-  weights: string;
+  /** One a candidate, in the order of the specification. */
+  results: CandidateResult[];
+  /** Blob that train_shard and average write. */
+  weights?:
+    | string
+    | undefined;
   /** Named numbers, such as "trainLoss". */
   metrics: { [key: string]: number };
 }
@@ -567,26 +820,31 @@ export interface Succeeded_MetricsEntry {
   value: number;
 }
 
-export interface PairValue {
-  pairId: string;
-  /** Accuracy as a fraction, or the table's column in its unit. */
-  sourceValue: number;
-  resultValue: number;
-  sourceReport: ChildReport | undefined;
-  resultReport:
-    | ChildReport
+/** What came of one candidate. */
+export interface CandidateResult {
+  candidateId: string;
+  result:
+    | { $case: "value"; value: number }
+    | //
+    /** Why this candidate could not be evaluated; the others count all the same. */
+    { $case: "error"; value: Status }
     | undefined;
-  /** Set when this pair alone could not be evaluated. */
-  errorMessage: string;
+  /** from_scratch. */
+  report?: TrainingReport | undefined;
 }
 
-/** What training a child gave. */
-export interface ChildReport {
+/** What the training of one child gave. */
+export interface TrainingReport {
   validationAccuracy: number;
-  testAccuracy?: number | undefined;
-  params: number;
-  macs: number;
-  seconds: number;
+  testAccuracy?:
+    | number
+    | undefined;
+  /** Of the child as it was placed. */
+  cost:
+    | Cost
+    | undefined;
+  /** That training took. */
+  duration: Duration | undefined;
   imagesPerSecond: number;
   epochs: number;
   steps: number;
@@ -601,16 +859,23 @@ export interface ChildReport {
   checkpoint?:
     | string
     | undefined;
-  /** With `inherit`: how many of params came from the source, and the accuracy before any step. */
-  inheritedParams?: number | undefined;
-  initialValidationAccuracy?: number | undefined;
+  /** With `inherit`. */
+  inherited?: InheritanceReport | undefined;
+}
+
+/** What a child took over from its source. */
+export interface InheritanceReport {
+  params: number;
+  /** Before any step. */
+  validationAccuracy: number;
 }
 
 export interface Failed {
-  /** UPPER_SNAKE_CASE. */
-  reason: string;
-  message: string;
-  /** Trying again cannot help. */
+  /** With a reason (google.rpc.ErrorInfo). */
+  error:
+    | Status
+    | undefined;
+  /** Another attempt cannot mend it. */
   terminal: boolean;
 }
 
@@ -620,7 +885,6 @@ export interface Cancelled {
 
 /** What goes to the outcome stream. */
 export interface OutcomeEvent {
-  /** namespaces/* /evaluations/* */
   evaluation: string;
   search: string;
   state: EvaluationState;
@@ -631,7 +895,6 @@ export interface OutcomeEvent {
 
 /** What goes to the observation stream: one report of a worker. */
 export interface ObservationEvent {
-  /** namespaces/* /evaluations/* */
   evaluation: string;
   search: string;
   attempt: number;
@@ -642,12 +905,18 @@ export interface ObservationEvent {
 
 /** A number seen while an evaluation runs. */
 export interface Observation {
+  /** Such as "trainLoss". */
   metric: string;
   value: number;
+  /** Epoch or step that it is of. */
   step: number;
-  time: Date | undefined;
-  pairId: string;
-  /** The attempt that saw it. Filled in by the server. */
+  /** Absent in a report: when the server took it. */
+  time:
+    | Date
+    | undefined;
+  /** Empty: of the whole evaluation. */
+  candidateId: string;
+  /** The attempt that saw it. */
   attempt: number;
 }
 
@@ -662,8 +931,8 @@ function createBaseEvaluation(): Evaluation {
     startTime: undefined,
     endTime: undefined,
     worker: "",
-    observations: 0,
-    queueReason: "",
+    observationCount: 0,
+    queueStatus: undefined,
   };
 }
 
@@ -698,11 +967,11 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
     if (message.worker !== "") {
       writer.uint32(74).string(message.worker);
     }
-    if (message.observations !== 0) {
-      writer.uint32(80).uint64(message.observations);
+    if (message.observationCount !== 0) {
+      writer.uint32(80).int64(message.observationCount);
     }
-    if (message.queueReason !== "") {
-      writer.uint32(90).string(message.queueReason);
+    if (message.queueStatus !== undefined) {
+      Status.encode(message.queueStatus, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -797,7 +1066,7 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
               break;
             }
 
-            message.observations = longToNumber(reader.uint64());
+            message.observationCount = longToNumber(reader.int64());
             continue;
           }
           case 11: {
@@ -805,7 +1074,7 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
               break;
             }
 
-            message.queueReason = reader.string();
+            message.queueStatus = Status.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -843,12 +1112,16 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
         ? fromJsonTimestamp(object.end_time)
         : undefined,
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
-      observations: isSet(object.observations) ? globalThis.Number(object.observations) : 0,
-      queueReason: isSet(object.queueReason)
-        ? globalThis.String(object.queueReason)
-        : isSet(object.queue_reason)
-        ? globalThis.String(object.queue_reason)
-        : "",
+      observationCount: isSet(object.observationCount)
+        ? globalThis.Number(object.observationCount)
+        : isSet(object.observation_count)
+        ? globalThis.Number(object.observation_count)
+        : 0,
+      queueStatus: isSet(object.queueStatus)
+        ? Status.fromJSON(object.queueStatus)
+        : isSet(object.queue_status)
+        ? Status.fromJSON(object.queue_status)
+        : undefined,
     };
   },
 
@@ -881,11 +1154,11 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
-    if (message.observations !== 0) {
-      obj.observations = Math.round(message.observations);
+    if (message.observationCount !== 0) {
+      obj.observationCount = Math.round(message.observationCount);
     }
-    if (message.queueReason !== "") {
-      obj.queueReason = message.queueReason;
+    if (message.queueStatus !== undefined) {
+      obj.queueStatus = Status.toJSON(message.queueStatus);
     }
     return obj;
   },
@@ -908,8 +1181,10 @@ export const Evaluation: MessageFns<Evaluation, "nat.evaluation.v1.Evaluation"> 
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.worker = object.worker ?? "";
-    message.observations = object.observations ?? 0;
-    message.queueReason = object.queueReason ?? "";
+    message.observationCount = object.observationCount ?? 0;
+    message.queueStatus = (object.queueStatus !== undefined && object.queueStatus !== null)
+      ? Status.fromPartial(object.queueStatus)
+      : undefined;
     return message;
   },
 };
@@ -921,8 +1196,8 @@ function createBaseEvaluationSpec(): EvaluationSpec {
     priority: 0,
     capabilities: [],
     budget: undefined,
-    maxAttempts: 0,
-    resumeFrom: "",
+    maxAttempts: undefined,
+    resumeFrom: undefined,
   };
 }
 
@@ -959,10 +1234,10 @@ export const EvaluationSpec: MessageFns<EvaluationSpec, "nat.evaluation.v1.Evalu
     if (message.budget !== undefined) {
       Budget.encode(message.budget, writer.uint32(74).fork()).join();
     }
-    if (message.maxAttempts !== 0) {
+    if (message.maxAttempts !== undefined) {
       writer.uint32(80).uint32(message.maxAttempts);
     }
-    if (message.resumeFrom !== "") {
+    if (message.resumeFrom !== undefined) {
       writer.uint32(90).string(message.resumeFrom);
     }
     return writer;
@@ -1110,12 +1385,12 @@ export const EvaluationSpec: MessageFns<EvaluationSpec, "nat.evaluation.v1.Evalu
         ? globalThis.Number(object.maxAttempts)
         : isSet(object.max_attempts)
         ? globalThis.Number(object.max_attempts)
-        : 0,
+        : undefined,
       resumeFrom: isSet(object.resumeFrom)
         ? globalThis.String(object.resumeFrom)
         : isSet(object.resume_from)
         ? globalThis.String(object.resume_from)
-        : "",
+        : undefined,
     };
   },
 
@@ -1144,10 +1419,10 @@ export const EvaluationSpec: MessageFns<EvaluationSpec, "nat.evaluation.v1.Evalu
     if (message.budget !== undefined) {
       obj.budget = Budget.toJSON(message.budget);
     }
-    if (message.maxAttempts !== 0) {
+    if (message.maxAttempts !== undefined) {
       obj.maxAttempts = Math.round(message.maxAttempts);
     }
-    if (message.resumeFrom !== "") {
+    if (message.resumeFrom !== undefined) {
       obj.resumeFrom = message.resumeFrom;
     }
     return obj;
@@ -1196,14 +1471,14 @@ export const EvaluationSpec: MessageFns<EvaluationSpec, "nat.evaluation.v1.Evalu
     message.budget = (object.budget !== undefined && object.budget !== null)
       ? Budget.fromPartial(object.budget)
       : undefined;
-    message.maxAttempts = object.maxAttempts ?? 0;
-    message.resumeFrom = object.resumeFrom ?? "";
+    message.maxAttempts = object.maxAttempts ?? undefined;
+    message.resumeFrom = object.resumeFrom ?? undefined;
     return message;
   },
 };
 
 function createBaseBudget(): Budget {
-  return { time: undefined, epochs: 0, steps: 0, memoryBytes: 0 };
+  return { time: undefined, epochs: undefined, steps: undefined, memoryBytes: undefined };
 }
 
 export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
@@ -1213,14 +1488,14 @@ export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
     if (message.time !== undefined) {
       Duration.encode(message.time, writer.uint32(10).fork()).join();
     }
-    if (message.epochs !== 0) {
+    if (message.epochs !== undefined) {
       writer.uint32(16).uint32(message.epochs);
     }
-    if (message.steps !== 0) {
+    if (message.steps !== undefined) {
       writer.uint32(24).uint32(message.steps);
     }
-    if (message.memoryBytes !== 0) {
-      writer.uint32(32).uint64(message.memoryBytes);
+    if (message.memoryBytes !== undefined) {
+      writer.uint32(32).int64(message.memoryBytes);
     }
     return writer;
   },
@@ -1267,7 +1542,7 @@ export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
               break;
             }
 
-            message.memoryBytes = longToNumber(reader.uint64());
+            message.memoryBytes = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1285,13 +1560,13 @@ export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
   fromJSON(object: any): Budget {
     return {
       time: isSet(object.time) ? Duration.fromJSON(object.time) : undefined,
-      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : 0,
-      steps: isSet(object.steps) ? globalThis.Number(object.steps) : 0,
+      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : undefined,
+      steps: isSet(object.steps) ? globalThis.Number(object.steps) : undefined,
       memoryBytes: isSet(object.memoryBytes)
         ? globalThis.Number(object.memoryBytes)
         : isSet(object.memory_bytes)
         ? globalThis.Number(object.memory_bytes)
-        : 0,
+        : undefined,
     };
   },
 
@@ -1300,13 +1575,13 @@ export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
     if (message.time !== undefined) {
       obj.time = Duration.toJSON(message.time);
     }
-    if (message.epochs !== 0) {
+    if (message.epochs !== undefined) {
       obj.epochs = Math.round(message.epochs);
     }
-    if (message.steps !== 0) {
+    if (message.steps !== undefined) {
       obj.steps = Math.round(message.steps);
     }
-    if (message.memoryBytes !== 0) {
+    if (message.memoryBytes !== undefined) {
       obj.memoryBytes = Math.round(message.memoryBytes);
     }
     return obj;
@@ -1318,34 +1593,31 @@ export const Budget: MessageFns<Budget, "nat.evaluation.v1.Budget"> = {
   fromPartial(object: DeepPartial<Budget>): Budget {
     const message = createBaseBudget();
     message.time = (object.time !== undefined && object.time !== null) ? Duration.fromPartial(object.time) : undefined;
-    message.epochs = object.epochs ?? 0;
-    message.steps = object.steps ?? 0;
-    message.memoryBytes = object.memoryBytes ?? 0;
+    message.epochs = object.epochs ?? undefined;
+    message.steps = object.steps ?? undefined;
+    message.memoryBytes = object.memoryBytes ?? undefined;
     return message;
   },
 };
 
-function createBasePair(): Pair {
-  return { id: "", source: undefined, result: undefined };
+function createBaseCandidate(): Candidate {
+  return { id: "", architecture: undefined };
 }
 
-export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
-  $type: "nat.evaluation.v1.Pair" as const,
+export const Candidate: MessageFns<Candidate, "nat.evaluation.v1.Candidate"> = {
+  $type: "nat.evaluation.v1.Candidate" as const,
 
-  encode(message: Pair, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: Candidate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
     }
-    if (message.source !== undefined) {
-      ArchitectureRef.encode(message.source, writer.uint32(18).fork()).join();
-    }
-    if (message.result !== undefined) {
-      ArchitectureRef.encode(message.result, writer.uint32(26).fork()).join();
+    if (message.architecture !== undefined) {
+      ArchitectureRef.encode(message.architecture, writer.uint32(18).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Pair {
+  decode(input: BinaryReader | Uint8Array, length?: number): Candidate {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1354,7 +1626,7 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePair();
+      const message = createBaseCandidate();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1371,15 +1643,7 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
               break;
             }
 
-            message.source = ArchitectureRef.decode(reader, reader.uint32());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.result = ArchitectureRef.decode(reader, reader.uint32());
+            message.architecture = ArchitectureRef.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1394,60 +1658,53 @@ export const Pair: MessageFns<Pair, "nat.evaluation.v1.Pair"> = {
     }
   },
 
-  fromJSON(object: any): Pair {
+  fromJSON(object: any): Candidate {
     return {
       id: isSet(object.id) ? globalThis.String(object.id) : "",
-      source: isSet(object.source) ? ArchitectureRef.fromJSON(object.source) : undefined,
-      result: isSet(object.result) ? ArchitectureRef.fromJSON(object.result) : undefined,
+      architecture: isSet(object.architecture) ? ArchitectureRef.fromJSON(object.architecture) : undefined,
     };
   },
 
-  toJSON(message: Pair): unknown {
+  toJSON(message: Candidate): unknown {
     const obj: any = {};
     if (message.id !== "") {
       obj.id = message.id;
     }
-    if (message.source !== undefined) {
-      obj.source = ArchitectureRef.toJSON(message.source);
-    }
-    if (message.result !== undefined) {
-      obj.result = ArchitectureRef.toJSON(message.result);
+    if (message.architecture !== undefined) {
+      obj.architecture = ArchitectureRef.toJSON(message.architecture);
     }
     return obj;
   },
 
-  create(base?: DeepPartial<Pair>): Pair {
-    return Pair.fromPartial(base ?? {});
+  create(base?: DeepPartial<Candidate>): Candidate {
+    return Candidate.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Pair>): Pair {
-    const message = createBasePair();
+  fromPartial(object: DeepPartial<Candidate>): Candidate {
+    const message = createBaseCandidate();
     message.id = object.id ?? "";
-    message.source = (object.source !== undefined && object.source !== null)
-      ? ArchitectureRef.fromPartial(object.source)
-      : undefined;
-    message.result = (object.result !== undefined && object.result !== null)
-      ? ArchitectureRef.fromPartial(object.result)
+    message.architecture = (object.architecture !== undefined && object.architecture !== null)
+      ? ArchitectureRef.fromPartial(object.architecture)
       : undefined;
     return message;
   },
 };
 
 function createBaseTabularEvaluation(): TabularEvaluation {
-  return { table: "", column: "", pairs: [] };
+  return { table: BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED, column: "", candidates: [] };
 }
 
 export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1.TabularEvaluation"> = {
   $type: "nat.evaluation.v1.TabularEvaluation" as const,
 
   encode(message: TabularEvaluation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.table !== "") {
-      writer.uint32(10).string(message.table);
+    if (message.table !== BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED) {
+      writer.uint32(8).int32(benchmarkTableToNumber(message.table));
     }
     if (message.column !== "") {
       writer.uint32(18).string(message.column);
     }
-    for (const v of message.pairs) {
-      Pair.encode(v!, writer.uint32(26).fork()).join();
+    for (const v of message.candidates) {
+      Candidate.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1466,11 +1723,11 @@ export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 10) {
+            if (tag !== 8) {
               break;
             }
 
-            message.table = reader.string();
+            message.table = benchmarkTableFromJSON(reader.int32());
             continue;
           }
           case 2: {
@@ -1486,7 +1743,7 @@ export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1
               break;
             }
 
-            message.pairs.push(Pair.decode(reader, reader.uint32()));
+            message.candidates.push(Candidate.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1503,22 +1760,24 @@ export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1
 
   fromJSON(object: any): TabularEvaluation {
     return {
-      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      table: isSet(object.table) ? benchmarkTableFromJSON(object.table) : BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED,
       column: isSet(object.column) ? globalThis.String(object.column) : "",
-      pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
+      candidates: globalThis.Array.isArray(object?.candidates)
+        ? object.candidates.map((e: any) => Candidate.fromJSON(e))
+        : [],
     };
   },
 
   toJSON(message: TabularEvaluation): unknown {
     const obj: any = {};
-    if (message.table !== "") {
-      obj.table = message.table;
+    if (message.table !== BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED) {
+      obj.table = benchmarkTableToJSON(message.table);
     }
     if (message.column !== "") {
       obj.column = message.column;
     }
-    if (message.pairs?.length) {
-      obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
+    if (message.candidates?.length) {
+      obj.candidates = message.candidates.map((e) => Candidate.toJSON(e));
     }
     return obj;
   },
@@ -1528,23 +1787,15 @@ export const TabularEvaluation: MessageFns<TabularEvaluation, "nat.evaluation.v1
   },
   fromPartial(object: DeepPartial<TabularEvaluation>): TabularEvaluation {
     const message = createBaseTabularEvaluation();
-    message.table = object.table ?? "";
+    message.table = object.table ?? BenchmarkTable.BENCHMARK_TABLE_UNSPECIFIED;
     message.column = object.column ?? "";
-    message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
+    message.candidates = object.candidates?.map((e) => Candidate.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseSharedWeightsEvaluation(): SharedWeightsEvaluation {
-  return {
-    supernet: undefined,
-    weights: "",
-    batchSeed: 0,
-    batches: 0,
-    pairs: [],
-    images: ScoredImages.SCORED_IMAGES_UNSPECIFIED,
-    imageCount: 0,
-  };
+  return { supernet: undefined, weights: undefined, images: undefined, candidates: [] };
 }
 
 export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.evaluation.v1.SharedWeightsEvaluation"> =
@@ -1555,23 +1806,22 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       if (message.supernet !== undefined) {
         Supernet.encode(message.supernet, writer.uint32(10).fork()).join();
       }
-      if (message.weights !== "") {
+      if (message.weights !== undefined) {
         writer.uint32(18).string(message.weights);
       }
-      if (message.batchSeed !== 0) {
-        writer.uint32(24).uint64(message.batchSeed);
+      switch (message.images?.$case) {
+        case "policyImages":
+          PolicyImages.encode(message.images.value, writer.uint32(26).fork()).join();
+          break;
+        case "selectionImages":
+          FirstImages.encode(message.images.value, writer.uint32(34).fork()).join();
+          break;
+        case "testImages":
+          FirstImages.encode(message.images.value, writer.uint32(42).fork()).join();
+          break;
       }
-      if (message.batches !== 0) {
-        writer.uint32(32).uint32(message.batches);
-      }
-      for (const v of message.pairs) {
-        Pair.encode(v!, writer.uint32(42).fork()).join();
-      }
-      if (message.images !== ScoredImages.SCORED_IMAGES_UNSPECIFIED) {
-        writer.uint32(48).int32(scoredImagesToNumber(message.images));
-      }
-      if (message.imageCount !== 0) {
-        writer.uint32(56).uint32(message.imageCount);
+      for (const v of message.candidates) {
+        Candidate.encode(v!, writer.uint32(50).fork()).join();
       }
       return writer;
     },
@@ -1606,19 +1856,19 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
               continue;
             }
             case 3: {
-              if (tag !== 24) {
+              if (tag !== 26) {
                 break;
               }
 
-              message.batchSeed = longToNumber(reader.uint64());
+              message.images = { $case: "policyImages", value: PolicyImages.decode(reader, reader.uint32()) };
               continue;
             }
             case 4: {
-              if (tag !== 32) {
+              if (tag !== 34) {
                 break;
               }
 
-              message.batches = reader.uint32();
+              message.images = { $case: "selectionImages", value: FirstImages.decode(reader, reader.uint32()) };
               continue;
             }
             case 5: {
@@ -1626,23 +1876,15 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
                 break;
               }
 
-              message.pairs.push(Pair.decode(reader, reader.uint32()));
+              message.images = { $case: "testImages", value: FirstImages.decode(reader, reader.uint32()) };
               continue;
             }
             case 6: {
-              if (tag !== 48) {
+              if (tag !== 50) {
                 break;
               }
 
-              message.images = scoredImagesFromJSON(reader.int32());
-              continue;
-            }
-            case 7: {
-              if (tag !== 56) {
-                break;
-              }
-
-              message.imageCount = reader.uint32();
+              message.candidates.push(Candidate.decode(reader, reader.uint32()));
               continue;
             }
           }
@@ -1660,20 +1902,23 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
     fromJSON(object: any): SharedWeightsEvaluation {
       return {
         supernet: isSet(object.supernet) ? Supernet.fromJSON(object.supernet) : undefined,
-        weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
-        batchSeed: isSet(object.batchSeed)
-          ? globalThis.Number(object.batchSeed)
-          : isSet(object.batch_seed)
-          ? globalThis.Number(object.batch_seed)
-          : 0,
-        batches: isSet(object.batches) ? globalThis.Number(object.batches) : 0,
-        pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
-        images: isSet(object.images) ? scoredImagesFromJSON(object.images) : ScoredImages.SCORED_IMAGES_UNSPECIFIED,
-        imageCount: isSet(object.imageCount)
-          ? globalThis.Number(object.imageCount)
-          : isSet(object.image_count)
-          ? globalThis.Number(object.image_count)
-          : 0,
+        weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
+        images: isSet(object.policyImages)
+          ? { $case: "policyImages", value: PolicyImages.fromJSON(object.policyImages) }
+          : isSet(object.policy_images)
+          ? { $case: "policyImages", value: PolicyImages.fromJSON(object.policy_images) }
+          : isSet(object.selectionImages)
+          ? { $case: "selectionImages", value: FirstImages.fromJSON(object.selectionImages) }
+          : isSet(object.selection_images)
+          ? { $case: "selectionImages", value: FirstImages.fromJSON(object.selection_images) }
+          : isSet(object.testImages)
+          ? { $case: "testImages", value: FirstImages.fromJSON(object.testImages) }
+          : isSet(object.test_images)
+          ? { $case: "testImages", value: FirstImages.fromJSON(object.test_images) }
+          : undefined,
+        candidates: globalThis.Array.isArray(object?.candidates)
+          ? object.candidates.map((e: any) => Candidate.fromJSON(e))
+          : [],
       };
     },
 
@@ -1682,23 +1927,18 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       if (message.supernet !== undefined) {
         obj.supernet = Supernet.toJSON(message.supernet);
       }
-      if (message.weights !== "") {
+      if (message.weights !== undefined) {
         obj.weights = message.weights;
       }
-      if (message.batchSeed !== 0) {
-        obj.batchSeed = Math.round(message.batchSeed);
+      if (message.images?.$case === "policyImages") {
+        obj.policyImages = PolicyImages.toJSON(message.images.value);
+      } else if (message.images?.$case === "selectionImages") {
+        obj.selectionImages = FirstImages.toJSON(message.images.value);
+      } else if (message.images?.$case === "testImages") {
+        obj.testImages = FirstImages.toJSON(message.images.value);
       }
-      if (message.batches !== 0) {
-        obj.batches = Math.round(message.batches);
-      }
-      if (message.pairs?.length) {
-        obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
-      }
-      if (message.images !== ScoredImages.SCORED_IMAGES_UNSPECIFIED) {
-        obj.images = scoredImagesToJSON(message.images);
-      }
-      if (message.imageCount !== 0) {
-        obj.imageCount = Math.round(message.imageCount);
+      if (message.candidates?.length) {
+        obj.candidates = message.candidates.map((e) => Candidate.toJSON(e));
       }
       return obj;
     },
@@ -1711,25 +1951,197 @@ export const SharedWeightsEvaluation: MessageFns<SharedWeightsEvaluation, "nat.e
       message.supernet = (object.supernet !== undefined && object.supernet !== null)
         ? Supernet.fromPartial(object.supernet)
         : undefined;
-      message.weights = object.weights ?? "";
-      message.batchSeed = object.batchSeed ?? 0;
-      message.batches = object.batches ?? 0;
-      message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
-      message.images = object.images ?? ScoredImages.SCORED_IMAGES_UNSPECIFIED;
-      message.imageCount = object.imageCount ?? 0;
+      message.weights = object.weights ?? undefined;
+      switch (object.images?.$case) {
+        case "policyImages": {
+          if (object.images?.value !== undefined && object.images?.value !== null) {
+            message.images = { $case: "policyImages", value: PolicyImages.fromPartial(object.images.value) };
+          }
+          break;
+        }
+        case "selectionImages": {
+          if (object.images?.value !== undefined && object.images?.value !== null) {
+            message.images = { $case: "selectionImages", value: FirstImages.fromPartial(object.images.value) };
+          }
+          break;
+        }
+        case "testImages": {
+          if (object.images?.value !== undefined && object.images?.value !== null) {
+            message.images = { $case: "testImages", value: FirstImages.fromPartial(object.images.value) };
+          }
+          break;
+        }
+      }
+      message.candidates = object.candidates?.map((e) => Candidate.fromPartial(e)) || [];
       return message;
     },
   };
+
+function createBasePolicyImages(): PolicyImages {
+  return { batches: 0, seed: 0 };
+}
+
+export const PolicyImages: MessageFns<PolicyImages, "nat.evaluation.v1.PolicyImages"> = {
+  $type: "nat.evaluation.v1.PolicyImages" as const,
+
+  encode(message: PolicyImages, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.batches !== 0) {
+      writer.uint32(8).uint32(message.batches);
+    }
+    if (message.seed !== 0) {
+      writer.uint32(16).int64(message.seed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyImages {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyImages();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.batches = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seed = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyImages {
+    return {
+      batches: isSet(object.batches) ? globalThis.Number(object.batches) : 0,
+      seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
+    };
+  },
+
+  toJSON(message: PolicyImages): unknown {
+    const obj: any = {};
+    if (message.batches !== 0) {
+      obj.batches = Math.round(message.batches);
+    }
+    if (message.seed !== 0) {
+      obj.seed = Math.round(message.seed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyImages>): PolicyImages {
+    return PolicyImages.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyImages>): PolicyImages {
+    const message = createBasePolicyImages();
+    message.batches = object.batches ?? 0;
+    message.seed = object.seed ?? 0;
+    return message;
+  },
+};
+
+function createBaseFirstImages(): FirstImages {
+  return { count: undefined };
+}
+
+export const FirstImages: MessageFns<FirstImages, "nat.evaluation.v1.FirstImages"> = {
+  $type: "nat.evaluation.v1.FirstImages" as const,
+
+  encode(message: FirstImages, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== undefined) {
+      writer.uint32(8).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FirstImages {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFirstImages();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FirstImages {
+    return { count: isSet(object.count) ? globalThis.Number(object.count) : undefined };
+  },
+
+  toJSON(message: FirstImages): unknown {
+    const obj: any = {};
+    if (message.count !== undefined) {
+      obj.count = Math.round(message.count);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FirstImages>): FirstImages {
+    return FirstImages.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FirstImages>): FirstImages {
+    const message = createBaseFirstImages();
+    message.count = object.count ?? undefined;
+    return message;
+  },
+};
 
 function createBaseFromScratchEvaluation(): FromScratchEvaluation {
   return {
     dataset: "",
     placement: undefined,
     recipe: undefined,
-    pairs: [],
+    candidates: [],
     reportTest: false,
-    keepWeights: undefined,
-    keepCheckpoints: undefined,
+    keepWeights: false,
+    keepCheckpoints: false,
     inherit: undefined,
   };
 }
@@ -1747,16 +2159,16 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     if (message.recipe !== undefined) {
       TrainingRecipe.encode(message.recipe, writer.uint32(26).fork()).join();
     }
-    for (const v of message.pairs) {
-      Pair.encode(v!, writer.uint32(34).fork()).join();
+    for (const v of message.candidates) {
+      Candidate.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.reportTest !== false) {
       writer.uint32(40).bool(message.reportTest);
     }
-    if (message.keepWeights !== undefined) {
+    if (message.keepWeights !== false) {
       writer.uint32(48).bool(message.keepWeights);
     }
-    if (message.keepCheckpoints !== undefined) {
+    if (message.keepCheckpoints !== false) {
       writer.uint32(56).bool(message.keepCheckpoints);
     }
     if (message.inherit !== undefined) {
@@ -1807,7 +2219,7 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
               break;
             }
 
-            message.pairs.push(Pair.decode(reader, reader.uint32()));
+            message.candidates.push(Candidate.decode(reader, reader.uint32()));
             continue;
           }
           case 5: {
@@ -1859,7 +2271,9 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
       dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
       placement: isSet(object.placement) ? Placement.fromJSON(object.placement) : undefined,
       recipe: isSet(object.recipe) ? TrainingRecipe.fromJSON(object.recipe) : undefined,
-      pairs: globalThis.Array.isArray(object?.pairs) ? object.pairs.map((e: any) => Pair.fromJSON(e)) : [],
+      candidates: globalThis.Array.isArray(object?.candidates)
+        ? object.candidates.map((e: any) => Candidate.fromJSON(e))
+        : [],
       reportTest: isSet(object.reportTest)
         ? globalThis.Boolean(object.reportTest)
         : isSet(object.report_test)
@@ -1869,12 +2283,12 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
         ? globalThis.Boolean(object.keepWeights)
         : isSet(object.keep_weights)
         ? globalThis.Boolean(object.keep_weights)
-        : undefined,
+        : false,
       keepCheckpoints: isSet(object.keepCheckpoints)
         ? globalThis.Boolean(object.keepCheckpoints)
         : isSet(object.keep_checkpoints)
         ? globalThis.Boolean(object.keep_checkpoints)
-        : undefined,
+        : false,
       inherit: isSet(object.inherit) ? Inheritance.fromJSON(object.inherit) : undefined,
     };
   },
@@ -1890,16 +2304,16 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     if (message.recipe !== undefined) {
       obj.recipe = TrainingRecipe.toJSON(message.recipe);
     }
-    if (message.pairs?.length) {
-      obj.pairs = message.pairs.map((e) => Pair.toJSON(e));
+    if (message.candidates?.length) {
+      obj.candidates = message.candidates.map((e) => Candidate.toJSON(e));
     }
     if (message.reportTest !== false) {
       obj.reportTest = message.reportTest;
     }
-    if (message.keepWeights !== undefined) {
+    if (message.keepWeights !== false) {
       obj.keepWeights = message.keepWeights;
     }
-    if (message.keepCheckpoints !== undefined) {
+    if (message.keepCheckpoints !== false) {
       obj.keepCheckpoints = message.keepCheckpoints;
     }
     if (message.inherit !== undefined) {
@@ -1920,10 +2334,10 @@ export const FromScratchEvaluation: MessageFns<FromScratchEvaluation, "nat.evalu
     message.recipe = (object.recipe !== undefined && object.recipe !== null)
       ? TrainingRecipe.fromPartial(object.recipe)
       : undefined;
-    message.pairs = object.pairs?.map((e) => Pair.fromPartial(e)) || [];
+    message.candidates = object.candidates?.map((e) => Candidate.fromPartial(e)) || [];
     message.reportTest = object.reportTest ?? false;
-    message.keepWeights = object.keepWeights ?? undefined;
-    message.keepCheckpoints = object.keepCheckpoints ?? undefined;
+    message.keepWeights = object.keepWeights ?? false;
+    message.keepCheckpoints = object.keepCheckpoints ?? false;
     message.inherit = (object.inherit !== undefined && object.inherit !== null)
       ? Inheritance.fromPartial(object.inherit)
       : undefined;
@@ -2021,7 +2435,7 @@ export const Inheritance: MessageFns<Inheritance, "nat.evaluation.v1.Inheritance
 };
 
 function createBaseTrainShardEvaluation(): TrainShardEvaluation {
-  return { supernet: undefined, weights: "", round: 0, shard: 0, shards: 0, steps: 0, seed: 0 };
+  return { supernet: undefined, weights: undefined, round: 0, shard: 0, shards: 0, steps: 0, seed: 0 };
 }
 
 export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluation.v1.TrainShardEvaluation"> = {
@@ -2031,7 +2445,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
     if (message.supernet !== undefined) {
       Supernet.encode(message.supernet, writer.uint32(10).fork()).join();
     }
-    if (message.weights !== "") {
+    if (message.weights !== undefined) {
       writer.uint32(18).string(message.weights);
     }
     if (message.round !== 0) {
@@ -2047,7 +2461,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
       writer.uint32(48).uint32(message.steps);
     }
     if (message.seed !== 0) {
-      writer.uint32(56).uint64(message.seed);
+      writer.uint32(56).int64(message.seed);
     }
     return writer;
   },
@@ -2118,7 +2532,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.seed = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2136,7 +2550,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
   fromJSON(object: any): TrainShardEvaluation {
     return {
       supernet: isSet(object.supernet) ? Supernet.fromJSON(object.supernet) : undefined,
-      weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
+      weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
       round: isSet(object.round) ? globalThis.Number(object.round) : 0,
       shard: isSet(object.shard) ? globalThis.Number(object.shard) : 0,
       shards: isSet(object.shards) ? globalThis.Number(object.shards) : 0,
@@ -2150,7 +2564,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
     if (message.supernet !== undefined) {
       obj.supernet = Supernet.toJSON(message.supernet);
     }
-    if (message.weights !== "") {
+    if (message.weights !== undefined) {
       obj.weights = message.weights;
     }
     if (message.round !== 0) {
@@ -2179,7 +2593,7 @@ export const TrainShardEvaluation: MessageFns<TrainShardEvaluation, "nat.evaluat
     message.supernet = (object.supernet !== undefined && object.supernet !== null)
       ? Supernet.fromPartial(object.supernet)
       : undefined;
-    message.weights = object.weights ?? "";
+    message.weights = object.weights ?? undefined;
     message.round = object.round ?? 0;
     message.shard = object.shard ?? 0;
     message.shards = object.shards ?? 0;
@@ -2278,20 +2692,17 @@ export const AverageEvaluation: MessageFns<AverageEvaluation, "nat.evaluation.v1
 
 function createBaseSupernet(): Supernet {
   return {
-    wiring: "",
-    primitives: "",
+    wiring: Wiring.WIRING_UNSPECIFIED,
+    scheme: Scheme.SCHEME_UNSPECIFIED,
     dataset: "",
     channels: 0,
     layers: 0,
     seed: 0,
     imageBatch: 0,
-    learningRate: 0,
-    threads: 0,
-    momentum: undefined,
-    weightDecay: undefined,
-    clipNorm: undefined,
+    optimizer: undefined,
     split: SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
-    block: "",
+    block: undefined,
+    threads: undefined,
   };
 }
 
@@ -2299,11 +2710,11 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
   $type: "nat.evaluation.v1.Supernet" as const,
 
   encode(message: Supernet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.wiring !== "") {
-      writer.uint32(10).string(message.wiring);
+    if (message.wiring !== Wiring.WIRING_UNSPECIFIED) {
+      writer.uint32(8).int32(wiringToNumber(message.wiring));
     }
-    if (message.primitives !== "") {
-      writer.uint32(18).string(message.primitives);
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      writer.uint32(16).int32(schemeToNumber(message.scheme));
     }
     if (message.dataset !== "") {
       writer.uint32(26).string(message.dataset);
@@ -2315,31 +2726,22 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
       writer.uint32(40).uint32(message.layers);
     }
     if (message.seed !== 0) {
-      writer.uint32(48).uint64(message.seed);
+      writer.uint32(48).int64(message.seed);
     }
     if (message.imageBatch !== 0) {
       writer.uint32(56).uint32(message.imageBatch);
     }
-    if (message.learningRate !== 0) {
-      writer.uint32(65).double(message.learningRate);
-    }
-    if (message.threads !== 0) {
-      writer.uint32(72).uint32(message.threads);
-    }
-    if (message.momentum !== undefined) {
-      writer.uint32(81).double(message.momentum);
-    }
-    if (message.weightDecay !== undefined) {
-      writer.uint32(89).double(message.weightDecay);
-    }
-    if (message.clipNorm !== undefined) {
-      writer.uint32(97).double(message.clipNorm);
+    if (message.optimizer !== undefined) {
+      WeightOptimizer.encode(message.optimizer, writer.uint32(66).fork()).join();
     }
     if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
-      writer.uint32(104).int32(searchSplitToNumber(message.split));
+      writer.uint32(72).int32(searchSplitToNumber(message.split));
     }
-    if (message.block !== "") {
-      writer.uint32(114).string(message.block);
+    if (message.block !== undefined) {
+      writer.uint32(82).string(message.block);
+    }
+    if (message.threads !== undefined) {
+      writer.uint32(88).uint32(message.threads);
     }
     return writer;
   },
@@ -2358,19 +2760,19 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 10) {
+            if (tag !== 8) {
               break;
             }
 
-            message.wiring = reader.string();
+            message.wiring = wiringFromJSON(reader.int32());
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
               break;
             }
 
-            message.primitives = reader.string();
+            message.scheme = schemeFromJSON(reader.int32());
             continue;
           }
           case 3: {
@@ -2402,7 +2804,7 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.seed = longToNumber(reader.int64());
             continue;
           }
           case 7: {
@@ -2414,11 +2816,11 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
             continue;
           }
           case 8: {
-            if (tag !== 65) {
+            if (tag !== 66) {
               break;
             }
 
-            message.learningRate = reader.double();
+            message.optimizer = WeightOptimizer.decode(reader, reader.uint32());
             continue;
           }
           case 9: {
@@ -2426,47 +2828,23 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
               break;
             }
 
-            message.threads = reader.uint32();
-            continue;
-          }
-          case 10: {
-            if (tag !== 81) {
-              break;
-            }
-
-            message.momentum = reader.double();
-            continue;
-          }
-          case 11: {
-            if (tag !== 89) {
-              break;
-            }
-
-            message.weightDecay = reader.double();
-            continue;
-          }
-          case 12: {
-            if (tag !== 97) {
-              break;
-            }
-
-            message.clipNorm = reader.double();
-            continue;
-          }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
             message.split = searchSplitFromJSON(reader.int32());
             continue;
           }
-          case 14: {
-            if (tag !== 114) {
+          case 10: {
+            if (tag !== 82) {
               break;
             }
 
             message.block = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.threads = reader.uint32();
             continue;
           }
         }
@@ -2483,8 +2861,8 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
 
   fromJSON(object: any): Supernet {
     return {
-      wiring: isSet(object.wiring) ? globalThis.String(object.wiring) : "",
-      primitives: isSet(object.primitives) ? globalThis.String(object.primitives) : "",
+      wiring: isSet(object.wiring) ? wiringFromJSON(object.wiring) : Wiring.WIRING_UNSPECIFIED,
+      scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
       dataset: isSet(object.dataset) ? globalThis.String(object.dataset) : "",
       channels: isSet(object.channels) ? globalThis.Number(object.channels) : 0,
       layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
@@ -2494,35 +2872,20 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
         : isSet(object.image_batch)
         ? globalThis.Number(object.image_batch)
         : 0,
-      learningRate: isSet(object.learningRate)
-        ? globalThis.Number(object.learningRate)
-        : isSet(object.learning_rate)
-        ? globalThis.Number(object.learning_rate)
-        : 0,
-      threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
-      momentum: isSet(object.momentum) ? globalThis.Number(object.momentum) : undefined,
-      weightDecay: isSet(object.weightDecay)
-        ? globalThis.Number(object.weightDecay)
-        : isSet(object.weight_decay)
-        ? globalThis.Number(object.weight_decay)
-        : undefined,
-      clipNorm: isSet(object.clipNorm)
-        ? globalThis.Number(object.clipNorm)
-        : isSet(object.clip_norm)
-        ? globalThis.Number(object.clip_norm)
-        : undefined,
+      optimizer: isSet(object.optimizer) ? WeightOptimizer.fromJSON(object.optimizer) : undefined,
       split: isSet(object.split) ? searchSplitFromJSON(object.split) : SearchSplit.SEARCH_SPLIT_UNSPECIFIED,
-      block: isSet(object.block) ? globalThis.String(object.block) : "",
+      block: isSet(object.block) ? globalThis.String(object.block) : undefined,
+      threads: isSet(object.threads) ? globalThis.Number(object.threads) : undefined,
     };
   },
 
   toJSON(message: Supernet): unknown {
     const obj: any = {};
-    if (message.wiring !== "") {
-      obj.wiring = message.wiring;
+    if (message.wiring !== Wiring.WIRING_UNSPECIFIED) {
+      obj.wiring = wiringToJSON(message.wiring);
     }
-    if (message.primitives !== "") {
-      obj.primitives = message.primitives;
+    if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
+      obj.scheme = schemeToJSON(message.scheme);
     }
     if (message.dataset !== "") {
       obj.dataset = message.dataset;
@@ -2539,11 +2902,148 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
     if (message.imageBatch !== 0) {
       obj.imageBatch = Math.round(message.imageBatch);
     }
-    if (message.learningRate !== 0) {
-      obj.learningRate = floatToJson(message.learningRate);
+    if (message.optimizer !== undefined) {
+      obj.optimizer = WeightOptimizer.toJSON(message.optimizer);
     }
-    if (message.threads !== 0) {
+    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
+      obj.split = searchSplitToJSON(message.split);
+    }
+    if (message.block !== undefined) {
+      obj.block = message.block;
+    }
+    if (message.threads !== undefined) {
       obj.threads = Math.round(message.threads);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Supernet>): Supernet {
+    return Supernet.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Supernet>): Supernet {
+    const message = createBaseSupernet();
+    message.wiring = object.wiring ?? Wiring.WIRING_UNSPECIFIED;
+    message.scheme = object.scheme ?? Scheme.SCHEME_UNSPECIFIED;
+    message.dataset = object.dataset ?? "";
+    message.channels = object.channels ?? 0;
+    message.layers = object.layers ?? 0;
+    message.seed = object.seed ?? 0;
+    message.imageBatch = object.imageBatch ?? 0;
+    message.optimizer = (object.optimizer !== undefined && object.optimizer !== null)
+      ? WeightOptimizer.fromPartial(object.optimizer)
+      : undefined;
+    message.split = object.split ?? SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
+    message.block = object.block ?? undefined;
+    message.threads = object.threads ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWeightOptimizer(): WeightOptimizer {
+  return { learningRate: undefined, momentum: undefined, weightDecay: undefined, clipNorm: undefined };
+}
+
+export const WeightOptimizer: MessageFns<WeightOptimizer, "nat.evaluation.v1.WeightOptimizer"> = {
+  $type: "nat.evaluation.v1.WeightOptimizer" as const,
+
+  encode(message: WeightOptimizer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.learningRate !== undefined) {
+      writer.uint32(9).double(message.learningRate);
+    }
+    if (message.momentum !== undefined) {
+      writer.uint32(17).double(message.momentum);
+    }
+    if (message.weightDecay !== undefined) {
+      writer.uint32(25).double(message.weightDecay);
+    }
+    if (message.clipNorm !== undefined) {
+      writer.uint32(33).double(message.clipNorm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WeightOptimizer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWeightOptimizer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.learningRate = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.momentum = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.weightDecay = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.clipNorm = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WeightOptimizer {
+    return {
+      learningRate: isSet(object.learningRate)
+        ? globalThis.Number(object.learningRate)
+        : isSet(object.learning_rate)
+        ? globalThis.Number(object.learning_rate)
+        : undefined,
+      momentum: isSet(object.momentum) ? globalThis.Number(object.momentum) : undefined,
+      weightDecay: isSet(object.weightDecay)
+        ? globalThis.Number(object.weightDecay)
+        : isSet(object.weight_decay)
+        ? globalThis.Number(object.weight_decay)
+        : undefined,
+      clipNorm: isSet(object.clipNorm)
+        ? globalThis.Number(object.clipNorm)
+        : isSet(object.clip_norm)
+        ? globalThis.Number(object.clip_norm)
+        : undefined,
+    };
+  },
+
+  toJSON(message: WeightOptimizer): unknown {
+    const obj: any = {};
+    if (message.learningRate !== undefined) {
+      obj.learningRate = floatToJson(message.learningRate);
     }
     if (message.momentum !== undefined) {
       obj.momentum = floatToJson(message.momentum);
@@ -2554,59 +3054,43 @@ export const Supernet: MessageFns<Supernet, "nat.evaluation.v1.Supernet"> = {
     if (message.clipNorm !== undefined) {
       obj.clipNorm = floatToJson(message.clipNorm);
     }
-    if (message.split !== SearchSplit.SEARCH_SPLIT_UNSPECIFIED) {
-      obj.split = searchSplitToJSON(message.split);
-    }
-    if (message.block !== "") {
-      obj.block = message.block;
-    }
     return obj;
   },
 
-  create(base?: DeepPartial<Supernet>): Supernet {
-    return Supernet.fromPartial(base ?? {});
+  create(base?: DeepPartial<WeightOptimizer>): WeightOptimizer {
+    return WeightOptimizer.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Supernet>): Supernet {
-    const message = createBaseSupernet();
-    message.wiring = object.wiring ?? "";
-    message.primitives = object.primitives ?? "";
-    message.dataset = object.dataset ?? "";
-    message.channels = object.channels ?? 0;
-    message.layers = object.layers ?? 0;
-    message.seed = object.seed ?? 0;
-    message.imageBatch = object.imageBatch ?? 0;
-    message.learningRate = object.learningRate ?? 0;
-    message.threads = object.threads ?? 0;
+  fromPartial(object: DeepPartial<WeightOptimizer>): WeightOptimizer {
+    const message = createBaseWeightOptimizer();
+    message.learningRate = object.learningRate ?? undefined;
     message.momentum = object.momentum ?? undefined;
     message.weightDecay = object.weightDecay ?? undefined;
     message.clipNorm = object.clipNorm ?? undefined;
-    message.split = object.split ?? SearchSplit.SEARCH_SPLIT_UNSPECIFIED;
-    message.block = object.block ?? "";
     return message;
   },
 };
 
 function createBaseTrainingRecipe(): TrainingRecipe {
   return {
-    epochs: 0,
-    maxSteps: 0,
+    preset: RecipePreset.RECIPE_PRESET_UNSPECIFIED,
+    epochs: undefined,
+    maxSteps: undefined,
     maxTime: undefined,
-    batch: 0,
-    learningRate: 0,
-    momentum: 0,
-    weightDecay: 0,
+    batch: undefined,
+    learningRate: undefined,
+    momentum: undefined,
+    weightDecay: undefined,
     seed: 0,
-    threads: 0,
-    trainImages: 0,
-    validationImages: 0,
-    preset: "",
+    threads: undefined,
+    trainImages: undefined,
+    validationImages: undefined,
     clipNorm: undefined,
     labelSmoothing: undefined,
     dropPath: undefined,
     auxiliaryWeight: undefined,
     cutout: undefined,
-    patience: 0,
-    stopAfterEpochs: 0,
+    patience: undefined,
+    stopAfterEpochs: undefined,
   };
 }
 
@@ -2614,41 +3098,41 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
   $type: "nat.evaluation.v1.TrainingRecipe" as const,
 
   encode(message: TrainingRecipe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.epochs !== 0) {
-      writer.uint32(8).uint32(message.epochs);
+    if (message.preset !== RecipePreset.RECIPE_PRESET_UNSPECIFIED) {
+      writer.uint32(8).int32(recipePresetToNumber(message.preset));
     }
-    if (message.maxSteps !== 0) {
-      writer.uint32(16).uint32(message.maxSteps);
+    if (message.epochs !== undefined) {
+      writer.uint32(16).uint32(message.epochs);
+    }
+    if (message.maxSteps !== undefined) {
+      writer.uint32(24).uint32(message.maxSteps);
     }
     if (message.maxTime !== undefined) {
-      Duration.encode(message.maxTime, writer.uint32(26).fork()).join();
+      Duration.encode(message.maxTime, writer.uint32(34).fork()).join();
     }
-    if (message.batch !== 0) {
-      writer.uint32(32).uint32(message.batch);
+    if (message.batch !== undefined) {
+      writer.uint32(40).uint32(message.batch);
     }
-    if (message.learningRate !== 0) {
-      writer.uint32(41).double(message.learningRate);
+    if (message.learningRate !== undefined) {
+      writer.uint32(49).double(message.learningRate);
     }
-    if (message.momentum !== 0) {
-      writer.uint32(49).double(message.momentum);
+    if (message.momentum !== undefined) {
+      writer.uint32(57).double(message.momentum);
     }
-    if (message.weightDecay !== 0) {
-      writer.uint32(57).double(message.weightDecay);
+    if (message.weightDecay !== undefined) {
+      writer.uint32(65).double(message.weightDecay);
     }
     if (message.seed !== 0) {
-      writer.uint32(64).uint64(message.seed);
+      writer.uint32(72).int64(message.seed);
     }
-    if (message.threads !== 0) {
-      writer.uint32(72).uint32(message.threads);
+    if (message.threads !== undefined) {
+      writer.uint32(80).uint32(message.threads);
     }
-    if (message.trainImages !== 0) {
-      writer.uint32(80).uint32(message.trainImages);
+    if (message.trainImages !== undefined) {
+      writer.uint32(88).uint32(message.trainImages);
     }
-    if (message.validationImages !== 0) {
-      writer.uint32(88).uint32(message.validationImages);
-    }
-    if (message.preset !== "") {
-      writer.uint32(98).string(message.preset);
+    if (message.validationImages !== undefined) {
+      writer.uint32(96).uint32(message.validationImages);
     }
     if (message.clipNorm !== undefined) {
       writer.uint32(105).double(message.clipNorm);
@@ -2665,10 +3149,10 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     if (message.cutout !== undefined) {
       writer.uint32(136).uint32(message.cutout);
     }
-    if (message.patience !== 0) {
+    if (message.patience !== undefined) {
       writer.uint32(144).uint32(message.patience);
     }
-    if (message.stopAfterEpochs !== 0) {
+    if (message.stopAfterEpochs !== undefined) {
       writer.uint32(152).uint32(message.stopAfterEpochs);
     }
     return writer;
@@ -2692,7 +3176,7 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.epochs = reader.uint32();
+            message.preset = recipePresetFromJSON(reader.int32());
             continue;
           }
           case 2: {
@@ -2700,31 +3184,31 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.maxSteps = reader.uint32();
+            message.epochs = reader.uint32();
             continue;
           }
           case 3: {
-            if (tag !== 26) {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxSteps = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
               break;
             }
 
             message.maxTime = Duration.decode(reader, reader.uint32());
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
+          case 5: {
+            if (tag !== 40) {
               break;
             }
 
             message.batch = reader.uint32();
-            continue;
-          }
-          case 5: {
-            if (tag !== 41) {
-              break;
-            }
-
-            message.learningRate = reader.double();
             continue;
           }
           case 6: {
@@ -2732,7 +3216,7 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.momentum = reader.double();
+            message.learningRate = reader.double();
             continue;
           }
           case 7: {
@@ -2740,15 +3224,15 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.weightDecay = reader.double();
+            message.momentum = reader.double();
             continue;
           }
           case 8: {
-            if (tag !== 64) {
+            if (tag !== 65) {
               break;
             }
 
-            message.seed = longToNumber(reader.uint64());
+            message.weightDecay = reader.double();
             continue;
           }
           case 9: {
@@ -2756,7 +3240,7 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.threads = reader.uint32();
+            message.seed = longToNumber(reader.int64());
             continue;
           }
           case 10: {
@@ -2764,7 +3248,7 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.trainImages = reader.uint32();
+            message.threads = reader.uint32();
             continue;
           }
           case 11: {
@@ -2772,15 +3256,15 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
               break;
             }
 
-            message.validationImages = reader.uint32();
+            message.trainImages = reader.uint32();
             continue;
           }
           case 12: {
-            if (tag !== 98) {
+            if (tag !== 96) {
               break;
             }
 
-            message.preset = reader.string();
+            message.validationImages = reader.uint32();
             continue;
           }
           case 13: {
@@ -2853,42 +3337,42 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
 
   fromJSON(object: any): TrainingRecipe {
     return {
-      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : 0,
+      preset: isSet(object.preset) ? recipePresetFromJSON(object.preset) : RecipePreset.RECIPE_PRESET_UNSPECIFIED,
+      epochs: isSet(object.epochs) ? globalThis.Number(object.epochs) : undefined,
       maxSteps: isSet(object.maxSteps)
         ? globalThis.Number(object.maxSteps)
         : isSet(object.max_steps)
         ? globalThis.Number(object.max_steps)
-        : 0,
+        : undefined,
       maxTime: isSet(object.maxTime)
         ? Duration.fromJSON(object.maxTime)
         : isSet(object.max_time)
         ? Duration.fromJSON(object.max_time)
         : undefined,
-      batch: isSet(object.batch) ? globalThis.Number(object.batch) : 0,
+      batch: isSet(object.batch) ? globalThis.Number(object.batch) : undefined,
       learningRate: isSet(object.learningRate)
         ? globalThis.Number(object.learningRate)
         : isSet(object.learning_rate)
         ? globalThis.Number(object.learning_rate)
-        : 0,
-      momentum: isSet(object.momentum) ? globalThis.Number(object.momentum) : 0,
+        : undefined,
+      momentum: isSet(object.momentum) ? globalThis.Number(object.momentum) : undefined,
       weightDecay: isSet(object.weightDecay)
         ? globalThis.Number(object.weightDecay)
         : isSet(object.weight_decay)
         ? globalThis.Number(object.weight_decay)
-        : 0,
+        : undefined,
       seed: isSet(object.seed) ? globalThis.Number(object.seed) : 0,
-      threads: isSet(object.threads) ? globalThis.Number(object.threads) : 0,
+      threads: isSet(object.threads) ? globalThis.Number(object.threads) : undefined,
       trainImages: isSet(object.trainImages)
         ? globalThis.Number(object.trainImages)
         : isSet(object.train_images)
         ? globalThis.Number(object.train_images)
-        : 0,
+        : undefined,
       validationImages: isSet(object.validationImages)
         ? globalThis.Number(object.validationImages)
         : isSet(object.validation_images)
         ? globalThis.Number(object.validation_images)
-        : 0,
-      preset: isSet(object.preset) ? globalThis.String(object.preset) : "",
+        : undefined,
       clipNorm: isSet(object.clipNorm)
         ? globalThis.Number(object.clipNorm)
         : isSet(object.clip_norm)
@@ -2910,52 +3394,52 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
         ? globalThis.Number(object.auxiliary_weight)
         : undefined,
       cutout: isSet(object.cutout) ? globalThis.Number(object.cutout) : undefined,
-      patience: isSet(object.patience) ? globalThis.Number(object.patience) : 0,
+      patience: isSet(object.patience) ? globalThis.Number(object.patience) : undefined,
       stopAfterEpochs: isSet(object.stopAfterEpochs)
         ? globalThis.Number(object.stopAfterEpochs)
         : isSet(object.stop_after_epochs)
         ? globalThis.Number(object.stop_after_epochs)
-        : 0,
+        : undefined,
     };
   },
 
   toJSON(message: TrainingRecipe): unknown {
     const obj: any = {};
-    if (message.epochs !== 0) {
+    if (message.preset !== RecipePreset.RECIPE_PRESET_UNSPECIFIED) {
+      obj.preset = recipePresetToJSON(message.preset);
+    }
+    if (message.epochs !== undefined) {
       obj.epochs = Math.round(message.epochs);
     }
-    if (message.maxSteps !== 0) {
+    if (message.maxSteps !== undefined) {
       obj.maxSteps = Math.round(message.maxSteps);
     }
     if (message.maxTime !== undefined) {
       obj.maxTime = Duration.toJSON(message.maxTime);
     }
-    if (message.batch !== 0) {
+    if (message.batch !== undefined) {
       obj.batch = Math.round(message.batch);
     }
-    if (message.learningRate !== 0) {
+    if (message.learningRate !== undefined) {
       obj.learningRate = floatToJson(message.learningRate);
     }
-    if (message.momentum !== 0) {
+    if (message.momentum !== undefined) {
       obj.momentum = floatToJson(message.momentum);
     }
-    if (message.weightDecay !== 0) {
+    if (message.weightDecay !== undefined) {
       obj.weightDecay = floatToJson(message.weightDecay);
     }
     if (message.seed !== 0) {
       obj.seed = Math.round(message.seed);
     }
-    if (message.threads !== 0) {
+    if (message.threads !== undefined) {
       obj.threads = Math.round(message.threads);
     }
-    if (message.trainImages !== 0) {
+    if (message.trainImages !== undefined) {
       obj.trainImages = Math.round(message.trainImages);
     }
-    if (message.validationImages !== 0) {
+    if (message.validationImages !== undefined) {
       obj.validationImages = Math.round(message.validationImages);
-    }
-    if (message.preset !== "") {
-      obj.preset = message.preset;
     }
     if (message.clipNorm !== undefined) {
       obj.clipNorm = floatToJson(message.clipNorm);
@@ -2972,10 +3456,10 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
     if (message.cutout !== undefined) {
       obj.cutout = Math.round(message.cutout);
     }
-    if (message.patience !== 0) {
+    if (message.patience !== undefined) {
       obj.patience = Math.round(message.patience);
     }
-    if (message.stopAfterEpochs !== 0) {
+    if (message.stopAfterEpochs !== undefined) {
       obj.stopAfterEpochs = Math.round(message.stopAfterEpochs);
     }
     return obj;
@@ -2986,27 +3470,27 @@ export const TrainingRecipe: MessageFns<TrainingRecipe, "nat.evaluation.v1.Train
   },
   fromPartial(object: DeepPartial<TrainingRecipe>): TrainingRecipe {
     const message = createBaseTrainingRecipe();
-    message.epochs = object.epochs ?? 0;
-    message.maxSteps = object.maxSteps ?? 0;
+    message.preset = object.preset ?? RecipePreset.RECIPE_PRESET_UNSPECIFIED;
+    message.epochs = object.epochs ?? undefined;
+    message.maxSteps = object.maxSteps ?? undefined;
     message.maxTime = (object.maxTime !== undefined && object.maxTime !== null)
       ? Duration.fromPartial(object.maxTime)
       : undefined;
-    message.batch = object.batch ?? 0;
-    message.learningRate = object.learningRate ?? 0;
-    message.momentum = object.momentum ?? 0;
-    message.weightDecay = object.weightDecay ?? 0;
+    message.batch = object.batch ?? undefined;
+    message.learningRate = object.learningRate ?? undefined;
+    message.momentum = object.momentum ?? undefined;
+    message.weightDecay = object.weightDecay ?? undefined;
     message.seed = object.seed ?? 0;
-    message.threads = object.threads ?? 0;
-    message.trainImages = object.trainImages ?? 0;
-    message.validationImages = object.validationImages ?? 0;
-    message.preset = object.preset ?? "";
+    message.threads = object.threads ?? undefined;
+    message.trainImages = object.trainImages ?? undefined;
+    message.validationImages = object.validationImages ?? undefined;
     message.clipNorm = object.clipNorm ?? undefined;
     message.labelSmoothing = object.labelSmoothing ?? undefined;
     message.dropPath = object.dropPath ?? undefined;
     message.auxiliaryWeight = object.auxiliaryWeight ?? undefined;
     message.cutout = object.cutout ?? undefined;
-    message.patience = object.patience ?? 0;
-    message.stopAfterEpochs = object.stopAfterEpochs ?? 0;
+    message.patience = object.patience ?? undefined;
+    message.stopAfterEpochs = object.stopAfterEpochs ?? undefined;
     return message;
   },
 };
@@ -3136,17 +3620,17 @@ export const Outcome: MessageFns<Outcome, "nat.evaluation.v1.Outcome"> = {
 };
 
 function createBaseSucceeded(): Succeeded {
-  return { values: [], weights: "", metrics: {} };
+  return { results: [], weights: undefined, metrics: {} };
 }
 
 export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
   $type: "nat.evaluation.v1.Succeeded" as const,
 
   encode(message: Succeeded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.values) {
-      PairValue.encode(v!, writer.uint32(10).fork()).join();
+    for (const v of message.results) {
+      CandidateResult.encode(v!, writer.uint32(10).fork()).join();
     }
-    if (message.weights !== "") {
+    if (message.weights !== undefined) {
       writer.uint32(18).string(message.weights);
     }
     globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
@@ -3173,7 +3657,7 @@ export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
               break;
             }
 
-            message.values.push(PairValue.decode(reader, reader.uint32()));
+            message.results.push(CandidateResult.decode(reader, reader.uint32()));
             continue;
           }
           case 2: {
@@ -3209,8 +3693,10 @@ export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
 
   fromJSON(object: any): Succeeded {
     return {
-      values: globalThis.Array.isArray(object?.values) ? object.values.map((e: any) => PairValue.fromJSON(e)) : [],
-      weights: isSet(object.weights) ? globalThis.String(object.weights) : "",
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => CandidateResult.fromJSON(e))
+        : [],
+      weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
       metrics: isObject(object.metrics)
         ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
           (acc: { [key: string]: number }, [key, value]: [string, any]) => {
@@ -3230,10 +3716,10 @@ export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
 
   toJSON(message: Succeeded): unknown {
     const obj: any = {};
-    if (message.values?.length) {
-      obj.values = message.values.map((e) => PairValue.toJSON(e));
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => CandidateResult.toJSON(e));
     }
-    if (message.weights !== "") {
+    if (message.weights !== undefined) {
       obj.weights = message.weights;
     }
     if (message.metrics) {
@@ -3253,8 +3739,8 @@ export const Succeeded: MessageFns<Succeeded, "nat.evaluation.v1.Succeeded"> = {
   },
   fromPartial(object: DeepPartial<Succeeded>): Succeeded {
     const message = createBaseSucceeded();
-    message.values = object.values?.map((e) => PairValue.fromPartial(e)) || [];
-    message.weights = object.weights ?? "";
+    message.results = object.results?.map((e) => CandidateResult.fromPartial(e)) || [];
+    message.weights = object.weights ?? undefined;
     message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
       (acc: { [key: string]: number }, [key, value]: [string, number]) => {
         if (value !== undefined) {
@@ -3355,43 +3841,32 @@ export const Succeeded_MetricsEntry: MessageFns<Succeeded_MetricsEntry, "nat.eva
   },
 };
 
-function createBasePairValue(): PairValue {
-  return {
-    pairId: "",
-    sourceValue: 0,
-    resultValue: 0,
-    sourceReport: undefined,
-    resultReport: undefined,
-    errorMessage: "",
-  };
+function createBaseCandidateResult(): CandidateResult {
+  return { candidateId: "", result: undefined, report: undefined };
 }
 
-export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
-  $type: "nat.evaluation.v1.PairValue" as const,
+export const CandidateResult: MessageFns<CandidateResult, "nat.evaluation.v1.CandidateResult"> = {
+  $type: "nat.evaluation.v1.CandidateResult" as const,
 
-  encode(message: PairValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.pairId !== "") {
-      writer.uint32(10).string(message.pairId);
+  encode(message: CandidateResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.candidateId !== "") {
+      writer.uint32(10).string(message.candidateId);
     }
-    if (message.sourceValue !== 0) {
-      writer.uint32(17).double(message.sourceValue);
+    switch (message.result?.$case) {
+      case "value":
+        writer.uint32(17).double(message.result.value);
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(26).fork()).join();
+        break;
     }
-    if (message.resultValue !== 0) {
-      writer.uint32(25).double(message.resultValue);
-    }
-    if (message.sourceReport !== undefined) {
-      ChildReport.encode(message.sourceReport, writer.uint32(34).fork()).join();
-    }
-    if (message.resultReport !== undefined) {
-      ChildReport.encode(message.resultReport, writer.uint32(42).fork()).join();
-    }
-    if (message.errorMessage !== "") {
-      writer.uint32(50).string(message.errorMessage);
+    if (message.report !== undefined) {
+      TrainingReport.encode(message.report, writer.uint32(34).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): PairValue {
+  decode(input: BinaryReader | Uint8Array, length?: number): CandidateResult {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -3400,7 +3875,7 @@ export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePairValue();
+      const message = createBaseCandidateResult();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3409,7 +3884,7 @@ export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
               break;
             }
 
-            message.pairId = reader.string();
+            message.candidateId = reader.string();
             continue;
           }
           case 2: {
@@ -3417,15 +3892,15 @@ export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
               break;
             }
 
-            message.sourceValue = reader.double();
+            message.result = { $case: "value", value: reader.double() };
             continue;
           }
           case 3: {
-            if (tag !== 25) {
+            if (tag !== 26) {
               break;
             }
 
-            message.resultValue = reader.double();
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
             continue;
           }
           case 4: {
@@ -3433,23 +3908,7 @@ export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
               break;
             }
 
-            message.sourceReport = ChildReport.decode(reader, reader.uint32());
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.resultReport = ChildReport.decode(reader, reader.uint32());
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.errorMessage = reader.string();
+            message.report = TrainingReport.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -3464,90 +3923,71 @@ export const PairValue: MessageFns<PairValue, "nat.evaluation.v1.PairValue"> = {
     }
   },
 
-  fromJSON(object: any): PairValue {
+  fromJSON(object: any): CandidateResult {
     return {
-      pairId: isSet(object.pairId)
-        ? globalThis.String(object.pairId)
-        : isSet(object.pair_id)
-        ? globalThis.String(object.pair_id)
+      candidateId: isSet(object.candidateId)
+        ? globalThis.String(object.candidateId)
+        : isSet(object.candidate_id)
+        ? globalThis.String(object.candidate_id)
         : "",
-      sourceValue: isSet(object.sourceValue)
-        ? globalThis.Number(object.sourceValue)
-        : isSet(object.source_value)
-        ? globalThis.Number(object.source_value)
-        : 0,
-      resultValue: isSet(object.resultValue)
-        ? globalThis.Number(object.resultValue)
-        : isSet(object.result_value)
-        ? globalThis.Number(object.result_value)
-        : 0,
-      sourceReport: isSet(object.sourceReport)
-        ? ChildReport.fromJSON(object.sourceReport)
-        : isSet(object.source_report)
-        ? ChildReport.fromJSON(object.source_report)
+      result: isSet(object.value)
+        ? { $case: "value", value: globalThis.Number(object.value) }
+        : isSet(object.error)
+        ? { $case: "error", value: Status.fromJSON(object.error) }
         : undefined,
-      resultReport: isSet(object.resultReport)
-        ? ChildReport.fromJSON(object.resultReport)
-        : isSet(object.result_report)
-        ? ChildReport.fromJSON(object.result_report)
-        : undefined,
-      errorMessage: isSet(object.errorMessage)
-        ? globalThis.String(object.errorMessage)
-        : isSet(object.error_message)
-        ? globalThis.String(object.error_message)
-        : "",
+      report: isSet(object.report) ? TrainingReport.fromJSON(object.report) : undefined,
     };
   },
 
-  toJSON(message: PairValue): unknown {
+  toJSON(message: CandidateResult): unknown {
     const obj: any = {};
-    if (message.pairId !== "") {
-      obj.pairId = message.pairId;
+    if (message.candidateId !== "") {
+      obj.candidateId = message.candidateId;
     }
-    if (message.sourceValue !== 0) {
-      obj.sourceValue = floatToJson(message.sourceValue);
+    if (message.result?.$case === "value") {
+      obj.value = floatToJson(message.result.value);
+    } else if (message.result?.$case === "error") {
+      obj.error = Status.toJSON(message.result.value);
     }
-    if (message.resultValue !== 0) {
-      obj.resultValue = floatToJson(message.resultValue);
-    }
-    if (message.sourceReport !== undefined) {
-      obj.sourceReport = ChildReport.toJSON(message.sourceReport);
-    }
-    if (message.resultReport !== undefined) {
-      obj.resultReport = ChildReport.toJSON(message.resultReport);
-    }
-    if (message.errorMessage !== "") {
-      obj.errorMessage = message.errorMessage;
+    if (message.report !== undefined) {
+      obj.report = TrainingReport.toJSON(message.report);
     }
     return obj;
   },
 
-  create(base?: DeepPartial<PairValue>): PairValue {
-    return PairValue.fromPartial(base ?? {});
+  create(base?: DeepPartial<CandidateResult>): CandidateResult {
+    return CandidateResult.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<PairValue>): PairValue {
-    const message = createBasePairValue();
-    message.pairId = object.pairId ?? "";
-    message.sourceValue = object.sourceValue ?? 0;
-    message.resultValue = object.resultValue ?? 0;
-    message.sourceReport = (object.sourceReport !== undefined && object.sourceReport !== null)
-      ? ChildReport.fromPartial(object.sourceReport)
+  fromPartial(object: DeepPartial<CandidateResult>): CandidateResult {
+    const message = createBaseCandidateResult();
+    message.candidateId = object.candidateId ?? "";
+    switch (object.result?.$case) {
+      case "value": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "value", value: object.result.value };
+        }
+        break;
+      }
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: Status.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
+    message.report = (object.report !== undefined && object.report !== null)
+      ? TrainingReport.fromPartial(object.report)
       : undefined;
-    message.resultReport = (object.resultReport !== undefined && object.resultReport !== null)
-      ? ChildReport.fromPartial(object.resultReport)
-      : undefined;
-    message.errorMessage = object.errorMessage ?? "";
     return message;
   },
 };
 
-function createBaseChildReport(): ChildReport {
+function createBaseTrainingReport(): TrainingReport {
   return {
     validationAccuracy: 0,
     testAccuracy: undefined,
-    params: 0,
-    macs: 0,
-    seconds: 0,
+    cost: undefined,
+    duration: undefined,
     imagesPerSecond: 0,
     epochs: 0,
     steps: 0,
@@ -3555,61 +3995,54 @@ function createBaseChildReport(): ChildReport {
     end: TrainingEnd.TRAINING_END_UNSPECIFIED,
     weights: undefined,
     checkpoint: undefined,
-    inheritedParams: undefined,
-    initialValidationAccuracy: undefined,
+    inherited: undefined,
   };
 }
 
-export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport"> = {
-  $type: "nat.evaluation.v1.ChildReport" as const,
+export const TrainingReport: MessageFns<TrainingReport, "nat.evaluation.v1.TrainingReport"> = {
+  $type: "nat.evaluation.v1.TrainingReport" as const,
 
-  encode(message: ChildReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: TrainingReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.validationAccuracy !== 0) {
       writer.uint32(9).double(message.validationAccuracy);
     }
     if (message.testAccuracy !== undefined) {
       writer.uint32(17).double(message.testAccuracy);
     }
-    if (message.params !== 0) {
-      writer.uint32(24).int64(message.params);
+    if (message.cost !== undefined) {
+      Cost.encode(message.cost, writer.uint32(26).fork()).join();
     }
-    if (message.macs !== 0) {
-      writer.uint32(32).int64(message.macs);
-    }
-    if (message.seconds !== 0) {
-      writer.uint32(41).double(message.seconds);
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(34).fork()).join();
     }
     if (message.imagesPerSecond !== 0) {
-      writer.uint32(49).double(message.imagesPerSecond);
+      writer.uint32(41).double(message.imagesPerSecond);
     }
     if (message.epochs !== 0) {
-      writer.uint32(56).uint32(message.epochs);
+      writer.uint32(48).uint32(message.epochs);
     }
     if (message.steps !== 0) {
-      writer.uint32(64).uint64(message.steps);
+      writer.uint32(56).int64(message.steps);
     }
     if (message.judgedEpoch !== 0) {
-      writer.uint32(72).uint32(message.judgedEpoch);
+      writer.uint32(64).uint32(message.judgedEpoch);
     }
     if (message.end !== TrainingEnd.TRAINING_END_UNSPECIFIED) {
-      writer.uint32(80).int32(trainingEndToNumber(message.end));
+      writer.uint32(72).int32(trainingEndToNumber(message.end));
     }
     if (message.weights !== undefined) {
-      writer.uint32(90).string(message.weights);
+      writer.uint32(82).string(message.weights);
     }
     if (message.checkpoint !== undefined) {
-      writer.uint32(98).string(message.checkpoint);
+      writer.uint32(90).string(message.checkpoint);
     }
-    if (message.inheritedParams !== undefined) {
-      writer.uint32(104).int64(message.inheritedParams);
-    }
-    if (message.initialValidationAccuracy !== undefined) {
-      writer.uint32(113).double(message.initialValidationAccuracy);
+    if (message.inherited !== undefined) {
+      InheritanceReport.encode(message.inherited, writer.uint32(98).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ChildReport {
+  decode(input: BinaryReader | Uint8Array, length?: number): TrainingReport {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -3618,7 +4051,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseChildReport();
+      const message = createBaseTrainingReport();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3639,19 +4072,19 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
             continue;
           }
           case 3: {
-            if (tag !== 24) {
+            if (tag !== 26) {
               break;
             }
 
-            message.params = longToNumber(reader.int64());
+            message.cost = Cost.decode(reader, reader.uint32());
             continue;
           }
           case 4: {
-            if (tag !== 32) {
+            if (tag !== 34) {
               break;
             }
 
-            message.macs = longToNumber(reader.int64());
+            message.duration = Duration.decode(reader, reader.uint32());
             continue;
           }
           case 5: {
@@ -3659,15 +4092,15 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.seconds = reader.double();
+            message.imagesPerSecond = reader.double();
             continue;
           }
           case 6: {
-            if (tag !== 49) {
+            if (tag !== 48) {
               break;
             }
 
-            message.imagesPerSecond = reader.double();
+            message.epochs = reader.uint32();
             continue;
           }
           case 7: {
@@ -3675,7 +4108,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.epochs = reader.uint32();
+            message.steps = longToNumber(reader.int64());
             continue;
           }
           case 8: {
@@ -3683,7 +4116,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.steps = longToNumber(reader.uint64());
+            message.judgedEpoch = reader.uint32();
             continue;
           }
           case 9: {
@@ -3691,15 +4124,15 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.judgedEpoch = reader.uint32();
+            message.end = trainingEndFromJSON(reader.int32());
             continue;
           }
           case 10: {
-            if (tag !== 80) {
+            if (tag !== 82) {
               break;
             }
 
-            message.end = trainingEndFromJSON(reader.int32());
+            message.weights = reader.string();
             continue;
           }
           case 11: {
@@ -3707,7 +4140,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.weights = reader.string();
+            message.checkpoint = reader.string();
             continue;
           }
           case 12: {
@@ -3715,23 +4148,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
               break;
             }
 
-            message.checkpoint = reader.string();
-            continue;
-          }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
-            message.inheritedParams = longToNumber(reader.int64());
-            continue;
-          }
-          case 14: {
-            if (tag !== 113) {
-              break;
-            }
-
-            message.initialValidationAccuracy = reader.double();
+            message.inherited = InheritanceReport.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -3746,7 +4163,7 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     }
   },
 
-  fromJSON(object: any): ChildReport {
+  fromJSON(object: any): TrainingReport {
     return {
       validationAccuracy: isSet(object.validationAccuracy)
         ? globalThis.Number(object.validationAccuracy)
@@ -3758,9 +4175,8 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
         : isSet(object.test_accuracy)
         ? globalThis.Number(object.test_accuracy)
         : undefined,
-      params: isSet(object.params) ? globalThis.Number(object.params) : 0,
-      macs: isSet(object.macs) ? globalThis.Number(object.macs) : 0,
-      seconds: isSet(object.seconds) ? globalThis.Number(object.seconds) : 0,
+      cost: isSet(object.cost) ? Cost.fromJSON(object.cost) : undefined,
+      duration: isSet(object.duration) ? Duration.fromJSON(object.duration) : undefined,
       imagesPerSecond: isSet(object.imagesPerSecond)
         ? globalThis.Number(object.imagesPerSecond)
         : isSet(object.images_per_second)
@@ -3776,20 +4192,11 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
       end: isSet(object.end) ? trainingEndFromJSON(object.end) : TrainingEnd.TRAINING_END_UNSPECIFIED,
       weights: isSet(object.weights) ? globalThis.String(object.weights) : undefined,
       checkpoint: isSet(object.checkpoint) ? globalThis.String(object.checkpoint) : undefined,
-      inheritedParams: isSet(object.inheritedParams)
-        ? globalThis.Number(object.inheritedParams)
-        : isSet(object.inherited_params)
-        ? globalThis.Number(object.inherited_params)
-        : undefined,
-      initialValidationAccuracy: isSet(object.initialValidationAccuracy)
-        ? globalThis.Number(object.initialValidationAccuracy)
-        : isSet(object.initial_validation_accuracy)
-        ? globalThis.Number(object.initial_validation_accuracy)
-        : undefined,
+      inherited: isSet(object.inherited) ? InheritanceReport.fromJSON(object.inherited) : undefined,
     };
   },
 
-  toJSON(message: ChildReport): unknown {
+  toJSON(message: TrainingReport): unknown {
     const obj: any = {};
     if (message.validationAccuracy !== 0) {
       obj.validationAccuracy = floatToJson(message.validationAccuracy);
@@ -3797,14 +4204,11 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     if (message.testAccuracy !== undefined) {
       obj.testAccuracy = floatToJson(message.testAccuracy);
     }
-    if (message.params !== 0) {
-      obj.params = Math.round(message.params);
+    if (message.cost !== undefined) {
+      obj.cost = Cost.toJSON(message.cost);
     }
-    if (message.macs !== 0) {
-      obj.macs = Math.round(message.macs);
-    }
-    if (message.seconds !== 0) {
-      obj.seconds = floatToJson(message.seconds);
+    if (message.duration !== undefined) {
+      obj.duration = Duration.toJSON(message.duration);
     }
     if (message.imagesPerSecond !== 0) {
       obj.imagesPerSecond = floatToJson(message.imagesPerSecond);
@@ -3827,25 +4231,23 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     if (message.checkpoint !== undefined) {
       obj.checkpoint = message.checkpoint;
     }
-    if (message.inheritedParams !== undefined) {
-      obj.inheritedParams = Math.round(message.inheritedParams);
-    }
-    if (message.initialValidationAccuracy !== undefined) {
-      obj.initialValidationAccuracy = floatToJson(message.initialValidationAccuracy);
+    if (message.inherited !== undefined) {
+      obj.inherited = InheritanceReport.toJSON(message.inherited);
     }
     return obj;
   },
 
-  create(base?: DeepPartial<ChildReport>): ChildReport {
-    return ChildReport.fromPartial(base ?? {});
+  create(base?: DeepPartial<TrainingReport>): TrainingReport {
+    return TrainingReport.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<ChildReport>): ChildReport {
-    const message = createBaseChildReport();
+  fromPartial(object: DeepPartial<TrainingReport>): TrainingReport {
+    const message = createBaseTrainingReport();
     message.validationAccuracy = object.validationAccuracy ?? 0;
     message.testAccuracy = object.testAccuracy ?? undefined;
-    message.params = object.params ?? 0;
-    message.macs = object.macs ?? 0;
-    message.seconds = object.seconds ?? 0;
+    message.cost = (object.cost !== undefined && object.cost !== null) ? Cost.fromPartial(object.cost) : undefined;
+    message.duration = (object.duration !== undefined && object.duration !== null)
+      ? Duration.fromPartial(object.duration)
+      : undefined;
     message.imagesPerSecond = object.imagesPerSecond ?? 0;
     message.epochs = object.epochs ?? 0;
     message.steps = object.steps ?? 0;
@@ -3853,28 +4255,117 @@ export const ChildReport: MessageFns<ChildReport, "nat.evaluation.v1.ChildReport
     message.end = object.end ?? TrainingEnd.TRAINING_END_UNSPECIFIED;
     message.weights = object.weights ?? undefined;
     message.checkpoint = object.checkpoint ?? undefined;
-    message.inheritedParams = object.inheritedParams ?? undefined;
-    message.initialValidationAccuracy = object.initialValidationAccuracy ?? undefined;
+    message.inherited = (object.inherited !== undefined && object.inherited !== null)
+      ? InheritanceReport.fromPartial(object.inherited)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInheritanceReport(): InheritanceReport {
+  return { params: 0, validationAccuracy: 0 };
+}
+
+export const InheritanceReport: MessageFns<InheritanceReport, "nat.evaluation.v1.InheritanceReport"> = {
+  $type: "nat.evaluation.v1.InheritanceReport" as const,
+
+  encode(message: InheritanceReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.params !== 0) {
+      writer.uint32(8).int64(message.params);
+    }
+    if (message.validationAccuracy !== 0) {
+      writer.uint32(17).double(message.validationAccuracy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InheritanceReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInheritanceReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.params = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.validationAccuracy = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InheritanceReport {
+    return {
+      params: isSet(object.params) ? globalThis.Number(object.params) : 0,
+      validationAccuracy: isSet(object.validationAccuracy)
+        ? globalThis.Number(object.validationAccuracy)
+        : isSet(object.validation_accuracy)
+        ? globalThis.Number(object.validation_accuracy)
+        : 0,
+    };
+  },
+
+  toJSON(message: InheritanceReport): unknown {
+    const obj: any = {};
+    if (message.params !== 0) {
+      obj.params = Math.round(message.params);
+    }
+    if (message.validationAccuracy !== 0) {
+      obj.validationAccuracy = floatToJson(message.validationAccuracy);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<InheritanceReport>): InheritanceReport {
+    return InheritanceReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InheritanceReport>): InheritanceReport {
+    const message = createBaseInheritanceReport();
+    message.params = object.params ?? 0;
+    message.validationAccuracy = object.validationAccuracy ?? 0;
     return message;
   },
 };
 
 function createBaseFailed(): Failed {
-  return { reason: "", message: "", terminal: false };
+  return { error: undefined, terminal: false };
 }
 
 export const Failed: MessageFns<Failed, "nat.evaluation.v1.Failed"> = {
   $type: "nat.evaluation.v1.Failed" as const,
 
   encode(message: Failed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.reason !== "") {
-      writer.uint32(10).string(message.reason);
-    }
-    if (message.message !== "") {
-      writer.uint32(18).string(message.message);
+    if (message.error !== undefined) {
+      Status.encode(message.error, writer.uint32(10).fork()).join();
     }
     if (message.terminal !== false) {
-      writer.uint32(24).bool(message.terminal);
+      writer.uint32(16).bool(message.terminal);
     }
     return writer;
   },
@@ -3897,19 +4388,11 @@ export const Failed: MessageFns<Failed, "nat.evaluation.v1.Failed"> = {
               break;
             }
 
-            message.reason = reader.string();
+            message.error = Status.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.message = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
+            if (tag !== 16) {
               break;
             }
 
@@ -3930,19 +4413,15 @@ export const Failed: MessageFns<Failed, "nat.evaluation.v1.Failed"> = {
 
   fromJSON(object: any): Failed {
     return {
-      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
-      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      error: isSet(object.error) ? Status.fromJSON(object.error) : undefined,
       terminal: isSet(object.terminal) ? globalThis.Boolean(object.terminal) : false,
     };
   },
 
   toJSON(message: Failed): unknown {
     const obj: any = {};
-    if (message.reason !== "") {
-      obj.reason = message.reason;
-    }
-    if (message.message !== "") {
-      obj.message = message.message;
+    if (message.error !== undefined) {
+      obj.error = Status.toJSON(message.error);
     }
     if (message.terminal !== false) {
       obj.terminal = message.terminal;
@@ -3955,8 +4434,9 @@ export const Failed: MessageFns<Failed, "nat.evaluation.v1.Failed"> = {
   },
   fromPartial(object: DeepPartial<Failed>): Failed {
     const message = createBaseFailed();
-    message.reason = object.reason ?? "";
-    message.message = object.message ?? "";
+    message.error = (object.error !== undefined && object.error !== null)
+      ? Status.fromPartial(object.error)
+      : undefined;
     message.terminal = object.terminal ?? false;
     return message;
   },
@@ -4213,7 +4693,7 @@ export const ObservationEvent: MessageFns<ObservationEvent, "nat.evaluation.v1.O
       writer.uint32(24).uint32(message.attempt);
     }
     if (message.firstSequence !== 0) {
-      writer.uint32(32).uint64(message.firstSequence);
+      writer.uint32(32).int64(message.firstSequence);
     }
     for (const v of message.observations) {
       Observation.encode(v!, writer.uint32(42).fork()).join();
@@ -4263,7 +4743,7 @@ export const ObservationEvent: MessageFns<ObservationEvent, "nat.evaluation.v1.O
               break;
             }
 
-            message.firstSequence = longToNumber(reader.uint64());
+            message.firstSequence = longToNumber(reader.int64());
             continue;
           }
           case 5: {
@@ -4337,7 +4817,7 @@ export const ObservationEvent: MessageFns<ObservationEvent, "nat.evaluation.v1.O
 };
 
 function createBaseObservation(): Observation {
-  return { metric: "", value: 0, step: 0, time: undefined, pairId: "", attempt: 0 };
+  return { metric: "", value: 0, step: 0, time: undefined, candidateId: "", attempt: 0 };
 }
 
 export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation"> = {
@@ -4351,13 +4831,13 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
       writer.uint32(17).double(message.value);
     }
     if (message.step !== 0) {
-      writer.uint32(24).uint64(message.step);
+      writer.uint32(24).int64(message.step);
     }
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(34).fork()).join();
     }
-    if (message.pairId !== "") {
-      writer.uint32(42).string(message.pairId);
+    if (message.candidateId !== "") {
+      writer.uint32(42).string(message.candidateId);
     }
     if (message.attempt !== 0) {
       writer.uint32(48).uint32(message.attempt);
@@ -4399,7 +4879,7 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
               break;
             }
 
-            message.step = longToNumber(reader.uint64());
+            message.step = longToNumber(reader.int64());
             continue;
           }
           case 4: {
@@ -4415,7 +4895,7 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
               break;
             }
 
-            message.pairId = reader.string();
+            message.candidateId = reader.string();
             continue;
           }
           case 6: {
@@ -4444,10 +4924,10 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
       value: isSet(object.value) ? globalThis.Number(object.value) : 0,
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
       time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
-      pairId: isSet(object.pairId)
-        ? globalThis.String(object.pairId)
-        : isSet(object.pair_id)
-        ? globalThis.String(object.pair_id)
+      candidateId: isSet(object.candidateId)
+        ? globalThis.String(object.candidateId)
+        : isSet(object.candidate_id)
+        ? globalThis.String(object.candidate_id)
         : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
     };
@@ -4467,8 +4947,8 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
     if (message.time !== undefined) {
       obj.time = message.time.toISOString();
     }
-    if (message.pairId !== "") {
-      obj.pairId = message.pairId;
+    if (message.candidateId !== "") {
+      obj.candidateId = message.candidateId;
     }
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
@@ -4485,7 +4965,7 @@ export const Observation: MessageFns<Observation, "nat.evaluation.v1.Observation
     message.value = object.value ?? 0;
     message.step = object.step ?? 0;
     message.time = object.time ?? undefined;
-    message.pairId = object.pairId ?? "";
+    message.candidateId = object.candidateId ?? "";
     message.attempt = object.attempt ?? 0;
     return message;
   },

@@ -41,7 +41,7 @@ export interface ListEvaluationsRequest {
   parent: string;
   pageSize: number;
   pageToken: string;
-  /** search="..." AND state="QUEUED", or empty. */
+  /** search="..." AND state="QUEUED" AND kind="TABULAR", any of the terms, or empty. */
   filter: string;
 }
 
@@ -66,13 +66,22 @@ export interface CancelEvaluationsResponse {
   cancelled: number;
 }
 
+export interface DeleteEvaluationRequest {
+  name: string;
+}
+
+export interface DeleteEvaluationResponse {
+}
+
 export interface ListObservationsRequest {
+  /** The evaluation. */
   parent: string;
   pageSize: number;
   pageToken: string;
 }
 
 export interface ListObservationsResponse {
+  /** Of every attempt, oldest first. */
   observations: Observation[];
   nextPageToken: string;
 }
@@ -1076,6 +1085,133 @@ export const CancelEvaluationsResponse: MessageFns<
   },
 };
 
+function createBaseDeleteEvaluationRequest(): DeleteEvaluationRequest {
+  return { name: "" };
+}
+
+export const DeleteEvaluationRequest: MessageFns<DeleteEvaluationRequest, "nat.evaluation.v1.DeleteEvaluationRequest"> =
+  {
+    $type: "nat.evaluation.v1.DeleteEvaluationRequest" as const,
+
+    encode(message: DeleteEvaluationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+      if (message.name !== "") {
+        writer.uint32(10).string(message.name);
+      }
+      return writer;
+    },
+
+    decode(input: BinaryReader | Uint8Array, length?: number): DeleteEvaluationRequest {
+      const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+      const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+      if (previousRecursionDepth >= 100) {
+        throw new globalThis.Error("protobuf decode recursion limit exceeded");
+      }
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+      try {
+        const end = length === undefined ? reader.len : reader.pos + length;
+        const message = createBaseDeleteEvaluationRequest();
+        while (reader.pos < end) {
+          const tag = reader.uint32();
+          switch (tag >>> 3) {
+            case 1: {
+              if (tag !== 10) {
+                break;
+              }
+
+              message.name = reader.string();
+              continue;
+            }
+          }
+          if ((tag & 7) === 4 || tag === 0) {
+            break;
+          }
+          reader.skip(tag & 7);
+        }
+        return message;
+      } finally {
+        (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+      }
+    },
+
+    fromJSON(object: any): DeleteEvaluationRequest {
+      return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+    },
+
+    toJSON(message: DeleteEvaluationRequest): unknown {
+      const obj: any = {};
+      if (message.name !== "") {
+        obj.name = message.name;
+      }
+      return obj;
+    },
+
+    create(base?: DeepPartial<DeleteEvaluationRequest>): DeleteEvaluationRequest {
+      return DeleteEvaluationRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object: DeepPartial<DeleteEvaluationRequest>): DeleteEvaluationRequest {
+      const message = createBaseDeleteEvaluationRequest();
+      message.name = object.name ?? "";
+      return message;
+    },
+  };
+
+function createBaseDeleteEvaluationResponse(): DeleteEvaluationResponse {
+  return {};
+}
+
+export const DeleteEvaluationResponse: MessageFns<
+  DeleteEvaluationResponse,
+  "nat.evaluation.v1.DeleteEvaluationResponse"
+> = {
+  $type: "nat.evaluation.v1.DeleteEvaluationResponse" as const,
+
+  encode(_: DeleteEvaluationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteEvaluationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteEvaluationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteEvaluationResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteEvaluationResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteEvaluationResponse>): DeleteEvaluationResponse {
+    return DeleteEvaluationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteEvaluationResponse>): DeleteEvaluationResponse {
+    const message = createBaseDeleteEvaluationResponse();
+    return message;
+  },
+};
+
 function createBaseListObservationsRequest(): ListObservationsRequest {
   return { parent: "", pageSize: 0, pageToken: "" };
 }
@@ -1617,6 +1753,15 @@ export const EvaluationServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Deletes an evaluation that has ended, with its observations; FAILED_PRECONDITION before that. Blobs that nothing else names are collected later. */
+    deleteEvaluation: {
+      name: "DeleteEvaluation",
+      requestType: DeleteEvaluationRequest as typeof DeleteEvaluationRequest,
+      requestStream: false,
+      responseType: DeleteEvaluationResponse as typeof DeleteEvaluationResponse,
+      responseStream: false,
+      options: {},
+    },
     listObservations: {
       name: "ListObservations",
       requestType: ListObservationsRequest as typeof ListObservationsRequest,
@@ -1670,6 +1815,11 @@ export interface EvaluationServiceImplementation<CallContextExt = {}> {
     request: CancelEvaluationsRequest,
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<CancelEvaluationsResponse>>;
+  /** Deletes an evaluation that has ended, with its observations; FAILED_PRECONDITION before that. Blobs that nothing else names are collected later. */
+  deleteEvaluation(
+    request: DeleteEvaluationRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteEvaluationResponse>>;
   listObservations(
     request: ListObservationsRequest,
     context: CallContext & CallContextExt,
@@ -1713,6 +1863,11 @@ export interface EvaluationServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<CancelEvaluationsRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<CancelEvaluationsResponse>;
+  /** Deletes an evaluation that has ended, with its observations; FAILED_PRECONDITION before that. Blobs that nothing else names are collected later. */
+  deleteEvaluation(
+    request: DeepPartial<DeleteEvaluationRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteEvaluationResponse>;
   listObservations(
     request: DeepPartial<ListObservationsRequest>,
     options?: CallOptions & CallOptionsExt,

@@ -8,6 +8,10 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Status } from "../../../google/rpc/status.ts";
 import {
+  EvaluationKind,
+  evaluationKindFromJSON,
+  evaluationKindToJSON,
+  evaluationKindToNumber,
   EvaluationSpec,
   EvaluationState,
   evaluationStateFromJSON,
@@ -85,8 +89,8 @@ export interface RegisterWorkerRequest {
   /** Chosen by the worker, stable over reconnects. */
   workerId: string;
   capabilities: string[];
-  /** Kinds it runs: "tabular", "shared-weights", "from-scratch", "train-shard", "average". */
-  kinds: string[];
+  /** Kinds that it runs. */
+  kinds: EvaluationKind[];
   /** Of this process. A worker that comes back with another instance died: what the earlier one held is queued again at once. Empty: never told. */
   instance: string;
 }
@@ -100,14 +104,14 @@ export interface RegisterWorkerResponse {
 export interface LeaseEvaluationsRequest {
   workerId: string;
   maxCount: number;
-  /** At most a minute. */
+  /** Absent: answer at once. */
   wait:
     | Duration
     | undefined;
   /** Only these kinds; empty: all that were registered. */
-  kinds: string[];
-  /** Blobs of weights that the worker has in memory: what scores or trains from them is leased to it first, as far as fair shares allow. */
-  warmWeights: string[];
+  kinds: EvaluationKind[];
+  /** Blobs of weights that the worker has in memory: what scores or trains from them is leased to it first (affinity), as far as fair shares allow. */
+  loadedWeights: string[];
 }
 
 export interface LeaseEvaluationsResponse {
@@ -153,7 +157,7 @@ export interface ReportObservationsRequest {
   lease:
     | LeaseReference
     | undefined;
-  /** Numbers of the first one; resending is harmless. */
+  /** Number of the first one, from 0; resending is harmless. */
   firstSequence: number;
   observations: Observation[];
 }
@@ -161,11 +165,16 @@ export interface ReportObservationsRequest {
 export interface ReportObservationsResponse {
 }
 
+/** What another attempt goes on from. */
+export interface Checkpoint {
+  blob: string;
+  /** Blobs that the checkpoint names and that nothing else does yet, such as the weights of children that are done: they stay as long as it does. */
+  namedBlobs: string[];
+}
+
 export interface ReportCheckpointRequest {
   lease: LeaseReference | undefined;
-  resumeFrom: string;
-  /** Blobs that the checkpoint names and that nothing else does yet, such as the weights of children that are done: they stay as long as it does. */
-  blobs: string[];
+  checkpoint: Checkpoint | undefined;
 }
 
 export interface ReportCheckpointResponse {
@@ -202,10 +211,8 @@ export interface CompletionResult {
 export interface ReleaseLeaseRequest {
   lease: LeaseReference | undefined;
   reason: ReleaseReason;
-  /** A blob the next attempt may start from. */
-  resumeFrom: string;
-  /** As in ReportCheckpointRequest. */
-  blobs: string[];
+  /** What the next attempt goes on from. Absent: the last one that was reported. */
+  checkpoint: Checkpoint | undefined;
 }
 
 export interface ReleaseLeaseResponse {
@@ -226,7 +233,7 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest, "nat.evalu
       writer.uint32(18).string(v!);
     }
     for (const v of message.kinds) {
-      writer.uint32(26).string(v!);
+      writer.uint32(24).int32(evaluationKindToNumber(v!));
     }
     if (message.instance !== "") {
       writer.uint32(34).string(message.instance);
@@ -264,12 +271,22 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest, "nat.evalu
             continue;
           }
           case 3: {
-            if (tag !== 26) {
-              break;
+            if (tag === 24) {
+              message.kinds.push(evaluationKindFromJSON(reader.int32()));
+
+              continue;
             }
 
-            message.kinds.push(reader.string());
-            continue;
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.kinds.push(evaluationKindFromJSON(reader.int32()));
+              }
+
+              continue;
+            }
+
+            break;
           }
           case 4: {
             if (tag !== 34) {
@@ -301,7 +318,7 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest, "nat.evalu
       capabilities: globalThis.Array.isArray(object?.capabilities)
         ? object.capabilities.map((e: any) => globalThis.String(e))
         : [],
-      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => evaluationKindFromJSON(e)) : [],
       instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
     };
   },
@@ -315,7 +332,7 @@ export const RegisterWorkerRequest: MessageFns<RegisterWorkerRequest, "nat.evalu
       obj.capabilities = message.capabilities;
     }
     if (message.kinds?.length) {
-      obj.kinds = message.kinds;
+      obj.kinds = message.kinds.map((e) => evaluationKindToJSON(e));
     }
     if (message.instance !== "") {
       obj.instance = message.instance;
@@ -436,7 +453,7 @@ export const RegisterWorkerResponse: MessageFns<RegisterWorkerResponse, "nat.eva
 };
 
 function createBaseLeaseEvaluationsRequest(): LeaseEvaluationsRequest {
-  return { workerId: "", maxCount: 0, wait: undefined, kinds: [], warmWeights: [] };
+  return { workerId: "", maxCount: 0, wait: undefined, kinds: [], loadedWeights: [] };
 }
 
 export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.evaluation.v1.LeaseEvaluationsRequest"> =
@@ -454,9 +471,9 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
         Duration.encode(message.wait, writer.uint32(26).fork()).join();
       }
       for (const v of message.kinds) {
-        writer.uint32(34).string(v!);
+        writer.uint32(32).int32(evaluationKindToNumber(v!));
       }
-      for (const v of message.warmWeights) {
+      for (const v of message.loadedWeights) {
         writer.uint32(42).string(v!);
       }
       return writer;
@@ -500,19 +517,29 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
               continue;
             }
             case 4: {
-              if (tag !== 34) {
-                break;
+              if (tag === 32) {
+                message.kinds.push(evaluationKindFromJSON(reader.int32()));
+
+                continue;
               }
 
-              message.kinds.push(reader.string());
-              continue;
+              if (tag === 34) {
+                const end2 = reader.uint32() + reader.pos;
+                while (reader.pos < end2) {
+                  message.kinds.push(evaluationKindFromJSON(reader.int32()));
+                }
+
+                continue;
+              }
+
+              break;
             }
             case 5: {
               if (tag !== 42) {
                 break;
               }
 
-              message.warmWeights.push(reader.string());
+              message.loadedWeights.push(reader.string());
               continue;
             }
           }
@@ -540,11 +567,11 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
           ? globalThis.Number(object.max_count)
           : 0,
         wait: isSet(object.wait) ? Duration.fromJSON(object.wait) : undefined,
-        kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => globalThis.String(e)) : [],
-        warmWeights: globalThis.Array.isArray(object?.warmWeights)
-          ? object.warmWeights.map((e: any) => globalThis.String(e))
-          : globalThis.Array.isArray(object?.warm_weights)
-          ? object.warm_weights.map((e: any) => globalThis.String(e))
+        kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => evaluationKindFromJSON(e)) : [],
+        loadedWeights: globalThis.Array.isArray(object?.loadedWeights)
+          ? object.loadedWeights.map((e: any) => globalThis.String(e))
+          : globalThis.Array.isArray(object?.loaded_weights)
+          ? object.loaded_weights.map((e: any) => globalThis.String(e))
           : [],
       };
     },
@@ -561,10 +588,10 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
         obj.wait = Duration.toJSON(message.wait);
       }
       if (message.kinds?.length) {
-        obj.kinds = message.kinds;
+        obj.kinds = message.kinds.map((e) => evaluationKindToJSON(e));
       }
-      if (message.warmWeights?.length) {
-        obj.warmWeights = message.warmWeights;
+      if (message.loadedWeights?.length) {
+        obj.loadedWeights = message.loadedWeights;
       }
       return obj;
     },
@@ -580,7 +607,7 @@ export const LeaseEvaluationsRequest: MessageFns<LeaseEvaluationsRequest, "nat.e
         ? Duration.fromPartial(object.wait)
         : undefined;
       message.kinds = object.kinds?.map((e) => e) || [];
-      message.warmWeights = object.warmWeights?.map((e) => e) || [];
+      message.loadedWeights = object.loadedWeights?.map((e) => e) || [];
       return message;
     },
   };
@@ -680,7 +707,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
       EvaluationSpec.encode(message.spec, writer.uint32(18).fork()).join();
     }
     if (message.token !== 0) {
-      writer.uint32(24).uint64(message.token);
+      writer.uint32(24).int64(message.token);
     }
     if (message.attempt !== 0) {
       writer.uint32(32).uint32(message.attempt);
@@ -731,7 +758,7 @@ export const Lease: MessageFns<Lease, "nat.evaluation.v1.Lease"> = {
               break;
             }
 
-            message.token = longToNumber(reader.uint64());
+            message.token = longToNumber(reader.int64());
             continue;
           }
           case 4: {
@@ -850,7 +877,7 @@ export const LeaseReference: MessageFns<LeaseReference, "nat.evaluation.v1.Lease
       writer.uint32(10).string(message.evaluation);
     }
     if (message.token !== 0) {
-      writer.uint32(16).uint64(message.token);
+      writer.uint32(16).int64(message.token);
     }
     return writer;
   },
@@ -881,7 +908,7 @@ export const LeaseReference: MessageFns<LeaseReference, "nat.evaluation.v1.Lease
               break;
             }
 
-            message.token = longToNumber(reader.uint64());
+            message.token = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1140,7 +1167,7 @@ export const ReportObservationsRequest: MessageFns<
       LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
     }
     if (message.firstSequence !== 0) {
-      writer.uint32(16).uint64(message.firstSequence);
+      writer.uint32(16).int64(message.firstSequence);
     }
     for (const v of message.observations) {
       Observation.encode(v!, writer.uint32(26).fork()).join();
@@ -1174,7 +1201,7 @@ export const ReportObservationsRequest: MessageFns<
               break;
             }
 
-            message.firstSequence = longToNumber(reader.uint64());
+            message.firstSequence = longToNumber(reader.int64());
             continue;
           }
           case 3: {
@@ -1296,8 +1323,99 @@ export const ReportObservationsResponse: MessageFns<
   },
 };
 
+function createBaseCheckpoint(): Checkpoint {
+  return { blob: "", namedBlobs: [] };
+}
+
+export const Checkpoint: MessageFns<Checkpoint, "nat.evaluation.v1.Checkpoint"> = {
+  $type: "nat.evaluation.v1.Checkpoint" as const,
+
+  encode(message: Checkpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.blob !== "") {
+      writer.uint32(10).string(message.blob);
+    }
+    for (const v of message.namedBlobs) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Checkpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.blob = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namedBlobs.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Checkpoint {
+    return {
+      blob: isSet(object.blob) ? globalThis.String(object.blob) : "",
+      namedBlobs: globalThis.Array.isArray(object?.namedBlobs)
+        ? object.namedBlobs.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.named_blobs)
+        ? object.named_blobs.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Checkpoint): unknown {
+    const obj: any = {};
+    if (message.blob !== "") {
+      obj.blob = message.blob;
+    }
+    if (message.namedBlobs?.length) {
+      obj.namedBlobs = message.namedBlobs;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Checkpoint>): Checkpoint {
+    return Checkpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Checkpoint>): Checkpoint {
+    const message = createBaseCheckpoint();
+    message.blob = object.blob ?? "";
+    message.namedBlobs = object.namedBlobs?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseReportCheckpointRequest(): ReportCheckpointRequest {
-  return { lease: undefined, resumeFrom: "", blobs: [] };
+  return { lease: undefined, checkpoint: undefined };
 }
 
 export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.evaluation.v1.ReportCheckpointRequest"> =
@@ -1308,11 +1426,8 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
       if (message.lease !== undefined) {
         LeaseReference.encode(message.lease, writer.uint32(10).fork()).join();
       }
-      if (message.resumeFrom !== "") {
-        writer.uint32(18).string(message.resumeFrom);
-      }
-      for (const v of message.blobs) {
-        writer.uint32(26).string(v!);
+      if (message.checkpoint !== undefined) {
+        Checkpoint.encode(message.checkpoint, writer.uint32(18).fork()).join();
       }
       return writer;
     },
@@ -1343,15 +1458,7 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
                 break;
               }
 
-              message.resumeFrom = reader.string();
-              continue;
-            }
-            case 3: {
-              if (tag !== 26) {
-                break;
-              }
-
-              message.blobs.push(reader.string());
+              message.checkpoint = Checkpoint.decode(reader, reader.uint32());
               continue;
             }
           }
@@ -1369,12 +1476,7 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
     fromJSON(object: any): ReportCheckpointRequest {
       return {
         lease: isSet(object.lease) ? LeaseReference.fromJSON(object.lease) : undefined,
-        resumeFrom: isSet(object.resumeFrom)
-          ? globalThis.String(object.resumeFrom)
-          : isSet(object.resume_from)
-          ? globalThis.String(object.resume_from)
-          : "",
-        blobs: globalThis.Array.isArray(object?.blobs) ? object.blobs.map((e: any) => globalThis.String(e)) : [],
+        checkpoint: isSet(object.checkpoint) ? Checkpoint.fromJSON(object.checkpoint) : undefined,
       };
     },
 
@@ -1383,11 +1485,8 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
       if (message.lease !== undefined) {
         obj.lease = LeaseReference.toJSON(message.lease);
       }
-      if (message.resumeFrom !== "") {
-        obj.resumeFrom = message.resumeFrom;
-      }
-      if (message.blobs?.length) {
-        obj.blobs = message.blobs;
+      if (message.checkpoint !== undefined) {
+        obj.checkpoint = Checkpoint.toJSON(message.checkpoint);
       }
       return obj;
     },
@@ -1400,8 +1499,9 @@ export const ReportCheckpointRequest: MessageFns<ReportCheckpointRequest, "nat.e
       message.lease = (object.lease !== undefined && object.lease !== null)
         ? LeaseReference.fromPartial(object.lease)
         : undefined;
-      message.resumeFrom = object.resumeFrom ?? "";
-      message.blobs = object.blobs?.map((e) => e) || [];
+      message.checkpoint = (object.checkpoint !== undefined && object.checkpoint !== null)
+        ? Checkpoint.fromPartial(object.checkpoint)
+        : undefined;
       return message;
     },
   };
@@ -1903,7 +2003,7 @@ export const CompletionResult: MessageFns<CompletionResult, "nat.evaluation.v1.C
 };
 
 function createBaseReleaseLeaseRequest(): ReleaseLeaseRequest {
-  return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, resumeFrom: "", blobs: [] };
+  return { lease: undefined, reason: ReleaseReason.RELEASE_REASON_UNSPECIFIED, checkpoint: undefined };
 }
 
 export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluation.v1.ReleaseLeaseRequest"> = {
@@ -1916,11 +2016,8 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
     if (message.reason !== ReleaseReason.RELEASE_REASON_UNSPECIFIED) {
       writer.uint32(16).int32(releaseReasonToNumber(message.reason));
     }
-    if (message.resumeFrom !== "") {
-      writer.uint32(26).string(message.resumeFrom);
-    }
-    for (const v of message.blobs) {
-      writer.uint32(34).string(v!);
+    if (message.checkpoint !== undefined) {
+      Checkpoint.encode(message.checkpoint, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1959,15 +2056,7 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
               break;
             }
 
-            message.resumeFrom = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.blobs.push(reader.string());
+            message.checkpoint = Checkpoint.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1986,12 +2075,7 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
     return {
       lease: isSet(object.lease) ? LeaseReference.fromJSON(object.lease) : undefined,
       reason: isSet(object.reason) ? releaseReasonFromJSON(object.reason) : ReleaseReason.RELEASE_REASON_UNSPECIFIED,
-      resumeFrom: isSet(object.resumeFrom)
-        ? globalThis.String(object.resumeFrom)
-        : isSet(object.resume_from)
-        ? globalThis.String(object.resume_from)
-        : "",
-      blobs: globalThis.Array.isArray(object?.blobs) ? object.blobs.map((e: any) => globalThis.String(e)) : [],
+      checkpoint: isSet(object.checkpoint) ? Checkpoint.fromJSON(object.checkpoint) : undefined,
     };
   },
 
@@ -2003,11 +2087,8 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
     if (message.reason !== ReleaseReason.RELEASE_REASON_UNSPECIFIED) {
       obj.reason = releaseReasonToJSON(message.reason);
     }
-    if (message.resumeFrom !== "") {
-      obj.resumeFrom = message.resumeFrom;
-    }
-    if (message.blobs?.length) {
-      obj.blobs = message.blobs;
+    if (message.checkpoint !== undefined) {
+      obj.checkpoint = Checkpoint.toJSON(message.checkpoint);
     }
     return obj;
   },
@@ -2021,8 +2102,9 @@ export const ReleaseLeaseRequest: MessageFns<ReleaseLeaseRequest, "nat.evaluatio
       ? LeaseReference.fromPartial(object.lease)
       : undefined;
     message.reason = object.reason ?? ReleaseReason.RELEASE_REASON_UNSPECIFIED;
-    message.resumeFrom = object.resumeFrom ?? "";
-    message.blobs = object.blobs?.map((e) => e) || [];
+    message.checkpoint = (object.checkpoint !== undefined && object.checkpoint !== null)
+      ? Checkpoint.fromPartial(object.checkpoint)
+      : undefined;
     return message;
   },
 };

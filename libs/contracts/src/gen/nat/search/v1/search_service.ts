@@ -209,10 +209,13 @@ export interface Search {
   state: SearchState;
   /** Steps learned. */
   step: number;
-  /** Distinct pairs whose values came in: of trials, of the greedy partners that the baseline needs, and of the comparison at the end. */
-  pairs: number;
-  /** Pairs left out: those whose evaluation failed for good, and those of rounds that were dropped. */
-  failedPairs: number;
+  /**
+   * Candidates whose values came in, counted once a round: sources and results of trials, the greedy results that the baseline needs, and those of the
+   * comparison at the end.
+   */
+  candidates: number;
+  /** Candidates left out: those whose evaluation failed for good, and those of rounds that were dropped. */
+  failedCandidates: number;
   /** Trials that the learner was rewarded for: steps * batch, less those left out. */
   rewards: number;
   /** Trials of rounds that were dropped as stale. Others were sampled instead, so that all steps are learned all the same. */
@@ -297,8 +300,8 @@ export interface SearchEvent {
 export interface StepSummary {
   step: number;
   /** As in Search. */
-  pairs: number;
-  failedPairs: number;
+  candidates: number;
+  failedCandidates: number;
   meanReward: number;
   meanGreedyReward: number;
   baseline: number;
@@ -364,7 +367,7 @@ export interface ForkSearchRequest {
   requestId: string;
 }
 
-/** A source and its sampled transform. */
+/** A source and the transform of it that the policy sampled. */
 export interface Trial {
   name: string;
   /** The round it belongs to, from 1 in the order of sampling, and its position there. */
@@ -777,8 +780,8 @@ function createBaseSearch(): Search {
     effectiveSpec: undefined,
     state: SearchState.SEARCH_STATE_UNSPECIFIED,
     step: 0,
-    pairs: 0,
-    failedPairs: 0,
+    candidates: 0,
+    failedCandidates: 0,
     rewards: 0,
     droppedTrials: 0,
     policy: "",
@@ -817,11 +820,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.step !== 0) {
       writer.uint32(40).uint32(message.step);
     }
-    if (message.pairs !== 0) {
-      writer.uint32(48).int64(message.pairs);
+    if (message.candidates !== 0) {
+      writer.uint32(48).int64(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      writer.uint32(56).int64(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      writer.uint32(56).int64(message.failedCandidates);
     }
     if (message.rewards !== 0) {
       writer.uint32(152).int64(message.rewards);
@@ -931,7 +934,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
               break;
             }
 
-            message.pairs = longToNumber(reader.int64());
+            message.candidates = longToNumber(reader.int64());
             continue;
           }
           case 7: {
@@ -939,7 +942,7 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
               break;
             }
 
-            message.failedPairs = longToNumber(reader.int64());
+            message.failedCandidates = longToNumber(reader.int64());
             continue;
           }
           case 19: {
@@ -1074,11 +1077,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
         : undefined,
       state: isSet(object.state) ? searchStateFromJSON(object.state) : SearchState.SEARCH_STATE_UNSPECIFIED,
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
-      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
-      failedPairs: isSet(object.failedPairs)
-        ? globalThis.Number(object.failedPairs)
-        : isSet(object.failed_pairs)
-        ? globalThis.Number(object.failed_pairs)
+      candidates: isSet(object.candidates) ? globalThis.Number(object.candidates) : 0,
+      failedCandidates: isSet(object.failedCandidates)
+        ? globalThis.Number(object.failedCandidates)
+        : isSet(object.failed_candidates)
+        ? globalThis.Number(object.failed_candidates)
         : 0,
       rewards: isSet(object.rewards) ? globalThis.Number(object.rewards) : 0,
       droppedTrials: isSet(object.droppedTrials)
@@ -1148,11 +1151,11 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
     if (message.step !== 0) {
       obj.step = Math.round(message.step);
     }
-    if (message.pairs !== 0) {
-      obj.pairs = Math.round(message.pairs);
+    if (message.candidates !== 0) {
+      obj.candidates = Math.round(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      obj.failedPairs = Math.round(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      obj.failedCandidates = Math.round(message.failedCandidates);
     }
     if (message.rewards !== 0) {
       obj.rewards = Math.round(message.rewards);
@@ -1211,8 +1214,8 @@ export const Search: MessageFns<Search, "nat.search.v1.Search"> = {
       : undefined;
     message.state = object.state ?? SearchState.SEARCH_STATE_UNSPECIFIED;
     message.step = object.step ?? 0;
-    message.pairs = object.pairs ?? 0;
-    message.failedPairs = object.failedPairs ?? 0;
+    message.candidates = object.candidates ?? 0;
+    message.failedCandidates = object.failedCandidates ?? 0;
     message.rewards = object.rewards ?? 0;
     message.droppedTrials = object.droppedTrials ?? 0;
     message.policy = object.policy ?? "";
@@ -2093,8 +2096,8 @@ export const SearchEvent: MessageFns<SearchEvent, "nat.search.v1.SearchEvent"> =
 function createBaseStepSummary(): StepSummary {
   return {
     step: 0,
-    pairs: 0,
-    failedPairs: 0,
+    candidates: 0,
+    failedCandidates: 0,
     meanReward: 0,
     meanGreedyReward: 0,
     baseline: 0,
@@ -2125,11 +2128,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.step !== 0) {
       writer.uint32(8).uint32(message.step);
     }
-    if (message.pairs !== 0) {
-      writer.uint32(16).uint32(message.pairs);
+    if (message.candidates !== 0) {
+      writer.uint32(16).uint32(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      writer.uint32(24).uint32(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      writer.uint32(24).uint32(message.failedCandidates);
     }
     if (message.meanReward !== 0) {
       writer.uint32(33).double(message.meanReward);
@@ -2220,7 +2223,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
               break;
             }
 
-            message.pairs = reader.uint32();
+            message.candidates = reader.uint32();
             continue;
           }
           case 3: {
@@ -2228,7 +2231,7 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
               break;
             }
 
-            message.failedPairs = reader.uint32();
+            message.failedCandidates = reader.uint32();
             continue;
           }
           case 4: {
@@ -2406,11 +2409,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
   fromJSON(object: any): StepSummary {
     return {
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
-      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
-      failedPairs: isSet(object.failedPairs)
-        ? globalThis.Number(object.failedPairs)
-        : isSet(object.failed_pairs)
-        ? globalThis.Number(object.failed_pairs)
+      candidates: isSet(object.candidates) ? globalThis.Number(object.candidates) : 0,
+      failedCandidates: isSet(object.failedCandidates)
+        ? globalThis.Number(object.failedCandidates)
+        : isSet(object.failed_candidates)
+        ? globalThis.Number(object.failed_candidates)
         : 0,
       meanReward: isSet(object.meanReward)
         ? globalThis.Number(object.meanReward)
@@ -2484,11 +2487,11 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
     if (message.step !== 0) {
       obj.step = Math.round(message.step);
     }
-    if (message.pairs !== 0) {
-      obj.pairs = Math.round(message.pairs);
+    if (message.candidates !== 0) {
+      obj.candidates = Math.round(message.candidates);
     }
-    if (message.failedPairs !== 0) {
-      obj.failedPairs = Math.round(message.failedPairs);
+    if (message.failedCandidates !== 0) {
+      obj.failedCandidates = Math.round(message.failedCandidates);
     }
     if (message.meanReward !== 0) {
       obj.meanReward = floatToJson(message.meanReward);
@@ -2559,8 +2562,8 @@ export const StepSummary: MessageFns<StepSummary, "nat.search.v1.StepSummary"> =
   fromPartial(object: DeepPartial<StepSummary>): StepSummary {
     const message = createBaseStepSummary();
     message.step = object.step ?? 0;
-    message.pairs = object.pairs ?? 0;
-    message.failedPairs = object.failedPairs ?? 0;
+    message.candidates = object.candidates ?? 0;
+    message.failedCandidates = object.failedCandidates ?? 0;
     message.meanReward = object.meanReward ?? 0;
     message.meanGreedyReward = object.meanGreedyReward ?? 0;
     message.baseline = object.baseline ?? 0;
