@@ -13,23 +13,6 @@ import { workspacePackages } from './packages.mjs';
 const MOST_FILES = 14;
 const EMPTY_NAME = /^(utils?|helpers?|common|misc)$/;
 
-/**
- * Folders that are over for now, with their owner. To be emptied.
- * @type {Readonly<Record<string, string>>}
- */
-const ALLOWED_FOLDERS = {};
-
-/**
- * Circles that are there for now: the name of one of their files, with its owner. To be emptied.
- * @type {Readonly<Record<string, string>>}
- */
-const ALLOWED_CIRCLES = {
-  'apps/evaluator/src/queue/checkpoint.ts': 'evaluation',
-  'apps/worker/src/evaluators/average.ts': 'evaluation',
-  'apps/policy/src/searches/store/search-events.ts': 'search',
-  'libs/nat/src/search/hyperparameters.ts': 'search',
-};
-
 /** @param {string} file */
 const isTest = (file) => /\.(test|bench)\.(ts|mjs)$/.test(file);
 /** @param {string} file */
@@ -76,22 +59,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const graph = importGraph(readTexts(root, sources), packageEntries(workspacePackages()));
   /** @type {string[]} */
   const problems = [];
-  /** @type {string[]} */
-  const allowed = [];
-  for (const circle of findCircles(graph)) {
-    const owner = circle.map((file) => ALLOWED_CIRCLES[file]).find((one) => one !== undefined);
-    const text = `a circle of imports:\n${[...circle, circle[0]].map((file) => `    ${file ?? ''}`).join('\n')}`;
-    if (owner === undefined) problems.push(text);
-    else allowed.push(`${owner}: ${text}`);
-  }
+  for (const circle of findCircles(graph)) problems.push(`a circle of imports:\n${[...circle, circle[0]].map((file) => `    ${file ?? ''}`).join('\n')}`);
   for (const { folder, count } of fullFolders(written)) {
-    const owner = ALLOWED_FOLDERS[folder];
-    const text = `${folder} has ${count} source files; at most ${MOST_FILES}, so that one can see what is where`;
-    if (owner === undefined) problems.push(text);
-    else allowed.push(`${owner}: ${text}`);
+    problems.push(`${folder} has ${count} source files; at most ${MOST_FILES}, so that one can see what is where`);
   }
   for (const name of emptyNames(written)) problems.push(`${name}: name it for what it does`);
-  for (const line of allowed) console.log(`allowed for now, of ${line}`);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
 }

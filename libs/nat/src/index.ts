@@ -28,7 +28,7 @@ export {
 export { EnvironmentCache } from './search/environment-cache.ts';
 export { compareHeldOut } from './search/held-out.ts';
 export { searchInProcess, type InProcessOptions, type InProcessStep } from './search/in-process.ts';
-export { searchHyperparameters, type BaselineName, type HyperparameterOptions } from './search/hyperparameters.ts';
+export { searchHyperparameters, type HyperparameterOptions } from './search/hyperparameters.ts';
 export { PRESET_NAMES, searchPreset, type PresetName, type SearchPreset, type SharedWeightsPreset } from './search/presets.ts';
 export {
   candidatesOfRound,

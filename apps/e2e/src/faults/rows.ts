@@ -284,7 +284,7 @@ const twoWorkers: FaultRow = {
     await workers.completeEvaluation({ lease: second, outcome: outcomeOf(3) }, { retry: true });
     const { outcome } = await evaluations.getEvaluation({ name: `${parent}/evaluations/${only}` });
     const counted = outcome?.result?.$case === 'succeeded' ? outcome.result.value.results[0]?.result?.value : undefined;
-    if (counted !== 3) throw new Error(`the outcome is ${String(counted)}, not that of the lease that held`);
+    if (counted !== 3) throw new Error(`the outcome is ${JSON.stringify(counted)}, not that of the lease that held`);
     return startSearch(bed);
   },
 };

@@ -23,8 +23,8 @@ import { startOwnerLoop } from './ownership/owner-loop.ts';
 import { workOnSearch } from './loop/search-work.ts';
 import type { StartingPolicy } from './contract/prepare-spec.ts';
 import { createSearchHandlers } from './contract/search-handlers.ts';
-import { SEARCH_CHANNEL, type Tx } from './store/search-store.ts';
-import type { SearchTables } from './store/tables.ts';
+import { SEARCH_CHANNEL } from './store/search-store.ts';
+import type { SearchTables, Tx } from './store/tables.ts';
 
 export interface SearchesOptions {
   readonly database: Database<SearchTables>;

@@ -78,7 +78,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
   /** Trials of the first step that need a candidate of an evaluation. */
   const failedTrials = async (search: string, evaluation: string): Promise<readonly number[]> => {
     const lost = new Set(candidatesOf(harness.evaluator.accepted.get(evaluation)!).map(({ architecture }) => architecture?.ref?.value));
-    const { trials } = await harness.clients.searches.listTrials({ parent: `${parent}/searches/${search}`, filter: 'step=1' });
+    const { trials } = await harness.clients.searches.listTrials({ parent: `${parent}/searches/${search}`, filter: 'round=1' });
     return trials.flatMap(({ index, source, result }) => (lost.has(source) || lost.has(result) ? [index] : []));
   };
 
@@ -102,7 +102,11 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
 
     const { version, checkpoint } = await harness.clients.policies.exportPolicyVersion({ name: `${parent}/policies/first` });
     expect(version).toMatchObject({ step: 3, sha256: final!.policySha256, sizeBytes: checkpoint.length });
-    expect(await harness.clients.policies.getPolicy({ name: final!.policy })).toMatchObject({ search: created.name, encoder: 'edge', scheme: 'nat' });
+    expect(await harness.clients.policies.getPolicy({ name: final!.policy })).toMatchObject({
+      search: created.name,
+      encoder: 'ENCODER_EDGE_GNN',
+      scheme: 'SCHEME_NAT',
+    });
     await expect.poll(() => harness.points.filter(({ run, metric }) => run === created.name && metric === 'meanReward').length, { timeout: HANG_MS }).toBe(3);
 
     const { rows } = await sql<{ key: string; payload: Uint8Array }>`

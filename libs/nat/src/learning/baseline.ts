@@ -10,6 +10,8 @@ import { DomainError } from '@nat/base/errors';
  */
 export type BaselineOptions = { readonly kind: 'moving-average-official' | 'moving-average'; readonly decay: number } | { readonly kind: 'self-critical' };
 
+export type BaselineName = BaselineOptions['kind'];
+
 /** Rewards of one trial. */
 export interface Rewards {
   readonly reward: number;

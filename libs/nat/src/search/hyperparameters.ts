@@ -1,9 +1,7 @@
 import { DomainError } from '@nat/base/errors';
 import { presets, type Hyperparameters } from '../learning/presets.ts';
-import type { BaselineOptions } from '../learning/baseline.ts';
+import type { BaselineName } from '../learning/baseline.ts';
 import type { PresetName } from './presets.ts';
-
-export type BaselineName = BaselineOptions['kind'];
 
 /** Decay of a moving-average baseline in the official code. */
 export const BASELINE_DECAY = 0.99;

@@ -1,5 +1,5 @@
 /** Named settings of a whole search; how its policy learns from rewards is in hyperparameters.ts. */
-import type { BaselineName } from './hyperparameters.ts';
+import type { BaselineName } from '../learning/baseline.ts';
 
 /**
  * `nat`, `nat++`: as the official code has it. `small`: shared weights and a policy that are learned on two cores in minutes. `tabular`: tuned for

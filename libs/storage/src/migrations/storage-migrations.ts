@@ -65,11 +65,12 @@ const storageMigrations: readonly Migration[] = [
     },
   },
   {
-    // Outcomes of pairs, which nobody reads any more: searches ask the evaluator for those that they have not heard of.
+    // Messages of pairs and of flat specifications, whose topics nobody relays or reads any more: searches ask the evaluator for outcomes they have not heard of.
     id: '0005-outcomes-of-candidates',
     kind: 'contract',
     async up(tx) {
-      for (const table of ['outbox', 'stream_cursor']) await sql`delete from storage.${sql.id(table)} where topic = 'evaluation-outcomes.v1'`.execute(tx);
+      const before = ['evaluation-outcomes.v1', 'evaluation-observations.v1', 'search-events.v1'];
+      for (const table of ['outbox', 'stream_cursor']) await sql`delete from storage.${sql.id(table)} where topic = any (${before})`.execute(tx);
     },
   },
 ];

@@ -10,9 +10,9 @@ export const PLATFORM_TOPICS = [
   /** nat.evaluation.v1.OutcomeEvent of every evaluation that ended: key = the search or the evaluation, id = the evaluation. Searches count them. */
   { name: 'evaluation-outcomes.v2', partitions: 12, retentionMs: 7 * DAY_MS, groups: ['searches'] },
   /** nat.evaluation.v1.ObservationEvent, what workers report while they train: key = the search or the evaluation, id = one report. For others to read. */
-  { name: 'evaluation-observations.v1', partitions: 12, retentionMs: 3 * DAY_MS, groups: [] },
+  { name: 'evaluation-observations.v2', partitions: 12, retentionMs: 3 * DAY_MS, groups: [] },
   /** nat.search.v1.SearchEvent, steps learned and changes of state: key = the search, id = one change. For others to read. */
-  { name: 'search-events.v1', partitions: 3, retentionMs: 7 * DAY_MS, groups: [] },
+  { name: 'search-events.v2', partitions: 3, retentionMs: 7 * DAY_MS, groups: [] },
 ] as const satisfies readonly TopicDeclaration[];
 
 export const [OUTCOME_TOPIC, OBSERVATION_TOPIC, SEARCH_EVENT_TOPIC] = PLATFORM_TOPICS;

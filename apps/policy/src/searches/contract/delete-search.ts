@@ -2,7 +2,8 @@ import { search as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { requireEtag } from '@nat/service';
 import { operationNames, searchNames } from '../names.ts';
-import { deleteSearch, isFinal, lockSearch, type Tx } from '../store/search-store.ts';
+import { deleteSearch, isFinal, lockSearch } from '../store/search-store.ts';
+import type { Tx } from '../store/tables.ts';
 import { etagOf } from '../store/search-wire.ts';
 
 /**

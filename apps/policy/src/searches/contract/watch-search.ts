@@ -1,6 +1,7 @@
 import { type search as wire } from '@nat/contracts';
 import type { Bell } from '../bell.ts';
-import { findSearch, isFinal, readSteps, type Reader } from '../store/search-store.ts';
+import { findSearch, isFinal, readSteps } from '../store/search-store.ts';
+import type { Reader } from '../store/tables.ts';
 import { searchToWire, stepToWire } from '../store/search-wire.ts';
 
 const STEPS_A_LOOK = 500;

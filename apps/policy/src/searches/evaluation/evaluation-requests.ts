@@ -16,6 +16,7 @@ import {
 import { evaluableRef, placementToWire, refOfText, schemeToWire, toDuration } from '@nat/convert';
 import { evaluationNames } from '../names.ts';
 import { splitToWire } from '../store/search-spec-converter.ts';
+import type { EvaluationKindName } from '../store/tables.ts';
 
 /** Candidates of one evaluation are cut off at this much text, so that requests, leases and outcomes stay under the limits of messages. */
 const MAX_CANDIDATE_TEXT = 600_000;
@@ -25,9 +26,6 @@ const HELD_OUT_CANDIDATES_AN_EVALUATION = 3;
 export const MAX_ATTEMPTS = 20;
 /** Children are compared after short training. */
 export const CHILD_RECIPE = { learningRate: 0.025, momentum: 0.9, weightDecay: 3e-4 };
-
-/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `candidates`: what rewards come from. */
-export type EvaluationKindName = 'weights' | 'average' | 'candidates';
 
 /** The text of a number that stands for no candidate: rounds that were converted from pairs have some. */
 export const NO_CANDIDATE = '';

@@ -12,8 +12,7 @@ import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey 
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
 import type { OpenRound } from '../store/open-rounds.ts';
 import { insertRound, readTrials, type StoredEvaluation } from '../store/round-store.ts';
-import type { SearchRow, Tx } from '../store/search-store.ts';
-import type { SearchTables } from '../store/tables.ts';
+import type { SearchRow, SearchTables, Tx } from '../store/tables.ts';
 import type { RunnerConfig } from './config.ts';
 
 /** A search that this process may write, as it stood when this run began. */

@@ -5,8 +5,8 @@ import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { openBell } from '../bell.ts';
 import { searchNames } from '../names.ts';
-import { readSteps, SEARCH_CHANNEL, type StepRow } from '../store/search-store.ts';
-import type { SearchTables } from '../store/tables.ts';
+import { readSteps, SEARCH_CHANNEL } from '../store/search-store.ts';
+import type { SearchTables, StepRow } from '../store/tables.ts';
 
 export interface MetricsRelayOptions {
   readonly database: Database<SearchTables>;

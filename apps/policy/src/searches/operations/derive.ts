@@ -17,8 +17,7 @@ import { insertEvaluations, readOutcomes, type StoredEvaluation } from '../store
 import type { RunnerConfig } from '../loop/config.ts';
 import { evaluateRound } from '../evaluation/evaluate-round.ts';
 import type { Ownership } from '../ownership/ownership.ts';
-import type { Tx } from '../store/search-store.ts';
-import type { SearchTables } from '../store/tables.ts';
+import type { SearchTables, Tx } from '../store/tables.ts';
 import { endOperation, OPERATION_CHANNEL, type OperationRow } from './operation-store.ts';
 import { findSearched, type Searched } from './searched-weights.ts';
 

@@ -4,8 +4,7 @@ import { domainErrorToStatus } from '@nat/service';
 import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
 import { operationNames } from '../names.ts';
-import type { Reader, Tx } from '../store/search-store.ts';
-import type { OperationTable } from '../store/tables.ts';
+import type { OperationTable, Reader, Tx } from '../store/tables.ts';
 
 export type OperationRow = Selectable<OperationTable>;
 

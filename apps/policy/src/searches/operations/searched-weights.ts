@@ -2,7 +2,8 @@ import { DomainError } from '@nat/base/errors';
 import type { EffectiveSearchSpec, SharedWeightsReward } from '@nat/nat';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
-import { findSearch, type Reader } from '../store/search-store.ts';
+import { findSearch } from '../store/search-store.ts';
+import type { Reader } from '../store/tables.ts';
 import { readEffectiveSpec } from '../store/stored-spec.ts';
 
 /** A search on shared weights that has succeeded: what it is does not change any more. */

@@ -4,7 +4,7 @@
  */
 import { DomainError } from '@nat/base/errors';
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader, Tx } from './search-store.ts';
+import type { Reader, Tx } from './tables.ts';
 
 /** Why a round was dropped; also given to the evaluator. */
 export const STALE = 'STALE';

@@ -23,9 +23,8 @@ describe.each(testDatabases)('what refers to a policy, on $title', ({ skip, open
   afterAll(() => home.dispose());
 
   const insertSearch = (id: string, state: string, spec: object) =>
-    sql`INSERT INTO policy.search (namespace, search_id, state, spec) VALUES ('default', ${id}, ${state}, ${JSON.stringify(spec)}::jsonb)`.execute(
-      home.database.kysely,
-    );
+    sql`INSERT INTO policy.search (namespace, search_id, state, spec, effective_spec)
+      VALUES ('default', ${id}, ${state}, '{}'::jsonb, ${JSON.stringify(spec)}::jsonb)`.execute(home.database.kysely);
   const insertOperation = (id: string, policyVersion: string, done: boolean) =>
     sql`INSERT INTO policy.operation (namespace, operation_id, request, policy_version, done)
       VALUES ('default', ${id}, ${Buffer.alloc(0)}, ${policyVersion}, ${done})`.execute(home.database.kysely);

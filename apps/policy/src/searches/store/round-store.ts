@@ -4,8 +4,7 @@ import { sql } from 'kysely';
 import type { CandidateOutcome, RoundCandidates, SampledTrial, TrialCandidates } from '@nat/nat';
 import { NO_CANDIDATE, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import type { OpenRound } from './open-rounds.ts';
-import type { Reader, Tx } from './search-store.ts';
-import type { EvaluationStateName } from './tables.ts';
+import type { EvaluationStateName, Reader, Tx } from './tables.ts';
 
 export interface StoredEvaluation extends PlannedEvaluation {
   readonly state: EvaluationStateName;

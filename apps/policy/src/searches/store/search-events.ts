@@ -2,7 +2,7 @@
 import { search as wire } from '@nat/contracts';
 import { appendOutbox, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { searchNames } from '../names.ts';
-import type { SearchRow, StepRow, Tx } from './search-store.ts';
+import type { SearchRow, StepRow, Tx } from './tables.ts';
 import { searchToWire, stepToWire } from './search-wire.ts';
 
 /** A search is new, or has another state. */

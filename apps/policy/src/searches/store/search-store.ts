@@ -1,13 +1,8 @@
 import { DomainError } from '@nat/base/errors';
 import { isUniqueViolation, json } from '@nat/storage';
-import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { publishState } from './search-events.ts';
-import type { SearchStateName, SearchTable, SearchTables, StepTable } from './tables.ts';
-
-export type Reader = Kysely<SearchTables>;
-export type Tx = Transaction<SearchTables>;
-export type SearchRow = Selectable<SearchTable>;
-export type StepRow = Selectable<StepTable>;
+import type { Reader, SearchRow, SearchStateName, StepRow, Tx } from './tables.ts';
 
 /** Signalled when a search changes state or learns a step: wakes runners and watchers. */
 export const SEARCH_CHANNEL = 'policy/searches';

@@ -2,8 +2,7 @@ import { rpc, search as wire } from '@nat/contracts';
 import { computeEtag } from '@nat/service';
 import { policyNames } from '../../policies/names.ts';
 import { searchNames } from '../names.ts';
-import type { SearchRow, StepRow } from './search-store.ts';
-import type { SearchStateName } from './tables.ts';
+import type { SearchRow, SearchStateName, StepRow } from './tables.ts';
 import { searchSpecToWire } from './search-spec-converter.ts';
 import { readEffectiveSpec } from './stored-spec.ts';
 

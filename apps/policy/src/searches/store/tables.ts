@@ -1,9 +1,10 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, Kysely, Selectable, Transaction } from 'kysely';
 import type { PolicyTables } from '../../policies/tables.ts';
-import type { EvaluationKindName } from '../evaluation/evaluation-requests.ts';
 
 export type SearchStateName = 'RUNNING' | 'PAUSED' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
 export type EvaluationStateName = 'PENDING' | 'SUCCEEDED' | 'FAILED';
+/** `weights`: a shard of weight training; `average`: of the shards of a round of it; `candidates`: what rewards come from. */
+export type EvaluationKindName = 'weights' | 'average' | 'candidates';
 
 type Assigned<T> = ColumnType<T, never, never>;
 type Json = ColumnType<unknown, unknown, unknown>;
@@ -180,3 +181,8 @@ export interface SearchTables extends PolicyTables {
   'policy.step': StepTable;
   'policy.operation': OperationTable;
 }
+
+export type Reader = Kysely<SearchTables>;
+export type Tx = Transaction<SearchTables>;
+export type SearchRow = Selectable<SearchTable>;
+export type StepRow = Selectable<StepTable>;

@@ -4,7 +4,7 @@ import { DomainError, type DomainErrorKind } from '@nat/base/errors';
 import { domainErrorToStatus } from '@nat/service';
 import { sql, type RawBuilder } from 'kysely';
 import { trialNames } from '../names.ts';
-import type { Reader, SearchRow } from './search-store.ts';
+import type { Reader, SearchRow } from './tables.ts';
 
 export interface TrialPage {
   /** Only this round. */
