@@ -51,21 +51,18 @@ export { checkSearch } from './search/spec/check-search.ts';
 export { DEFAULT_COLUMN, DEFAULT_DATASET, fillDefaults } from './search/spec/fill-defaults.ts';
 export { supernetKind } from './search/spec/official-operations.ts';
 export {
-  SPACE_NAMES,
   type EffectiveSearchSpec,
   type RewardKind,
   type SearchSpec,
   type FromScratchReward,
   type SharedWeightsReward,
   type SourceSpec,
-  type SpaceName,
 } from './search/spec/search-spec.ts';
 export { sessionSpecOf } from './search/spec/session-spec.ts';
 export { differsFromZero, kendallTau, meanInterval, normalQuantile, pairedDifference, type MeanInterval, type RankCorrelation } from './search/statistics.ts';
 export { planRungs, survivors, type Rung } from './search/successive-halving.ts';
-export { BLOCK_SPACES, blockOperations, isBlockSpaceName } from './search/spaces/block-spaces.ts';
 export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './search/spaces/nasbench201-space.ts';
 export { officialCellsSpace, type OfficialSpaceName } from './search/spaces/official-spaces.ts';
-export { isSpaceName, openSpace, type OpenSpaceOptions } from './search/spaces/open-space.ts';
+export { isSpaceName, openSpace, SPACE_NAMES, type OpenSpaceOptions, type SpaceName } from './search/spaces/open-space.ts';
 export type { SearchSpace, Source } from './search/spaces/space.ts';
 export { zooSpace } from './search/spaces/zoo-space.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { DATASET_CHOICES, type DatasetName } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { datasetName, integer, type Terminal } from '@nat/console';
-import { PRESET_NAMES, SPACE_NAMES, type PresetName, type RewardKind } from '@nat/nat';
+import { isSpaceName, PRESET_NAMES, SPACE_NAMES, type PresetName, type RewardKind } from '@nat/nat';
 import { Option } from 'commander';
 import { SpecDocument } from './spec-document.ts';
 
@@ -52,7 +52,7 @@ export async function searchSpecOf(flags: SearchSpecFlags, terminal: Terminal): 
   if (flags.file !== undefined) document.read(await contentOf(flags.file, terminal), flags.file === '-' ? 'standard input' : flags.file);
   const { space, evaluator, reward, dataset, preset } = flags;
   if (space !== undefined) {
-    if ((SPACE_NAMES as readonly string[]).includes(space)) document.set('sources.space', `SPACE_${space.toUpperCase()}`, '--space');
+    if (isSpaceName(space)) document.set('sources.space', `SPACE_${space.toUpperCase()}`, '--space');
     else document.set('sources.zoo', space, '--space');
   }
   if (evaluator !== undefined && document.get(`reward.${REWARD_FIELDS[evaluator]}`) === undefined) {

@@ -1,10 +1,8 @@
 /** What a round asks of the evaluator: the same round always asks the same, to the byte. */
 import { evaluation as wire, type architecture as architectureWire } from '@nat/contracts';
 import {
-  BLOCK_SPACES,
   derivedSeed,
   epochOf,
-  isBlockSpaceName,
   supernetKind,
   weightLearningRateAt,
   weightRoundsOf,
@@ -177,7 +175,7 @@ function weightsKind({ position }: PlannedEvaluation, { spec, key, weights }: Ev
 
 /** The supernet of a search as it is in an epoch. */
 export function supernetOf({ sources, actions, seed, threads }: EffectiveSearchSpec, reward: SharedWeightsReward, epoch: number): wire.Supernet {
-  const { wiring, operations } = supernetKind(sources, actions.scheme);
+  const { wiring, operations, block } = supernetKind(sources, actions.scheme);
   const { imageBatch, momentum, weightDecay, clipNorm } = reward.weightTraining;
   return {
     wiring: wiring === 'LOOSE_END_PRIMITIVES' ? wire.Wiring.WIRING_LOOSE_END : wire.Wiring.WIRING_FULLY_CONCAT,
@@ -189,7 +187,7 @@ export function supernetOf({ sources, actions, seed, threads }: EffectiveSearchS
     imageBatch,
     optimizer: { learningRate: weightLearningRateAt(reward, epoch), momentum, weightDecay, clipNorm },
     split: splitToWire(reward.split),
-    block: sources.kind === 'space' && isBlockSpaceName(sources.space) ? BLOCK_SPACES[sources.space] : undefined,
+    block,
     threads,
   };
 }

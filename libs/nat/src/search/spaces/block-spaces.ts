@@ -2,11 +2,12 @@ import { officialSpace, randomBlockArchitecture, writeGenotype, zooArchitecture,
 import type { SearchSpace } from './space.ts';
 
 /** Spaces around published blocks, by name, with the block of the zoo that each is around. */
-export const BLOCK_SPACES = { resblock: 'ResBlock', vgg: 'VGG', mobilenetv2: 'Mobilenetv2' } as const;
-export type BlockSpaceName = keyof typeof BLOCK_SPACES;
+const BLOCKS = { resblock: 'ResBlock', vgg: 'VGG', mobilenetv2: 'Mobilenetv2' } as const;
+export type BlockSpaceName = keyof typeof BLOCKS;
 
-export function isBlockSpaceName(name: string): name is BlockSpaceName {
-  return Object.hasOwn(BLOCK_SPACES, name);
+/** The block of the zoo that a space is around. */
+export function blockOf(name: BlockSpaceName): string {
+  return BLOCKS[name];
 }
 
 /** The operations of a block's space: NAT's list where it holds the block's, else NAT++'s (MobileNetV2's block has 1x1 convolutions). */
@@ -19,7 +20,7 @@ export function blockOperations(name: BlockSpaceName, scheme: SchemeName): Offic
  * random cells. Here a quarter of the sources are the block, a half its neighbours, and a quarter those random cells.
  */
 export function blockSpace(name: BlockSpaceName, scheme: SchemeName): SearchSpace {
-  const block = zooArchitecture(BLOCK_SPACES[name]);
+  const block = zooArchitecture(BLOCKS[name]);
   const operations = blockOperations(name, scheme);
   return {
     name,

@@ -1,4 +1,4 @@
-import { officialSpace, primitive, writeGenotype, type Architecture, type Cell, type Edge, type SchemeName } from '@nat/cells';
+import { officialSpace, primitive, writeGenotype, type Architecture, type Cell, type Edge, type OfficialSpace, type SchemeName } from '@nat/cells';
 import type { RandomStream } from '@nat/base/random';
 import type { SearchSpace } from './space.ts';
 
@@ -8,13 +8,17 @@ export type OfficialSpaceName = 'darts' | 'enas';
 const INPUTS = 2;
 const EDGES_A_NODE = 2;
 
+/** The operations that the official code draws them from. */
+export function officialOperations(name: OfficialSpaceName, scheme: SchemeName): OfficialSpace {
+  return officialSpace(scheme === 'nat' ? 'NAT' : 'NATv2', name === 'darts' ? 'FULLY_CONCAT_PRIMITIVES' : 'LOOSE_END_PRIMITIVES');
+}
+
 /**
  * The random cells that the official code learns from (its ArchMaster): every node draws its two inputs independently and
  * uniformly from the earlier nodes, duplicates included, and each operation uniformly from all but `null`.
  */
 export function officialCellsSpace(name: OfficialSpaceName, scheme: SchemeName): SearchSpace {
-  const repository = scheme === 'nat' ? 'NAT' : 'NATv2';
-  const { primitives, steps } = officialSpace(repository, name === 'darts' ? 'FULLY_CONCAT_PRIMITIVES' : 'LOOSE_END_PRIMITIVES');
+  const { primitives, steps } = officialOperations(name, scheme);
   const operations = primitives.filter((operation) => operation !== 'null');
   const drawCell = (cellName: string, stream: RandomStream): Cell => {
     const edges: Edge[] = [];

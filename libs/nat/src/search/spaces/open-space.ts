@@ -1,9 +1,9 @@
-import { findZooEntry, listZoo, type SchemeName } from '@nat/cells';
+import { findZooEntry, listZoo, type OfficialSpace, type SchemeName } from '@nat/cells';
 import type { NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
-import { blockSpace, isBlockSpaceName } from './block-spaces.ts';
+import { blockOf, blockOperations, blockSpace, type BlockSpaceName } from './block-spaces.ts';
 import { nasBench201Space } from './nasbench201-space.ts';
-import { officialCellsSpace } from './official-spaces.ts';
+import { officialCellsSpace, officialOperations, type OfficialSpaceName } from './official-spaces.ts';
 import type { SearchSpace } from './space.ts';
 import { zooSpace } from './zoo-space.ts';
 
@@ -13,25 +13,53 @@ export interface OpenSpaceOptions {
   readonly loadTable: () => NasBench201Table;
 }
 
-/** Whether `openSpace` knows the name. Case does not count for the zoo. */
-export function isSpaceName(name: string): boolean {
-  return name === 'nasbench201' || name === 'darts' || name === 'enas' || isBlockSpaceName(name) || findZooEntry(name) !== undefined;
+/** A space with a name of its own. */
+interface NamedSpace {
+  readonly open: (options: OpenSpaceOptions) => SearchSpace;
+  /** The official list of operations that holds all of the space's; undefined where none does: then neither the GCN nor a supernet reads its cells. */
+  readonly operations: (scheme: SchemeName) => OfficialSpace | undefined;
+  /** The block of the zoo that its cells are around; a supernet of the space has its shape. */
+  readonly block?: string;
+}
+
+/** By name, all lower-case: written otherwise they are architectures of the zoo. */
+const SPACES = {
+  nasbench201: { open: ({ loadTable }) => nasBench201Space(loadTable()), operations: () => undefined },
+  darts: officialCells('darts'),
+  enas: officialCells('enas'),
+  resblock: aroundBlock('resblock'),
+  vgg: aroundBlock('vgg'),
+  mobilenetv2: aroundBlock('mobilenetv2'),
+} as const satisfies Readonly<Record<string, NamedSpace>>;
+
+export type SpaceName = keyof typeof SPACES;
+export const SPACE_NAMES = Object.keys(SPACES) as readonly SpaceName[];
+
+function officialCells(name: OfficialSpaceName): NamedSpace {
+  return { open: ({ scheme }) => officialCellsSpace(name, scheme), operations: (scheme) => officialOperations(name, scheme) };
+}
+
+function aroundBlock(name: BlockSpaceName): NamedSpace {
+  return { open: ({ scheme }) => blockSpace(name, scheme), operations: (scheme) => blockOperations(name, scheme), block: blockOf(name) };
+}
+
+/** What is known of a space by its name. */
+export function namedSpace(name: SpaceName): NamedSpace {
+  return SPACES[name];
+}
+
+/** Case counts. */
+export function isSpaceName(name: string): name is SpaceName {
+  return Object.hasOwn(SPACES, name);
 }
 
 /**
- * The space of a name: `nasbench201`, `darts`, `enas`, `resblock`, `vgg`, `mobilenetv2` (all lower-case; written otherwise they are architectures of
- * the zoo) or a zoo name.
+ * The space of a name, one of `SPACE_NAMES` or of the zoo, where case does not count.
  * @throws DomainError INVALID_ARGUMENT, reason UNKNOWN_SPACE; what `loadTable` throws
  */
-export function openSpace(name: string, { scheme, loadTable }: OpenSpaceOptions): SearchSpace {
-  if (name === 'nasbench201') return nasBench201Space(loadTable());
-  if (name === 'darts' || name === 'enas') return officialCellsSpace(name, scheme);
-  if (isBlockSpaceName(name)) return blockSpace(name, scheme);
+export function openSpace(name: string, options: OpenSpaceOptions): SearchSpace {
+  if (isSpaceName(name)) return namedSpace(name).open(options);
   if (findZooEntry(name) !== undefined) return zooSpace(name);
   const zoo = listZoo().map((entry) => entry.name);
-  throw DomainError.invalid(
-    'space',
-    `${name} is none of nasbench201, darts, enas, resblock, vgg, mobilenetv2, nor of the zoo: ${zoo.join(', ')}`,
-    'UNKNOWN_SPACE',
-  );
+  throw DomainError.invalid('space', `${name} is none of ${SPACE_NAMES.join(', ')}, nor of the zoo: ${zoo.join(', ')}`, 'UNKNOWN_SPACE');
 }

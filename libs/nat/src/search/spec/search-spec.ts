@@ -3,10 +3,7 @@ import type { PlacementOptions, SchemeName } from '@nat/cells';
 import type { BaselineOptions } from '../../learning/baseline.ts';
 import type { MaskMode } from '../../mdp/environment.ts';
 import type { PresetName } from '../presets.ts';
-
-/** Spaces with a name of their own; see `openSpace`. */
-export const SPACE_NAMES = ['nasbench201', 'darts', 'enas', 'resblock', 'vgg', 'mobilenetv2'] as const;
-export type SpaceName = (typeof SPACE_NAMES)[number];
+import type { SpaceName } from '../spaces/open-space.ts';
 
 /** Where source architectures come from: the distribution p(.) of the paper. */
 export type SourceSpec = { readonly kind: 'space'; readonly space: SpaceName } | { readonly kind: 'zoo'; readonly name: string };
