@@ -2,7 +2,7 @@ import { validateArchitecture, zooArchitecture } from '@nat/cells';
 import { parseNasBench201 } from '@nat/datasets';
 import { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
-import { BLOCK_SPACES, blockOperations, blockSpace } from './block-spaces.ts';
+import { blockOf, blockOperations, blockSpace } from './block-spaces.ts';
 import { nasBench201Space, splitNasBench201 } from './nasbench201-space.ts';
 import { officialCellsSpace } from './official-spaces.ts';
 import { isSpaceName, openSpace } from './open-space.ts';
@@ -62,7 +62,7 @@ describe.each(['darts', 'enas'] as const)('random cells of %s', (name) => {
 describe.each(['resblock', 'vgg', 'mobilenetv2'] as const)('cells around %s', (name) => {
   it.each(['nat', 'nat++'] as const)('are the block, its neighbours, and cells of the whole space (%s)', (scheme) => {
     const space = blockSpace(name, scheme);
-    const block = zooArchitecture(BLOCK_SPACES[name]);
+    const block = zooArchitecture(blockOf(name));
     const known = new Set<string>(blockOperations(name, scheme).primitives);
     const stream = RandomStream.of(3);
     const changed: number[] = [];
