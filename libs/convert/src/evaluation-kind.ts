@@ -21,36 +21,29 @@ export function evaluationKindFromWire(kind: wire.EvaluationKind): EvaluationKin
   return EVALUATION_KINDS.find((name) => WIRE_KINDS[name] === kind);
 }
 
+type Kind = NonNullable<wire.EvaluationSpec['kind']>;
+
+const NAMES = {
+  tabular: 'tabular',
+  sharedWeights: 'shared-weights',
+  fromScratch: 'from-scratch',
+  trainShard: 'train-shard',
+  average: 'average',
+} as const satisfies Record<Kind['$case'], EvaluationKindName>;
+
 /** The kind of a specification; undefined for one that this build does not know. */
 export function evaluationKindOf({ kind }: wire.EvaluationSpec): EvaluationKindName | undefined {
-  switch (kind?.$case) {
-    case 'tabular':
-      return 'tabular';
-    case 'sharedWeights':
-      return 'shared-weights';
-    case 'fromScratch':
-      return 'from-scratch';
-    case 'trainShard':
-      return 'train-shard';
-    case 'average':
-      return 'average';
-    case undefined:
-      return undefined;
-  }
+  return kind && NAMES[kind.$case];
+}
+
+/** The field of EvaluationSpec that holds a kind. */
+export function evaluationKindField(kind: EvaluationKindName): string {
+  return kind.replaceAll('-', '_');
 }
 
 /** The candidates of a specification; none where it trains shared weights. */
 export function candidatesOf({ kind }: wire.EvaluationSpec): readonly wire.Candidate[] {
-  switch (kind?.$case) {
-    case 'tabular':
-    case 'sharedWeights':
-    case 'fromScratch':
-      return kind.value.candidates;
-    case 'trainShard':
-    case 'average':
-    case undefined:
-      return [];
-  }
+  return kind !== undefined && 'candidates' in kind.value ? kind.value.candidates : [];
 }
 
 /** The name of a benchmark table, as capabilities have it (`table:nasbench201`); undefined for one that this build does not know. */

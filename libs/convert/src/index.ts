@@ -8,6 +8,7 @@ export { blobsOf, blobsOfReport, blobsOfSpec, weightsOfSpec } from './evaluation
 export {
   candidatesOf,
   EVALUATION_KINDS,
+  evaluationKindField,
   evaluationKindFromWire,
   evaluationKindOf,
   evaluationKindToWire,

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { evaluation, type architecture } from '@nat/contracts';
-import { blobsOfSpec, candidatesOf, evaluationKindOf, fromDuration, tableName, weightsOfSpec, type EvaluationKindName } from '@nat/convert';
+import {
+  blobsOfSpec,
+  candidatesOf,
+  evaluationKindField,
+  evaluationKindOf,
+  fromDuration,
+  tableName,
+  weightsOfSpec,
+  type EvaluationKindName,
+} from '@nat/convert';
 import { datasetCapability } from '@nat/datasets';
 import { DomainError, type FieldViolation } from '@nat/base/errors';
 
@@ -35,7 +44,7 @@ export interface Specification {
 export function readSpecification(spec: evaluation.EvaluationSpec, field: string): Specification {
   const kind = evaluationKindOf(spec);
   if (kind === undefined) throw DomainError.invalid(field, 'a kind of evaluation is required');
-  const violations = [...candidateViolations(spec, field), ...kindViolations(spec, field)];
+  const violations = [...candidateViolations(spec, `${field}.${evaluationKindField(kind)}`), ...kindViolations(spec, field)];
   if (violations.length > 0) throw DomainError.invalidFields(violations.slice(0, MAX_VIOLATIONS));
   return describeSpecification(kind, spec);
 }
@@ -79,7 +88,7 @@ function candidateViolations(spec: evaluation.EvaluationSpec, field: string): re
   const violations: FieldViolation[] = [];
   const seen = new Set<string>();
   for (const [i, { id, architecture: ref }] of candidatesOf(spec).entries()) {
-    const path = `${field}.${fieldOfKind(spec.kind)}.candidates[${i}]`;
+    const path = `${field}.candidates[${i}]`;
     if (seen.has(id)) violations.push({ field: `${path}.id`, description: `${id} is there twice` });
     seen.add(id);
     violations.push(...referenceViolations(ref, `${path}.architecture`));
@@ -115,20 +124,6 @@ function referenceViolations(ref: architecture.ArchitectureRef | undefined, fiel
 function isEndless(recipe: evaluation.TrainingRecipe | undefined, budget: evaluation.Budget | undefined): boolean {
   const { epochs = 0, maxSteps = 0, maxTime, preset = 'RECIPE_PRESET_UNSPECIFIED' } = recipe ?? {};
   return epochs + maxSteps + fromDuration(maxTime) + (budget?.epochs ?? 0) + (budget?.steps ?? 0) === 0 && preset === 'RECIPE_PRESET_UNSPECIFIED';
-}
-
-function fieldOfKind(kind: evaluation.EvaluationSpec['kind']): string {
-  switch (kind?.$case) {
-    case 'sharedWeights':
-      return 'shared_weights';
-    case 'fromScratch':
-      return 'from_scratch';
-    case 'tabular':
-    case 'trainShard':
-    case 'average':
-    case undefined:
-      return kind?.$case ?? '';
-  }
 }
 
 /** Lower-case hexadecimal SHA-256. */
