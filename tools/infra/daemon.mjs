@@ -4,16 +4,40 @@ import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../bootstrap/report.mjs';
 
-/** A port of 127.0.0.1 that nothing listens on now. @returns {Promise<number>} */
-export function freePort() {
-  return new Promise((resolve, reject) => {
+/** Ports from here on are not privileged, and none that a well-known server has by default. */
+const LOWEST_PORT = 10_240;
+
+/** The lowest port that the kernel gives to outgoing connections, which may take it between our look and the server's start. */
+function lowestEphemeralPort() {
+  try {
+    return Number(fs.readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/)[0]);
+  } catch {
+    return 32_768;
+  }
+}
+
+/** @param {number} port 0: any @returns {Promise<number | undefined>} the port, where nothing listens on it */
+function bindable(port) {
+  return new Promise((resolve) => {
     const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {net.AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => {
+      const address = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(address.port));
     });
   });
+}
+
+/** A port of 127.0.0.1 that nothing listens on now, and that no outgoing connection takes. @returns {Promise<number>} */
+export async function freePort() {
+  const ports = lowestEphemeralPort() - LOWEST_PORT;
+  for (let attempt = 0; ports > 0 && attempt < 100; attempt++) {
+    const port = await bindable(LOWEST_PORT + Math.floor(Math.random() * ports));
+    if (port !== undefined) return port;
+  }
+  const port = await bindable(0);
+  if (port === undefined) throw new SetupError('no port of 127.0.0.1 is free');
+  return port;
 }
 
 /**

@@ -45,7 +45,7 @@ describe.skipIf(missing.length > 0)(
     it('run before the services, which refuse to start without them and then change nothing', async () => {
       const early = await start('registry', { NAT_MIGRATE: 'check' }).ended;
       expect(early.code).not.toBe(0);
-      expect(early.stderr).toContain('the database of registry lacks 0001-architectures: run the migrations first (--migrate)');
+      expect(early.stderr).toContain('the database of registry lacks 0001-architectures, 0002-answers: run the migrations first (--migrate)');
 
       const done = await migrateAll();
       expect(done).toEqual(expect.arrayContaining(['registry/0001-architectures', 'metrics/0001-series', 'evaluator/0001-queue', 'policy/0001-policies']));

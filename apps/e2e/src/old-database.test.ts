@@ -161,7 +161,7 @@ for (const { kind, open, needs } of PLATFORMS) {
         for (const { namespace, id, encoder, scheme, search, description, defaultVersion, versions } of expected.policies) {
           const name = `namespaces/${namespace}/policies/${id}`;
           const policy = await clients.policies.getPolicy({ name });
-          expect(policy).toMatchObject({ encoder, scheme, description, bundled: false });
+          expect(policy).toMatchObject({ encoder: ENCODERS[encoder], scheme: SCHEMES[scheme], description, bundled: false });
           expect(idOf(policy.search)).toBe(search);
           expect(idOf(policy.defaultVersion!.name)).toBe(String(defaultVersion));
           for (const { version, ...rest } of versions) {
@@ -217,7 +217,7 @@ for (const { kind, open, needs } of PLATFORMS) {
       it('has its evaluations, with values, observations, weights and checkpoints', async () => {
         for (const { id, state, attempt, observations, reason, values = [] } of expected.named) {
           const evaluation = await getEvaluation(id);
-          expect(evaluation).toMatchObject({ state: `EVALUATION_STATE_${state}`, attempt, observations });
+          expect(evaluation).toMatchObject({ state: `EVALUATION_STATE_${state}`, attempt, observationCount: observations });
           const page = await clients.evaluations.listObservations({ parent: evaluationName(id), pageSize: 1000 });
           expect(page.observations).toHaveLength(observations);
           if (values.length === 0) {
@@ -339,7 +339,9 @@ for (const { kind, open, needs } of PLATFORMS) {
   );
 }
 
-/** What the contract calls the kinds of reward. */
+/** What the contract calls encoders, schemes and kinds of reward. */
+const ENCODERS: Readonly<Record<string, string>> = { edge: 'ENCODER_EDGE_GNN', pair: 'ENCODER_GCN' };
+const SCHEMES: Readonly<Record<string, string>> = { nat: 'SCHEME_NAT', 'nat++': 'SCHEME_NAT_PLUS_PLUS' };
 const REWARD_KINDS: Readonly<Record<string, string>> = { tabular: 'tabular', 'shared-weights': 'sharedWeights', 'from-scratch': 'fromScratch' };
 
 /** Why an evaluation did not succeed. */

@@ -41,6 +41,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
   },
   'npx nat --help': { prints: /Examples:/ },
   'npx nat arch list': { prints: /^DARTS +3,349,342 /m },
+  'npx nat arch list --stored': { prints: /^id +params +MACs +name/m },
   'npx nat arch show DARTS': { prints: /3,349,342 parameters/ },
   'npx nat arch cost DARTS --channels 36 --layers 20 --json': { prints: /"params":3349342/ },
   'npx nat arch export DARTS --format dot': { prints: /^digraph / },

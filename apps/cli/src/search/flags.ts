@@ -70,20 +70,9 @@ export async function searchSpecOf(flags: SearchSpecFlags, terminal: Terminal): 
   if (flags.seed !== undefined) document.set('seed', flags.seed, '--seed');
   if (flags.roundsInFlight !== undefined) document.set('pipelining.roundsInFlight', flags.roundsInFlight, '--rounds-in-flight');
   for (const assignment of flags.set ?? []) document.assign(assignment);
-  requireGiven(document);
+  document.require('sources', '--space', 'is required, unless --resume is given or a file says sources');
+  document.require('reward', '--evaluator', 'is required, unless --resume is given or a file says reward');
   return document;
-}
-
-function requireGiven(document: SpecDocument): void {
-  const missing = [
-    { field: '--space', path: 'sources' },
-    { field: '--evaluator', path: 'reward' },
-  ].filter(({ path }) => document.get(path) === undefined);
-  if (missing.length === 0) return;
-  throw DomainError.invalidFields(
-    missing.map(({ field, path }) => ({ field, description: `is required, unless --resume is given or a file says ${path}` })),
-    'MISSING_OPTION',
-  );
 }
 
 async function contentOf(file: string, terminal: Terminal): Promise<string> {

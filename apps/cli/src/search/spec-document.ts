@@ -125,6 +125,11 @@ export class SpecDocument {
     return path.split('.').reduce<unknown>((members, name) => (isObject(members) ? members[name] : undefined), this.#members);
   }
 
+  /** Makes it a problem that a path was not given. @param field what would have given it */
+  require(path: string, field: string, description: string): void {
+    if (this.get(path) === undefined) this.#problems.push({ field, description });
+  }
+
   /** The specification. @throws DomainError INVALID_ARGUMENT with every field that does not fit, and where it stands */
   toMessage(): wire.SearchSpec {
     if (this.#problems.length > 0) throw DomainError.invalidFields(this.#problems, 'INVALID_SEARCH');

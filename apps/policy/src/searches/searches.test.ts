@@ -408,14 +408,14 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
     expect(await refusal(searches.deleteSearch({ name, etag: '"old"' }))).toMatchObject({ reason: 'ETAG_MISMATCH' });
     await searches.deleteSearch({ name, etag });
     for (const call of [
-      searches.getSearch({ name }),
-      searches.deleteSearch({ name }),
-      searches.listTrials({ parent: name }),
-      searches.forkSearch({ name, steps: 1 }),
-      watch(name),
-      searches.deriveArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'ResBlock' } }, evaluator: derive }),
+      () => searches.getSearch({ name }),
+      () => searches.deleteSearch({ name }),
+      () => searches.listTrials({ parent: name }),
+      () => searches.forkSearch({ name, steps: 1 }),
+      () => watch(name),
+      () => searches.deriveArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'ResBlock' } }, evaluator: derive }),
     ])
-      expect(await refusal(call)).toMatchObject({ kind: 'NOT_FOUND', reason: 'SEARCH_DELETED' });
+      expect(await refusal(call())).toMatchObject({ kind: 'NOT_FOUND', reason: 'SEARCH_DELETED' });
     await searches.deleteSearch({ name, allowMissing: true });
     await searches.deleteSearch({ name: `${parent}/searches/nobody`, allowMissing: true });
     expect((await searches.listSearches({ parent, pageSize: 100 })).searches.map((search) => search.name)).not.toContain(name);

@@ -34,7 +34,7 @@ async function flaky(failures: number, kind: DomainErrorKind = 'UNAVAILABLE') {
 
 const submission = evaluation.SubmitEvaluationsRequest.create({
   parent: 'namespaces/default',
-  evaluations: [{ evaluationId: 'e', spec: { kind: { $case: 'average', value: { round: 1, weights: ['w'] } } } }],
+  evaluations: [{ evaluationId: 'e', spec: { kind: { $case: 'average', value: { round: 1, weights: ['0'.repeat(64)] } } } }],
 });
 
 describe('retries', () => {
