@@ -36,7 +36,6 @@ const MAX_REQUEST_BYTES = 3_000_000;
 const MAX_ENTRIES = 1_024;
 const LONGEST_PAUSE_MS = 60_000;
 
-
 /**
  * Returns the evaluations once none is pending. Asking again is harmless: their ids are those of the round, so a process that takes a round over
  * begins by asking for all that has not ended.

@@ -25,7 +25,10 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
     database.kysely.selectFrom('policy.search').selectAll().where('ordinal', '=', ownership.ordinal).executeTakeFirstOrThrow();
   let row = await read();
   const logger = context.logger.child({ search: row.search_id });
-  const backoff = new Backoff({ initialIntervalMs: config.retryMs, maximumIntervalMs: LONGEST_PAUSE_MS, maximumAttempts: config.maxTries }, { random: Math.random });
+  const backoff = new Backoff(
+    { initialIntervalMs: config.retryMs, maximumIntervalMs: LONGEST_PAUSE_MS, maximumAttempts: config.maxTries },
+    { random: Math.random },
+  );
   for (;;) {
     const before = row.step;
     try {
