@@ -73,7 +73,7 @@ async function derive(context: DeriveContext, row: OperationRow, epoch: number, 
   const searched = evaluator.$case === 'sharedWeights' ? await findSearched(database.kysely, evaluator.value.search) : undefined;
   const transformed = await drawCandidates(library, row, request, searched);
   const candidates = transformed.draws.map(({ result }) => formatArchitecture(result).text);
-  // Pair 0 is the source alone, pair i the candidate i - 1 alone: a child is trained once, whoever it is compared with.
+  // Candidate 0 is the source, candidate i the transform i - 1: each is evaluated once, whatever it is compared with.
   const texts = [formatArchitecture(transformed.source.architecture).text, ...candidates];
   const planned = planDerive(row, evaluator, texts.length);
   const round = await commitCandidates(context, row, epoch, planned, candidates.length);
