@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { CommandContext } from '@nat/console';
 import { benchCommand, reproduceCommand } from '@nat/research';
 import { Command, CommanderError } from 'commander';
@@ -14,9 +15,12 @@ import { upCommand } from './commands/up.ts';
 import { workerCommand } from './commands/worker.ts';
 import { describeFailure } from './failures.ts';
 
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
+
 function buildProgram(context: CommandContext): Command {
   const program = new Command('nat')
     .description('Make existing networks cheaper, with proof: the Neural Architecture Transformer as a platform.')
+    .version(VERSION)
     .showHelpAfterError('(nat --help, or nat <command> --help, says more)')
     .configureOutput({ writeOut: (text) => context.terminal.out(text.trimEnd()), writeErr: (text) => context.terminal.err(text.trimEnd()) })
     .exitOverride()

@@ -261,6 +261,10 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       expect(await shell('"$0" "$1" policy list --json <&-')).toMatchObject({ code: 0, stderr: '' });
     });
 
+    it('prints its version', async () => {
+      expect(succeeded(await nat.run(['--version'])).trim()).toMatch(/^\d+\.\d+\.\d+$/);
+    });
+
     it('prints help on standard output, with examples', async () => {
       const stdout = succeeded(await nat.run(['--help']));
       expect(stdout).toContain('Examples:');

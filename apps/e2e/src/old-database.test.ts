@@ -23,8 +23,7 @@ const evaluationName = (id: string): string => `${parent}/evaluations/${id}`;
 const idOf = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** Sums go in another order with wider vectors, so the bits of a policy are those of an instruction set: of this one, which the machine that wrote them had. */
-const PROCESSES = { ONEDNN_MAX_CPU_ISA: 'AVX2', NAT_WORKER_NICE: '0' };
+const PROCESSES = { NAT_WORKER_NICE: '0' };
 
 /** This version on a copy of the old data. */
 interface Opened {

@@ -7,6 +7,7 @@ export { openEmbedded, type EmbeddedDatabase, type EmbeddedOptions } from './dat
 export { insertNewRows, insertRows, json, type ColumnType, type InsertRowsOptions } from './database/insert-rows.ts';
 export { migrate, migrateSchemas, type Migration, type MigrationMode, type ServiceSchema } from './migrations/migrate.ts';
 export { openPostgres, type PostgresOptions } from './database/postgres/postgres.ts';
+export { openNotifier } from './database/open-notifier.ts';
 export { inTransaction } from './database/transaction-scope.ts';
 export type { StreamEvents } from './stream/delivery.ts';
 export { openKafkaStream, type KafkaConnection, type KafkaStreamOptions } from './stream/kafka-stream.ts';

@@ -68,6 +68,8 @@ function configureProcess(threads: number): void {
   process.env[INTER_OP] = '1'; // eager operations run one after the other
   // With oneDNN on, weight gradients of 1x1 convolutions at stride 2 are wrong; it is on by default on some processors.
   process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
+  // Its matrix products, also with oneDNN off, add up in an order that follows the widest vectors of the processor: one width for all gives one seed one policy (ADR 23).
+  process.env['ONEDNN_MAX_CPU_ISA'] ??= 'AVX2';
   // Its own allocator keeps freed tensors: malloc gives large ones back to the system each time, and element-wise operations take 3-6 times as long.
   process.env['TF_CPU_ALLOCATOR_USE_BFC'] ??= 'true';
   // Our kernels' threads sleep between operations instead of spinning: libtensorflow's run on the same processors.

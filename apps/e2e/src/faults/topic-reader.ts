@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { OUTCOME_TOPIC } from '@nat/storage';
-import { Kafka, logLevel, type Producer } from 'kafkajs';
+import { retry, type RetryPolicy } from '@nat/base/retry';
+import { Kafka, KafkaJSError, logLevel, type Producer } from 'kafkajs';
 import { until } from '../testing/processes.ts';
 
 /** A message of the outcome topic as it stands there. */
@@ -23,6 +24,7 @@ export interface TopicReader {
 }
 
 const MESSAGES_A_REQUEST = 16;
+const BROKER_COMES_BACK: RetryPolicy = { initialIntervalMs: 200, maximumIntervalMs: 2_000, maximumElapsedMs: 60_000 };
 
 export async function openTopicReader(broker: string): Promise<TopicReader> {
   const kafka = new Kafka({
@@ -48,7 +50,7 @@ export async function openTopicReader(broker: string): Promise<TopicReader> {
       return Promise.resolve();
     },
   });
-  const endsOf = async (name: string): Promise<readonly { readonly partition: number; readonly high: number }[]> => {
+  const readEnds = async (name: string): Promise<readonly { readonly partition: number; readonly high: number }[]> => {
     const admin = kafka.admin();
     await admin.connect();
     try {
@@ -57,6 +59,9 @@ export async function openTopicReader(broker: string): Promise<TopicReader> {
       await admin.disconnect();
     }
   };
+  // A broker that has only just come back is not yet the leader of its partitions; kafkajs tells that as it is.
+  const endsOf = (name: string) =>
+    retry(BROKER_COMES_BACK, () => readEnds(name), { retryable: (error) => error instanceof KafkaJSError && error.retriable });
   const decoded = new WeakMap<TopicMessage, evaluation.OutcomeEvent | null>();
   const decode = (message: TopicMessage): evaluation.OutcomeEvent | null => {
     let event = decoded.get(message);

@@ -4,13 +4,12 @@ import { longrunning, search as searchWire } from '@nat/contracts';
 import type { PolicyConfig } from '@nat/nat';
 import { columnOf, loadNasBench201, type NasBench201Table } from '@nat/datasets';
 import { bindService, type BoundService, type Logger, type PlatformClients } from '@nat/service';
-import type { BlobStore, Database, Stream } from '@nat/storage';
+import { openNotifier, type BlobStore, type Database, type Stream } from '@nat/storage';
 import type { ArchitectureLookup } from '@nat/convert';
 import type { BundledPolicy } from '../policies/bundled.ts';
 import { versionNames } from '../policies/names.ts';
 import type { PolicyLibrary } from '../policies/policy-library.ts';
 import { findPolicy, findVersion, holdVersion } from '../policies/policy-store.ts';
-import { openBell } from './bell.ts';
 import { OUTCOME_CHANNEL, subscribeOutcomes } from './evaluation/inbox.ts';
 import { startLearnerProcess, type StartLearner } from './learner/learner-process.ts';
 import { startMetricsRelay } from './metrics/metrics-relay.ts';
@@ -64,8 +63,8 @@ export async function composeSearches(options: SearchesOptions): Promise<Searche
 
   // Closed in the reverse order of opening.
   const closers: (() => Promise<void>)[] = [];
-  const outcomes = await openBell(database, OUTCOME_CHANNEL);
-  closers.push(outcomes.close);
+  const outcomes = await openNotifier(database, OUTCOME_CHANNEL);
+  closers.push(() => outcomes.close());
   const inbox = await subscribeOutcomes(database, stream);
   closers.push(() => inbox.close());
   const relay = await startMetricsRelay({ database, metrics: clients.metrics, logger });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appendOutbox, OUTCOME_TOPIC, SEARCH_EVENT_TOPIC } from '@nat/storage';
 import { readDeadLetters, testDatabases, type TestDatabase } from '@nat/storage/testing';
 import { sql } from 'kysely';
-import { accuracyOf, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
+import { accuracyOf, divergedOutcome, failedOutcome, valueOf } from './testing/fake-evaluator.ts';
 import { sharedWeightsSpec, tabularSpec } from './testing/specs.ts';
 import { HANG_MS } from './testing/hang.ts';
 import { startSearchHarness, type SearchHarness } from './testing/search-harness.ts';
@@ -31,6 +31,7 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
   const silent = new Set<string>();
   const unpublished = new Set<string>();
   const failing = new Map<string, string>();
+  const diverging = new Set<string>();
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'nat-searches-'));
@@ -42,7 +43,11 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
       dataDirectory: folder,
       evaluator: {
         publishes: (id) => !unpublished.has(id),
-        outcomeOf: (id) => (silent.has(id) ? 'silent' : failing.has(id) ? failedOutcome(failing.get(id)!) : undefined),
+        outcomeOf: (id, spec) => {
+          if (silent.has(id)) return 'silent';
+          if (diverging.has(id)) return divergedOutcome(spec);
+          return failing.has(id) ? failedOutcome(failing.get(id)!) : undefined;
+        },
       },
     });
   }, HANG_MS);
@@ -241,6 +246,14 @@ describe.each(testDatabases)('searches over gRPC on $title', { timeout: HANG_MS 
       state: 'SEARCH_STATE_FAILED',
       error: { message: expect.stringContaining('NO_TABLE') as unknown },
     });
+  });
+
+  it('counts what cannot be trained as worth what guessing is', async () => {
+    diverging.add('lost-loss.1.0');
+    const { name } = await create(tabularSpec({ steps: 1, movingAverage: {} }), { searchId: 'lost-loss' });
+    expect((await watch(name)).final).toMatchObject({ state: 'SEARCH_STATE_SUCCEEDED', rewards: 8, failedCandidates: 0 });
+    const { trials } = await harness.clients.searches.listTrials({ parent: name });
+    for (const { state, reward } of trials) expect({ state, reward }).toEqual({ state: 'TRIAL_STATE_COUNTED', reward: 0 });
   });
 
   it('pauses, resumes and is cancelled', async () => {

@@ -29,7 +29,8 @@ export function failureOf(error: unknown): evaluation.Outcome {
  */
 export function failedCandidate({ id: candidateId }: evaluation.Candidate, error: unknown): evaluation.CandidateResult {
   if (!isDomainError(error) || !(TERMINAL.has(error.kind) || CANDIDATE_REASONS.has(error.reason))) throw error;
-  const own = new DomainError(error.kind, error.message.slice(0, MAX_CANDIDATE_MESSAGE), { reason: error.reason });
+  const { kind, reason, metadata } = error;
+  const own = new DomainError(kind, error.message.slice(0, MAX_CANDIDATE_MESSAGE), { reason, metadata });
   return { candidateId, result: { $case: 'error', value: domainErrorToStatus(own) } };
 }
 

@@ -49,6 +49,51 @@ describe('genotype text', () => {
     expect(readGenotype(text)).toEqual({ ...darts, name: 'DARTS' });
   });
 
+  const SMALL = "normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 2)], normal_concat=[2, 3]";
+  const REDUCE = "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 0)], reduce_concat=[2, 3]";
+  const small = readGenotype(`Genotype(${SMALL}, ${REDUCE})`);
+
+  it.each([
+    ['a line of a training log', `2018-06-27 13:25:46,379 genotype = Genotype(${SMALL}, ${REDUCE})`],
+    ['fields that are None', `Genotype(${SMALL}, ${REDUCE}, connectN=None, connects=None)`],
+    ['the quotes of a PDF and a byte-order mark', `\uFEFFGenotype(${SMALL.replaceAll("'", '\u2019')}, ${REDUCE.replaceAll("'", '\u201D')})`],
+    [
+      'other lines of a Python file',
+      `from collections import namedtuple\nGenotype = namedtuple('Genotype', 'normal reduce')\n# Genotype(normal=[])\nprint(Genotype(${SMALL}, ${REDUCE}))`
+        .replace('print(Genotype', 'Genotype')
+        .replace(/\)$/, '\nPRIMITIVES = []'),
+    ],
+    [
+      'edges by node',
+      "Genotype(normal=[[('sep_conv_3x3', 0), ('sep_conv_3x3', 1)], (('skip_connect', 0), ('sep_conv_3x3', 2))], normal_concat=[2, 3], reduce=[[('max_pool_3x3', 0), ('max_pool_3x3', 1)], [('skip_connect', 2), ('max_pool_3x3', 0)]], reduce_concat=[2, 3])",
+    ],
+    [
+      'names of Katib',
+      "Best-Genotype=Genotype(normal=[[('separable_convolution_3x3',0),('separable_convolution_3x3',1)],[('skip_connection',0),('separable_convolution_3x3',2)]],normal_concat=range(2,4),reduce=[[('max_pooling_3x3',0),('max_pooling_3x3',1)],[('skip_connection',2),('max_pooling_3x3',0)]],reduce_concat=range(2,4))",
+    ],
+    ['weights as third entries', `Genotype(${SMALL.replaceAll(/, (\d)\)/g, ', $1, 0.25)')}, ${REDUCE.replaceAll(/, (\d)\)/g, ', $1, 1e-1)')})`],
+    [
+      'targets before sources',
+      "Genotype(normal=[('sep_conv_3x3', 2, 0), ('sep_conv_3x3', 2, 1), ('skip_connect', 3, 0), ('sep_conv_3x3', 3, 2)], normal_concat=[2, 3], reduce=[('max_pool_3x3', 2, 0), ('max_pool_3x3', 2, 1), ('skip_connect', 3, 2), ('max_pool_3x3', 3, 0)], reduce_concat=[2, 3])",
+    ],
+  ])('reads %s', (_, text) => {
+    expect(readArchitecture(text)).toEqual(small);
+  });
+
+  it("reads NNI's export, and names what is missing in it", () => {
+    const members = Object.fromEntries(
+      small.cells.flatMap(
+        ({ name, edges }) =>
+        edges.flatMap(({ from, to, operation }, i) => [[`${name}/op_${to}_${i % 2}`, operation.name], [`${name}/input_${to}_${i % 2}`, [from]]]), // prettier-ignore
+      ),
+    );
+    expect(readArchitecture(JSON.stringify(members))).toEqual(small);
+    expect(refusal(() => readArchitecture(JSON.stringify({ ...members, 'normal/op_3_0': 'sep_conv_3x4' })))).toContain(
+      'the nearest that is known is sep_conv_3x3',
+    );
+    expect(refusal(() => readArchitecture(JSON.stringify({ ...members, 'normal/input_3_0': undefined })))).toContain('normal/input_3_0 is missing');
+  });
+
   it('reads positions in place of keywords, none for null, and a missing concat as loose ends', () => {
     expect(named(readGenotype("genotypes.Genotype([('none', 0, 2)], [2], [('conv_1x1', 1, 2)], None)"))).toEqual([
       [[['null', 0, 2]], { kind: 'concat', nodes: [2] }],
@@ -64,16 +109,21 @@ describe('genotype text', () => {
     ["Genotype(normal=[('conv_3x3', 0, 2)],\n  middle=[])", 'line 2, column 3: unknown field "middle"'],
     ["Genotype(normal=[('conv_3x3', 0, 2)]) extra", 'column 39: unexpected "extra"'],
     ['Genotype(normal=[$])', 'column 18: unexpected character "$"'],
-    ["Genotype(normal=[('conv_9x9', 0, 2)], reduce=[])", 'genotype.normal[0]: unknown operation "conv_9x9"'],
+    ["Genotype(normal=[('conv_9x9', 0, 2)], reduce=[])", 'genotype.normal[0]: unknown operation "conv_9x9": the nearest that is known is conv_1x1'],
     ["Genotype(normal=[('conv_3x3', 0)], reduce=[('conv_3x3', 0, 2)], normal=[])", 'normal is given twice'],
-    ["Genotype(normal=[('conv_3x3', 0), ('conv_3x3', 0, 2)], reduce=[])", "genotype.normal[1]: expected ('operation', from), as the first edge"],
+    [
+      "Genotype(normal=[('conv_3x3', 0), ('conv_3x3', 0, 2)], reduce=[])",
+      "genotype.normal[1]: expected ('operation', from, to), or ('operation', from) two a node, as the first edge",
+    ],
     ["Genotype(normal=[('conv_3x3', 'a', 2)], reduce=[])", 'nodes are numbers'],
     ["Genotype(normal=[('conv_3x3', 0, 2)])", 'genotype.reduce: a list of edges is needed'],
     ["Genotype(normal=[('conv_3x3', 3, 2)], reduce=[('conv_3x3', 0, 2)])", 'genotype.cells[0].edges[0].from'],
     ["Genotype(normal=[('conv_3x3', 1.5, 2)], reduce=[('conv_3x3', 0, 2)])", '1.5 is not a node'],
     ["Genotype(normal=[('conv_3x3', 0, 2)], normal_concat=range(0, 1000000000), reduce=[])", 'this range is too long'],
     [`Genotype(normal=${'['.repeat(5000)}`, 'nested too deeply'],
-    ["Genotype(normal=[('conv_3x3', 0, 1e5)], reduce=[])", 'unexpected character "1"'],
+    ["Genotype(normal=[('conv_3x3', 0, 1e5)], reduce=[('conv_3x3', 0, 2)])", '100000 is not a node'],
+    ['A = Genotype(normal=[], reduce=[])\nB = Genotype(normal=[], reduce=[])', 'holds 2 genotypes (A, B): give the text of one'],
+    ["Genotype(normal=[[('conv_3x3', 0)], 3], reduce=[])", 'genotype.normal[1]: expected the edges of a node'],
   ])('refuses %j precisely', (text, message) => {
     expect(refusal(() => readGenotype(text))).toContain(message);
   });
@@ -85,6 +135,10 @@ describe('genotype text', () => {
 
 describe('NAS-Bench-201 strings', () => {
   const text = '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|';
+
+  it.each([`${text}\ndatasets : [cifar10-valid], extra-info : arch-index=1`, `Structure(4 nodes with ${text})`])('reads what its programs print', (printed) => {
+    expect(readArchitecture(printed)).toEqual(readNasBench201(text));
+  });
 
   it('reads and writes the benchmark form', () => {
     const architecture = readNasBench201(`  ${text}\n`);

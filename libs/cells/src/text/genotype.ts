@@ -1,17 +1,17 @@
 /**
  * The official genotype text: `Genotype(normal=[('sep_conv_3x3', 0, 2), ...], normal_concat=[2, 3], reduce=[...], reduce_concat=range(2, 6))`.
  *
- * Read: 3-tuples (operation, from, to) as in the NAT code, and 2-tuples (operation, from), two a node, as in DARTS; lists or
- * tuples, any white space, comments, either quote, keywords or positions, `range(a, b)`, `list(range(a, b))` or no concat at
- * all (loose ends), and `NAME = Genotype(...)`. Written: 3-tuples.
+ * Read: 3-tuples (operation, from, to) as in the NAT code, 2-tuples (operation, from), two a node, as in DARTS, and lists of these by node, as in Katib and
+ * GDAS; (operation, to, from) where every edge says it so; a weight that is no node as third entry. Lists or tuples, any white space, comments, either quote,
+ * keywords or positions, `range(a, b)`, `list(range(a, b))` or no concat at all (loose ends), fields that are None, and whatever stands around: `NAME = `, the
+ * time stamp of a log, the other lines of a Python file. Written: 3-tuples.
  */
 import { DomainError } from '@nat/base/errors';
 import { primitive } from '../cell/operation.ts';
-import { isPrimitiveName } from '../primitives/operations.ts';
 import { outputNodes } from '../cell/shapes.ts';
 import type { Architecture, Cell, CellOutput, Edge } from '../cell/types.ts';
-import type { PrimitiveName } from '../primitives/primitives.ts';
 import { ARCHITECTURE_LIMITS, validateArchitecture } from '../cell/validate.ts';
+import { primitiveNamed, unknownOperation } from './operation-names.ts';
 
 /** Longest text read, in characters: enough for the largest architecture. */
 export const MAX_TEXT_LENGTH = 4 * 1024 * 1024;
@@ -25,21 +25,16 @@ interface Token {
 
 const FIELDS = ['normal', 'normal_concat', 'reduce', 'reduce_concat'] as const;
 type FieldName = (typeof FIELDS)[number];
-/** Other names in use for the same operations. */
-const ALIASES: ReadonlyMap<string, PrimitiveName> = new Map([
-  ['none', 'null'],
-  ['nor_conv_1x1', 'conv_1x1'],
-  ['nor_conv_3x3', 'conv_3x3'],
-]);
-
 /**
  * The architecture of a genotype text; `name` is that of `NAME = Genotype(...)`, if given.
  * @throws DomainError INVALID_ARGUMENT: reason INVALID_GENOTYPE for text that is not one, INVALID_ARCHITECTURE for one that is not well formed
  */
 export function readGenotype(text: string, root = 'genotype'): Architecture {
   if (text.length > MAX_TEXT_LENGTH) throw DomainError.invalid(root, `${text.length} characters, at most ${MAX_TEXT_LENGTH}`, 'INVALID_GENOTYPE');
-  const parser = new GenotypeParser(text, root);
-  const { name, fields } = parser.read();
+  // The quotes that text processors put in place of those of a keyboard.
+  const typed = text.replaceAll(/[\u2018\u2019]/g, "'").replaceAll(/[\u201C\u201D]/g, '"');
+  const { name, at } = findGenotype(typed, root);
+  const fields = new GenotypeParser(typed, root, at).read();
   const cells = (['normal', 'reduce'] as const).map((cell) => readCell(cell, fields.get(cell), fields.get(`${cell}_concat`), root));
   const architecture: Architecture = { ...(name === undefined ? {} : { name }), cells, skeleton: { kind: 'repeated' } };
   validateArchitecture(architecture, root);
@@ -70,30 +65,24 @@ class GenotypeParser {
   #at = 0;
   #token: Token;
 
-  constructor(text: string, root: string) {
+  /** @param at where the genotype begins */
+  constructor(text: string, root: string, at: number) {
     this.#text = text;
     this.#root = root;
+    this.#at = at;
     this.#token = this.#scan();
   }
 
-  /** [NAME =] Genotype(argument, ...) [,;] */
-  read(): { readonly name: string | undefined; readonly fields: ReadonlyMap<FieldName, Value> } {
-    let name: string | undefined;
-    let head = this.#expect('name', 'Genotype(...)');
-    if (this.#token.text === '=') {
-      this.#next();
-      name = head.text;
-      head = this.#expect('name', 'Genotype(...)');
-    }
-    while (this.#token.text === '.') {
-      this.#next();
-      head = this.#expect('name', 'Genotype(...)'); // genotypes.Genotype(...)
-    }
+  /** Genotype(argument, ...) [,;], and other statements after it, each on a line of its own */
+  read(): ReadonlyMap<FieldName, Value> {
+    const head = this.#expect('name', 'Genotype(...)');
     if (head.text !== 'Genotype') this.#fail(head, `expected Genotype(...), found ${quote(head.text)}`);
     const fields = this.#arguments();
     while (this.#token.text === ',' || this.#token.text === ';') this.#next();
-    if (this.#token.kind !== 'end') this.#fail(this.#token, `unexpected ${quote(this.#token.text)} after the genotype`);
-    return { name, fields };
+    const { kind, text, at } = this.#token;
+    const isStatement = kind === 'name' && /\n[ \t]*$/.test(this.#text.slice(0, at));
+    if (kind !== 'end' && !isStatement) this.#fail(this.#token, `unexpected ${quote(text)} after the genotype`);
+    return fields;
   }
 
   #arguments(): Map<FieldName, Value> {
@@ -106,7 +95,13 @@ class GenotypeParser {
         this.#next();
         this.#mark('=');
         field = FIELDS.find((known) => known === start.text);
-        if (field === undefined) this.#fail(start, `unknown field ${quote(start.text)}: ${FIELDS.join(', ')}`);
+        if (field === undefined && this.#token.text !== 'None') this.#fail(start, `unknown field ${quote(start.text)}: ${FIELDS.join(', ')}`);
+        if (field === undefined) {
+          this.#next(); // connectN=None, connects=None
+          if (this.#token.text !== ',') break;
+          this.#next();
+          continue;
+        }
       }
       if (field === undefined) this.#fail(start, 'more than four values');
       if (fields.has(field)) this.#fail(start, `${field} is given twice`);
@@ -205,10 +200,27 @@ class GenotypeParser {
     throw DomainError.invalid(this.#root, `line ${before.length}, column ${before.at(-1)!.length + 1}: ${description}`, 'INVALID_GENOTYPE');
   }
 }
+/** Where the one genotype of a text begins, and the name of `NAME = Genotype(...)`. @throws DomainError INVALID_ARGUMENT SEVERAL_GENOTYPES */
+function findGenotype(text: string, root: string): { readonly name: string | undefined; readonly at: number } {
+  const found = [...text.matchAll(/(?<![\w'"])Genotype\s*\(/g)].flatMap(({ index }) => {
+    const before = text.slice(text.lastIndexOf('\n', index - 1) + 1, index);
+    if (before.includes('#')) return [];
+    const [, name] = /^\s*([A-Za-z_]\w*)\s*=\s*(?:[A-Za-z_]\w*\.)*$/.exec(before) ?? [];
+    return [{ name, at: index }];
+  });
+  const [first] = found;
+  if (found.length > 1) {
+    const names = found.map(({ name, at }) => name ?? `line ${text.slice(0, at).split('\n').length}`);
+    const listed = names.length > 12 ? [...names.slice(0, 12), '...'] : names;
+    throw DomainError.invalid(root, `holds ${found.length} genotypes (${listed.join(', ')}): give the text of one`, 'SEVERAL_GENOTYPES');
+  }
+  return first ?? { name: undefined, at: 0 };
+}
+
 const SPACE = /(?:\s|#[^\n]*|\\\r?\n)*/y;
 const TOKENS: readonly (readonly [Token['kind'], RegExp])[] = [
   ['string', /'[^'\n]*'|"[^"\n]*"/y],
-  ['number', /[-+]?\d+(?:\.\d+)?(?![\w.])/y],
+  ['number', /[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])/y],
   ['name', /[A-Za-z_]\w*/y],
   ['mark', /[()[\],=.;]/y],
 ];
@@ -217,25 +229,78 @@ function quote(text: string): string {
   return JSON.stringify(text.slice(0, 40));
 }
 
-function readCell(name: 'normal' | 'reduce', edgeValue: Value, concatValue: Value, root: string): Cell {
-  if (!Array.isArray(edgeValue)) throw DomainError.invalid(`${root}.${name}`, 'a list of edges is needed', 'INVALID_GENOTYPE');
-  const tuples = edgeValue as readonly Value[];
-  const pairs = tuples.length > 0 && Array.isArray(tuples[0]) && tuples[0].length === 2;
-  const edges = tuples.map((tuple, index): Edge => readEdge(tuple, pairs ? 2 + Math.floor(index / 2) : undefined, `${root}.${name}[${index}]`));
-  let nodes = 3;
-  for (const edge of edges) if (Number.isInteger(edge.to) && edge.to < 2 + edges.length) nodes = Math.max(nodes, edge.to + 1);
-  return { name, inputs: 2, nodes, edges, output: readConcat(concatValue, `${root}.${name}_concat`) };
+const INPUTS = 2;
+const FORMS = "('operation', from, to), or ('operation', from) two a node";
+
+/** An edge as it is written: `[operation, from]`, `[operation, from, to]`, `[operation, to, from]` or `[operation, from, weight]`. */
+interface WrittenEdge {
+  readonly entries: readonly Value[];
+  /** The node that its place says it leads to: that of its list, or two a node. */
+  readonly place: number;
+  readonly path: string;
 }
 
-function readEdge(tuple: Value, impliedTo: number | undefined, path: string): Edge {
-  const length = impliedTo === undefined ? 3 : 2;
-  const form = impliedTo === undefined ? "('operation', from, to)" : "('operation', from), as the first edge";
-  if (!Array.isArray(tuple) || tuple.length !== length) throw DomainError.invalid(path, `expected ${form}`, 'INVALID_GENOTYPE');
-  const [operation, from, to = impliedTo] = tuple as readonly Value[];
-  if (typeof operation !== 'string') throw DomainError.invalid(path, `expected ${form}: the operation is a string`, 'INVALID_GENOTYPE');
-  if (typeof from !== 'number' || typeof to !== 'number') throw DomainError.invalid(path, `expected ${form}: nodes are numbers`, 'INVALID_GENOTYPE');
-  const name = ALIASES.get(operation) ?? operation;
-  if (!isPrimitiveName(name)) throw DomainError.invalid(path, `unknown operation ${quote(operation)}`, 'UNKNOWN_OPERATION');
+function readCell(name: 'normal' | 'reduce', edgeValue: Value, concatValue: Value, root: string): Cell {
+  const written = writtenEdges(edgeValue, `${root}.${name}`);
+  const edges = directed(written).map(readEdge);
+  let nodes = INPUTS + 1;
+  for (const edge of edges) if (Number.isInteger(edge.to) && edge.to < INPUTS + edges.length) nodes = Math.max(nodes, edge.to + 1);
+  return { name, inputs: INPUTS, nodes, edges, output: readConcat(concatValue, `${root}.${name}_concat`) };
+}
+
+/** The edges of a cell, flat or by node. */
+function writtenEdges(value: Value, path: string): readonly WrittenEdge[] {
+  if (!isList(value)) throw DomainError.invalid(path, 'a list of edges is needed', 'INVALID_GENOTYPE');
+  const byNode = isList(value[0]) && isList(value[0][0]);
+  if (!byNode) return value.map((edge, i) => ({ entries: entriesOf(edge, `${path}[${i}]`), place: INPUTS + Math.floor(i / 2), path: `${path}[${i}]` }));
+  return value.flatMap((node, i) => {
+    const here = `${path}[${i}]`;
+    if (!isList(node)) throw DomainError.invalid(here, 'expected the edges of a node, as the first entry', 'INVALID_GENOTYPE');
+    return node.map((edge, j) => ({ entries: entriesOf(edge, `${here}[${j}]`), place: INPUTS + i, path: `${here}[${j}]` }));
+  });
+}
+
+function entriesOf(edge: Value, path: string): readonly Value[] {
+  if (isList(edge) && (edge.length === 2 || edge.length === 3)) return edge;
+  throw DomainError.invalid(path, `expected ${FORMS}`, 'INVALID_GENOTYPE');
+}
+
+function isList(value: Value): value is readonly Value[] {
+  return Array.isArray(value);
+}
+
+/**
+ * The edges as `[operation, from, to]`. Whether a third entry is a node or a weight, and which of two nodes is the target, is one thing for a whole cell: a
+ * number that is no integer is a weight, and an edge leads to a later node.
+ */
+function directed(written: readonly WrittenEdge[]): readonly WrittenEdge[] {
+  const [first] = written;
+  const odd = written.find(({ entries }) => entries.length !== first!.entries.length);
+  if (odd !== undefined) throw DomainError.invalid(odd.path, `expected ${FORMS}, as the first edge`, 'INVALID_GENOTYPE');
+  const weighed = written.some(({ entries: [, , third] }) => typeof third === 'number' && !Number.isInteger(third));
+  const backwards =
+    !weighed &&
+    written.length > 0 &&
+    written.every(({ entries: [, a, b] }) => typeof a === 'number' && typeof b === 'number' && a > b) &&
+    leadsEverywhere(written);
+  return written.map((edge) => {
+    const [operation, a, b] = edge.entries;
+    if (b === undefined || weighed) return { ...edge, entries: [operation, a, edge.place] };
+    return backwards ? { ...edge, entries: [operation, b, a] } : edge;
+  });
+}
+
+/** Whether edges that are read as `[operation, to, from]` lead to every node but the inputs: else they are of neither form. */
+function leadsEverywhere(written: readonly WrittenEdge[]): boolean {
+  const targets = new Set(written.map(({ entries: [, to] }) => Number(to)));
+  return Math.min(...targets) === INPUTS && Math.max(...targets) === INPUTS + targets.size - 1;
+}
+
+function readEdge({ entries: [operation, from, to], path }: WrittenEdge): Edge {
+  if (typeof operation !== 'string') throw DomainError.invalid(path, `expected ${FORMS}: the operation is a string`, 'INVALID_GENOTYPE');
+  if (typeof from !== 'number' || typeof to !== 'number') throw DomainError.invalid(path, `expected ${FORMS}: nodes are numbers`, 'INVALID_GENOTYPE');
+  const name = primitiveNamed(operation);
+  if (name === undefined) throw DomainError.invalid(path, unknownOperation(operation), 'UNKNOWN_OPERATION');
   return { from, to, operation: primitive(name) };
 }
 

@@ -7,6 +7,7 @@ import { ACTIVATION_NAMES, ACTIVATIONS } from '../primitives/module-builder.ts';
 import { PRIMITIVE_NAMES } from '../primitives/primitives.ts';
 import type { Architecture, Cell, Edge, Operation, Skeleton } from '../cell/types.ts';
 import { validateArchitecture } from '../cell/validate.ts';
+import { architectureFromNni, isNniExport } from './nni.ts';
 
 /** Version of the JSON form. A reader refuses any other. */
 export const JSON_VERSION = 1;
@@ -73,7 +74,7 @@ export function architectureFromJson(value: unknown, root = 'architecture'): Arc
   return architecture;
 }
 
-/** The architecture of a JSON text. @throws DomainError as `architectureFromJson`, and INVALID_JSON for text that is not JSON */
+/** The architecture of a JSON text, in the JSON form or as NNI exports it. @throws DomainError as `architectureFromJson`, and INVALID_JSON for text that is not JSON */
 export function readJson(text: string, root = 'architecture'): Architecture {
   if (text.length > MAX_TEXT_LENGTH) throw DomainError.invalid(root, `${text.length} characters, at most ${MAX_TEXT_LENGTH}`, 'INVALID_JSON');
   let value: unknown;
@@ -82,7 +83,7 @@ export function readJson(text: string, root = 'architecture'): Architecture {
   } catch (error) {
     throw DomainError.invalid(root, error instanceof Error ? error.message : 'not JSON', 'INVALID_JSON');
   }
-  return architectureFromJson(value, root);
+  return isNniExport(value) ? architectureFromNni(value, root) : architectureFromJson(value, root);
 }
 
 /** The architecture as a plain value for JSON. */

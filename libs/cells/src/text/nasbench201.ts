@@ -24,7 +24,9 @@ const TO_BENCHMARK: ReadonlyMap<string, string> = new Map(NASBENCH201_OPERATIONS
  * @throws DomainError INVALID_ARGUMENT, reason INVALID_CELL_STRING or UNKNOWN_OPERATION
  */
 export function readNasBench201(text: string, root = 'cell'): Architecture {
-  const groups = text.trim().slice(0, 1024).split('+');
+  // As the benchmark's programs print it: in Structure(4 nodes with ...), and before lines of what is known of it.
+  const [, cell = text.trim()] = /^\s*(?:Structure\(\s*\d+ nodes with\s+)?(\|\S*\|)\)?[ \t]*(?:\r?\n|$)/.exec(text.slice(0, 4_096)) ?? [];
+  const groups = cell.slice(0, 1024).split('+');
   if (groups.length !== NODES - 1) throw invalid(root, `${groups.length} groups joined by '+', ${NODES - 1} needed`);
   const edges: Edge[] = [];
   groups.forEach((group, index) => {

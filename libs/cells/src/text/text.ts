@@ -24,12 +24,12 @@ export function formatArchitecture(architecture: Architecture): ArchitectureText
 }
 
 /**
- * What a trimmed text is: JSON starts with `{`, a cell string with `|`, a genotype has a bracket; anything else is a name of the zoo.
+ * What a trimmed text is: JSON starts with `{`, a cell string with `|` or `Structure(`, a genotype has a bracket; anything else is a name of the zoo.
  * Long or many-lined texts are taken for genotypes, so that the error is about their syntax.
  */
 export function textFormat(text: string): ArchitectureText['format'] | 'zoo' {
   if (text.startsWith('{')) return 'json';
-  if (text.startsWith('|')) return 'nasbench201';
+  if (text.startsWith('|') || text.startsWith('Structure(')) return 'nasbench201';
   return text.includes('(') || text.includes('\n') || text.length > 128 ? 'genotype' : 'zoo';
 }
 

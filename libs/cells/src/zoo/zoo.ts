@@ -1,6 +1,7 @@
 /** Architectures known by name: everything the official repositories publish, and real networks. */
 import { DomainError } from '@nat/base/errors';
 import { readGenotype } from '../text/genotype.ts';
+import { nearestName } from '../text/operation-names.ts';
 import { PUBLISHED_GENOTYPES } from './published-genotypes.ts';
 import type { PublishedName } from './published-genotypes.ts';
 import { mobilenetV2, resnet, vgg16 } from './real-networks.ts';
@@ -67,12 +68,14 @@ export function findZooEntry(name: string): ZooEntry | undefined {
   return listZoo().find((entry) => entry.name.toLowerCase() === wanted);
 }
 
-/** @throws DomainError NOT_FOUND, reason UNKNOWN_ARCHITECTURE, naming what is there */
+/** @throws DomainError NOT_FOUND, reason UNKNOWN_ARCHITECTURE, with the nearest name */
 export function zooArchitecture(name: string): Architecture {
   const entry = findZooEntry(name);
   if (entry !== undefined) return entry.architecture();
-  const known = listZoo().map((each) => each.name);
-  throw new DomainError('NOT_FOUND', `no architecture is named ${JSON.stringify(name.slice(0, 80))}; known: ${known.join(', ')}`, {
-    reason: 'UNKNOWN_ARCHITECTURE',
-  });
+  const nearest = nearestName(
+    name,
+    listZoo().map((each) => each.name),
+  );
+  const hint = nearest === undefined ? 'the zoo has no name like it' : `the nearest in the zoo is ${nearest}`;
+  throw new DomainError('NOT_FOUND', `no architecture is named ${JSON.stringify(name.slice(0, 80))}: ${hint}`, { reason: 'UNKNOWN_ARCHITECTURE' });
 }

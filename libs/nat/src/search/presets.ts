@@ -41,7 +41,7 @@ export interface SearchPreset {
   /** `gcn`: the official encoder, where it reads the sources. */
   readonly encoder: 'gcn' | 'edge-gnn';
   readonly baseline: BaselineName;
-  /** Pairs a policy step. */
+  /** Trials a policy step. */
   readonly batch: number;
   /** Policy steps, where there are no epochs; undefined: they have to be said. */
   readonly steps?: number;

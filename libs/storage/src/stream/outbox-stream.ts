@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DomainError } from '@nat/base/errors';
-import { Notifier } from '@nat/base/notify';
 import { Backoff } from '@nat/base/retry';
 import type { AnyDatabase, HeldLock } from '../database/database.ts';
 import type { MigrationMode } from '../migrations/migrate.ts';
 import { runAsLeader } from '../database/leader.ts';
+import { openNotifier } from '../database/open-notifier.ts';
 import { handleBatch, REDELIVERY, type StreamEvents } from './delivery.ts';
 import { acknowledge, createCursors, pruneTopic, readAfter, readCursor, repairAfterRestore } from './outbox-cursor.ts';
 import { topicChannel } from './outbox.ts';
@@ -76,7 +76,7 @@ async function startSubscription<Value>(
   const { topic, group } = options;
   const stop = new AbortController();
   const pollMs = streamOptions.pollMs ?? (database.kind === 'pglite' ? 1_000 : 200);
-  const appended = await Notifier.open((notify) => database.listen(topicChannel(topic), notify));
+  const appended = await openNotifier(database, topicChannel(topic));
   const messages = appended.waiter();
   const backoff = new Backoff(REDELIVERY);
 

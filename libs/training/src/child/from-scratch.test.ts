@@ -284,6 +284,7 @@ describe('trainFromScratch', () => {
     const before = tf.memory().numTensors;
     await expect(trainFromScratch(options({ recipe: { epochs: 40, batchSize: 24, learningRate: 1e30, clipNorm: 1e30 } }))).rejects.toMatchObject({
       reason: 'TRAINING_DIVERGED',
+      metadata: { chance: String(1 / 3) },
     });
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -205,7 +205,7 @@ async function trainEpoch({ options, recipe, schedule, trainee, progress, elapse
       auxiliaryWeight,
     });
     progress.steps++;
-    if (!Number.isFinite(step.loss)) throw diverged(progress.steps);
+    if (!Number.isFinite(step.loss)) throw diverged(progress.steps, splits.train.dataset.classes);
     loss += step.loss * batch.size;
     correct += step.correct;
     count += batch.size;

@@ -89,10 +89,13 @@ function batchTensors(tf: Tensorflow, { size, imageSize, images, labels }: Image
   return { images: tf.tensor4d(images, [size, imageSize, imageSize, 3]), labels: tf.tensor1d(labels, 'int32') };
 }
 
-/** FAILED_PRECONDITION TRAINING_DIVERGED: trying again with the same settings gives the same. */
-export function diverged(step: number): DomainError {
+/**
+ * FAILED_PRECONDITION TRAINING_DIVERGED: trying again with the same settings gives the same. Its metadata says at which `step`, and the accuracy of `chance`, 1 / classes:
+ * what a network is worth that cannot be trained.
+ */
+export function diverged(step: number, classes: number): DomainError {
   return new DomainError('FAILED_PRECONDITION', `the loss is no finite number at step ${step}: a smaller learning rate may help`, {
     reason: 'TRAINING_DIVERGED',
-    metadata: { step: String(step) },
+    metadata: { step: String(step), chance: String(1 / classes) },
   });
 }

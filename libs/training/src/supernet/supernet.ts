@@ -84,7 +84,7 @@ export class Supernet {
     const trainee = { tf, network: this.#path(architecture), weights: this.#weights, sgd: this.#sgd };
     // Running statistics are never read here: sampled paths are always normalised by their batch.
     const { loss, correct } = trainingStep(trainee, batch, { learningRate, mode: 'batch' });
-    if (!Number.isFinite(loss)) throw diverged(this.steps);
+    if (!Number.isFinite(loss)) throw diverged(this.steps, this.#options.classes);
     return { step: this.steps, loss, accuracy: correct / batch.size };
   }
 

@@ -13,11 +13,10 @@ import {
   type PlatformClients,
   type ServiceContext,
 } from '@nat/service';
-import type { BlobStore, Database } from '@nat/storage';
+import { openNotifier, type BlobStore, type Database } from '@nat/storage';
 import { formatTraceparent } from '@nat/base/tracing';
 import { z } from 'zod';
 import { requestStore } from '../../policies/policy-handlers.ts';
-import { openBell } from '../bell.ts';
 import { unwrapLearnerState, wrapLearnerState } from '../store/learner-state.ts';
 import { searchNames } from '../names.ts';
 import type { StartDerive } from '../operations/start-derive.ts';
@@ -126,11 +125,11 @@ export function createSearchHandlers(options: SearchHandlersOptions): wire.Searc
 
     watchSearch: async function* ({ name, fromStep }, { signal }) {
       const { namespace, search } = searchNames.parse(name);
-      const bell = await openBell(database, SEARCH_CHANNEL);
+      const changes = await openNotifier(database, SEARCH_CHANNEL);
       try {
-        yield* watchSearch(database.kysely, { namespace, searchId: search, fromStep, bell, pollMs, signal });
+        yield* watchSearch(database.kysely, { namespace, searchId: search, fromStep, changes: changes.waiter(), pollMs, signal });
       } finally {
-        await bell.close();
+        await changes.close();
       }
     },
 

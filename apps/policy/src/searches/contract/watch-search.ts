@@ -1,5 +1,5 @@
 import { type search as wire } from '@nat/contracts';
-import type { Bell } from '../bell.ts';
+import type { Waiter } from '@nat/base/notify';
 import { findSearch, isFinal, readSteps } from '../store/search-store.ts';
 import type { Reader } from '../store/tables.ts';
 import { searchToWire, stepToWire } from '../store/search-wire.ts';
@@ -11,20 +11,20 @@ export interface WatchOptions {
   readonly searchId: string;
   /** The first step wanted. */
   readonly fromStep: number;
-  /** Rings when any search changes. */
-  readonly bell: Bell;
+  /** Notified when any search changes. */
+  readonly changes: Waiter;
   readonly pollMs: number;
   readonly signal: AbortSignal;
 }
 
 /** Steps from the one asked for, then as they come, and every change of state; ends after a final one. Each step comes once, in order. */
 export async function* watchSearch(reader: Reader, options: WatchOptions): AsyncGenerator<wire.WatchSearchResponse, void, undefined> {
-  const { namespace, searchId, bell, pollMs, signal } = options;
+  const { namespace, searchId, changes, pollMs, signal } = options;
   let next = options.fromStep;
   let shown: string | undefined;
   for (;;) {
     signal.throwIfAborted();
-    bell.reset();
+    changes.reset();
     // The state first: all steps of a final state are there when it is read.
     const row = await findSearch(reader, namespace, searchId);
     for (;;) {
@@ -38,6 +38,6 @@ export async function* watchSearch(reader: Reader, options: WatchOptions): Async
       yield { event: { $case: 'search', value: searchToWire(row) } };
     }
     if (isFinal(row.state)) return;
-    await bell.wait(pollMs, signal);
+    await changes.wait(pollMs, signal);
   }
 }

@@ -1,10 +1,10 @@
 /** Gets the evaluations of a round done: asks for them, waits for what comes in, and asks after what does not. */
-import { setTimeout as pause } from 'node:timers/promises';
 import { evaluation as wire } from '@nat/contracts';
-import { isDomainError, type DomainErrorKind } from '@nat/base/errors';
+import { isDomainError } from '@nat/base/errors';
 import type { Logger, PlatformClients } from '@nat/service';
 import { inTransaction, type Database } from '@nat/storage';
-import type { Bell } from '../bell.ts';
+import type { Notifier } from '@nat/base/notify';
+import { retry } from '@nat/base/retry';
 import type { PlannedEvaluation } from './evaluation-requests.ts';
 import { giveUp, receiveOutcomes } from './inbox.ts';
 import { readEvaluations, type StoredEvaluation } from '../store/round-store.ts';
@@ -13,8 +13,8 @@ import type { SearchTables } from '../store/tables.ts';
 export interface EvaluateContext {
   readonly database: Database<SearchTables>;
   readonly evaluations: PlatformClients['evaluations'];
-  /** Rings when outcomes came in. */
-  readonly outcomes: Bell;
+  /** Notified when outcomes came in. */
+  readonly outcomes: Notifier;
   readonly logger: Logger;
   readonly sweepMs: number;
   readonly retryMs: number;
@@ -36,9 +36,6 @@ const MAX_REQUEST_BYTES = 3_000_000;
 const MAX_ENTRIES = 1_024;
 const LONGEST_PAUSE_MS = 60_000;
 
-/** What another try may mend. */
-const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED']);
-
 /**
  * Returns the evaluations once none is pending. Asking again is harmless: their ids are those of the round, so a process that takes a round over
  * begins by asking for all that has not ended.
@@ -54,7 +51,7 @@ export async function evaluateRound(context: EvaluateContext, options: EvaluateO
   let lastLook = performance.now();
   for (;;) {
     signal.throwIfAborted();
-    outcomes.reset(); // before the look: what commits after it rings again
+    outcomes.reset(); // before the look: what commits after it is notified again
     const all = await read();
     const pending = all.filter(({ state }) => state === 'PENDING');
     if (pending.length === 0) return all;
@@ -81,7 +78,7 @@ export async function evaluateRound(context: EvaluateContext, options: EvaluateO
 /** Gives evaluations up, and lets the evaluator know that nobody waits for them. */
 export async function abandon(context: EvaluateContext, names: readonly string[], reason: string, signal: AbortSignal): Promise<void> {
   for (const name of names) {
-    await patiently(context, signal, () => context.evaluations.cancelEvaluation({ name, reason }, { signal })).catch((error: unknown) => {
+    await withRetry(context, signal, () => context.evaluations.cancelEvaluation({ name, reason }, { signal })).catch((error: unknown) => {
       // One that was never asked for.
       if (!isDomainError(error) || error.kind !== 'NOT_FOUND') throw error;
     });
@@ -98,7 +95,7 @@ async function submit(context: EvaluateContext, { parent, specOf, signal }: Eval
     entries = [];
     bytes = 0;
     // Idempotent by the ids of the evaluations, so it may be repeated.
-    await patiently(context, signal, () => context.evaluations.submitEvaluations(request, { signal, retry: true }));
+    await withRetry(context, signal, () => context.evaluations.submitEvaluations(request, { signal, retry: true }));
   };
   for (const planned of pending) {
     const spec = specOf(planned);
@@ -116,7 +113,7 @@ async function sweep(context: EvaluateContext, options: EvaluateOptions, pending
   const known = new Set<string>();
   for (let start = 0; start < pending.length; start += MAX_ENTRIES) {
     const names = pending.slice(start, start + MAX_ENTRIES).map(({ name }) => name);
-    const { evaluations } = await patiently(context, signal, () => context.evaluations.batchGetEvaluations({ parent, names }, { signal }));
+    const { evaluations } = await withRetry(context, signal, () => context.evaluations.batchGetEvaluations({ parent, names }, { signal }));
     for (const { name } of evaluations) known.add(name);
     const received = await receiveOutcomes(context.database, evaluations);
     if (received > 0) context.logger.info({ received }, 'outcomes were found by asking');
@@ -125,18 +122,15 @@ async function sweep(context: EvaluateContext, options: EvaluateOptions, pending
   if (lost.length > 0) await submit(context, options, lost);
 }
 
-/** Repeats a call until it is answered, however long the other service is away. */
-async function patiently<T>({ logger, retryMs }: EvaluateContext, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+/** Repeats a call until it is answered, however long the other service is away: all of them may be repeated. */
+function withRetry<T>({ logger, retryMs }: EvaluateContext, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
   if (inTransaction()) throw new Error('the evaluator must not be called inside a transaction');
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await call();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isDomainError(error) || !TRANSIENT.has(error.kind)) throw error;
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, retryMs * 2 ** attempt);
+  const policy = { initialIntervalMs: retryMs, maximumIntervalMs: LONGEST_PAUSE_MS };
+  return retry(policy, call, {
+    signal,
+    random: Math.random,
+    onRetry: ({ error, pauseMs }) => {
       logger.warn({ err: error, pauseMs }, 'the evaluator does not answer');
-      await pause(pauseMs, undefined, { signal, ref: false });
-    }
-  }
+    },
+  });
 }

@@ -100,8 +100,7 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
         verdict.results.flatMap(({ candidateId, result }) => {
           const candidate = candidateNumber(candidateId, row.first_candidate, row.candidates);
           if (candidate === undefined || result === undefined) return [];
-          const [value, failure] = result.$case === 'value' ? [result.value, null] : [null, textOf(describeStatus(result.value))];
-          return [{ round: row.round, candidate, value, failure }];
+          return [{ round: row.round, candidate, ...worthOf(result) }];
         }),
       ),
     });
@@ -109,6 +108,17 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
   });
   if (received > 0) database.signal(OUTCOME_CHANNEL);
   return received;
+}
+
+/**
+ * What a candidate is worth, or why that is not known. A network that cannot be trained is worth what guessing is: left out, it would be no worse for the policy than
+ * one that was never sampled.
+ */
+function worthOf(result: NonNullable<wire.CandidateResult['result']>): { readonly value: number | null; readonly failure: string | null } {
+  if (result.$case === 'value') return { value: result.value, failure: null };
+  const { reason, metadata } = statusToDomainError(result.value);
+  const chance = reason === 'TRAINING_DIVERGED' ? Number(metadata['chance']) : NaN;
+  return chance >= 0 && chance <= 1 ? { value: chance, failure: null } : { value: null, failure: textOf(describeStatus(result.value)) };
 }
 
 /** `REASON: message` of an error. */

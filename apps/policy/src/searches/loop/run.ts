@@ -6,7 +6,7 @@ import type { EffectiveSearchSpec, Round } from '@nat/nat';
 import type { Logger, PlatformClients } from '@nat/service';
 import type { BlobStore, Database } from '@nat/storage';
 import type { SpanSettings } from '@nat/base/tracing';
-import type { Bell } from '../bell.ts';
+import type { Notifier } from '@nat/base/notify';
 import { evaluateRound, type EvaluateContext } from '../evaluation/evaluate-round.ts';
 import { evaluationSpec, planEvaluations, type PlannedEvaluation, type RoundKey } from '../evaluation/evaluation-requests.ts';
 import type { LearnerProcess, StartLearner } from '../learner/learner-process.ts';
@@ -28,8 +28,8 @@ export interface RunContext {
   readonly startLearner: StartLearner;
   /** The checkpoint of a policy version, for searches that start from one. */
   readonly loadPolicy: (namespace: string, reference: string) => Promise<Uint8Array>;
-  /** Rings when outcomes came in. */
-  readonly outcomes: Bell;
+  /** Notified when outcomes came in. */
+  readonly outcomes: Notifier;
   readonly config: RunnerConfig;
   readonly logger: Logger;
 }

@@ -1,7 +1,8 @@
 /** What the owner of a search does: runs it, tries again after errors that may pass, and ends it after those that do not. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { rpc } from '@nat/contracts';
-import { isDomainError, toDomainError, type DomainError, type DomainErrorKind } from '@nat/base/errors';
+import { isDomainError, isTransient, toDomainError, type DomainError } from '@nat/base/errors';
+import { Backoff } from '@nat/base/retry';
 import { domainErrorToStatus } from '@nat/service';
 import { searchNames } from '../names.ts';
 import { changeState, SEARCH_CHANNEL } from '../store/search-store.ts';
@@ -10,9 +11,12 @@ import type { Ownership } from '../ownership/ownership.ts';
 import { runSearch } from './run-search.ts';
 import { requireOwnership, type RunContext } from './run.ts';
 
-/** What another try may mend. */
-const TRANSIENT: ReadonlySet<DomainErrorKind> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'ABORTED', 'RESOURCE_EXHAUSTED', 'INTERNAL']);
 const LONGEST_PAUSE_MS = 60_000;
+
+/** Whether another try may mend it. A bug may be one of the process that dies of it, such as the learner. */
+function isWorthAnotherTry(failure: DomainError): boolean {
+  return failure.kind === 'INTERNAL' || isTransient(failure);
+}
 
 /** Runs an owned search until it has ended, was paused or cancelled, is another's, or the signal aborts. */
 export async function workOnSearch(context: RunContext, ownership: Ownership, signal: AbortSignal): Promise<void> {
@@ -21,7 +25,11 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
     database.kysely.selectFrom('policy.search').selectAll().where('ordinal', '=', ownership.ordinal).executeTakeFirstOrThrow();
   let row = await read();
   const logger = context.logger.child({ search: row.search_id });
-  for (let tries = 1; ; tries += 1) {
+  const backoff = new Backoff(
+    { initialIntervalMs: config.retryMs, maximumIntervalMs: LONGEST_PAUSE_MS, maximumAttempts: config.maxTries },
+    { random: Math.random },
+  );
+  for (;;) {
     const before = row.step;
     try {
       await runSearch({ ...context, logger }, { row, epoch: ownership.epoch }, signal);
@@ -30,15 +38,15 @@ export async function workOnSearch(context: RunContext, ownership: Ownership, si
     } catch (error) {
       if (signal.aborted || (isDomainError(error) && error.reason === 'SEARCH_NOT_OWNED')) return;
       row = await read();
-      if (row.step > before) tries = 1;
+      if (row.step > before) backoff.reset();
       const failure = isDomainError(error) ? error : toDomainError(error);
-      if (!TRANSIENT.has(failure.kind) || tries >= config.maxTries) {
+      const pauseMs = isWorthAnotherTry(failure) ? backoff.fail() : undefined;
+      if (pauseMs === undefined) {
         logger.error({ err: error }, 'search failed');
         await fail({ ...context, logger }, row, ownership.epoch, failure);
         return;
       }
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, config.retryMs * 2 ** (tries - 1));
-      logger.warn({ err: error, tries, pauseMs }, 'the search is tried again');
+      logger.warn({ err: error, tries: backoff.failures, pauseMs }, 'the search is tried again');
       await pause(pauseMs, undefined, { signal, ref: false });
     }
   }

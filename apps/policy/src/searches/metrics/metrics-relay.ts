@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type metrics as wire } from '@nat/contracts';
 import type { Logger, PlatformClients } from '@nat/service';
-import type { Database } from '@nat/storage';
-import { openBell } from '../bell.ts';
+import { openNotifier, type Database } from '@nat/storage';
+import { Backoff } from '@nat/base/retry';
 import { searchNames } from '../names.ts';
 import { readSteps, SEARCH_CHANNEL } from '../store/search-store.ts';
 import type { SearchTables, StepRow } from '../store/tables.ts';
@@ -30,8 +30,9 @@ const CALL_MS = 10_000;
 export async function startMetricsRelay({ database, metrics, logger, everyMs = 1_000 }: MetricsRelayOptions): Promise<MetricsRelay> {
   const stop = new AbortController();
   const stopped = (): boolean => stop.signal.aborted;
-  const bell = await openBell(database, SEARCH_CHANNEL);
-  let failures = 0;
+  const changes = await openNotifier(database, SEARCH_CHANNEL);
+  const changed = changes.waiter();
+  const backoff = new Backoff({ initialIntervalMs: everyMs, maximumIntervalMs: LONGEST_PAUSE_MS });
 
   const sendOnce = async (): Promise<void> => {
     const behind = await database.kysely
@@ -58,16 +59,17 @@ export async function startMetricsRelay({ database, metrics, logger, everyMs = 1
 
   const loop = async (): Promise<void> => {
     while (!stopped()) {
-      bell.reset();
+      changed.reset();
       try {
         await sendOnce();
-        failures = 0;
+        backoff.reset();
       } catch (error) {
-        failures += 1;
-        if (failures === 1) logger.warn({ err: error }, 'the metrics service does not answer; steps wait');
+        if (backoff.failures === 0) logger.warn({ err: error }, 'the metrics service does not answer; steps wait');
+        await backoff.pause(stop.signal);
+        continue;
       }
-      await bell.wait(Math.min(LONGEST_PAUSE_MS, 10 * everyMs * 2 ** failures), stop.signal);
-      // A fast search rings many times a second.
+      await changed.wait(10 * everyMs, stop.signal);
+      // A fast search changes many times a second.
       await pause(everyMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
     }
   };
@@ -77,7 +79,7 @@ export async function startMetricsRelay({ database, metrics, logger, everyMs = 1
       stop.abort();
       await looping;
       await sendOnce().catch(() => undefined);
-      await bell.close();
+      await changes.close();
     },
   };
 }

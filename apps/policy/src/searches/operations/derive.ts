@@ -10,7 +10,7 @@ import { withSpan } from '@nat/base/tracing';
 import { boundsFromWire, placementFromWire, resolveArchitecture, transformedSourceToWire, transformToWire } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
-import type { Bell } from '../bell.ts';
+import type { Notifier } from '@nat/base/notify';
 import { CHILD_RECIPE, MAX_ATTEMPTS, refOf, supernetOf, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import { evaluationNames } from '../names.ts';
 import { insertEvaluations, readOutcomes, type StoredEvaluation } from '../store/round-store.ts';
@@ -25,7 +25,7 @@ export interface DeriveContext {
   readonly database: Database<SearchTables>;
   readonly library: PolicyLibrary;
   readonly evaluations: PlatformClients['evaluations'];
-  readonly outcomes: Bell;
+  readonly outcomes: Notifier;
   readonly config: RunnerConfig;
   readonly logger: Logger;
 }
@@ -67,19 +67,19 @@ export async function workOnOperation(context: DeriveContext, ownership: Ownersh
 }
 
 async function derive(context: DeriveContext, row: OperationRow, epoch: number, signal: AbortSignal): Promise<void> {
-  const { database, library, config, logger, evaluations, outcomes: bell } = context;
+  const { database, library, config, logger, evaluations, outcomes: received } = context;
   const request = wire.DeriveArchitectureRequest.decode(row.request);
   const evaluator = request.evaluator!;
   const searched = evaluator.$case === 'sharedWeights' ? await findSearched(database.kysely, evaluator.value.search) : undefined;
   const transformed = await drawCandidates(library, row, request, searched);
   const candidates = transformed.draws.map(({ result }) => formatArchitecture(result).text);
-  // Pair 0 is the source alone, pair i the candidate i - 1 alone: a child is trained once, whoever it is compared with.
+  // Candidate 0 is the source, candidate i the transform i - 1: each is evaluated once, whatever it is compared with.
   const texts = [formatArchitecture(transformed.source.architecture).text, ...candidates];
   const planned = planDerive(row, evaluator, texts.length);
   const round = await commitCandidates(context, row, epoch, planned, candidates.length);
   const evaluate = (which: (one: PlannedEvaluation) => boolean, specOf: (one: PlannedEvaluation) => evaluationWire.EvaluationSpec) =>
     evaluateRound(
-      { database, evaluations, outcomes: bell, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
+      { database, evaluations, outcomes: received, logger, sweepMs: config.sweepMs, retryMs: config.retryMs },
       { parent: request.parent, round, which, specOf, deadlineMs: config.deadlineMs[KINDS[evaluator.$case]], signal },
     );
   // By its number among the evaluations: that of its first candidate is another in rounds of an earlier version.

@@ -10,9 +10,8 @@ import {
   type PlatformClients,
   type ServiceContext,
 } from '@nat/service';
-import type { Database } from '@nat/storage';
+import { openNotifier, type Database } from '@nat/storage';
 import { z } from 'zod';
-import { openBell } from '../bell.ts';
 import type { SearchTables } from '../store/tables.ts';
 import { endOperation, findOperation, listOperations, OPERATION_CHANNEL, operationToWire, type OperationRow } from './operation-store.ts';
 
@@ -61,17 +60,18 @@ export function createOperationHandlers({
       const timeoutMs = timeout === undefined ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, timeout.seconds * 1_000 + timeout.nanos / 1e6);
       const until = performance.now() + timeoutMs;
       const ended = AbortSignal.any([signal, draining]);
-      const bell = await openBell(database, OPERATION_CHANNEL);
+      const changes = await openNotifier(database, OPERATION_CHANNEL);
+      const changed = changes.waiter();
       try {
         for (;;) {
-          bell.reset();
+          changed.reset();
           const row = await findOperation(database.kysely, name);
           const left = until - performance.now();
           if (row.done || left <= 0 || ended.aborted) return await operationToWire(database.kysely, row);
-          await bell.wait(Math.min(pollMs, left), ended);
+          await changed.wait(Math.min(pollMs, left), ended);
         }
       } finally {
-        await bell.close();
+        await changes.close();
       }
     },
 

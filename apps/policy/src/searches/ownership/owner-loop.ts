@@ -1,8 +1,7 @@
 /** Takes open rows that nobody owns and works on them, as many at a time as this process may. */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@nat/service';
-import type { AnyDatabase } from '@nat/storage';
-import { openBell } from '../bell.ts';
+import { openNotifier, type AnyDatabase } from '@nat/storage';
+import { Backoff } from '@nat/base/retry';
 import { claim, release, renew, type OwnedTable, type Ownership } from './ownership.ts';
 
 export interface OwnerLoopOptions {
@@ -39,7 +38,9 @@ export async function startOwnerLoop(options: OwnerLoopOptions): Promise<OwnerLo
   const running = new Map<number, Running>();
   const stop = new AbortController();
   const stopped = (): boolean => stop.signal.aborted;
-  const bell = await openBell(database, channel);
+  const changes = await openNotifier(database, channel);
+  const changed = changes.waiter();
+  const backoff = new Backoff({ initialIntervalMs: retryMs });
 
   const workOn = async (ownership: Ownership, signal: AbortSignal): Promise<void> => {
     const { ordinal, epoch } = ownership;
@@ -53,7 +54,7 @@ export async function startOwnerLoop(options: OwnerLoopOptions): Promise<OwnerLo
       logger.warn({ err: error, table, ordinal }, 'the lease runs out by itself');
     });
     running.delete(ordinal);
-    bell.ring();
+    changes.notify();
   };
 
   const take = async (): Promise<void> => {
@@ -75,18 +76,19 @@ export async function startOwnerLoop(options: OwnerLoopOptions): Promise<OwnerLo
   const loop = async (): Promise<void> => {
     let nextRenewal = performance.now() + renewMs;
     while (!stopped()) {
-      bell.reset();
+      changed.reset();
       try {
         if (performance.now() >= nextRenewal) {
           await renewAll();
           nextRenewal = performance.now() + renewMs;
         }
         await take();
+        backoff.reset();
       } catch (error) {
         logger.error({ err: error, table }, 'rows could not be taken or renewed');
-        await pause(retryMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
+        await backoff.pause(stop.signal);
       }
-      await bell.wait(Math.max(0, nextRenewal - performance.now()), stop.signal);
+      await changed.wait(Math.max(0, nextRenewal - performance.now()), stop.signal);
     }
   };
   const looping = loop();
@@ -96,7 +98,7 @@ export async function startOwnerLoop(options: OwnerLoopOptions): Promise<OwnerLo
       stop.abort(new Error('the process stops'));
       await looping;
       await Promise.all([...running.values()].map(({ done }) => done));
-      await bell.close();
+      await changes.close();
     },
   };
 }

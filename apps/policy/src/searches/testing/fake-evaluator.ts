@@ -197,6 +197,15 @@ function scored(work: wire.SharedWeightsEvaluation): wire.Outcome {
 }
 
 /** An outcome that failed for good. */
+/** An outcome whose candidates have all diverged. */
+export function divergedOutcome(spec: wire.EvaluationSpec): wire.Outcome {
+  const error = domainErrorToStatus(
+    new DomainError('FAILED_PRECONDITION', 'the loss is no finite number', { reason: 'TRAINING_DIVERGED', metadata: { step: '3', chance: '0.1' } }),
+  );
+  const results = candidatesOf(spec).map(({ id }) => ({ candidateId: id, result: { $case: 'error' as const, value: error }, report: undefined }));
+  return { result: { $case: 'succeeded', value: { results, weights: undefined, metrics: {} } } };
+}
+
 export function failedOutcome(reason: string): wire.Outcome {
   const error = domainErrorToStatus(new DomainError('FAILED_PRECONDITION', `${reason} happened`, { reason }));
   return { result: { $case: 'failed', value: { error, terminal: true } } };

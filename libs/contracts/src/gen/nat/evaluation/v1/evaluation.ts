@@ -826,7 +826,10 @@ export interface CandidateResult {
   result:
     | { $case: "value"; value: number }
     | //
-    /** Why this candidate could not be evaluated; the others count all the same. */
+    /**
+     * Why this candidate could not be evaluated; the others count all the same. Of one whose training diverged (TRAINING_DIVERGED) the metadata of ErrorInfo say
+     * the accuracy of `chance`, which is its value in searches.
+     */
     { $case: "error"; value: Status }
     | undefined;
   /** from_scratch. */
