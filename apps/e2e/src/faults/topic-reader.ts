@@ -60,8 +60,7 @@ export async function openTopicReader(broker: string): Promise<TopicReader> {
     }
   };
   // A broker that has only just come back is not yet the leader of its partitions; kafkajs tells that as it is.
-  const endsOf = (name: string) =>
-    retry(BROKER_COMES_BACK, () => readEnds(name), { retryable: (error) => error instanceof KafkaJSError && error.retriable });
+  const endsOf = (name: string) => retry(BROKER_COMES_BACK, () => readEnds(name), { retryable: (error) => error instanceof KafkaJSError && error.retriable });
   const decoded = new WeakMap<TopicMessage, evaluation.OutcomeEvent | null>();
   const decode = (message: TopicMessage): evaluation.OutcomeEvent | null => {
     let event = decoded.get(message);
