@@ -18,6 +18,12 @@ const say = (line: string): void => {
   if (!flags.json) process.stdout.write(`${line}\n`);
 };
 
+const rows = FAULTS.filter(({ fault, when }) => flags.only === undefined || `${fault}, ${when}`.includes(flags.only));
+if (rows.length === 0) {
+  process.stderr.write(`nat: --only ${String(flags.only)} is in no row of docs/reliability.md\n`);
+  process.exit(2);
+}
+
 const bed = await openTestbed(join(tmpdir(), `nat-faults-${process.pid}`), 'small');
 const results: FaultResult[] = [];
 const interrupt = new AbortController();
@@ -28,7 +34,6 @@ const interrupted = (): boolean => interrupt.signal.aborted;
 try {
   const reference: wire.Search = await verify(bed, await startSearch(bed), undefined);
   say(`undisturbed: ${reference.candidates} candidates, policy ${reference.policySha256.slice(0, 16)}`);
-  const rows = FAULTS.filter(({ fault, when }) => flags.only === undefined || `${fault}, ${when}`.includes(flags.only));
   for (const { fault, when, repeatable = true, unavailable, run } of rows) {
     if (interrupted()) break;
     const since = performance.now();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { evaluation } from '@nat/contracts';
 import { OUTCOME_TOPIC } from '@nat/storage';
 import { retry, type RetryPolicy } from '@nat/base/retry';
-import { Kafka, KafkaJSError, logLevel, type Producer } from 'kafkajs';
+import { Kafka, logLevel, type KafkaJSError, type Producer } from 'kafkajs';
 import { until } from '../testing/processes.ts';
 
 /** A message of the outcome topic as it stands there. */
@@ -60,7 +60,8 @@ export async function openTopicReader(broker: string): Promise<TopicReader> {
     }
   };
   // A broker that has only just come back is not yet the leader of its partitions; kafkajs tells that as it is.
-  const endsOf = (name: string) => retry(BROKER_COMES_BACK, () => readEnds(name), { retryable: (error) => error instanceof KafkaJSError && error.retriable });
+  const endsOf = (name: string) =>
+    retry(BROKER_COMES_BACK, () => readEnds(name), { retryable: (error) => error instanceof Error && (error as Partial<KafkaJSError>).retriable === true });
   const decoded = new WeakMap<TopicMessage, evaluation.OutcomeEvent | null>();
   const decode = (message: TopicMessage): evaluation.OutcomeEvent | null => {
     let event = decoded.get(message);
