@@ -71,14 +71,14 @@ async function newRun(database: pg.Pool, channel: ClientChannel, id: string, can
   const search = `${NAMESPACE}/searches/${id}`;
   // Paused: no runner takes it up.
   const { rows } = await database.query<{ ordinal: string }>(
-    `insert into policy.search (namespace, search_id, spec, state) values ($1, $2, '{}', 'PAUSED') returning ordinal`,
+    `insert into policy.search (namespace, search_id, spec, effective_spec, state) values ($1, $2, '{}', '{}', 'PAUSED') returning ordinal`,
     [NAMESPACE, id],
   );
   let submitted = 0;
   const submitSome = async (count: number): Promise<void> => {
     const names = Array.from({ length: count }, (_, i) => `${id}-${submitted + i}`);
     await database.query(
-      `with round as (insert into policy.round (search, step) values ($1, $2) returning ordinal)
+      `with round as (insert into policy.round (search, number, policy_step) values ($1, $2, 0) returning ordinal)
        insert into policy.evaluation (name, round, position, kind, first_candidate, candidates)
        select name, round.ordinal, i - 1, 'candidates', (i - 1) * $4, $4 from round, unnest($3::text[]) with ordinality as submitted (name, i)`,
       [rows[0]?.ordinal, submitted, names.map((name) => `${NAMESPACE}/evaluations/${name}`), candidatesAnEvaluation],
