@@ -109,6 +109,39 @@ function groupOf(options: KafkaStreamOptions, { topic, group }: { readonly topic
   return onBroker(options, `${group}.${topic}`);
 }
 
+interface KafkaMessageToSend {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: IHeaders;
+}
+
+/** Of the messages of one request. Brokers take 1,048,588 bytes a partition unless they are told otherwise, and messages of one key go to one partition. */
+const MAX_REQUEST_BYTES = 1_000_000;
+
+/** Cuts messages into requests that a broker takes; one that is too large by itself is for the broker to refuse. */
+function inParts(messages: readonly KafkaMessageToSend[]): readonly KafkaMessageToSend[][] {
+  const parts: KafkaMessageToSend[][] = [];
+  let bytes = Infinity;
+  for (const message of messages) {
+    const size = sizeOf(message);
+    if (bytes + size > MAX_REQUEST_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)!.push(message);
+    bytes += size;
+  }
+  return parts;
+}
+
+/** As the format of records has it, rounded up. */
+const RECORD_BYTES = 64;
+
+function sizeOf({ key, value, headers }: KafkaMessageToSend): number {
+  const named = Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + Buffer.byteLength(String(text)) + 10, 0);
+  return RECORD_BYTES + Buffer.byteLength(key) + value.length + named;
+}
+
 /** An idempotent producer that is replaced after a failure: the broker may have forgotten its sequence, and then it would fail for ever. */
 class RenewedProducer {
   readonly #kafka: Kafka;
@@ -118,12 +151,13 @@ class RenewedProducer {
     this.#kafka = kafka;
   }
 
-  async send(topic: string, messages: { readonly key: string; readonly value: Buffer; readonly headers: IHeaders }[]): Promise<void> {
+  /** In order, and all or an error: what went before an error is sent again by whoever repeats the call. */
+  async send(topic: string, messages: readonly KafkaMessageToSend[]): Promise<void> {
     this.#current ??= this.#connect();
     const used = this.#current;
     try {
       const producer = await used;
-      await producer.send({ topic, messages, acks: -1 });
+      for (const part of inParts(messages)) await producer.send({ topic, messages: part, acks: -1 });
     } catch (error) {
       if (this.#current === used) this.#current = undefined;
       void used.then((producer) => producer.disconnect()).catch(() => undefined);

@@ -302,6 +302,24 @@ function describeStream(name: string, setting: Setting): void {
       await stream.close();
     });
 
+    it('carries many large messages of one key at once, in order', async () => {
+      const topic = newTopic('g');
+      const stream = await setting.openStream(database, [topic]);
+      const received: string[] = [];
+      await stream.subscribe({ topic: topic.name, group: 'g', parse: (payload) => payload.byteLength }, (batch) => {
+        received.push(...batch.map(({ id }) => id));
+        return Promise.resolve();
+      });
+      const ids = ['a', 'b', 'c', 'd'];
+      await database.transaction(
+        (tx) =>
+        appendOutbox(tx, ids.map((id) => ({ topic: topic.name, key: 'k', id, payload: new Uint8Array(MAX_PAYLOAD_BYTES / 2).fill(7) }))), // prettier-ignore
+      );
+      await until(() => received.length >= ids.length);
+      expect(received).toEqual(ids);
+      await stream.close();
+    });
+
     it('closes a subscription that has only just begun', async () => {
       const topic = newTopic('g');
       const stream = await setting.openStream(database, [topic]);
