@@ -2,7 +2,7 @@
  * Outcomes on their way in: from the stream, or read back by a sweep. The first outcome of an evaluation is kept; whatever comes
  * again, or after the evaluation was given up, changes nothing.
  */
-import { evaluation as wire, type rpc } from '@nat/contracts';
+import { evaluation as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 import { failpoint } from '@nat/base/failpoints';
 import { domainErrorToStatus, statusToDomainError } from '@nat/service';
@@ -46,7 +46,7 @@ function verdictOf({ name, state, outcome }: EndedEvaluation): Verdict | undefin
       return { name, state: 'SUCCEEDED', failure: '', weights: result.value.weights ?? '', metrics: result.value.metrics, results: result.value.results };
     case 'EVALUATION_STATE_FAILED':
     case 'EVALUATION_STATE_POISONED':
-      return failed(result?.$case === 'failed' && result.value.error !== undefined ? describeStatus(result.value.error) : state);
+      return failed(result?.$case === 'failed' && result.value.error !== undefined ? describe(statusToDomainError(result.value.error)) : state);
     case 'EVALUATION_STATE_CANCELLED':
       return failed(`CANCELLED: ${result?.$case === 'cancelled' ? result.value.reason : 'by somebody else'}`);
     case 'EVALUATION_STATE_QUEUED':
@@ -116,14 +116,13 @@ export async function receiveOutcomes(database: Database<SearchTables>, ended: r
  */
 function worthOf(result: NonNullable<wire.CandidateResult['result']>): { readonly value: number | null; readonly failure: string | null } {
   if (result.$case === 'value') return { value: result.value, failure: null };
-  const { reason, metadata } = statusToDomainError(result.value);
-  const chance = reason === 'TRAINING_DIVERGED' ? Number(metadata['chance']) : NaN;
-  return chance >= 0 && chance <= 1 ? { value: chance, failure: null } : { value: null, failure: textOf(describeStatus(result.value)) };
+  const error = statusToDomainError(result.value);
+  const chance = error.reason === 'TRAINING_DIVERGED' ? Number(error.metadata['chance']) : NaN;
+  return chance >= 0 && chance <= 1 ? { value: chance, failure: null } : { value: null, failure: textOf(describe(error)) };
 }
 
-/** `REASON: message` of an error. */
-function describeStatus(status: rpc.Status): string {
-  const { reason, message } = statusToDomainError(status);
+/** `REASON: message`. */
+function describe({ reason, message }: DomainError): string {
   return `${reason}: ${message}`;
 }
 
