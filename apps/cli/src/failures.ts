@@ -23,10 +23,15 @@ const HINTS: Partial<Record<DomainErrorKind, string>> = {
   DEADLINE_EXCEEDED: 'The server took too long to answer. Try again, or look at its log.',
 };
 
+/** What to do, by the reason. */
+const HINTS_BY_REASON: Readonly<Record<string, string>> = {
+  POLICY_NOT_LEARNED_HERE: 'Name a policy with --policy (see `nat policy list`), or learn one: `nat search --help`.',
+};
+
 /** What the person at the terminal reads: one line that says what is wrong, and one that says what to do where that is known. */
 export function describeFailure(error: unknown): { readonly lines: readonly string[]; readonly exitCode: number } {
   if (isDomainError(error)) {
-    const hint = error.metadata['hint'] ?? HINTS[error.kind];
+    const hint = error.metadata['hint'] ?? HINTS_BY_REASON[error.reason] ?? HINTS[error.kind];
     return { lines: [`nat: ${oneLine(error)}`, ...(hint === undefined ? [] : [`     ${hint}`])], exitCode: EXIT_CODES[error.kind] };
   }
   return { lines: [`nat: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`], exitCode: 1 };

@@ -3,7 +3,7 @@ export { resolveForEvaluation } from './architectures/evaluable-ref.ts';
 export type { CommandContext } from './context.ts';
 export { readEnvironment, type Environment } from './environment.ts';
 export { connectionOptions, openSession, readConnection, searchName, type ConnectionFlags } from './flags/connection.ts';
-export { datasetName, evaluationId, integer, number } from './flags/parsers.ts';
+export { bound, type BoundFlag, datasetName, evaluationId, integer, number } from './flags/parsers.ts';
 export { placementOptions, readPlacement, type PlacementFlags } from './flags/placement.ts';
 export { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from './flags/recipe.ts';
 export { evaluationFailure, failureText, runEvaluation, runEvaluations, type Training, valueOf } from './follow/evaluations.ts';

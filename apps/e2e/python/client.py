@@ -25,7 +25,7 @@ def say(check, **values):
 
 
 def request(source):
-    return t.TransformArchitectureRequest(parent="namespaces/default", source=source, options=t.TransformOptions(greedy=True))
+    return t.TransformArchitectureRequest(parent="namespaces/default", source=source, options=t.TransformOptions(policy="nat", greedy=True))
 
 
 def fields(cost):

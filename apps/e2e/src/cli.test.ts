@@ -118,7 +118,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
 
   describe('transform', () => {
     it('is the documented JSON, and adds up', async () => {
-      const { source, results, certificate } = await json<TransformJson>(['transform', 'DARTS']);
+      const { source, results, certificate } = await json<TransformJson>(['transform', 'DARTS', '--policy', 'nat']);
       const cost = architectureCost(zooArchitecture('DARTS'));
       expect(source).toMatchObject({ name: 'DARTS', genotype: writeGenotype(zooArchitecture('DARTS')), cost });
       expect(results).toHaveLength(1);
@@ -139,7 +139,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
 
     it('reads a genotype and draws samples by seed', async () => {
       const text = writeGenotype(zooArchitecture('ENAS'));
-      const flags = ['transform', '-', '--scheme', 'nat++', '--samples', '5', '--seed', '7'];
+      const flags = ['transform', '-', '--policy', 'nat', '--scheme', 'nat++', '--samples', '5', '--seed', '7'];
       const [first, again] = await Promise.all([json<TransformJson>(flags, text), json<TransformJson>(flags, text)]);
       expect(again).toEqual(first);
       expect(first.source.genotype).toBe(text);
@@ -151,12 +151,21 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
     });
 
     it('keeps a budget, or says what can be had', async () => {
-      const flags = ['transform', 'resnet20', '--max-params', '150000', '--max-macs', '30e6'];
-      const { results, certificate } = await json<TransformJson>(flags);
-      expect(certificate).toMatchObject({ holds: true, bounds: { maxParams: 150_000, maxMacs: 30_000_000 } });
-      expect(results[0]!.cost.params).toBeLessThanOrEqual(150_000);
+      const resnet = ['transform', 'resnet20', '--policy', 'nat'];
+      const { results, certificate } = await json<TransformJson>([...resnet, '--max-params', '60%', '--max-macs', '30e6']);
+      const { params } = architectureCost(zooArchitecture('resnet20'));
+      expect(certificate).toMatchObject({ holds: true, bounds: { maxParams: Math.floor(0.6 * params), maxMacs: 30_000_000 } });
+      expect(results[0]!.cost.params).toBeLessThanOrEqual(0.6 * params);
       expect(results[0]!.cost.macs).toBeLessThanOrEqual(30_000_000);
-      expectRefusal(await nat.run(['transform', 'resnet20', '--max-params', '10', '--json']), 1, /\d+/);
+      expectRefusal(await nat.run([...resnet, '--max-params', '10', '--json']), 1, /\d+/);
+      expectRefusal(await nat.run([...resnet, '--max-macs', '120%']), 2, /--max-macs.*60%/);
+    });
+
+    it('says that a policy was not learned for a network, and uses none of itself', async () => {
+      const { code, stdout, stderr } = await nat.run(['transform', 'resnet20']);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^nat: the default policy was learned on nasbench201.*\n +Name a policy with --policy/);
+      expect(await json<TransformJson>(['transform', 'resnet20', '--policy', 'nat'])).toMatchObject({ learnedOn: 'nasbench201', learnedHere: false });
     });
 
     it('answers cells of NAS-Bench-201 a line each, in order', async () => {
@@ -215,7 +224,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       ['a command that there is not', ['transfrom', 'DARTS'], 2, /unknown command 'transfrom'/],
       ['a number that is none', ['arch', 'cost', 'DARTS', '--channels', 'many'], 2, /--channels.*integer/],
       ['an argument left out', ['transform'], 2, /missing required argument 'source'/],
-      ['two ways of drawing', ['transform', 'DARTS', '--greedy', '--samples', '3'], 2, /--greedy/],
+      ['two ways of drawing', ['transform', 'DARTS', '--policy', 'nat', '--greedy', '--samples', '3'], 2, /--greedy/],
       ['a policy that there is not', ['policy', 'show', 'nobody', '--json'], 2, /nobody/],
       ['a search that there is not', ['search', '--resume', 'nobody', '--json'], 2, /nobody/],
       ['a search of nothing', ['search', '--json'], 2, /--space/],
@@ -238,7 +247,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout.trimEnd().split('\n')).toHaveLength(1);
       expect(JSON.parse(stdout)).toMatchObject({ validationAccuracy: expect.any(Number), params: expect.any(Number), seconds: expect.any(Number) });
-      const drawn = await nat.run(['transform', 'DARTS']);
+      const drawn = await nat.run(['transform', 'DARTS', '--policy', 'nat']);
       expect({ code: drawn.code, stderr: drawn.stderr }).toEqual({ code: 0, stderr: '' });
       expect(drawn.stdout).not.toMatch(/[\x1b\r]/);
       expect(drawn.stdout).toContain('certificate holds');
@@ -285,7 +294,7 @@ describe('the nat command', { timeout: PATIENCE_MS }, () => {
       // Two at once, and three more that each start while the one before is about to end, and its platform with it.
       const started = [nat.start(['policy', 'list', '--json'], { env })];
       for (let i = 0; i < 4; i++) {
-        const command = nat.start(['transform', 'ENAS', '--json'], { env });
+        const command = nat.start(['transform', 'ENAS', '--policy', 'nat', '--json'], { env });
         started.push(command);
         await command.line();
       }

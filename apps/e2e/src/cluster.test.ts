@@ -136,7 +136,7 @@ describe.skipIf(missing.length > 0)(
         architectureId: 'mine',
         requestId: randomUUID(),
       });
-      const { source, results } = JSON.parse(succeeded(await nat.run(['transform', name, '--json', '--server', policy.address]))) as {
+      const { source, results } = JSON.parse(succeeded(await nat.run(['transform', name, '--policy', 'nat', '--json', '--server', policy.address]))) as {
         source: { genotype: string; cost: unknown };
         results: { cost: { params: number } }[];
       };

@@ -5,6 +5,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { search as searchWire, type evaluation as evaluationWire, type longrunning, type metrics as metricsWire } from '@nat/contracts';
+import { schemeFromWire } from '@nat/convert';
+import { createEnvironment, parseCheckpoint, PolicyInference } from '@nat/nat';
+import { writeGenotype, zooArchitecture } from '@nat/cells';
 import { createChannelTo, openClients, statusToDomainError, type ClientChannel, type PlatformClients } from '@nat/service';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -170,13 +173,17 @@ for (const { kind, open, needs } of PLATFORMS) {
           }
         }
         for (const { policy, source, genotype, logProb, ...cost } of expected.transforms) {
-          const { results } = await clients.transforms.transformArchitecture({
-            parent,
-            source: { ref: { $case: 'zoo', value: source } },
-            options: { policy: `${parent}/policies/${policy}`, greedy: true },
-          });
-          expect(results).toMatchObject([{ genotype, cost }]);
-          expect(results[0]!.logProb).toBeCloseTo(logProb, 9);
+          const name = `${parent}/policies/${policy}`;
+          // Decided edge by edge, as the version that recorded it did.
+          const { checkpoint } = await clients.policies.exportPolicyVersion({ name });
+          const scheme = schemeFromWire((await clients.policies.getPolicy({ name })).scheme)!;
+          const environment = createEnvironment(zooArchitecture(source), { scheme, mode: 'cost-masked' });
+          const decided = new PolicyInference(parseCheckpoint(checkpoint)).sample(environment, { mode: 'greedy' });
+          expect({ genotype: writeGenotype(decided.result), ...decided.certificate.result }).toMatchObject({ genotype, ...cost });
+          expect(decided.logProb).toBeCloseTo(logProb, 9);
+          const options = { policy: name, greedy: true };
+          const { results } = await clients.transforms.transformArchitecture({ parent, source: { ref: { $case: 'zoo', value: source } }, options });
+          expect(results).toMatchObject([{ certificate: { holds: true }, optimal: true }]);
         }
       });
 

@@ -45,8 +45,11 @@ const PLANS: Readonly<Record<string, Plan>> = {
   'npx nat arch show DARTS': { prints: /3,349,342 parameters/ },
   'npx nat arch cost DARTS --channels 36 --layers 20 --json': { prints: /"params":3349342/ },
   'npx nat arch export DARTS --format dot': { prints: /^digraph / },
-  'npx nat transform resnet20': { prints: /certificate holds/ },
-  'npx nat transform DARTS --scheme nat++ --samples 5 --max-params 3000000 --json': { prints: /"holds":true/ },
+  "npx nat transform '|skip_connect~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|nor_conv_3x3~0|avg_pool_3x3~1|none~2|'": {
+    prints: /learned on nasbench201[\s\S]*certificate holds/,
+  },
+  'npx nat transform resnet20 --policy nat --max-macs 80%': { prints: /not on networks like this one[\s\S]*certificate holds/ },
+  'npx nat transform DARTS --policy nat --scheme nat++ --samples 5 --max-params 3000000 --json': { prints: /"holds":true/ },
   'npx nat policy list': { prints: /bundled/ },
   'npx nat data list': { prints: /^mnist +yes /m },
   'npx nat evaluate NAT_ResBlock --channels 4 --layers 3 --steps 100': {
@@ -69,7 +72,7 @@ const PLANS: Readonly<Record<string, Plan>> = {
     because: SECONDS_NOT_MINUTES,
     prints: /weights tmp\/darts.safetensors/,
   },
-  'npx nat transform DARTS --save tmp/thin.json': { prints: /certificate holds/ },
+  'npx nat transform DARTS --policy nat --max-macs 80% --save tmp/thin.json': { prints: /certificate holds/ },
   'npx nat evaluate tmp/thin.json --channels 8 --layers 6 --steps 100 --recipe fine-tune --inherit-from tmp/darts.safetensors --inherit-source DARTS': {
     with: `--channels 4 --layers 3 ${FEW_IMAGES}`,
     because: SECONDS_NOT_MINUTES,

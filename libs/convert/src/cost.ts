@@ -34,9 +34,32 @@ export function boundsFromWire(bounds: wire.CostBounds | undefined, path: string
   };
 }
 
-/** The inverse of `boundsFromWire`. */
-export function boundsToWire(bounds: CostBounds | undefined): wire.CostBounds | undefined {
-  if (bounds === undefined) return undefined;
-  const { maxParams, maxMacs, maxPeakActivationBytes } = bounds;
-  return { maxParams, maxMacs, maxPeakActivationBytes };
+/** Bounds as shares of the source's cost, above 0 and at most 1. */
+export interface CostShares {
+  readonly params?: number;
+  readonly macs?: number;
+  readonly peakActivationBytes?: number;
+}
+
+/** Bounds that were given as shares of the source's; undefined where none was. */
+export function sharesFromWire(bounds: wire.CostBounds | undefined): CostShares | undefined {
+  const { maxParamsShare: params, maxMacsShare: macs, maxPeakActivationShare: peakActivationBytes } = bounds ?? {};
+  if (params === undefined && macs === undefined && peakActivationBytes === undefined) return undefined;
+  return {
+    ...(params === undefined ? {} : { params }),
+    ...(macs === undefined ? {} : { macs }),
+    ...(peakActivationBytes === undefined ? {} : { peakActivationBytes }),
+  };
+}
+
+/** The inverse of `boundsFromWire` and `sharesFromWire`. */
+export function boundsToWire(bounds: CostBounds | undefined, shares?: CostShares): wire.CostBounds | undefined {
+  if (bounds === undefined && shares === undefined) return undefined;
+  const { maxParams, maxMacs, maxPeakActivationBytes } = bounds ?? {};
+  return {
+    maxParams,
+    maxMacs,
+    maxPeakActivationBytes,
+    ...(shares === undefined ? {} : { maxParamsShare: shares.params, maxMacsShare: shares.macs, maxPeakActivationShare: shares.peakActivationBytes }),
+  };
 }

@@ -1,5 +1,5 @@
 import type { SchemeName } from '@nat/cells';
-import { architecture as wire, transform, type policy } from '@nat/contracts';
+import { architecture as wire, type transform, type policy } from '@nat/contracts';
 
 /** Undefined where it is left to whoever is asked. */
 export function schemeFromWire(scheme: wire.Scheme): SchemeName | undefined {
@@ -26,14 +26,23 @@ export function schemeToWire(scheme: SchemeName | undefined): wire.Scheme {
   }
 }
 
-/** Which replacements a policy may choose among. Unspecified means that none may add cost. */
-export function maskingFromWire(masking: transform.Masking): 'cost-masked' | 'official' {
-  return masking === 'MASKING_OFFICIAL' ? 'official' : 'cost-masked';
+const WIRE_MASKINGS = {
+  'total-cost': 'MASKING_TOTAL',
+  'cost-masked': 'MASKING_COST',
+  official: 'MASKING_OFFICIAL',
+} as const satisfies Record<string, transform.Masking>;
+
+/** Which replacements a policy may choose among. */
+export type MaskingName = keyof typeof WIRE_MASKINGS;
+
+/** Undefined where none is named. */
+export function maskingFromWire(masking: transform.Masking): MaskingName | undefined {
+  return (['total-cost', 'cost-masked', 'official'] as const).find((name) => WIRE_MASKINGS[name] === masking);
 }
 
 /** The inverse of `maskingFromWire`. */
-export function maskingToWire(mode: 'cost-masked' | 'official'): transform.Masking {
-  return mode === 'official' ? transform.Masking.MASKING_OFFICIAL : transform.Masking.MASKING_COST;
+export function maskingToWire(mode: MaskingName | undefined): transform.Masking {
+  return mode === undefined ? 'MASKING_UNSPECIFIED' : WIRE_MASKINGS[mode];
 }
 
 /** How policies read architectures, by the names that checkpoints have. */

@@ -1,10 +1,11 @@
 export { ActionSpace, type ActionSpaceOptions } from './mdp/action-space.ts';
 export { Episode, playEpisode } from './mdp/episode.ts';
-export { checkBudget, withinBudget, type Budget } from './mdp/budget.ts';
+export { checkBudget, resolveBudget, withinBudget, type Budget, type RelativeBudget } from './mdp/budget.ts';
 export { certify, type CostCertificate, type EdgeSaving } from './mdp/certificate.ts';
 export { LivePaths, cellGuards, type CellGuard } from './mdp/connectivity.ts';
 export { CostedArchitecture, CostModel } from './mdp/cost-model.ts';
 export { createEnvironment, Environment, EnvironmentFactory, type MaskMode, type EnvironmentOptions } from './mdp/environment.ts';
+export { likeliestTransform, sampleTransforms, type LikeliestTransform } from './decode/transforms.ts';
 export { NAT_ACTIONS, schemeTable, transitionRow, type SchemeTable } from './mdp/transition-schemes.ts';
 export { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './policy/checkpoint.ts';
 export type { EdgeGnnConfig } from './policy/networks/edge-gnn.ts';
@@ -63,6 +64,7 @@ export { differsFromZero, kendallTau, meanInterval, normalQuantile, pairedDiffer
 export { planRungs, survivors, type Rung } from './search/successive-halving.ts';
 export { nasBench201Space, splitNasBench201, HELD_OUT_MODULUS, type NasBench201Split } from './search/spaces/nasbench201-space.ts';
 export { officialCellsSpace, type OfficialSpaceName } from './search/spaces/official-spaces.ts';
+export { isKnownSpace, spaceHolds } from './search/spaces/membership.ts';
 export { isSpaceName, openSpace, SPACE_NAMES, type OpenSpaceOptions, type SpaceName } from './search/spaces/open-space.ts';
 export type { SearchSpace, Source } from './search/spaces/space.ts';
 export { zooSpace } from './search/spaces/zoo-space.ts';

@@ -124,11 +124,11 @@ function resultToJson(result: wire.DeriveResult): unknown {
   };
 }
 
-function describe({ source, result, policyVersion, ...values }: wire.DeriveResult, { terminal }: CommandContext): readonly string[] {
+function describe({ source, result, policyVersion, policySpace, learnedHere, ...values }: wire.DeriveResult, { terminal }: CommandContext): readonly string[] {
   const { sourceValue, resultValue, sourceTestValue, resultTestValue } = values;
   const shown = (value: number): string => value.toFixed(4);
   return [
-    ...describeTransform({ source, results: result === undefined ? [] : [result], policyVersion }, terminal),
+    ...describeTransform({ source, results: result === undefined ? [] : [result], policyVersion, policySpace, learnedHere }, terminal),
     '',
     `selection: source ${shown(sourceValue)}, result ${shown(resultValue)} (the best candidate: what it was chosen by)`,
     ...(sourceTestValue === undefined || resultTestValue === undefined

@@ -20,11 +20,12 @@ export function policyCommand(context: CommandContext): Command {
     else
       context.terminal.out(
         table(
-          ['policy', 'encoder', 'scheme', 'steps', 'sha256', 'from'],
+          ['policy', 'encoder', 'scheme', 'space', 'steps', 'sha256', 'from'],
           policies.map((policy) => [
             policy.policyId,
             encoderFromWire(policy.encoder) ?? '',
             schemeFromWire(policy.scheme) ?? '',
+            policy.space,
             String(policy.defaultVersion?.step ?? 0),
             policy.defaultVersion?.sha256.slice(0, 12) ?? '',
             policy.bundled ? 'bundled' : policy.search === '' ? 'imported' : policy.search,
@@ -40,7 +41,7 @@ export function policyCommand(context: CommandContext): Command {
     if (flags.json === true) context.terminal.out(JSON.stringify(policyToJson(policy)));
     else {
       context.terminal.out(
-        `${policy.policyId}: ${encoderFromWire(policy.encoder) ?? 'unknown'} encoder, scheme ${schemeFromWire(policy.scheme) ?? 'unknown'}, ${policy.defaultVersion?.step ?? 0} steps`,
+        `${policy.policyId}: ${encoderFromWire(policy.encoder) ?? 'unknown'} encoder, scheme ${schemeFromWire(policy.scheme) ?? 'unknown'}, learned on ${policy.space === '' ? 'what is not known' : policy.space}, ${policy.defaultVersion?.step ?? 0} steps`,
       );
       context.terminal.out(`sha256 ${policy.defaultVersion?.sha256 ?? ''}`);
       if (policy.description !== '') context.terminal.out(policy.description);
@@ -56,12 +57,14 @@ export function policyCommand(context: CommandContext): Command {
   });
 
   const importCommand = new Command('import').description('Store a checkpoint file as a policy.').argument('<policy>', 'its id').argument('<file>');
-  importCommand.action(async (id: string, file: string, flags: PolicyFlags) => {
+  importCommand.option('--space <space>', 'the space that it was learned on, or a network of the zoo');
+  importCommand.action(async (id: string, file: string, flags: PolicyFlags & { readonly space?: string }) => {
     await using session = await openSession(context, flags);
     const version = await session.clients.policies.importPolicy({
       parent: session.parent,
       policyId: id,
       checkpoint: await readFile(file),
+      space: flags.space ?? '',
       requestId: crypto.randomUUID(),
     });
     context.terminal.out(`${version.name}  sha256 ${version.sha256}`);
@@ -102,7 +105,7 @@ function policyName(session: Session, id: string): string {
 }
 
 function policyToJson(policy: wire.Policy): unknown {
-  const { name, policyId, defaultVersion, search, bundled, description } = policy;
+  const { name, policyId, defaultVersion, space, search, bundled, description } = policy;
   const [encoder, scheme] = [encoderFromWire(policy.encoder), schemeFromWire(policy.scheme)];
-  return { name, policyId, encoder, scheme, step: defaultVersion?.step, sha256: defaultVersion?.sha256, search, bundled, description };
+  return { name, policyId, encoder, scheme, space, step: defaultVersion?.step, sha256: defaultVersion?.sha256, search, bundled, description };
 }

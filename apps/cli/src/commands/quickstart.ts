@@ -1,10 +1,10 @@
-import { architectureCost, zooArchitecture } from '@nat/cells';
 import type { architecture as architectureWire, transform as transformWire } from '@nat/contracts';
 import { isDomainError } from '@nat/base/errors';
 import { createLogger, runUntilSignal } from '@nat/service';
 import { architectureFromSpec, architectureToRef, fromDuration } from '@nat/convert';
 import { Command } from 'commander';
 import { type CommandContext, integer, runEvaluation, table } from '@nat/console';
+import { columnOf, loadNasBench201, rowOfCell } from '@nat/datasets';
 import { describeTransform } from '../rendering/transform.ts';
 import { connect, type Session } from '@nat/platform/session';
 import { fromScratch } from './evaluate.ts';
@@ -15,20 +15,22 @@ interface QuickstartFlags {
   readonly steps: number;
 }
 
-/** The networks whose transforms are shown; the whole networks under a budget, as a share of their own MACs. */
-const SHOWN: readonly { readonly name: string; readonly macsShare?: number }[] = [
-  { name: 'vgg16', macsShare: 0.8 },
-  { name: 'resnet20', macsShare: 0.8 },
-  { name: 'DARTS' },
-  { name: 'ENAS' },
+/** Cells of NAS-Bench-201 that the bundled policy did not learn from, and makes smaller ones of. */
+const SHOWN: readonly string[] = [
+  '|skip_connect~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|nor_conv_3x3~0|avg_pool_3x3~1|none~2|',
+  '|nor_conv_3x3~0|+|avg_pool_3x3~0|skip_connect~1|+|nor_conv_3x3~0|nor_conv_1x1~1|nor_conv_1x1~2|',
+  '|nor_conv_1x1~0|+|nor_conv_3x3~0|none~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_1x1~2|',
+  '|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|',
 ];
+/** What the benchmark measured of each: accuracy on CIFAR-10's validation images after 200 epochs, percent. */
+const ACCURACY = 'c10_valid_200';
 
-/** The children that are trained: a published cell in a network small enough for a laptop. */
-const CHILD = { name: 'DARTS', channels: 8, layers: 4, batch: 64, trainImages: 20_000, validationImages: 2_000 };
+/** The children that are trained: the last of them and its result, in networks small enough for a laptop. */
+const CHILD = { channels: 8, layers: 1, batch: 64, trainImages: 20_000, validationImages: 2_000, seed: 0 };
 
 export function quickstartCommand(context: CommandContext): Command {
   return new Command('quickstart')
-    .description('Serve the platform, transform published networks, train one pair of children on real images, and keep serving.')
+    .description('Serve the platform, transform cells of NAS-Bench-201, train one of them and its result on real images, and keep serving.')
     .option('--exit', 'end after the tour instead of serving on')
     .option('--steps <n>', 'training steps of each child', integer(1, 100_000), 40)
     .action(async (flags: QuickstartFlags) => {
@@ -44,10 +46,10 @@ export function quickstartCommand(context: CommandContext): Command {
       try {
         await using session = await connect(platform.address, { namespace: 'default' });
         const responses = await showTransforms(context, session);
-        await trainPair(context, session, responses.get(CHILD.name)!, flags.steps);
+        await trainPair(context, session, responses.at(-1)!, flags.steps);
         terminal.out('');
         terminal.out(`serving  gRPC ${platform.address}  metrics http://${platform.httpAddress ?? ''}/metrics  data ${environment.home}`);
-        terminal.out(`try      nat transform resnet56   |   nat arch list   |   grpcurl -plaintext ${platform.address} list`);
+        terminal.out(`try      nat arch list   |   nat transform resnet56 --policy nat --max-macs 80%   |   grpcurl -plaintext ${platform.address} list`);
       } catch (error) {
         await platform.close();
         throw error;
@@ -60,46 +62,63 @@ export function quickstartCommand(context: CommandContext): Command {
     });
 }
 
-async function showTransforms({ terminal }: CommandContext, session: Session): Promise<ReadonlyMap<string, transformWire.TransformArchitectureResponse>> {
-  const responses = new Map<string, transformWire.TransformArchitectureResponse>();
-  for (const { name, macsShare } of SHOWN) {
-    const response = await session.clients.transforms.transformArchitecture({
-      parent: session.parent,
-      source: { ref: { $case: 'zoo', value: name }, displayName: name },
-      options: {
-        greedy: true,
-        ...(macsShare === undefined ? {} : { bounds: { maxMacs: Math.floor(macsShare * architectureCost(zooArchitecture(name)).macs) } }),
-      },
-    });
-    responses.set(name, response);
-    terminal.out('');
-    if (macsShare !== undefined) terminal.out(`with at most ${100 * macsShare} % of its MACs:`);
-    for (const line of describeTransform(response, terminal)) terminal.out(line);
+async function showTransforms({ terminal, environment }: CommandContext, session: Session): Promise<readonly transformWire.TransformArchitectureResponse[]> {
+  const responses: transformWire.TransformArchitectureResponse[] = [];
+  for (const cell of SHOWN) {
+    responses.push(
+      await session.clients.transforms.transformArchitecture({
+        parent: session.parent,
+        source: { ref: { $case: 'nasbench201', value: cell } },
+        options: { greedy: true },
+      }),
+    );
   }
   terminal.out('');
+  for (const line of describeTransform(responses[0]!, terminal)) terminal.out(line);
+  const number = (value: number): string => value.toLocaleString('en');
+  terminal.out('');
+  const accuracy = benchmarkAccuracy(environment.dataDirectory);
+  const known = (cell: string): string => accuracy?.(cell).toFixed(2) ?? '-';
   terminal.out(
     table(
-      ['network', 'params', 'after', 'MACs', 'after', 'certificate'],
-      [...responses].map(([name, { source, results }]) => {
-        const before = source!.cost!;
-        const after = results[0]!.cost!;
-        const number = (value: number): string => value.toLocaleString('en');
+      ['cell', 'params', 'after', 'MACs', 'after', 'accuracy', 'after', 'certificate'],
+      responses.map(({ source, results }, index) => {
+        const [before, after] = [source!.cost!, results[0]!.cost!];
         return [
-          name,
+          String(index + 1),
           number(before.params),
           number(after.params),
           number(before.macs),
           number(after.macs),
+          known(source!.nasbench201),
+          known(results[0]!.nasbench201),
           results[0]!.certificate!.holds ? 'holds' : 'does not hold',
         ];
       }),
-      ['params', 'after', 'MACs'],
+      ['params', 'after', 'MACs', 'accuracy'],
     ),
+  );
+  terminal.out(
+    accuracy === undefined
+      ? 'What the benchmark measured of them is shown where NAT_DATA_DIR has nasbench201.csv.'
+      : 'Accuracy: of CIFAR-10 in percent, trained for 200 epochs by NAS-Bench-201. The policy learned from none of these cells.',
   );
   return responses;
 }
 
-/** Trains the source and its result with the same budget and seed, and says what came of it, whichever is better. */
+/** What the benchmark measured of a cell; undefined where its table is not there. */
+function benchmarkAccuracy(dataDirectory: string | undefined): ((cell: string) => number) | undefined {
+  try {
+    const benchmark = loadNasBench201(dataDirectory);
+    const accuracies = columnOf(benchmark, ACCURACY);
+    return (cell) => accuracies[rowOfCell(benchmark, cell)]!;
+  } catch (error) {
+    if (isDomainError(error) && error.kind === 'FAILED_PRECONDITION') return undefined;
+    throw error;
+  }
+}
+
+/** Trains a source and its result with the same budget and seed, and says what came of it, whichever is better. */
 async function trainPair(context: CommandContext, session: Session, response: transformWire.TransformArchitectureResponse, steps: number): Promise<void> {
   const { terminal } = context;
   const candidate = (id: string, spec: architectureWire.ArchitectureSpec | undefined) => ({
@@ -107,42 +126,23 @@ async function trainPair(context: CommandContext, session: Session, response: tr
     architecture: architectureToRef(architectureFromSpec(spec!, 'spec')),
   });
   terminal.out('');
-  terminal.out(
-    `training ${CHILD.name} and its result on MNIST from scratch: C=${CHILD.channels}, ${CHILD.layers} cells, ${steps} steps of ${CHILD.batch} images each, scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`,
-  );
-  const reports = await runEvaluation(
-    terminal,
-    session,
-    fromScratch(
-      {
-        dataset: 'mnist',
-        epochs: 1,
-        steps,
-        batch: CHILD.batch,
-        seed: 0,
-        threads: context.environment.threads,
-        channels: CHILD.channels,
-        layers: CHILD.layers,
-        trainImages: CHILD.trainImages,
-        validationImages: CHILD.validationImages,
-      },
-      [candidate('source', response.source?.spec), candidate('result', response.results[0]?.spec)],
-      false,
-    ),
-  );
-  const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;
+  terminal.out(`training cell ${SHOWN.length} and its result on MNIST from scratch: ${CHILD.channels} channels, ${steps} steps of ${CHILD.batch} images,`);
+  terminal.out(`scored on ${CHILD.validationImages.toLocaleString('en')} held-out images`);
+  const candidates = [candidate('source', response.source?.spec), candidate('result', response.results[0]?.spec)];
+  const recipe = { dataset: 'mnist', epochs: 1, steps, threads: context.environment.threads, ...CHILD } as const;
+  const reports = await runEvaluation(terminal, session, fromScratch(recipe, candidates, false));
   terminal.out(
     table(
       ['child', 'validation', 'params', 'MACs', 'seconds'],
-      reports.map((report, index) => [
-        index === 0 ? CHILD.name : `${CHILD.name} transformed`,
-        percent(report.validationAccuracy),
-        (report.cost?.params ?? 0).toLocaleString('en'),
-        (report.cost?.macs ?? 0).toLocaleString('en'),
-        (fromDuration(report.duration) / 1000).toFixed(1),
+      reports.map(({ validationAccuracy, cost, duration }, index) => [
+        index === 0 ? `cell ${SHOWN.length}` : 'its result',
+        `${(100 * validationAccuracy).toFixed(2)} %`,
+        (cost?.params ?? 0).toLocaleString('en'),
+        (cost?.macs ?? 0).toLocaleString('en'),
+        (fromDuration(duration) / 1000).toFixed(1),
       ]),
       ['validation', 'params', 'MACs', 'seconds'],
     ),
   );
-  terminal.out('One pair with one seed and a short budget: it shows that the pieces work, not that one network is better than the other.');
+  terminal.out('One pair, one seed and a short budget: it shows that the pieces work, not that one network is better than the other.');
 }

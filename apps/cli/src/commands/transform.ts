@@ -3,15 +3,16 @@ import { Readable } from 'node:stream';
 import { writeJson } from '@nat/cells';
 import { type architecture as architectureWire, rpc, transform as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
-import { architectureFromSpec, boundsToWire, maskingToWire, placementToWire, schemeToWire } from '@nat/convert';
+import { architectureFromSpec, maskingToWire, placementToWire, schemeToWire } from '@nat/convert';
 import { statusToDomainError } from '@nat/service';
 import { Command, Option } from 'commander';
 import {
+  bound,
+  type BoundFlag,
   type CommandContext,
   type ConnectionFlags,
   connectionOptions,
   integer,
-  number,
   openSession,
   type PlacementFlags,
   placementOptions,
@@ -28,17 +29,19 @@ interface TransformFlags extends ConnectionFlags, PlacementFlags {
   readonly space?: 'nasbench201';
   readonly policy?: string;
   readonly scheme?: 'nat' | 'nat++';
-  readonly masking: 'cost' | 'official';
+  readonly masking?: 'total' | 'cost' | 'official';
   readonly samples?: number;
   readonly greedy?: true;
-  readonly maxParams?: number;
-  readonly maxMacs?: number;
-  readonly maxPeak?: number;
+  readonly maxParams?: BoundFlag;
+  readonly maxMacs?: BoundFlag;
+  readonly maxPeak?: BoundFlag;
   readonly seed: number;
 }
 
 /** Where a server says neither result nor error. */
 const NO_ANSWER = rpc.Status.create({ code: 13, message: 'no answer' });
+
+const MASKINGS = { total: 'total-cost', cost: 'cost-masked', official: 'official' } as const;
 
 /** Cells sent in one message of the stream. */
 const STREAM_BATCH = 256;
@@ -51,13 +54,16 @@ export function transformCommand(context: CommandContext): Command {
     .option('--policy <id>', 'the policy: an id, or namespaces/*/policies/*[/versions/*]; the bundled one when left out')
     .addOption(new Option('--scheme <scheme>', "how operations may be replaced; the policy's own when left out").choices(['nat', 'nat++']))
     .addOption(
-      new Option('--masking <masking>', 'cost: never add cost; official: the official tables as they are').choices(['cost', 'official']).default('cost'),
+      new Option(
+        '--masking <masking>',
+        'total: the whole costs no more, and no edit saves nothing; cost: no edit adds cost anywhere, as searches learn; official: the official tables as they are; when left out, cost where the policy was learned, else total',
+      ).choices(['total', 'cost', 'official']),
     )
     .option('--samples <n>', 'draw this many and show the distinct ones, most probable first', integer(1, 1024))
-    .option('--greedy', 'take the most probable action of every edge (the default for one result)')
-    .option('--max-params <n>', 'at most this many parameters', integer(0))
-    .option('--max-macs <n>', 'at most this many multiply-accumulates', number(0, Number.MAX_SAFE_INTEGER))
-    .option('--max-peak <bytes>', 'at most this many bytes of activations at a time', integer(0))
+    .option('--greedy', 'the most probable of all allowed results (the default for one result)')
+    .option('--max-params <n>', "at most this many parameters, or 60% of the source's", bound)
+    .option('--max-macs <n>', "at most this many multiply-accumulates, or 60% of the source's", bound)
+    .option('--max-peak <bytes>', "at most this many bytes of activations at a time, or 60% of the source's", bound)
     .option('--seed <n>', 'of the sampling', integer(0), 0)
     .option('--save <file>', 'write the result as JSON, the first of several; other commands read it back')
     .option('--json', 'print JSON')
@@ -65,9 +71,9 @@ export function transformCommand(context: CommandContext): Command {
       'after',
       `
 Examples:
-  nat transform DARTS
-  nat transform resnet56 --scheme nat++ --max-macs 100e6
-  echo "Genotype(normal=[('sep_conv_3x3', 0, 2), ...], ...)" | nat transform - --json
+  nat transform '|avg_pool_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|nor_conv_1x1~0|nor_conv_3x3~1|avg_pool_3x3~2|'
+  nat transform resnet56 --policy nat --max-macs 60%
+  echo "Genotype(normal=[('sep_conv_3x3', 0, 2), ...], ...)" | nat transform - --policy my-search --json
   nat transform - --space nasbench201 --policy my-search --greedy --json < cells.txt`,
     );
   for (const option of [...placementOptions(), ...connectionOptions()]) command.addOption(option);
@@ -95,17 +101,27 @@ function options(flags: TransformFlags): wire.TransformOptions {
   return {
     policy: flags.policy ?? '',
     scheme: schemeToWire(flags.scheme),
-    masking: maskingToWire(flags.masking === 'official' ? 'official' : 'cost-masked'),
+    masking: maskingToWire(flags.masking === undefined ? undefined : MASKINGS[flags.masking]),
     placement: placementToWire(readPlacement(flags)),
-    bounds: boundsToWire({
-      ...(flags.maxParams === undefined ? {} : { maxParams: flags.maxParams }),
-      ...(flags.maxMacs === undefined ? {} : { maxMacs: flags.maxMacs }),
-      ...(flags.maxPeak === undefined ? {} : { maxPeakActivationBytes: flags.maxPeak }),
-    }),
+    bounds: boundsOf(flags),
     samples,
     greedy: flags.greedy ?? flags.samples === undefined,
     seed: flags.seed,
     view: wire.View.VIEW_FULL,
+  };
+}
+
+function boundsOf({ maxParams, maxMacs, maxPeak }: TransformFlags): architectureWire.CostBounds | undefined {
+  if (maxParams === undefined && maxMacs === undefined && maxPeak === undefined) return undefined;
+  const most = (flag: BoundFlag | undefined): number | undefined => (flag !== undefined && 'most' in flag ? flag.most : undefined);
+  const share = (flag: BoundFlag | undefined): number | undefined => (flag !== undefined && 'share' in flag ? flag.share : undefined);
+  return {
+    maxParams: most(maxParams),
+    maxMacs: most(maxMacs),
+    maxPeakActivationBytes: most(maxPeak),
+    maxParamsShare: share(maxParams),
+    maxMacsShare: share(maxMacs),
+    maxPeakActivationShare: share(maxPeak),
   };
 }
 
@@ -148,11 +164,14 @@ function transformToJson(response: wire.TransformArchitectureResponse): unknown 
   return {
     source: { name: source.displayName, genotype: source.genotype, identity: source.identity, cost: source.cost },
     policy: response.policyVersion,
+    learnedOn: response.policySpace,
+    learnedHere: response.learnedHere,
     results: response.results.map((result) => ({
       genotype: result.genotype,
       identity: result.identity,
       cost: result.cost,
       logProb: result.logProb,
+      ...(result.optimal === undefined ? {} : { optimal: result.optimal }),
       edges: result.edges.map((edge) => ({
         cell: edge.cell,
         index: edge.edgeIndex,

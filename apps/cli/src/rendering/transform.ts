@@ -9,14 +9,20 @@ const MAX_LISTED_EDGES = 24;
 /** Source and result side by side, what was replaced, what it saves, and the certificate. */
 export function describeTransform(response: wire.TransformArchitectureResponse, terminal: Pick<Terminal, 'color'>): readonly string[] {
   const source = response.source!;
-  const lines = [
-    `${source.displayName === '' ? source.identity.slice(0, 12) : source.displayName}  (policy ${response.policyVersion.split('/').slice(3).join('/')})`,
-  ];
+  const name = source.displayName === '' ? source.identity.slice(0, 12) : source.displayName;
+  const lines = [`${name}  (policy ${response.policyVersion.split('/').slice(3).join('/')})`, ...describeKnowledge(response)];
   for (const [index, result] of response.results.entries()) {
     if (response.results.length > 1) lines.push('', `result ${index + 1} of ${response.results.length}, log-probability ${result.logProb.toFixed(3)}`);
     lines.push('', ...sideBySide(source, result, terminal.color), '', ...describeEdits(result), '', ...describeCost(result));
   }
   return lines;
+}
+
+/** What the policy knows of networks like this one. */
+function describeKnowledge({ policySpace, learnedHere }: wire.TransformArchitectureResponse): readonly string[] {
+  if (learnedHere) return [`learned on ${policySpace}`];
+  const where = policySpace === '' ? 'where it was learned is not known' : `learned on ${policySpace}, not on networks like this one`;
+  return [`${where}: how accurate the result is has to be measured`];
 }
 
 function sideBySide(source: wire.TransformedSource, result: wire.TransformResult, color: boolean): readonly string[] {

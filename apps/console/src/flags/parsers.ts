@@ -27,6 +27,18 @@ export function number(min: number, max: number): (text: string) => number {
   };
 }
 
+/** At most a number, or a share of the source's. */
+export type BoundFlag = { readonly most: number } | { readonly share: number };
+
+/** A parser for commander: `100e6`, or `60%` of the source's. */
+export function bound(text: string): BoundFlag {
+  const [, digits = '', percent] = /^\s*([^%]*[^%\s])\s*(%)?\s*$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (digits !== '' && percent === undefined && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return { most: Math.floor(value) };
+  if (digits !== '' && percent !== undefined && value > 0 && value <= 100) return { share: value / 100 };
+  throw new InvalidArgumentError("Give a number from 0, or a percentage of the source's above 0 and at most 100, such as 60%.");
+}
+
 /** A parser for commander: a data set of images. */
 export function datasetName(text: string): DatasetName {
   if (!isDatasetName(text)) throw new InvalidArgumentError(`Give one of ${DATASET_CHOICES}.`);

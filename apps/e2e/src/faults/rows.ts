@@ -46,7 +46,7 @@ function bystanders({ clients }: Testbed): Promise<unknown> {
   const parent = 'namespaces/default';
   const id = randomUUID().slice(0, 8);
   return Promise.all([
-    clients.transforms.transformArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'DARTS' } }, options: { greedy: true } }),
+    clients.transforms.transformArchitecture({ parent, source: { ref: { $case: 'zoo', value: 'DARTS' } }, options: { policy: 'nat', greedy: true } }),
     clients.architectures.createArchitecture({
       parent,
       architectureId: `by-${id}`,

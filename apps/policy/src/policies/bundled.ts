@@ -2,12 +2,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import { sha256 } from '@nat/tensor';
-import { parseCheckpoint, type PolicyCheckpoint } from '@nat/nat';
+import { isKnownSpace, parseCheckpoint, type PolicyCheckpoint } from '@nat/nat';
 import { z } from 'zod';
 
 const card = z.object({
   displayName: z.string().min(1),
   scheme: z.enum(['nat', 'nat++']),
+  space: z.string().refine(isKnownSpace, 'is no space'),
   description: z.string().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   createTime: z.iso.datetime(),
@@ -18,6 +19,8 @@ export interface BundledPolicy {
   readonly id: string;
   readonly displayName: string;
   readonly scheme: SchemeName;
+  /** That it was learned on. */
+  readonly space: string;
   readonly description: string;
   readonly sha256: string;
   readonly createTime: Date;

@@ -49,3 +49,13 @@ export const deletedVersions: Migration = {
     await sql`ALTER TABLE policy.policy ADD COLUMN last_version integer NOT NULL DEFAULT 0`.execute(tx);
   },
 };
+
+/** Where policies were learned. Descriptions of those that searches learned say it: `learned in N steps of B trials from SPACE, rewarded by ...`. */
+export const learnedSpaces: Migration = {
+  id: '0012-learned-spaces',
+  up: async (tx) => {
+    await sql`ALTER TABLE policy.policy ADD COLUMN space text NOT NULL DEFAULT ''`.execute(tx);
+    await sql`
+      UPDATE policy.policy SET space = coalesce(substring(description from 'trials from ([^ ,]+), rewarded by'), '') WHERE search <> ''`.execute(tx);
+  },
+};

@@ -1,5 +1,5 @@
 import { policy as wire } from '@nat/contracts';
-import { parseCheckpoint, type PolicyCheckpoint } from '@nat/nat';
+import { isKnownSpace, parseCheckpoint, SPACE_NAMES, type PolicyCheckpoint } from '@nat/nat';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import {
   computeEtag,
@@ -100,9 +100,10 @@ export function createPolicyHandlers({ database, blobs, bundled, findUse }: Poli
     },
 
     importPolicy: async (request) => {
-      const { parent, policyId, checkpoint, displayName, description, requestId } = request;
+      const { parent, policyId, checkpoint, displayName, description, requestId, space } = request;
       const { namespace } = namespaceNames.parse(parent, 'parent');
       refuseBundled(bundled, policyId);
+      if (space !== '' && !isKnownSpace(space)) throw DomainError.invalid('space', `is none of ${SPACE_NAMES.join(', ')}, nor of the zoo`, 'UNKNOWN_SPACE');
       const { config, step } = readCheckpoint(checkpoint);
       const encoder = servedEncoder({ config });
       const scheme = schemeFromWire(request.scheme) ?? 'nat';
@@ -126,6 +127,7 @@ export function createPolicyHandlers({ database, blobs, bundled, findUse }: Poli
               scheme: config.encoder === 'pair' ? config.scheme : scheme,
               ...(displayName === '' ? {} : { displayName }),
               description,
+              space,
               step,
               sha256: key,
               sizeBytes: checkpoint.length,
@@ -226,6 +228,7 @@ function policyToWire(row: PolicyRow, version: VersionRow): wire.Policy {
     createTime: row.create_time,
     etag: etagOf(row),
     description: row.description,
+    space: row.space,
   };
 }
 
@@ -249,6 +252,7 @@ function bundledToWire(namespace: string, policy: BundledPolicy): wire.Policy {
     createTime: policy.createTime,
     etag: computeEtag([policy.id, policy.sha256]),
     description: policy.description,
+    space: policy.space,
   };
 }
 

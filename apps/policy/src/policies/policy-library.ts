@@ -13,6 +13,10 @@ export interface ReadyPolicy {
   readonly versionName: string;
   /** What it was learned with, and what a transform uses unless told otherwise. */
   readonly scheme: SchemeName;
+  /** That it was learned on; empty where that is not known. */
+  readonly space: string;
+  /** Taken because the caller named none. */
+  readonly isDefault: boolean;
   readonly policy: PolicyInference;
 }
 
@@ -57,13 +61,15 @@ export class PolicyLibrary {
     if (bundled === undefined) {
       throw new DomainError('FAILED_PRECONDITION', 'no policy comes with this platform: name one', { reason: 'NO_BUNDLED_POLICY' });
     }
-    return this.#ready(namespace, bundled);
+    return { ...this.#ready(namespace, bundled), isDefault: true };
   }
 
   #ready(namespace: string, bundled: BundledPolicy): ReadyPolicy {
     return {
       versionName: versionNames.format({ namespace, policy: bundled.id, version: '1' }),
       scheme: bundled.scheme,
+      space: bundled.space,
+      isDefault: false,
       policy: this.#compile(bundled.sha256, () => new PolicyInference(bundled.checkpoint)),
     };
   }
@@ -75,7 +81,8 @@ export class PolicyLibrary {
     const wanted = version ?? policy.default_version;
     const { sha256 } = await findVersion(this.#database.kysely, policy, wanted);
     const compiled = this.#compiled.get(sha256) ?? this.#compile(sha256, await this.#compiler(sha256));
-    return { versionName: versionNames.format({ namespace, policy: id, version: String(wanted) }), scheme: policy.scheme, policy: compiled };
+    const versionName = versionNames.format({ namespace, policy: id, version: String(wanted) });
+    return { versionName, scheme: policy.scheme, space: policy.space, isDefault: false, policy: compiled };
   }
 
   async #compiler(sha256: string): Promise<() => PolicyInference> {

@@ -58,6 +58,8 @@ export interface NewVersion {
   readonly description?: string;
   /** namespaces/* /searches/*, for a policy that a search learned. */
   readonly search?: string;
+  /** That it was learned on. @default not known */
+  readonly space?: string;
   readonly step: number;
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -77,6 +79,7 @@ export async function addVersion(tx: Transaction<PolicyTables>, version: NewVers
       encoder,
       scheme,
       search,
+      space: version.space ?? '',
       display_name: version.displayName ?? policyId,
       description: version.description ?? '',
       default_version: 0,

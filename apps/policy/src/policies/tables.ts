@@ -9,6 +9,8 @@ export interface PolicyTable {
   encoder: 'pair' | 'edge';
   scheme: SchemeName;
   search: Generated<string>;
+  /** That it was learned on; empty where that is not known. */
+  space: Generated<string>;
   description: Generated<string>;
   default_version: number;
   /** The highest number among versions that were deleted. */

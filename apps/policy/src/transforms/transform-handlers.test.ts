@@ -5,11 +5,12 @@ import { architectureCost, listZoo, officialSpace, readGenotype, zooArchitecture
 import { type architecture as architectureWire, policy as policyWire, transform as wire } from '@nat/contracts';
 import { EDGE_POLICY, createCheckpoint, officialGcnPolicy, serializeCheckpoint } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
+import { architectureFromSpec } from '@nat/convert';
 import { bindService, createChannelTo, createLogger, createServer, openClients, statusToDomainError, type PlatformClients } from '@nat/service';
 import { migrate, openEmbedded, openFolderBlobStore, type EmbeddedDatabase } from '@nat/storage';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadBundledPolicies } from '../policies/bundled.ts';
-import { deletedVersions, policyMigrations } from '../policies/migrations.ts';
+import { deletedVersions, learnedSpaces, policyMigrations } from '../policies/migrations.ts';
 import { createPolicyHandlers } from '../policies/policy-handlers.ts';
 import { PolicyLibrary } from '../policies/policy-library.ts';
 import type { PolicyTables } from '../policies/tables.ts';
@@ -31,7 +32,7 @@ describe('transforms and policies over gRPC', () => {
     folder = await mkdtemp(join(tmpdir(), 'nat-policy-'));
     embedded = await openEmbedded(join(folder, 'db'));
     const database = embedded.database.as<PolicyTables>();
-    await migrate(database, 'policy', [...policyMigrations, deletedVersions]);
+    await migrate(database, 'policy', [...policyMigrations, deletedVersions, learnedSpaces]);
     const blobs = await openFolderBlobStore(join(folder, 'blobs'));
     const bundled = await loadBundledPolicies();
     const library = new PolicyLibrary({ database, blobs, bundled });
@@ -99,26 +100,64 @@ describe('transforms and policies over gRPC', () => {
     ).rejects.toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
   });
 
-  it('leaves out results above a bound on peak memory, or says what was had', async () => {
+  it('keeps a bound on peak memory, or says what can be had', async () => {
     const source = { ref: { $case: 'nasbench201' as const, value: '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|' } };
-    const ask = (bounds?: Partial<architectureWire.CostBounds>) =>
-      clients.transforms.transformArchitecture({
-        parent,
-        source,
-        options: { policy: 'fresh', samples: 64, seed: 2, ...(bounds === undefined ? {} : { bounds }) },
-      });
-    const peaks = (await ask()).results.map(({ cost }) => cost!.peakActivationBytes);
-    const least = Math.min(...peaks);
-    expect(Math.max(...peaks)).toBeGreaterThan(least);
-    const { results } = await ask({ maxPeakActivationBytes: least });
-    expect(results).toHaveLength(peaks.filter((peak) => peak === least).length);
+    const ask = (maxPeakActivationBytes: number) =>
+      clients.transforms.transformArchitecture({ parent, source, options: { policy: 'fresh', samples: 64, seed: 2, bounds: { maxPeakActivationBytes } } });
+    const refused = await ask(1).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
+    const least = Number((refused as { metadata: Record<string, string> }).metadata['attainablePeakActivationBytes']);
+    const { results } = await ask(least);
+    expect(results.length).toBeGreaterThan(1);
     for (const { certificate } of results) {
       expect(certificate).toMatchObject({ holds: true, bounds: { maxPeakActivationBytes: least }, result: { peakActivationBytes: least } });
     }
-    await expect(ask({ maxPeakActivationBytes: least - 1 })).rejects.toMatchObject({
+    await expect(ask(least - 1)).rejects.toMatchObject({ reason: 'BUDGET_UNREACHABLE' });
+  });
+
+  it('takes bounds as shares of the source, for the whole budget of a published network', async () => {
+    for (const name of ['resnet20', 'resnet56', 'vgg16', 'mobilenet_v2', 'DARTS', 'ENAS']) {
+      const { macs, params } = architectureCost(zooArchitecture(name));
+      for (const share of [1, 0.8, 0.6]) {
+        const { results } = await clients.transforms.transformArchitecture({
+          parent,
+          source: zoo(name),
+          options: { policy: 'nat', greedy: true, bounds: { maxMacsShare: share, maxParamsShare: 1 } },
+        });
+        const { certificate, edges, optimal, spec } = results[0]!;
+        expect(certificate).toMatchObject({ holds: true, bounds: { maxMacs: Math.floor(share * macs), maxParams: params } });
+        expect(architectureCost(architectureFromSpec(spec!, 'spec'))).toEqual(certificate!.result);
+        expect(optimal).toBe(true);
+        // What saves nothing was left without input or reader by others.
+        for (const { before, after, savedParams, savedMacs } of edges) if (before !== after && savedParams === 0 && savedMacs === 0) expect(after).toBe('null');
+      }
+    }
+  });
+
+  it('uses its default policy only where it was learned, and says where a policy was', async () => {
+    const cell = { ref: { $case: 'nasbench201' as const, value: '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|' } };
+    const ask = (source: architectureWire.ArchitectureRef, policy: string) =>
+      clients.transforms.transformArchitecture({ parent, source, options: { policy, greedy: true } });
+    expect(await ask(cell, '')).toMatchObject({ policySpace: 'nasbench201', learnedHere: true });
+    await expect(ask(zoo('resnet20'), '')).rejects.toMatchObject({
       kind: 'FAILED_PRECONDITION',
-      reason: 'PEAK_NOT_REACHED',
-      metadata: { attainablePeakActivationBytes: String(least) },
+      reason: 'POLICY_NOT_LEARNED_HERE',
+      metadata: { space: 'nasbench201' },
+    });
+    expect(await ask(zoo('resnet20'), 'nat')).toMatchObject({ policySpace: 'nasbench201', learnedHere: false });
+    expect(await ask(zoo('DARTS'), 'nat-fully-concat')).toMatchObject({ policySpace: 'darts', learnedHere: true });
+    expect(await ask(cell, 'fresh')).toMatchObject({ policySpace: '', learnedHere: false });
+    await clients.policies.importPolicy({
+      parent,
+      policyId: 'of-darts',
+      checkpoint: serializeCheckpoint(createCheckpoint(EDGE_POLICY, RandomStream.of(8))),
+      space: 'DARTS',
+    });
+    expect(await ask(zoo('DARTS'), 'of-darts')).toMatchObject({ policySpace: 'DARTS', learnedHere: true });
+    expect(await ask(zoo('ENAS'), 'of-darts')).toMatchObject({ learnedHere: false });
+    await expect(clients.policies.importPolicy({ parent, policyId: 'of-nothing', checkpoint: new Uint8Array([1]), space: 'nowhere' })).rejects.toMatchObject({
+      kind: 'INVALID_ARGUMENT',
+      violations: [{ field: 'space' }],
     });
   });
 

@@ -8,6 +8,7 @@ import {
   placementFromWire,
   resolveArchitecture,
   schemeFromWire,
+  sharesFromWire,
   transformedSourceToWire,
   transformToWire,
   viewFromWire,
@@ -41,7 +42,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
     const options = given ?? DEFAULT_OPTIONS;
     const scheme = schemeFromWire(options.scheme);
     const ready = await library.resolve(namespace, options.policy, scheme);
-    return { ready, request: readOptions(options, scheme ?? ready.scheme), view: viewFromWire(options.view) };
+    return { ready, request: readOptions(options, scheme), view: viewFromWire(options.view) };
   };
 
   const transformOne = async (
@@ -50,11 +51,13 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
     { ready, request, view }: Prepared,
   ): Promise<wire.TransformArchitectureResponse> => {
     const architecture = await resolveArchitecture(source, path, lookup);
-    const { source: transformed, draws } = transformArchitecture(ready.policy, architecture, request);
+    const { source: transformed, draws, optimal, policySpace, learnedHere } = transformArchitecture(ready, architecture, request);
     return {
       source: transformedSourceToWire(transformed.architecture, transformed.cost, view),
-      results: draws.map((draw) => transformToWire(draw, view)),
+      results: draws.map((draw) => ({ ...transformToWire(draw, view), optimal })),
       policyVersion: ready.versionName,
+      policySpace,
+      learnedHere,
     };
   };
 
@@ -100,7 +103,7 @@ export function createTransformHandlers({ library, lookup }: TransformHandlersOp
   };
 }
 
-function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): TransformRequest {
+function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++' | undefined): TransformRequest {
   const { samples = 1, seed = 0 } = options;
   if (options.greedy && samples > 1) throw DomainError.invalid('options.samples', 'greedy gives one result', 'GREEDY_HAS_ONE_RESULT');
   return {
@@ -108,6 +111,7 @@ function readOptions(options: wire.TransformOptions, scheme: 'nat' | 'nat++'): T
     mode: maskingFromWire(options.masking),
     placement: placementFromWire(options.placement),
     budget: boundsFromWire(options.bounds, 'options.bounds'),
+    relativeBudget: sharesFromWire(options.bounds),
     samples,
     greedy: options.greedy,
     seed,

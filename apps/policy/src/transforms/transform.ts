@@ -1,13 +1,27 @@
-import type { Architecture, Cost, CostBounds, PlacementOptions, SchemeName } from '@nat/cells';
+import type { Architecture, Cost, PlacementOptions, SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
-import { createEnvironment, type PolicyInference, type SampledTransform, type MaskMode } from '@nat/nat';
+import {
+  createEnvironment,
+  likeliestTransform,
+  resolveBudget,
+  sampleTransforms,
+  spaceHolds,
+  type Budget,
+  type MaskMode,
+  type RelativeBudget,
+  type SampledTransform,
+} from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
+import type { ReadyPolicy } from '../policies/policy-library.ts';
 
 export interface TransformRequest {
-  readonly scheme: SchemeName;
-  readonly mode: MaskMode;
+  /** Undefined: the policy's own. */
+  readonly scheme: SchemeName | undefined;
+  /** Undefined: as searches learn, where the policy was learned on the source's space; elsewhere by the total cost. */
+  readonly mode: MaskMode | undefined;
   readonly placement: PlacementOptions;
-  readonly budget: CostBounds | undefined;
+  readonly budget: Budget | undefined;
+  readonly relativeBudget: RelativeBudget | undefined;
   /** Results drawn; equal ones are given once. */
   readonly samples: number;
   readonly greedy: boolean;
@@ -18,45 +32,41 @@ export interface Transformed {
   readonly source: { readonly architecture: Architecture; readonly cost: Cost };
   /** At least one, the most probable first. */
   readonly draws: readonly SampledTransform[];
+  /** Of a greedy result: no allowed one is more probable. */
+  readonly optimal?: boolean;
+  /** That the policy was learned on; empty where that is not known. */
+  readonly policySpace: string;
+  /** Whether the source is of that space. */
+  readonly learnedHere: boolean;
 }
 
 /**
- * Draws transforms of one architecture. A pure function of its arguments: sample i uses the stream (seed, 'transform', i).
+ * Transforms one architecture. A pure function of its arguments: sample i uses the stream (seed, 'transform', i).
  *
- * @throws DomainError INVALID_ARGUMENT for placements that do not fit; FAILED_PRECONDITION POLICY_NOT_APPLICABLE, BUDGET_UNREACHABLE, PEAK_NOT_REACHED
+ * @throws DomainError INVALID_ARGUMENT for placements that do not fit; FAILED_PRECONDITION POLICY_NOT_APPLICABLE, POLICY_NOT_LEARNED_HERE, BUDGET_UNREACHABLE
  */
-export function transformArchitecture(policy: PolicyInference, architecture: Architecture, request: TransformRequest): Transformed {
-  const environment = createEnvironment(architecture, { scheme: request.scheme, mode: request.mode, placement: request.placement });
-  const source = { architecture, cost: environment.space.priced.cost };
-  if (request.greedy) return { source, draws: withinPeak([policy.sample(environment, { mode: 'greedy' }, request.budget)], request.budget) };
-  const distinct = new Map<string, SampledTransform>();
-  for (let i = 0; i < request.samples; i++) {
-    const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of(request.seed, 'transform', i) }, request.budget);
-    const key = draw.actions.join();
-    if (!distinct.has(key)) distinct.set(key, draw);
+export function transformArchitecture(ready: ReadyPolicy, architecture: Architecture, request: TransformRequest): Transformed {
+  const { policy, space } = ready;
+  const scheme = request.scheme ?? ready.scheme;
+  const learnedHere = spaceHolds(space, ready.scheme, architecture);
+  if (ready.isDefault && !learnedHere) throw notLearnedHere(space);
+  const mode = request.mode ?? (learnedHere ? 'cost-masked' : 'total-cost');
+  const environment = createEnvironment(architecture, { scheme, mode, placement: request.placement });
+  const { cost } = environment.space.priced;
+  const source = { architecture, cost };
+  const budget = resolveBudget(request.budget, request.relativeBudget, cost);
+  if (request.greedy) {
+    const { transform, optimal } = likeliestTransform(policy, environment, budget);
+    return { source, draws: [transform], optimal, policySpace: space, learnedHere };
   }
-  return {
-    source,
-    draws: withinPeak(
-      [...distinct.values()].sort((a, b) => b.logProb - a.logProb),
-      request.budget,
-    ),
-  };
+  const streamOf = (i: number): RandomStream => RandomStream.of(request.seed, 'transform', i);
+  return { source, draws: sampleTransforms(policy, environment, { samples: request.samples, streamOf, budget }), policySpace: space, learnedHere };
 }
 
-/** The draws whose activations fit: no mask keeps this bound, so it is checked on what was drawn. */
-function withinPeak(draws: readonly SampledTransform[], { maxPeakActivationBytes }: CostBounds = {}): readonly SampledTransform[] {
-  if (maxPeakActivationBytes === undefined) return draws;
-  const peakOf = ({ certificate }: SampledTransform): number => certificate.result.peakActivationBytes;
-  const within = draws.filter((draw) => peakOf(draw) <= maxPeakActivationBytes);
-  if (within.length > 0) return within;
-  const attainable = String(Math.min(...draws.map(peakOf)));
-  throw new DomainError(
+function notLearnedHere(space: string): DomainError {
+  return new DomainError(
     'FAILED_PRECONDITION',
-    `no result that was drawn has activations of at most ${maxPeakActivationBytes} bytes; the least are ${attainable}`,
-    {
-      reason: 'PEAK_NOT_REACHED',
-      metadata: { maxPeakActivationBytes: String(maxPeakActivationBytes), attainablePeakActivationBytes: attainable },
-    },
+    `the default policy was learned on ${space}, and nothing is known of what it does to networks of other spaces: name a policy, which is then used wherever it is asked for, or learn one by a search`,
+    { reason: 'POLICY_NOT_LEARNED_HERE', metadata: { space } },
   );
 }

@@ -38,7 +38,7 @@ export async function benchmarkUnaryTransforms(
     session.clients.transforms.transformArchitecture({
       parent: session.parent,
       source: { ref: { $case: 'zoo', value: 'DARTS' } },
-      options: { samples: 1, seed },
+      options: { policy: 'nat', samples: 1, seed },
     });
   for (let i = 0; i < UNARY_WARM_UP; i++) await call(i);
   const times: number[] = [];

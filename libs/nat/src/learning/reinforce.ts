@@ -8,7 +8,6 @@
  *     w      = 1 where this policy drew the trial, else a clipped importance weight (importance.ts)
  */
 import { Episode } from '../mdp/episode.ts';
-import type { Budget } from '../mdp/budget.ts';
 import { DomainError } from '@nat/base/errors';
 import {
   adamStep,
@@ -35,8 +34,6 @@ export interface Trial extends Rewards, Drawn {
   readonly environment: Environment;
   /** As `Draw.actions`. */
   readonly actions: ArrayLike<number>;
-  /** The budget it was drawn under. @default none */
-  readonly budget?: Budget;
 }
 
 /** What one step did. */
@@ -104,11 +101,11 @@ export function prepareBatch(trials: readonly Trial[]): PreparedBatch {
   const trialOf = new Int32Array(rows);
   const cellOf = new Int32Array(rows);
   let row = 0;
-  trials.forEach(({ environment, actions, budget }, trial) => {
+  trials.forEach(({ environment, actions }, trial) => {
     const offset = offsets.get(environment)!;
     const { decisions, candidateStart, candidateAction, space } = environment;
     if (actions.length !== decisions) throw notAllowed(trial, '', `${actions.length} given for ${decisions} edges`);
-    const episode = new Episode(space, budget);
+    const episode = new Episode(space);
     let cell = 0;
     for (let d = 0; d < decisions; d++) {
       const action = actions[d]!;

@@ -1,4 +1,3 @@
-import { isDomainError } from '@nat/base/errors';
 import { describe, expect, it } from 'vitest';
 import { certify } from './certificate.ts';
 import { ActionSpace } from './action-space.ts';
@@ -126,26 +125,6 @@ describe('Episode', () => {
     expect(() => playEpisode(cell, [1, 1, NaN, 1, 1, 1])).toThrow(/actions\[2\]: NaN/);
     expect(() => playEpisode(cell, [9, 1, 1, 1, 1, 1])).toThrow(/actions\[0\]: 9/);
     expect(playEpisode(cell, [1, 1, 1, 1, 1, 1])).toEqual(cell.priced.operations);
-  });
-
-  it('names the least that a budget can come to', () => {
-    const darts = space(zooArchitecture('DARTS'));
-    let thrown: unknown;
-    try {
-      expect(new Episode(darts, { maxParams: 1000 })).toBeUndefined();
-    } catch (error) {
-      thrown = error;
-    }
-    if (!isDomainError(thrown)) throw new Error('expected a DomainError');
-    expect(thrown).toMatchObject({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' });
-    const least = Number(thrown.metadata['attainableParams']);
-    const sequence = new Episode(darts, { maxParams: least });
-    while (!sequence.done) sequence.step(sequence.legalActions().indexOf(1));
-    expect(certify(darts.priced, sequence.operations, { maxParams: least })).toMatchObject({
-      holds: true,
-      result: { params: least },
-      budget: { maxParams: least, met: true },
-    });
   });
 });
 

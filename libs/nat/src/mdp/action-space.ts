@@ -5,15 +5,16 @@ import { OPERATIONS } from './cost-tables.ts';
 import { FIXED, primitiveAt } from '@nat/cells';
 import { type PlacementOptions, lower, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import type { CostedArchitecture } from './cost-model.ts';
+import type { MaskMode } from './environment.ts';
 import type { SchemeTable } from './transition-schemes.ts';
 
 export interface ActionSpaceOptions {
   /**
    * `cost-masked`: an operation may only become one that adds no parameters, MACs or output at any place, each target once, and
-   * no edit cuts the last live path. `official`: the official rows as they are.
+   * no edit cuts the last live path. `total-cost`: each target once that can stand there. `official`: the official rows as they are.
    * @default 'cost-masked'
    */
-  readonly mode?: 'cost-masked' | 'official';
+  readonly mode?: MaskMode;
   /** Where to place the architecture to see which of its cells are dead. @default as it was priced */
   readonly placement?: PlacementOptions;
   /** The operations that an edge may become, beside its own. @default all that the scheme has */
@@ -27,7 +28,7 @@ export interface ActionSpaceOptions {
 export class ActionSpace {
   readonly priced: CostedArchitecture;
   readonly scheme: SchemeTable;
-  readonly mode: 'cost-masked' | 'official';
+  readonly mode: MaskMode;
   /** Flat indices of the editable edges: all but fixed operations. */
   readonly edges: Int32Array;
   /** For each editable edge: 1 at its row's allowed positions, whatever the other edges do. */
@@ -79,18 +80,18 @@ export class ActionSpace {
   #legalPositions(flat: number, shares: boolean): readonly number[] {
     const { priced, scheme } = this;
     const { tables } = priced;
-    const masked = this.mode === 'cost-masked';
+    const official = this.mode === 'official';
     const source = priced.operations[flat]!;
     const entry = priced.rows[flat]! * OPERATIONS;
     const row = scheme.rows[source]!;
     const legal = new Array<number>(row.length).fill(0);
     for (let position = 0; position < row.length; position++) {
       const target = row[position]!;
-      if ((masked ? tables.cheaper[(entry + source) * OPERATIONS + target] : tables.fits[entry + target]) !== 1) continue;
+      if ((this.mode === 'cost-masked' ? tables.cheaper[(entry + source) * OPERATIONS + target] : tables.fits[entry + target]) !== 1) continue;
       if (target !== source && this.#operations?.has(target) === false) continue;
-      if (masked && scheme.repeats[source]![position] === 1) continue;
+      if (!official && scheme.repeats[source]![position] === 1) continue;
       // Weights another edge still uses are not saved: only a target without weights is surely no dearer.
-      if (shares && masked && target !== source && tables.params[entry + target]! > 0) continue;
+      if (shares && !official && target !== source && tables.params[entry + target]! > 0) continue;
       legal[position] = 1;
     }
     return legal;

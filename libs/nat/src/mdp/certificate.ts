@@ -1,12 +1,11 @@
 /** The proof that comes with every result: what it costs, against its source and the caller's budget, edge by edge. */
-import type { Budget } from './budget.ts';
-import { withinBudget } from './budget.ts';
+import { withinBudget, type Budget } from './budget.ts';
 import type { CostedArchitecture } from './cost-model.ts';
 import { type EdgeEdit, editsTo } from '@nat/cells';
 import type { Cost } from '@nat/graph';
 
 export interface EdgeSaving extends EdgeEdit {
-  /** Over all the places of the edge; negative where the edit adds cost, which only official mode allows. They add up to the whole difference. */
+  /** Over all the places of the edge; negative where the edit adds cost, which others pay for. They add up to the whole difference. */
   readonly saved: { readonly params: number; readonly macs: number };
 }
 
@@ -24,9 +23,8 @@ export interface CostCertificate {
 export function certify(priced: CostedArchitecture, operations: ArrayLike<number>, budget?: Budget): CostCertificate {
   const source = priced.cost;
   const result = priced.costOf(operations);
-  const met =
-    budget === undefined || (withinBudget(result.params, result.macs, budget) && result.peakActivationBytes <= (budget.maxPeakActivationBytes ?? Infinity));
-  const cheaper = result.params <= source.params && result.macs <= source.macs && result.peakActivationBytes <= source.peakActivationBytes;
+  const met = withinBudget(result, budget ?? {});
+  const cheaper = withinBudget(result, { maxParams: source.params, maxMacs: source.macs, maxPeakActivationBytes: source.peakActivationBytes });
   return {
     holds: cheaper && met,
     source,

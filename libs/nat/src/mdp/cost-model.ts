@@ -2,7 +2,7 @@
 import { DomainError } from '@nat/base/errors';
 import { FIXED, outputNodes, primitiveIndex, type Architecture, type Cell, type OperationCost, type PlacementOptions, type PrimitiveName } from '@nat/cells';
 import { checkCountable, type Cost } from '@nat/graph';
-import { runningOrder } from './budget.ts';
+import { runningOrder } from './running-order.ts';
 import { countOutputs, explicitPlan, OPERATIONS, uniformPlan, usedInputs, type CostTables, type ExplicitPlan, type UniformPlan } from './cost-tables.ts';
 
 const MAX_PLANS = 256;
@@ -117,9 +117,10 @@ export class CostedArchitecture {
   readonly tables: CostTables;
   /** Row of each edge in the tables. */
   readonly rows: ArrayLike<number>;
-  readonly #fixed: Cost;
   readonly #idle: ArrayLike<number>;
   readonly #busy: ArrayLike<number>;
+  /** What everything but the editable edges costs, and holds while it runs. */
+  readonly fixedCost: Cost;
   /** Supernet: groups of two or more edges between the same two nodes, whose equal operations share their weights. */
   readonly sharing: readonly (readonly number[])[];
 
@@ -159,7 +160,7 @@ export class CostedArchitecture {
         flat++;
       }
     }
-    this.#fixed = { params, macs, peakActivationBytes };
+    this.fixedCost = { params, macs, peakActivationBytes };
     this.sharing = shared ? sharingGroups(architecture, offsets) : [];
     this.cost = checkCountable(this.costOf(this.operations));
   }
@@ -170,17 +171,27 @@ export class CostedArchitecture {
     return { params: this.tables.params[at]!, macs: this.tables.macs[at]! };
   }
 
+  /** The most bytes that are held while an edge runs, at any of its places. */
+  peakBytes(flat: number, operation: number): number {
+    return this.tables.computes[this.rows[flat]! * OPERATIONS + operation] === 1 ? this.#busy[flat]! : this.#idle[flat]!;
+  }
+
+  /** The source's cost as the sum of its parts, so that weights which edges share count once for each of them. */
+  get addedCost(): Cost {
+    return { ...this.cost, params: this.cost.params + (this.sharing.length > 0 ? this.#sharedTwice(this.operations) : 0) };
+  }
+
   /** The cost with these operations on the edges; FIXED entries keep their fixed operation. Linear in the edges. */
   costOf(operations: ArrayLike<number>): Cost {
-    let { params, macs, peakActivationBytes } = this.#fixed;
-    const { tables, rows } = this;
+    const { tables, rows, fixedCost } = this;
+    let { params, macs, peakActivationBytes } = fixedCost;
     for (let flat = 0; flat < rows.length; flat++) {
       const operation = operations[flat]!;
       if (operation < 0) continue;
       const at = rows[flat]! * OPERATIONS + operation;
       params += tables.params[at]!;
       macs += tables.macs[at]!;
-      const bytes = tables.computes[at] === 1 ? this.#busy[flat]! : this.#idle[flat]!;
+      const bytes = this.peakBytes(flat, operation);
       if (bytes > peakActivationBytes) peakActivationBytes = bytes;
     }
     if (this.sharing.length > 0) params -= this.#sharedTwice(operations);

@@ -6,7 +6,8 @@
  *     transition  the edge is replaced; the next one is to be decided                                episode.ts
  *     reward      R(b | a) = accuracy of the result b - accuracy of the source a, once all are       search/round.ts
  *
- * What is legal depends on the edges decided so far: results stay connected, within the source's cost and within a budget (section 3.1: c(b) <= k).
+ * What is legal depends on the edges decided so far: results stay connected. `decode/decoder.ts` finds the results that a policy likes best within a
+ * budget (section 3.1: c(b) <= k).
  */
 import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveName, type SchemeName, sidesOf } from '@nat/cells';
 import { ActionSpace } from './action-space.ts';
@@ -16,9 +17,10 @@ import { PlacementContext } from './placement-context.ts';
 
 /**
  * `cost-masked`: no edge may get an operation that adds parameters, MACs or an output tensor anywhere, and a cell that lets
- * its input through keeps doing so. `official`: exactly the official tables.
+ * its input through keeps doing so. `total-cost`: what an edge adds may be saved by others; results are kept within their source's cost as a whole, by a
+ * `Decoder`. `official`: exactly the official tables.
  */
-export type MaskMode = 'cost-masked' | 'official';
+export type MaskMode = 'total-cost' | 'cost-masked' | 'official';
 
 export interface EnvironmentOptions {
   readonly scheme: SchemeName;

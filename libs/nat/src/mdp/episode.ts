@@ -2,15 +2,13 @@
 import { DomainError } from '@nat/base/errors';
 import { primitiveIndex } from '@nat/cells';
 import type { ActionSpace } from './action-space.ts';
-import type { Budget } from './budget.ts';
-import { BudgetMasks } from './budget-masks.ts';
 import { LivePaths } from './connectivity.ts';
 
 const NULL = primitiveIndex('null');
 
 /**
- * Decisions on the editable edges, one after the other. Masks take earlier decisions into account: connectivity and budgets.
- * In `cost-masked` mode without a budget, keeping an operation is always allowed.
+ * Decisions on the editable edges, one after the other. Masks take earlier decisions into account, so that results stay connected; keeping an operation
+ * is always allowed.
  */
 export class Episode {
   readonly space: ActionSpace;
@@ -21,13 +19,10 @@ export class Episode {
   #paths: LivePaths | undefined;
   /** The legal actions of the next edge, once they were asked for. */
   #legal: readonly number[] | undefined;
-  readonly #budget: BudgetMasks | undefined;
 
-  /** @throws DomainError FAILED_PRECONDITION, reason BUDGET_UNREACHABLE; INVALID_ARGUMENT for a bad budget */
-  constructor(space: ActionSpace, budget?: Budget) {
+  constructor(space: ActionSpace) {
     this.space = space;
     this.operations = space.priced.operations.slice();
-    if (budget !== undefined && (budget.maxParams !== undefined || budget.maxMacs !== undefined)) this.#budget = new BudgetMasks(space, budget);
   }
 
   /** Position of the edge to decide next in `space.edges`. */
@@ -48,15 +43,14 @@ export class Episode {
   #findLegal(): readonly number[] {
     const { space } = this;
     const legal = space.legal[this.#at]!;
-    if (space.mode === 'official' && this.#budget === undefined) return legal;
+    if (space.mode === 'official') return legal;
     const row = space.row(this.#at);
     const flat = this.#enter();
     const edge = flat - space.priced.offsets[this.#cell]!;
     return legal.map((isLegal, position) => {
       if (isLegal === 0) return 0;
       const target = row[position]!;
-      const cuts = target === NULL && this.#paths?.wouldCut(edge) === true;
-      return cuts || this.#budget?.allows(this.#at, target, this.#cell, this.operations) === false ? 0 : 1;
+      return target === NULL && this.#paths?.wouldCut(edge) === true ? 0 : 1;
     });
   }
 
@@ -70,7 +64,6 @@ export class Episode {
     const target = row[position]!;
     if (space.mode !== 'official') this.#paths!.decide(flat - space.priced.offsets[this.#cell]!, target !== NULL);
     this.operations[flat] = target;
-    this.#budget?.spend(this.#at, target);
     this.#at++;
     this.#legal = undefined;
   }
@@ -100,10 +93,10 @@ export class Episode {
 }
 
 /** The edit space's result when every edge keeps its operation is the source; this decides all edges at once and checks each. */
-export function playEpisode(space: ActionSpace, positions: ArrayLike<number>, budget?: Budget): Int16Array {
+export function playEpisode(space: ActionSpace, positions: ArrayLike<number>): Int16Array {
   if (positions.length !== space.edges.length)
     throw DomainError.invalid('actions', `${positions.length} given, one an editable edge needed: ${space.edges.length}`, 'INVALID_ACTIONS');
-  const sequence = new Episode(space, budget);
+  const sequence = new Episode(space);
   for (let at = 0; at < positions.length; at++) {
     const position = positions[at]!;
     if (sequence.legalActions()[position] !== 1) throw DomainError.invalid(`actions[${at}]`, `${String(position)} is not allowed here`, 'INVALID_ACTIONS');

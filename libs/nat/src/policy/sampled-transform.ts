@@ -10,7 +10,7 @@ export interface SampledEdge {
   readonly edge: number;
   readonly before: PrimitiveName;
   readonly after: PrimitiveName;
-  /** Of the action taken, given the earlier ones, 0..1. */
+  /** Of the action taken, 0..1. */
   readonly probability: number;
 }
 
@@ -21,11 +21,11 @@ export interface Decided {
   readonly actions: Uint8Array;
   /** A primitive index on every edge, cell after cell. */
   readonly operations: Int16Array;
-  /** Of each action, given the earlier ones. [decisions] */
+  /** Of each action, given the earlier ones where edges were decided one after the other. [decisions] */
   readonly probabilities: Float64Array;
   /** Natural logarithm of the probability of the actions (of the `pair` encoder: with its unnormalised floor). */
   readonly logProb: number;
-  /** Sum of the entropies of the decisions, each given the earlier ones, nats. */
+  /** Sum of the entropies of the decisions, given the earlier ones where edges were decided one after the other, nats. */
   readonly entropy: number;
   readonly budget: Budget | undefined;
 }

@@ -83,6 +83,7 @@ async function finalize(run: Run, { report: heldOut, counts }: PolicyComparison)
       displayName: row.search_id,
       description: describe(spec, run.step),
       search: run.name,
+      space: spaceOf(spec),
       step: run.step,
       sha256: policySha256,
       sizeBytes: checkpoint.length,
@@ -97,9 +98,14 @@ async function finalize(run: Run, { report: heldOut, counts }: PolicyComparison)
   database.signal(SEARCH_CHANNEL);
 }
 
+/** The space that a policy is learned on, or the network of the zoo. */
+function spaceOf({ sources }: EffectiveSearchSpec): string {
+  return sources.kind === 'zoo' ? sources.name : sources.space;
+}
+
 /** Where a policy comes from, in words. */
-function describe({ sources, reward, learner, seed, preset }: EffectiveSearchSpec, step: number): string {
-  const from = sources.kind === 'zoo' ? sources.name : sources.space;
+function describe(spec: EffectiveSearchSpec, step: number): string {
+  const { reward, learner, seed, preset } = spec;
   const rewards = reward.kind === 'tabular' ? `the table's ${reward.column}` : `${reward.kind} accuracy on ${reward.dataset}`;
-  return `learned in ${step} steps of ${learner.batch} trials from ${from}, rewarded by ${rewards}; preset ${preset}, baseline ${learner.baseline.kind}, seed ${seed}`;
+  return `learned in ${step} steps of ${learner.batch} trials from ${spaceOf(spec)}, rewarded by ${rewards}; preset ${preset}, baseline ${learner.baseline.kind}, seed ${seed}`;
 }

@@ -7,7 +7,7 @@ import { DEFAULT_COLUMN, DEFAULT_DATASET, derivedSeed, epochOf, sessionSpecOf, t
 import type { Logger, PlatformClients } from '@nat/service';
 import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
-import { boundsFromWire, placementFromWire, resolveArchitecture, transformedSourceToWire, transformToWire } from '@nat/convert';
+import { boundsFromWire, placementFromWire, resolveArchitecture, sharesFromWire, transformedSourceToWire, transformToWire } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
 import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
 import type { Notifier } from '@nat/base/notify';
@@ -107,12 +107,13 @@ async function drawCandidates(
   searched: Searched | undefined,
 ): Promise<Transformed> {
   const architecture = await resolveArchitecture(request.source, 'source');
-  const { policy, scheme } = await library.resolve(row.namespace, row.policy_version, undefined);
-  return transformArchitecture(policy, architecture, {
-    scheme,
-    mode: 'cost-masked',
+  const ready = await library.resolve(row.namespace, row.policy_version, undefined);
+  return transformArchitecture(ready, architecture, {
+    scheme: undefined,
+    mode: undefined,
     placement: searched === undefined ? placementFromWire(request.placement) : sessionSpecOf(searched.spec).placement,
     budget: boundsFromWire(request.bounds, 'bounds'),
+    relativeBudget: sharesFromWire(request.bounds),
     samples: request.samples ?? DEFAULT_SAMPLES,
     greedy: false,
     seed: request.seed ?? 0,
@@ -222,7 +223,7 @@ async function testValues(
  */
 function selectBest(
   row: OperationRow,
-  { source, draws }: Transformed,
+  { source, draws, policySpace, learnedHere }: Transformed,
   outcomes: readonly CandidateOutcome[],
 ): { readonly response: wire.DeriveResult; readonly chosen: number } {
   const [ofSource, ...ofCandidates] = outcomes;
@@ -244,6 +245,8 @@ function selectBest(
     sourceValue: ofSource.value,
     resultValue: best.value,
     policyVersion: row.policy_version,
+    policySpace,
+    learnedHere,
   });
   return { response, chosen: best.index };
 }

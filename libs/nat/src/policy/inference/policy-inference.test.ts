@@ -224,32 +224,6 @@ describe('draws', () => {
     }
   });
 
-  it('keep within a budget, and name what can be reached where none can', () => {
-    const { parameters } = shaken(EDGE_POLICY, 5);
-    for (const environment of given) {
-      const { cost } = environment.space.priced;
-      const least = policy.sample(environment, { mode: 'greedy' }).certificate; // any result is a reachable budget
-      const budget = { maxParams: Math.floor((cost.params + least.result.params) / 2), maxMacs: Math.floor((cost.macs + least.result.macs) / 2) };
-      for (let i = 0; i < 2; i++) {
-        const draw = policy.sample(environment, { mode: 'sample', stream: RandomStream.of('budget', i) }, budget);
-        expect(draw.certificate.result.params).toBeLessThanOrEqual(budget.maxParams);
-        expect(draw.certificate.result.macs).toBeLessThanOrEqual(budget.maxMacs);
-        const { logProb } = lossAndGradients(
-          tf,
-          EDGE_POLICY,
-          parameters,
-          prepareBatch([{ environment, actions: draw.actions, reward: 0, budget }]),
-          Float64Array.of(0),
-          [0],
-        );
-        expect(draw.logProb).toBeCloseTo(logProb, 3);
-      }
-      expect(() => policy.sample(environment, { mode: 'greedy' }, { maxParams: 1 })).toThrow(
-        expect.objectContaining({ kind: 'FAILED_PRECONDITION', reason: 'BUDGET_UNREACHABLE' }),
-      );
-    }
-  });
-
   it('of an untrained edge policy are nearly uniform', () => {
     const untrained = new PolicyInference(createCheckpoint(EDGE_POLICY, RandomStream.of(6)));
     for (const { probability } of untrained.sample(given.at(-1)!, { mode: 'greedy' }).edges)

@@ -1,6 +1,5 @@
 /** Drawing transforms from a policy, in plain JavaScript: no TensorFlow is loaded, so any process can serve it. */
 import { Episode } from '../../mdp/episode.ts';
-import type { Budget } from '../../mdp/budget.ts';
 import type { RandomStream } from '@nat/base/random';
 import type { PolicyCheckpoint } from '../checkpoint.ts';
 import { EdgeGnnInference } from './edge-gnn.ts';
@@ -45,13 +44,36 @@ export class PolicyInference {
   }
 
   /**
-   * One transform. Drawing again from the same environment costs no second encoding.
-   * @throws DomainError FAILED_PRECONDITION: POLICY_NOT_APPLICABLE; BUDGET_UNREACHABLE with the attainable minimum
+   * log q of every candidate, whatever the other edges become: the logarithm of the softmax over the candidates of its decision (of the `pair` encoder:
+   * with its unnormalised floor). [candidates]
+   * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE
    */
-  sample(environment: Environment, mode: SamplingMode, budget?: Budget): SampledTransform {
+  logProbabilities(environment: Environment): Float64Array {
+    const scores = this.scores(environment);
+    const { decisions, candidateStart } = environment;
+    const logs = new Float64Array(scores.length);
+    for (let d = 0; d < decisions; d++) {
+      const [start, end] = [candidateStart[d]!, candidateStart[d + 1]!];
+      if (end - start === 1) continue; //: probability 1
+      const own = scores.subarray(start, end);
+      const highest = own.reduce((max, score) => Math.max(max, score), -Infinity);
+      const logSum = Math.log(own.reduce((sum, score) => sum + Math.exp(score - highest), 0));
+      own.forEach((score, k) => {
+        const log = score - highest - logSum;
+        logs[start + k] = this.#floor === 0 ? log : Math.log(Math.exp(log) + this.#floor);
+      });
+    }
+    return logs;
+  }
+
+  /**
+   * One transform, decided edge by edge. Drawing again from the same environment costs no second encoding.
+   * @throws DomainError FAILED_PRECONDITION, reason POLICY_NOT_APPLICABLE
+   */
+  sample(environment: Environment, mode: SamplingMode): SampledTransform {
     const scores = this.scores(environment);
     const { decisions, candidateStart, candidateAction } = environment;
-    const episode = new Episode(environment.space, budget);
+    const episode = new Episode(environment.space);
     const actions = new Uint8Array(decisions);
     const probabilities = new Float64Array(decisions);
     let logProb = 0;
@@ -72,7 +94,7 @@ export class PolicyInference {
       logProb += Math.log(q[chosen]!);
       for (let k = 0; k < count; k++) if (q[k]! > 0) entropy -= q[k]! * Math.log(q[k]!);
     }
-    return new SampledTransform({ environment, actions, operations: episode.operations, probabilities, logProb, entropy, budget });
+    return new SampledTransform({ environment, actions, operations: episode.operations, probabilities, logProb, entropy, budget: undefined });
   }
 
   /** Fills q for one decision: a softmax over what is allowed, plus the encoder's floor, 0 elsewhere; returns the sum. */

@@ -22,6 +22,7 @@ export function checkSearch(given: SearchSpec, effective: EffectiveSearchSpec): 
   };
   checkSources(given, effective, refuse);
   const { reward, learner, pipelining, actions } = effective;
+  if (actions.masking === 'total-cost') refuse('actions.masking', 'is of transforms: searches learn with masks of cost, or the official tables');
   if (reward.kind !== 'tabular' && !isDatasetName(reward.dataset)) refuse('reward.dataset', `is none of ${DATASET_CHOICES}`);
   if (reward.kind === 'shared-weights') {
     if (actions.placement.network !== 'supernet') refuse('actions.placement.network', 'shared weights score in the supernet');

@@ -51,14 +51,18 @@ async function createTimeOf(path: string, sum: string): Promise<string | undefin
 
 const NAMES: Readonly<Record<SchemeName, string>> = { nat: 'NAT', 'nat++': 'NAT++' };
 
-function about({ cells }: PolicySpace, scheme: SchemeName, heldOut: HeldOutResult): { displayName: string; scheme: SchemeName; description: string } {
+function about(
+  { cells, space }: PolicySpace,
+  scheme: SchemeName,
+  heldOut: HeldOutResult,
+): { displayName: string; scheme: SchemeName; space: string; description: string } {
   const { channels, layers } = SIZE;
   const description = [
     `Learned from ${SOURCES * (1 + EDITS)} short trainings on CIFAR-10: ${SOURCES} sources of ${cells} and ${EDITS} random edits of each, as networks of ${channels} channels and ${layers} cells trained for ${CHILD_STEPS} steps; a reward model of these taught the policy.`,
     `${verdict(heldOut)} Its greedy results save ${percent(heldOut.savedParams)} of the parameters and ${percent(heldOut.savedMacs)} of the MACs on average.`,
     `Limits: so short a training rewards what learns fast, not what is best in the end; one learning with one seed; the reward model orders few enough children that it is partly luck; nothing was measured on larger networks, longer trainings, other data or other cells.`,
   ].join(' ');
-  return { displayName: `${NAMES[scheme]} for ${cells}`, scheme, description };
+  return { displayName: `${NAMES[scheme]} for ${cells}`, scheme, space, description };
 }
 
 /** What the held-out sources say, gain or none. */

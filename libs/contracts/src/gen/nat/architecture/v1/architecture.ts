@@ -478,15 +478,20 @@ export interface Cost {
 /**
  * Upper bounds on the axes of Cost. Absent ones do not bind.
  *
- * Parameters and MACs are kept decision by decision: no action is taken that no completion within the bounds follows. Peak memory is checked on
- * each result: those above the bound are left out, and where none is left the call fails with FAILED_PRECONDITION PEAK_NOT_REACHED, with the
- * lowest peak that a result had. A bound on latency is refused with UNIMPLEMENTED.
+ * A measure is bounded by a number, by a share of the source's, or by both: then the smaller one counts. Where no allowed result keeps them, the call fails
+ * with FAILED_PRECONDITION BUDGET_UNREACHABLE, with the least that each measure alone can come to. A bound on latency is refused with UNIMPLEMENTED.
  */
 export interface CostBounds {
   maxParams?: number | undefined;
   maxMacs?: number | undefined;
   maxPeakActivationBytes?: number | undefined;
-  maxLatency?: Duration | undefined;
+  maxLatency?:
+    | Duration
+    | undefined;
+  /** Shares of the source's, above 0 and at most 1. */
+  maxParamsShare?: number | undefined;
+  maxMacsShare?: number | undefined;
+  maxPeakActivationShare?: number | undefined;
 }
 
 /** Proof that a result costs no more than its source, nor than the bounds asked for, for the real strides and channels. */
@@ -496,7 +501,7 @@ export interface Certificate {
   result:
     | Cost
     | undefined;
-  /** As they were asked for. */
+  /** As they were asked for; shares of the source's as the numbers that they come to. */
   bounds?:
     | CostBounds
     | undefined;
@@ -537,9 +542,9 @@ export interface EdgeEdit {
   to: number;
   before: string;
   after: string;
-  /** Probability of this action under the policy, given the edges decided before it. */
+  /** Probability of this action under the policy, whatever the other edges become. */
   probability: number;
-  /** Summed over every place where the cell stands. */
+  /** Summed over every place where the cell stands; negative where the edit adds cost that others save. */
   savedParams: number;
   savedMacs: number;
 }
@@ -2542,7 +2547,15 @@ export const Cost: MessageFns<Cost, "nat.architecture.v1.Cost"> = {
 };
 
 function createBaseCostBounds(): CostBounds {
-  return { maxParams: undefined, maxMacs: undefined, maxPeakActivationBytes: undefined, maxLatency: undefined };
+  return {
+    maxParams: undefined,
+    maxMacs: undefined,
+    maxPeakActivationBytes: undefined,
+    maxLatency: undefined,
+    maxParamsShare: undefined,
+    maxMacsShare: undefined,
+    maxPeakActivationShare: undefined,
+  };
 }
 
 export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"> = {
@@ -2560,6 +2573,15 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
     }
     if (message.maxLatency !== undefined) {
       Duration.encode(message.maxLatency, writer.uint32(34).fork()).join();
+    }
+    if (message.maxParamsShare !== undefined) {
+      writer.uint32(41).double(message.maxParamsShare);
+    }
+    if (message.maxMacsShare !== undefined) {
+      writer.uint32(49).double(message.maxMacsShare);
+    }
+    if (message.maxPeakActivationShare !== undefined) {
+      writer.uint32(57).double(message.maxPeakActivationShare);
     }
     return writer;
   },
@@ -2609,6 +2631,30 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
             message.maxLatency = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.maxParamsShare = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.maxMacsShare = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.maxPeakActivationShare = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2643,6 +2689,21 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
         : isSet(object.max_latency)
         ? Duration.fromJSON(object.max_latency)
         : undefined,
+      maxParamsShare: isSet(object.maxParamsShare)
+        ? globalThis.Number(object.maxParamsShare)
+        : isSet(object.max_params_share)
+        ? globalThis.Number(object.max_params_share)
+        : undefined,
+      maxMacsShare: isSet(object.maxMacsShare)
+        ? globalThis.Number(object.maxMacsShare)
+        : isSet(object.max_macs_share)
+        ? globalThis.Number(object.max_macs_share)
+        : undefined,
+      maxPeakActivationShare: isSet(object.maxPeakActivationShare)
+        ? globalThis.Number(object.maxPeakActivationShare)
+        : isSet(object.max_peak_activation_share)
+        ? globalThis.Number(object.max_peak_activation_share)
+        : undefined,
     };
   },
 
@@ -2660,6 +2721,15 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
     if (message.maxLatency !== undefined) {
       obj.maxLatency = Duration.toJSON(message.maxLatency);
     }
+    if (message.maxParamsShare !== undefined) {
+      obj.maxParamsShare = floatToJson(message.maxParamsShare);
+    }
+    if (message.maxMacsShare !== undefined) {
+      obj.maxMacsShare = floatToJson(message.maxMacsShare);
+    }
+    if (message.maxPeakActivationShare !== undefined) {
+      obj.maxPeakActivationShare = floatToJson(message.maxPeakActivationShare);
+    }
     return obj;
   },
 
@@ -2674,6 +2744,9 @@ export const CostBounds: MessageFns<CostBounds, "nat.architecture.v1.CostBounds"
     message.maxLatency = (object.maxLatency !== undefined && object.maxLatency !== null)
       ? Duration.fromPartial(object.maxLatency)
       : undefined;
+    message.maxParamsShare = object.maxParamsShare ?? undefined;
+    message.maxMacsShare = object.maxMacsShare ?? undefined;
+    message.maxPeakActivationShare = object.maxPeakActivationShare ?? undefined;
     return message;
   },
 };

@@ -94,6 +94,8 @@ export interface Policy {
   etag: string;
   /** Where it was learned, in words: data, command, seed. */
   description: string;
+  /** The space that it was learned on, such as nasbench201, or a network of the zoo; empty where that is not known. */
+  space: string;
 }
 
 export interface PolicyVersion {
@@ -164,6 +166,8 @@ export interface ImportPolicyRequest {
   requestId: string;
   /** What transforms use unless told otherwise. Unspecified: NAT. A policy with the encoder GCN has its own. */
   scheme: Scheme;
+  /** The space that it was learned on, or a network of the zoo. Empty: not known. */
+  space: string;
 }
 
 export interface ExportPolicyVersionRequest {
@@ -189,6 +193,7 @@ function createBasePolicy(): Policy {
     createTime: undefined,
     etag: "",
     description: "",
+    space: "",
   };
 }
 
@@ -228,6 +233,9 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     }
     if (message.description !== "") {
       writer.uint32(90).string(message.description);
+    }
+    if (message.space !== "") {
+      writer.uint32(98).string(message.space);
     }
     return writer;
   },
@@ -333,6 +341,14 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
             message.description = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.space = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,6 +390,7 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
         : undefined,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      space: isSet(object.space) ? globalThis.String(object.space) : "",
     };
   },
 
@@ -412,6 +429,9 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.space !== "") {
+      obj.space = message.space;
+    }
     return obj;
   },
 
@@ -433,6 +453,7 @@ export const Policy: MessageFns<Policy, "nat.policy.v1.Policy"> = {
     message.createTime = object.createTime ?? undefined;
     message.etag = object.etag ?? "";
     message.description = object.description ?? "";
+    message.space = object.space ?? "";
     return message;
   },
 };
@@ -1448,6 +1469,7 @@ function createBaseImportPolicyRequest(): ImportPolicyRequest {
     description: "",
     requestId: "",
     scheme: Scheme.SCHEME_UNSPECIFIED,
+    space: "",
   };
 }
 
@@ -1475,6 +1497,9 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     }
     if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
       writer.uint32(64).int32(schemeToNumber(message.scheme));
+    }
+    if (message.space !== "") {
+      writer.uint32(74).string(message.space);
     }
     return writer;
   },
@@ -1548,6 +1573,14 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
             message.scheme = schemeFromJSON(reader.int32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.space = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1581,6 +1614,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
         ? globalThis.String(object.request_id)
         : "",
       scheme: isSet(object.scheme) ? schemeFromJSON(object.scheme) : Scheme.SCHEME_UNSPECIFIED,
+      space: isSet(object.space) ? globalThis.String(object.space) : "",
     };
   },
 
@@ -1607,6 +1641,9 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     if (message.scheme !== Scheme.SCHEME_UNSPECIFIED) {
       obj.scheme = schemeToJSON(message.scheme);
     }
+    if (message.space !== "") {
+      obj.space = message.space;
+    }
     return obj;
   },
 
@@ -1622,6 +1659,7 @@ export const ImportPolicyRequest: MessageFns<ImportPolicyRequest, "nat.policy.v1
     message.description = object.description ?? "";
     message.requestId = object.requestId ?? "";
     message.scheme = object.scheme ?? Scheme.SCHEME_UNSPECIFIED;
+    message.space = object.space ?? "";
     return message;
   },
 };

@@ -476,6 +476,10 @@ export interface DeriveResult {
     | undefined;
   /** The policy version that sampled. */
   policyVersion: string;
+  /** The space that the policy was learned on; empty where that is not known. */
+  policySpace: string;
+  /** Whether the source is of that space. */
+  learnedHere: boolean;
 }
 
 function createBaseMeanInterval(): MeanInterval {
@@ -4070,6 +4074,8 @@ function createBaseDeriveResult(): DeriveResult {
     sourceTestValue: undefined,
     resultTestValue: undefined,
     policyVersion: "",
+    policySpace: "",
+    learnedHere: false,
   };
 }
 
@@ -4097,6 +4103,12 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
     }
     if (message.policyVersion !== "") {
       writer.uint32(58).string(message.policyVersion);
+    }
+    if (message.policySpace !== "") {
+      writer.uint32(66).string(message.policySpace);
+    }
+    if (message.learnedHere !== false) {
+      writer.uint32(72).bool(message.learnedHere);
     }
     return writer;
   },
@@ -4170,6 +4182,22 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
             message.policyVersion = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.policySpace = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.learnedHere = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4211,6 +4239,16 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
         : isSet(object.policy_version)
         ? globalThis.String(object.policy_version)
         : "",
+      policySpace: isSet(object.policySpace)
+        ? globalThis.String(object.policySpace)
+        : isSet(object.policy_space)
+        ? globalThis.String(object.policy_space)
+        : "",
+      learnedHere: isSet(object.learnedHere)
+        ? globalThis.Boolean(object.learnedHere)
+        : isSet(object.learned_here)
+        ? globalThis.Boolean(object.learned_here)
+        : false,
     };
   },
 
@@ -4237,6 +4275,12 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
     if (message.policyVersion !== "") {
       obj.policyVersion = message.policyVersion;
     }
+    if (message.policySpace !== "") {
+      obj.policySpace = message.policySpace;
+    }
+    if (message.learnedHere !== false) {
+      obj.learnedHere = message.learnedHere;
+    }
     return obj;
   },
 
@@ -4256,6 +4300,8 @@ export const DeriveResult: MessageFns<DeriveResult, "nat.search.v1.DeriveResult"
     message.sourceTestValue = object.sourceTestValue ?? undefined;
     message.resultTestValue = object.resultTestValue ?? undefined;
     message.policyVersion = object.policyVersion ?? "";
+    message.policySpace = object.policySpace ?? "";
+    message.learnedHere = object.learnedHere ?? false;
     return message;
   },
 };

@@ -23,12 +23,17 @@ import {
 
 /** Which replacements are allowed. */
 export const Masking = {
-  /** MASKING_UNSPECIFIED - COST. */
+  /** MASKING_UNSPECIFIED - Of a transform: COST where the policy was learned on the source's space, else TOTAL. Of a search: COST. */
   MASKING_UNSPECIFIED: "MASKING_UNSPECIFIED",
-  /** MASKING_COST - No replacement ever adds cost. */
+  /** MASKING_COST - No replacement adds cost anywhere: what searches learn under. Replacements that save nothing are allowed. */
   MASKING_COST: "MASKING_COST",
   /** MASKING_OFFICIAL - The official tables as they are: the certificate may not hold. */
   MASKING_OFFICIAL: "MASKING_OFFICIAL",
+  /**
+   * MASKING_TOTAL - The result costs no more than its source in parameters, MACs and peak activations; a replacement that adds cost is paid for by others, and none
+   * saves nothing, except of an operation that is dead. Not in searches.
+   */
+  MASKING_TOTAL: "MASKING_TOTAL",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -38,6 +43,7 @@ export namespace Masking {
   export type MASKING_UNSPECIFIED = typeof Masking.MASKING_UNSPECIFIED;
   export type MASKING_COST = typeof Masking.MASKING_COST;
   export type MASKING_OFFICIAL = typeof Masking.MASKING_OFFICIAL;
+  export type MASKING_TOTAL = typeof Masking.MASKING_TOTAL;
   export type UNRECOGNIZED = typeof Masking.UNRECOGNIZED;
 }
 
@@ -52,6 +58,9 @@ export function maskingFromJSON(object: any): Masking {
     case 2:
     case "MASKING_OFFICIAL":
       return Masking.MASKING_OFFICIAL;
+    case 3:
+    case "MASKING_TOTAL":
+      return Masking.MASKING_TOTAL;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -67,6 +76,8 @@ export function maskingToJSON(object: Masking): string {
       return "MASKING_COST";
     case Masking.MASKING_OFFICIAL:
       return "MASKING_OFFICIAL";
+    case Masking.MASKING_TOTAL:
+      return "MASKING_TOTAL";
     case Masking.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -81,6 +92,8 @@ export function maskingToNumber(object: Masking): number {
       return 1;
     case Masking.MASKING_OFFICIAL:
       return 2;
+    case Masking.MASKING_TOTAL:
+      return 3;
     case Masking.UNRECOGNIZED:
     default:
       return -1;
@@ -153,7 +166,10 @@ export function viewToNumber(object: View): number {
 }
 
 export interface TransformOptions {
-  /** A policy, for its default version, or one of its versions; a bare policy id too. Empty: the bundled default. */
+  /**
+   * A policy, for its default version, or one of its versions; a bare policy id too. Empty: the bundled default, which is used only for sources of the
+   * space that it was learned on: others fail with FAILED_PRECONDITION POLICY_NOT_LEARNED_HERE.
+   */
   policy: string;
   scheme: Scheme;
   masking: Masking;
@@ -161,11 +177,11 @@ export interface TransformOptions {
   bounds:
     | CostBounds
     | undefined;
-  /** Results drawn; distinct ones come back, best log-probability first. Absent: 1. */
+  /** Results drawn from the policy conditioned on what is allowed; distinct ones come back, best log-probability first. Absent: 1. */
   samples?:
     | number
     | undefined;
-  /** Take the most probable action of each edge. Not with more than one sample. */
+  /** The most probable of all allowed results. Not with more than one sample. */
   greedy: boolean;
   /** Of the sampling: the same seed, policy and source give the same results. Absent: 0. */
   seed?: number | undefined;
@@ -183,6 +199,10 @@ export interface TransformArchitectureResponse {
   results: TransformResult[];
   /** That answered. */
   policyVersion: string;
+  /** The space that the policy was learned on, such as nasbench201, or a network of the zoo; empty where that is not known. */
+  policySpace: string;
+  /** Whether the source is of that space. Elsewhere nothing is known of how accurate a result is. */
+  learnedHere: boolean;
 }
 
 export interface TransformedSource {
@@ -207,7 +227,7 @@ export interface TransformResult {
   cost:
     | Cost
     | undefined;
-  /** Natural logarithm, summed over the edges. */
+  /** Natural logarithm of the policy's probability, summed over the edges. */
   logProb: number;
   /** Every edge the policy decided, replaced or kept, in presented order. */
   edges: EdgeEdit[];
@@ -216,6 +236,8 @@ export interface TransformResult {
     | undefined;
   /** The cell string, where the architecture is a NAS-Bench-201 cell. */
   nasbench201: string;
+  /** Of a greedy result: no allowed result is more probable. Absent for samples, and false only where an architecture is so large that some were left out. */
+  optimal?: boolean | undefined;
 }
 
 export interface BatchTransformArchitecturesRequest {
@@ -572,7 +594,7 @@ export const TransformArchitectureRequest: MessageFns<
 };
 
 function createBaseTransformArchitectureResponse(): TransformArchitectureResponse {
-  return { source: undefined, results: [], policyVersion: "" };
+  return { source: undefined, results: [], policyVersion: "", policySpace: "", learnedHere: false };
 }
 
 export const TransformArchitectureResponse: MessageFns<
@@ -590,6 +612,12 @@ export const TransformArchitectureResponse: MessageFns<
     }
     if (message.policyVersion !== "") {
       writer.uint32(26).string(message.policyVersion);
+    }
+    if (message.policySpace !== "") {
+      writer.uint32(34).string(message.policySpace);
+    }
+    if (message.learnedHere !== false) {
+      writer.uint32(40).bool(message.learnedHere);
     }
     return writer;
   },
@@ -631,6 +659,22 @@ export const TransformArchitectureResponse: MessageFns<
             message.policyVersion = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.policySpace = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.learnedHere = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -654,6 +698,16 @@ export const TransformArchitectureResponse: MessageFns<
         : isSet(object.policy_version)
         ? globalThis.String(object.policy_version)
         : "",
+      policySpace: isSet(object.policySpace)
+        ? globalThis.String(object.policySpace)
+        : isSet(object.policy_space)
+        ? globalThis.String(object.policy_space)
+        : "",
+      learnedHere: isSet(object.learnedHere)
+        ? globalThis.Boolean(object.learnedHere)
+        : isSet(object.learned_here)
+        ? globalThis.Boolean(object.learned_here)
+        : false,
     };
   },
 
@@ -668,6 +722,12 @@ export const TransformArchitectureResponse: MessageFns<
     if (message.policyVersion !== "") {
       obj.policyVersion = message.policyVersion;
     }
+    if (message.policySpace !== "") {
+      obj.policySpace = message.policySpace;
+    }
+    if (message.learnedHere !== false) {
+      obj.learnedHere = message.learnedHere;
+    }
     return obj;
   },
 
@@ -681,6 +741,8 @@ export const TransformArchitectureResponse: MessageFns<
       : undefined;
     message.results = object.results?.map((e) => TransformResult.fromPartial(e)) || [];
     message.policyVersion = object.policyVersion ?? "";
+    message.policySpace = object.policySpace ?? "";
+    message.learnedHere = object.learnedHere ?? false;
     return message;
   },
 };
@@ -852,6 +914,7 @@ function createBaseTransformResult(): TransformResult {
     edges: [],
     certificate: undefined,
     nasbench201: "",
+    optimal: undefined,
   };
 }
 
@@ -882,6 +945,9 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     }
     if (message.nasbench201 !== "") {
       writer.uint32(66).string(message.nasbench201);
+    }
+    if (message.optimal !== undefined) {
+      writer.uint32(72).bool(message.optimal);
     }
     return writer;
   },
@@ -963,6 +1029,14 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
             message.nasbench201 = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.optimal = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -989,6 +1063,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
       edges: globalThis.Array.isArray(object?.edges) ? object.edges.map((e: any) => EdgeEdit.fromJSON(e)) : [],
       certificate: isSet(object.certificate) ? Certificate.fromJSON(object.certificate) : undefined,
       nasbench201: isSet(object.nasbench201) ? globalThis.String(object.nasbench201) : "",
+      optimal: isSet(object.optimal) ? globalThis.Boolean(object.optimal) : undefined,
     };
   },
 
@@ -1018,6 +1093,9 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
     if (message.nasbench201 !== "") {
       obj.nasbench201 = message.nasbench201;
     }
+    if (message.optimal !== undefined) {
+      obj.optimal = message.optimal;
+    }
     return obj;
   },
 
@@ -1038,6 +1116,7 @@ export const TransformResult: MessageFns<TransformResult, "nat.transform.v1.Tran
       ? Certificate.fromPartial(object.certificate)
       : undefined;
     message.nasbench201 = object.nasbench201 ?? "";
+    message.optimal = object.optimal ?? undefined;
     return message;
   },
 };
