@@ -13,7 +13,7 @@ export type { GcnConfig } from './policy/networks/gcn.ts';
 export { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from './policy/policy-config.ts';
 export { SampledTransform, type SampledEdge } from './policy/sampled-transform.ts';
 export { PolicyInference, type SamplingMode } from './policy/inference/policy-inference.ts';
-export { advantages, scaleAdvantages, type AdvantageScaling, type BaselineOptions, type Rewards } from './learning/baseline.ts';
+export { advantages, scaleAdvantages, type AdvantageScaling, type AdvantageShape, type BaselineOptions, type Rewards } from './learning/baseline.ts';
 export { DEFAULT_IMPORTANCE_CLIP } from './learning/importance.ts';
 export { presets, type Hyperparameters } from './learning/presets.ts';
 export { Learner, type StepStats, type Trial } from './learning/reinforce.ts';

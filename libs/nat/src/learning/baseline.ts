@@ -57,14 +57,17 @@ export function advantages(
   }
 }
 
+/**
+ * What is maximised of an advantage A. `linear`: its mean, which is the expected reward, the papers' objective. `root`: the mean of sign(A) sqrt|A|, another
+ * objective. Where some edits ruin a network and others improve a good one by a little, the little ones still count; but a loss of 16 points weighs as four
+ * gains of one point do, so a rare disaster may be bought with frequent small gains.
+ */
+export type AdvantageShape = 'linear' | 'root';
+
 /** How advantages become the weights of a batch's trials. */
 export interface AdvantageScaling {
-  /**
-   * `root` replaces each advantage by its signed square root before anything else: where some edits ruin a network and others improve a good one by a
-   * little, the little ones still count.
-   * @default 'linear'
-   */
-  readonly shape?: 'linear' | 'root';
+  /** @default 'linear' */
+  readonly shape?: AdvantageShape;
   /** Divide by the root mean square (0 stays 0). @default 'none' */
   readonly normalization?: 'none' | 'rms';
   /** Bound of the size after normalisation: a few disastrous trials must not drown the rest. @default none */

@@ -1,6 +1,6 @@
 import { DomainError } from '@nat/base/errors';
 import { presets, type Hyperparameters } from '../learning/presets.ts';
-import type { BaselineName } from '../learning/baseline.ts';
+import type { AdvantageShape, BaselineName } from '../learning/baseline.ts';
 import type { PresetName } from './presets.ts';
 
 /** Decay of a moving-average baseline in the official code. */
@@ -35,11 +35,13 @@ export interface HyperparameterOptions {
   readonly epsilon?: number;
   readonly baselineDecay?: number;
   readonly importanceClip?: number;
+  readonly advantageShape?: AdvantageShape;
 }
 
 /** How the learner of a search learns. @throws DomainError INVALID_ARGUMENT for steps below 1 */
 export function searchHyperparameters(options: HyperparameterOptions): Hyperparameters {
   const { preset, steps, baseline, learningRate, entropyWeight, weightDecay, betas, epsilon, baselineDecay = BASELINE_DECAY, importanceClip } = options;
+  const { advantageShape } = options;
   if (!(Number.isInteger(steps) && steps >= 1)) throw DomainError.invalid('steps', `${steps} is not a positive integer`);
   const base = BASES[preset];
   return {
@@ -52,6 +54,9 @@ export function searchHyperparameters(options: HyperparameterOptions): Hyperpara
     ...(betas === undefined ? {} : { betas: [betas[0] ?? base.betas[0], betas[1] ?? base.betas[1]] as const }),
     ...(epsilon === undefined ? {} : { epsilon }),
     ...(importanceClip === undefined ? {} : { importanceClip }),
+    ...(advantageShape === undefined || advantageShape === (base.advantages?.shape ?? 'linear')
+      ? {}
+      : { advantages: { ...base.advantages, shape: advantageShape } }),
     baseline: baseline === 'self-critical' ? { kind: baseline } : { kind: baseline, decay: baselineDecay },
   };
 }

@@ -4,8 +4,10 @@ import { batchesInOrder, trainingBatches, type ImageSplit, type ImageSplits } fr
 import { DomainError } from '@nat/base/errors';
 import { BATCH_NORM_MOMENTUM, MomentumSgd, cosineRate, type HostTensor, type TensorFile, type Tensorflow } from '@nat/tensor';
 import { RandomStream } from '@nat/base/random';
+import { hashGraph } from '@nat/graph';
 import { exportChild, exportWeights, freshProgress, restoreChild, type ChildProgress, type EpochReport } from './child-progress.ts';
 import { classesOfWeights, inheritWeights } from './inherit.ts';
+import { recalibrate } from './recalibrate.ts';
 import { evaluationBatch } from '../executor/evaluation-batch.ts';
 import { buildNetwork, type Network } from '../executor/network.ts';
 import type { DropPath } from '../executor/pass.ts';
@@ -52,7 +54,7 @@ export interface FromScratchReport {
   readonly judgedEpoch: number;
   /** Of the network as it was placed. */
   readonly cost: Cost;
-  /** Where it started from a source's weights: how many of its parameters it took over, and its accuracy before any step. */
+  /** Where it started from a source's weights: how many of its parameters it took over, and its accuracy before any step, with running statistics of its own. */
   readonly inherited?: { readonly params: number; readonly validationAccuracy: number };
   readonly steps: number;
   /** Of everything, earlier attempts included. */
@@ -135,13 +137,15 @@ export async function trainFromScratch(options: FromScratchOptions): Promise<Fro
 async function startFromSource(
   trainee: Trainee,
   network: LoweredArchitecture,
-  { inherit, placement, splits, memoryBytes }: FromScratchOptions,
+  { inherit, placement, splits, memoryBytes, seed }: FromScratchOptions,
 ): Promise<FromScratchReport['inherited'] | undefined> {
   if (inherit === undefined) return undefined;
   const { height, width } = network.placement;
   const source = lower(inherit.source, { ...placement, imageSize: { height, width }, classes: classesOfWeights(inherit.weights) });
   const { tensors, inherited } = inheritWeights(source, network, inherit.weights);
   trainee.weights.restore(tensors);
+  // As it was, a network keeps its statistics, to the bit.
+  if (hashGraph(source.graph) !== hashGraph(network.graph)) await recalibrate(trainee, splits.train, RandomStream.of(seed, 'recalibration'));
   return { params: inherited, validationAccuracy: await accuracyOf(trainee, splits.validation, evaluationBatch(network, memoryBytes)) };
 }
 

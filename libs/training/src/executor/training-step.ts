@@ -85,8 +85,13 @@ export function correctOf(tf: Tensorflow, network: Network, weights: Weights, mo
   });
 }
 
-function batchTensors(tf: Tensorflow, { size, imageSize, images, labels }: ImageBatch): { images: Tensor4D; labels: Tensor1D } {
-  return { images: tf.tensor4d(images, [size, imageSize, imageSize, 3]), labels: tf.tensor1d(labels, 'int32') };
+function batchTensors(tf: Tensorflow, batch: ImageBatch): { images: Tensor4D; labels: Tensor1D } {
+  return { images: imagesOf(tf, batch), labels: tf.tensor1d(batch.labels, 'int32') };
+}
+
+/** The images of a batch. [images, height, width, 3] */
+export function imagesOf(tf: Tensorflow, { size, imageSize, images }: ImageBatch): Tensor4D {
+  return tf.tensor4d(images, [size, imageSize, imageSize, 3]);
 }
 
 /**

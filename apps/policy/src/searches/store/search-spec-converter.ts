@@ -1,7 +1,7 @@
 /** The one translation between `SearchSpec` of the contract and of the domain. */
 import { search as wire, evaluation as evaluationWire } from '@nat/contracts';
 import { fromDuration, maskingFromWire, maskingToWire, placementFromWire, placementToWire, schemeFromWire, schemeToWire, toDuration } from '@nat/convert';
-import type { EffectiveSearchSpec, PresetName, SearchSpec, SourceSpec, SpaceName } from '@nat/nat';
+import type { AdvantageShape, EffectiveSearchSpec, PresetName, SearchSpec, SourceSpec, SpaceName } from '@nat/nat';
 
 type Given<Section extends keyof SearchSpec> = NonNullable<SearchSpec[Section]>;
 
@@ -29,6 +29,10 @@ const splits = enumeration<'set-aside' | 'official', evaluationWire.SearchSplit>
   'set-aside': evaluationWire.SearchSplit.SEARCH_SPLIT_SET_ASIDE,
   official: evaluationWire.SearchSplit.SEARCH_SPLIT_OFFICIAL,
 });
+const shapes = enumeration<AdvantageShape, wire.AdvantageShape>({
+  linear: wire.AdvantageShape.ADVANTAGE_SHAPE_LINEAR,
+  root: wire.AdvantageShape.ADVANTAGE_SHAPE_ROOT,
+});
 
 export const splitToWire = splits.toWire;
 
@@ -51,6 +55,7 @@ export function searchSpecFromWire(spec: wire.SearchSpec): SearchSpec {
       learningRate: learner?.learningRate,
       entropyWeight: learner?.entropyWeight,
       adam: learner?.adam,
+      advantageShape: learner === undefined ? undefined : shapes.fromWire(learner.advantageShape),
     },
     pipelining,
     heldOutComparison,
@@ -120,7 +125,7 @@ export function searchSpecToWire(spec: EffectiveSearchSpec): wire.SearchSpec {
     actions: { scheme: schemeToWire(actions.scheme), masking: maskingToWire(actions.masking), placement: placementToWire(actions.placement) },
     policy: { encoder: encoderToWire(policy.encoder), initialPolicy: policy.initialPolicy ?? '' },
     reward: { kind: rewardToWire(reward), candidatesPerEvaluation: reward.candidatesPerEvaluation },
-    learner: { ...learner, baseline: baselineToWire(learner.baseline) },
+    learner: { ...learner, baseline: baselineToWire(learner.baseline), advantageShape: shapes.toWire(learner.advantageShape) },
     pipelining,
     heldOutComparison,
     preset: presetNames.toWire(preset),

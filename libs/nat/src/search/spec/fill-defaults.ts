@@ -187,6 +187,7 @@ function fillLearner(given: NonNullable<SearchSpec['learner']>, steps: number, p
       epsilon: epsilon ?? base.epsilon ?? ADAM_EPSILON,
       weightDecay: weightDecay ?? base.weightDecay,
     },
+    advantageShape: given.advantageShape ?? base.advantages?.shape ?? 'linear',
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a search does. A `SearchSpec` is what somebody asked for; an `EffectiveSearchSpec` is the same with every default filled in (fill-defaults.ts). */
 import type { PlacementOptions, SchemeName } from '@nat/cells';
-import type { BaselineOptions } from '../../learning/baseline.ts';
+import type { AdvantageShape, BaselineOptions } from '../../learning/baseline.ts';
 import type { MaskMode } from '../../mdp/environment.ts';
 import type { PresetName } from '../presets.ts';
 import type { SpaceName } from '../spaces/open-space.ts';
@@ -100,6 +100,8 @@ export interface LearnerSpec {
   readonly learningRate: number;
   readonly entropyWeight: number;
   readonly adam: AdamSpec;
+  /** Of the advantages: `linear` maximises the expected reward. */
+  readonly advantageShape: AdvantageShape;
 }
 
 /** Rounds that are evaluated at the same time. */

@@ -10,7 +10,7 @@ import type { EffectiveSearchSpec } from './search-spec.ts';
 /** @throws DomainError INVALID_ARGUMENT for a GCN on sources that it cannot read */
 export function sessionSpecOf(spec: EffectiveSearchSpec): SessionSpec {
   const { sources, actions, learner, pipelining, preset, seed, threads } = spec;
-  const { steps, batch, baseline, learningRate, entropyWeight, adam } = learner;
+  const { steps, batch, baseline, learningRate, entropyWeight, adam, advantageShape } = learner;
   const { scheme, masking, placement } = actions;
   const looseEnds = placement.network === 'supernet' && supernetKind(sources, scheme).wiring === 'LOOSE_END_PRIMITIVES';
   return {
@@ -34,6 +34,7 @@ export function sessionSpecOf(spec: EffectiveSearchSpec): SessionSpec {
       betas: [adam.beta1, adam.beta2],
       epsilon: adam.epsilon,
       importanceClip: pipelining.importanceClip,
+      advantageShape,
     }),
     threads,
   };

@@ -117,8 +117,10 @@ describe('defaults', () => {
     });
     expect(sessionSpecOf(spec)).toMatchObject({
       space: 'nasbench201',
-      hyperparameters: { schedule: { kind: 'cosine', steps: 20 }, entropyDecaySteps: 20, baseline: { kind: 'self-critical' } },
+      hyperparameters: { schedule: { kind: 'cosine', steps: 20 }, entropyDecaySteps: 20, baseline: { kind: 'self-critical' }, advantages: { shape: 'root' } },
     });
+    const linear = fillDefaults({ ...spec, learner: { ...spec.learner, advantageShape: 'linear' } });
+    expect(sessionSpecOf(linear).hyperparameters.advantages).toEqual({ shape: 'linear', normalization: 'rms', clip: 3 });
   });
 
   it('train a child for one epoch where no budget is given', () => {

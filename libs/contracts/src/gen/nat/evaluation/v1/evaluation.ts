@@ -869,7 +869,7 @@ export interface TrainingReport {
 /** What a child took over from its source. */
 export interface InheritanceReport {
   params: number;
-  /** Before any step. */
+  /** Before any step. Where the network is not its source's, batch normalisations have statistics of its own by then, from 2,048 training images. */
   validationAccuracy: number;
 }
 

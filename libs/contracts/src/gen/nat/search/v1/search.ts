@@ -204,6 +204,74 @@ export function spaceToNumber(object: Space): number {
   }
 }
 
+/** What the policy maximises of the advantage A, a reward less what it is compared with. */
+export const AdvantageShape = {
+  ADVANTAGE_SHAPE_UNSPECIFIED: "ADVANTAGE_SHAPE_UNSPECIFIED",
+  /** ADVANTAGE_SHAPE_LINEAR - The mean of A: the expected reward, as in the papers. */
+  ADVANTAGE_SHAPE_LINEAR: "ADVANTAGE_SHAPE_LINEAR",
+  /**
+   * ADVANTAGE_SHAPE_ROOT - The mean of sign(A) sqrt|A|: small gains count for more beside large losses than they are worth, so a rare disaster may be bought with
+   * frequent small gains.
+   */
+  ADVANTAGE_SHAPE_ROOT: "ADVANTAGE_SHAPE_ROOT",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type AdvantageShape = typeof AdvantageShape[keyof typeof AdvantageShape];
+
+export namespace AdvantageShape {
+  export type ADVANTAGE_SHAPE_UNSPECIFIED = typeof AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED;
+  export type ADVANTAGE_SHAPE_LINEAR = typeof AdvantageShape.ADVANTAGE_SHAPE_LINEAR;
+  export type ADVANTAGE_SHAPE_ROOT = typeof AdvantageShape.ADVANTAGE_SHAPE_ROOT;
+  export type UNRECOGNIZED = typeof AdvantageShape.UNRECOGNIZED;
+}
+
+export function advantageShapeFromJSON(object: any): AdvantageShape {
+  switch (object) {
+    case 0:
+    case "ADVANTAGE_SHAPE_UNSPECIFIED":
+      return AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED;
+    case 1:
+    case "ADVANTAGE_SHAPE_LINEAR":
+      return AdvantageShape.ADVANTAGE_SHAPE_LINEAR;
+    case 2:
+    case "ADVANTAGE_SHAPE_ROOT":
+      return AdvantageShape.ADVANTAGE_SHAPE_ROOT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AdvantageShape.UNRECOGNIZED;
+  }
+}
+
+export function advantageShapeToJSON(object: AdvantageShape): string {
+  switch (object) {
+    case AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED:
+      return "ADVANTAGE_SHAPE_UNSPECIFIED";
+    case AdvantageShape.ADVANTAGE_SHAPE_LINEAR:
+      return "ADVANTAGE_SHAPE_LINEAR";
+    case AdvantageShape.ADVANTAGE_SHAPE_ROOT:
+      return "ADVANTAGE_SHAPE_ROOT";
+    case AdvantageShape.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function advantageShapeToNumber(object: AdvantageShape): number {
+  switch (object) {
+    case AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED:
+      return 0;
+    case AdvantageShape.ADVANTAGE_SHAPE_LINEAR:
+      return 1;
+    case AdvantageShape.ADVANTAGE_SHAPE_ROOT:
+      return 2;
+    case AdvantageShape.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /**
  * What a search does: where sources come from, what a policy may do with them, what it is rewarded by and how it learns.
  *
@@ -399,7 +467,11 @@ export interface LearnerSpec {
     | undefined;
   /** Of the policy's entropy in the objective. */
   entropyWeight?: number | undefined;
-  adam: Adam | undefined;
+  adam:
+    | Adam
+    | undefined;
+  /** What is maximised. Unspecified: by preset; TABULAR has ROOT, the others LINEAR. */
+  advantageShape: AdvantageShape;
 }
 
 export interface MovingAverage {
@@ -2052,6 +2124,7 @@ function createBaseLearnerSpec(): LearnerSpec {
     learningRate: undefined,
     entropyWeight: undefined,
     adam: undefined,
+    advantageShape: AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED,
   };
 }
 
@@ -2084,6 +2157,9 @@ export const LearnerSpec: MessageFns<LearnerSpec, "nat.search.v1.LearnerSpec"> =
     }
     if (message.adam !== undefined) {
       Adam.encode(message.adam, writer.uint32(66).fork()).join();
+    }
+    if (message.advantageShape !== AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED) {
+      writer.uint32(72).int32(advantageShapeToNumber(message.advantageShape));
     }
     return writer;
   },
@@ -2165,6 +2241,14 @@ export const LearnerSpec: MessageFns<LearnerSpec, "nat.search.v1.LearnerSpec"> =
             message.adam = Adam.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.advantageShape = advantageShapeFromJSON(reader.int32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2205,6 +2289,11 @@ export const LearnerSpec: MessageFns<LearnerSpec, "nat.search.v1.LearnerSpec"> =
         ? globalThis.Number(object.entropy_weight)
         : undefined,
       adam: isSet(object.adam) ? Adam.fromJSON(object.adam) : undefined,
+      advantageShape: isSet(object.advantageShape)
+        ? advantageShapeFromJSON(object.advantageShape)
+        : isSet(object.advantage_shape)
+        ? advantageShapeFromJSON(object.advantage_shape)
+        : AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED,
     };
   },
 
@@ -2231,6 +2320,9 @@ export const LearnerSpec: MessageFns<LearnerSpec, "nat.search.v1.LearnerSpec"> =
     }
     if (message.adam !== undefined) {
       obj.adam = Adam.toJSON(message.adam);
+    }
+    if (message.advantageShape !== AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED) {
+      obj.advantageShape = advantageShapeToJSON(message.advantageShape);
     }
     return obj;
   },
@@ -2268,6 +2360,7 @@ export const LearnerSpec: MessageFns<LearnerSpec, "nat.search.v1.LearnerSpec"> =
     message.learningRate = object.learningRate ?? undefined;
     message.entropyWeight = object.entropyWeight ?? undefined;
     message.adam = (object.adam !== undefined && object.adam !== null) ? Adam.fromPartial(object.adam) : undefined;
+    message.advantageShape = object.advantageShape ?? AdvantageShape.ADVANTAGE_SHAPE_UNSPECIFIED;
     return message;
   },
 };
