@@ -4,7 +4,7 @@ import { encodeTensors, loadTensorflow, type TensorFile } from '@nat/tensor';
 import type { RandomStream } from '@nat/base/random';
 import { describe, expect, it } from 'vitest';
 import { averageSharedWeights } from './average.ts';
-import { Supernet, VELOCITY, type SupernetOptions } from './supernet.ts';
+import { parseState, Supernet, VELOCITY, type SupernetOptions } from './supernet.ts';
 import { trainShard } from './train-shard.ts';
 import { stripedImages } from '../testing/striped-images.ts';
 
@@ -28,19 +28,33 @@ describe('averageSharedWeights', async () => {
   const start = await stateAfter(undefined, 0, 3);
   const [a, b, c] = [await stateAfter(start, 1, 2), await stateAfter(start, 2, 2), await stateAfter(start, 3, 2)];
 
-  it('takes the mean of weights, statistics and momentum', () => {
+  it('takes the mean of weights, statistics and momentum, each by how often a shard trained it', () => {
     const average = averageSharedWeights([a, b, c]);
     expect(new Set(average.tensors.keys())).toEqual(new Set([a, b, c].flatMap(({ tensors }) => [...tensors.keys()])));
-    let moved = 0;
+    let [moved, alone] = [0, 0];
+    const updates = [a, b, c].map(({ metadata }) => parseState(metadata).updates!);
+    const sharesOf = (name: string): number[] => {
+      const counts = updates.map((shard) => shard[name.replace(VELOCITY, '')] ?? 0);
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      return counts.map((count) => (total === 0 ? 1 / 3 : count / total));
+    };
     for (const [name, { data }] of average.tensors) {
       const shards = [a, b, c].map(({ tensors }) => tensors.get(name)?.data);
       const initial = name.endsWith('.running_var') ? 1 : 0;
       if (!name.startsWith(VELOCITY) && !name.includes('.running_')) expect(shards.every((shard) => shard !== undefined)).toBe(true);
-      const expected = Float32Array.from(data, (_, k) => shards.reduce((sum, shard) => sum + (shard?.[k] ?? initial), 0) / 3);
+      const shares = sharesOf(name);
+      const expected = Float32Array.from(data, (_, k) => shards.reduce((sum, shard, i) => sum + shares[i]! * (shard?.[k] ?? initial), 0));
       expect(data).toEqual(expected);
       if (shards[0] !== undefined && data.some((value, k) => value !== shards[0]![k])) moved++;
+      // What one shard alone trained stays as that shard has it.
+      const only = shares.indexOf(1);
+      if (only < 0) continue;
+      expect(data).toEqual(shards[only]);
+      alone++;
     }
     expect(moved).toBeGreaterThan(50);
+    expect(alone).toBeGreaterThan(10);
+    expect(parseState(average.metadata).updates).toEqual({});
   });
 
   it('is a state that training goes on from', async () => {
@@ -56,7 +70,7 @@ describe('averageSharedWeights', async () => {
 
   it('gives one state back, and equal states unchanged', () => {
     expect(averageSharedWeights([a])).toBe(a);
-    expect(encodeTensors(averageSharedWeights([a, a]))).toEqual(encodeTensors(a));
+    expect(averageSharedWeights([a, a]).tensors).toEqual(a.tensors);
   });
 
   it('refuses what does not belong together', async () => {

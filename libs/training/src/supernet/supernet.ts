@@ -47,11 +47,16 @@ export interface SupernetProgress {
   readonly seed: number;
   readonly rates: SgdState['rates'];
   readonly steps: Readonly<Record<string, number>>;
+  /** Steps whose path had the parameter, since shards became one: what their average weighs it by. Absent in states of earlier versions. */
+  readonly updates?: Readonly<Record<string, number>>;
 }
 
-export function stateMetadata({ seed, rates, steps }: SupernetProgress): Readonly<Record<string, string>> {
-  const sorted = Object.fromEntries(Object.entries(steps).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return { [STATE]: JSON.stringify({ seed, rates, steps: sorted }) };
+export function stateMetadata({ seed, rates, steps, updates = {} }: SupernetProgress): Readonly<Record<string, string>> {
+  return { [STATE]: JSON.stringify({ seed, rates, steps: byName(steps), updates: byName(updates) }) };
+}
+
+function byName(values: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** @throws DomainError INVALID_ARGUMENT for the metadata of another file */
@@ -65,6 +70,7 @@ export class Supernet {
   readonly #options: Required<SupernetOptions>;
   readonly #weights: Weights;
   readonly #sgd: MomentumSgd;
+  readonly #updates = new Map<string, number>();
 
   constructor(options: SupernetOptions) {
     this.#options = { channels: 20, layers: 8, learningRate: 0.01, momentum: 0.9, weightDecay: 3e-4, clipNorm: 5, ...options };
@@ -81,10 +87,12 @@ export class Supernet {
   /** One step of SGD along the path of an architecture. @throws DomainError INVALID_ARGUMENT for a path outside the space; FAILED_PRECONDITION TRAINING_DIVERGED */
   trainStep(architecture: Architecture, batch: ImageBatch): StepReport {
     const { tf, learningRate } = this.#options;
-    const trainee = { tf, network: this.#path(architecture), weights: this.#weights, sgd: this.#sgd };
+    const network = this.#path(architecture);
+    const trainee = { tf, network, weights: this.#weights, sgd: this.#sgd };
     // Running statistics are never read here: sampled paths are always normalised by their batch.
     const { loss, correct } = trainingStep(trainee, batch, { learningRate, mode: 'batch' });
     if (!Number.isFinite(loss)) throw diverged(this.steps, this.#options.classes);
+    for (const { name } of network.parameters) this.#updates.set(name, (this.#updates.get(name) ?? 0) + 1);
     return { step: this.steps, loss, accuracy: correct / batch.size };
   }
 
@@ -115,16 +123,18 @@ export class Supernet {
     const tensors = this.#weights.export();
     for (const [name, { velocity }] of slots) tensors.set(VELOCITY + name, { shape: [velocity.length], data: velocity });
     const steps = Object.fromEntries([...slots].map(([name, { step }]) => [name, step]));
-    return { tensors, metadata: stateMetadata({ seed: this.#options.seed, rates, steps }) };
+    return { tensors, metadata: stateMetadata({ seed: this.#options.seed, rates, steps, updates: Object.fromEntries(this.#updates) }) };
   }
 
   /** Goes on from an exported state, bit for bit. @throws DomainError INVALID_ARGUMENT for another file or another seed */
   importState({ tensors, metadata }: TensorFile): void {
-    const { seed, rates, steps } = parseState(metadata);
+    const { seed, rates, steps, updates = {} } = parseState(metadata);
     if (seed !== this.#options.seed) throw DomainError.invalid('weights', `of a supernet with seed ${seed}, not ${this.#options.seed}`, 'OTHER_SEED');
     this.#weights.restore(new Map([...tensors].filter(([name]) => !name.startsWith(VELOCITY))));
     const slots = Object.entries(steps).map(([name, step]) => [name, { step, velocity: tensors.get(VELOCITY + name)!.data }] as const);
     this.#sgd.importState({ rates, slots: new Map(slots) });
+    this.#updates.clear();
+    for (const [name, count] of Object.entries(updates)) this.#updates.set(name, count);
   }
 
   dispose(): void {
