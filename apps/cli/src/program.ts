@@ -1,23 +1,31 @@
 import { createRequire } from 'node:module';
 import type { CommandContext } from '@nat/console';
-import { benchCommand, reproduceCommand } from '@nat/research';
 import { Command, CommanderError } from 'commander';
-import { archCommand } from './commands/arch.ts';
-import { dataCommand } from './commands/data.ts';
-import { deriveCommand } from './commands/derive.ts';
-import { evaluateCommand } from './commands/evaluate.ts';
-import { policyCommand } from './commands/policy.ts';
-import { quickstartCommand } from './commands/quickstart.ts';
-import { searchCommand } from './commands/search.ts';
-import { selectCommand } from './commands/select.ts';
-import { transformCommand } from './commands/transform.ts';
-import { upCommand } from './commands/up.ts';
-import { workerCommand } from './commands/worker.ts';
 import { describeFailure } from './failures.ts';
 
 const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
 
-function buildProgram(context: CommandContext): Command {
+type MakeCommand = (context: CommandContext) => Command;
+
+/** By name, in the order of the help. Each is loaded when it is asked for: what some need takes longer to load than others take to run. */
+const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  transform: async () => (await import('./commands/transform.ts')).transformCommand,
+  search: async () => (await import('./commands/search.ts')).searchCommand,
+  derive: async () => (await import('./commands/derive.ts')).deriveCommand,
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  select: async () => (await import('./commands/select.ts')).selectCommand,
+  arch: async () => (await import('./commands/arch.ts')).archCommand,
+  policy: async () => (await import('./commands/policy.ts')).policyCommand,
+  data: async () => (await import('./commands/data.ts')).dataCommand,
+  bench: async () => (await import('@nat/research')).benchCommand,
+  reproduce: async () => (await import('@nat/research')).reproduceCommand,
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
+  quickstart: async () => (await import('./commands/quickstart.ts')).quickstartCommand,
+};
+
+/** The program with the command that is asked for, or with all: for help, and to say what a name may have meant. */
+async function buildProgram(context: CommandContext, asked: string | undefined): Promise<Command> {
   const program = new Command('nat')
     .description('Make existing networks cheaper, with proof: the Neural Architecture Transformer as a platform.')
     .version(VERSION)
@@ -28,31 +36,16 @@ function buildProgram(context: CommandContext): Command {
       'after',
       `
 Examples:
-  nat transform resnet20                    replace what is redundant, show what it saves
-  nat arch cost DARTS --channels 36         parameters, MACs and peak memory
+  nat transform resnet20 --policy nat --max-macs 80%   replace what is redundant, show what it saves
+  nat arch cost DARTS --channels 36                    parameters, MACs and peak memory
   nat search --space nasbench201 --evaluator tabular --reward c10_valid_200
-  nat up                                    serve on loopback
+  nat up                                               serve on loopback
 
 Environment: NAT_HOME (data directory of the embedded platform), NAT_DATA_DIR (data sets), NAT_SERVER (HOST:PORT).
 Exit codes: 0 done, 1 failed, 2 bad input, 3 nobody to do it, 130 interrupted.`,
     );
-  for (const command of [
-    transformCommand(context),
-    searchCommand(context),
-    deriveCommand(context),
-    evaluateCommand(context),
-    selectCommand(context),
-    archCommand(context),
-    policyCommand(context),
-    dataCommand(context),
-    benchCommand(context),
-    reproduceCommand(context),
-    upCommand(context),
-    workerCommand(context),
-    quickstartCommand(context),
-  ]) {
-    program.addCommand(inheritSettings(command, program));
-  }
+  const names = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+  for (const makeCommand of await Promise.all(names.map((name) => COMMANDS[name]!()))) program.addCommand(inheritSettings(makeCommand(context), program));
   return program;
 }
 
@@ -65,7 +58,8 @@ function inheritSettings(command: Command, parent: Command): Command {
 /** Runs one command line and gives the exit code. Never throws. */
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   try {
-    await buildProgram(context).parseAsync(args, { from: 'user' });
+    const program = await buildProgram(context, args[0]);
+    await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
     // Commander has printed its own message already.

@@ -1,13 +1,8 @@
 export { readArchitectureArgument, readRef } from './architectures/read-argument.ts';
-export { resolveForEvaluation } from './architectures/evaluable-ref.ts';
 export type { CommandContext } from './context.ts';
 export { readEnvironment, type Environment } from './environment.ts';
-export { connectionOptions, openSession, readConnection, searchName, type ConnectionFlags } from './flags/connection.ts';
+export { connectionOptions, type ConnectionFlags } from './flags/connection-options.ts';
 export { bound, type BoundFlag, datasetName, evaluationId, integer, number } from './flags/parsers.ts';
 export { placementOptions, readPlacement, type PlacementFlags } from './flags/placement.ts';
-export { readRecipe, RECIPE_HELP, recipeOptions, type RecipeFlags } from './flags/recipe.ts';
-export { evaluationFailure, failureText, runEvaluation, runEvaluations, type Training, valueOf } from './follow/evaluations.ts';
-export { followSearch } from './follow/search.ts';
-export { startProgress } from './terminal/progress.ts';
 export { table } from './terminal/table.ts';
 export { processTerminal, type Terminal } from './terminal/terminal.ts';

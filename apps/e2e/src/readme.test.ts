@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonLines, NatCommand, ROOT, succeeded } from './testing/nat.ts';
 import { PATIENCE_MS, processesWith, until, type RunningProcess } from './testing/processes.ts';
-import { readmeBlocks } from './testing/readme.ts';
+import { readmeBlock, readmeBlocks } from './testing/readme.ts';
 
 interface Plan {
   /** Options after the documented ones, which they override. */
@@ -184,6 +184,15 @@ describe("README's commands", { timeout: PATIENCE_MS }, () => {
       if (command.includes('--json')) expect(jsonLines(stdout).length).toBeGreaterThan(0);
     });
   }
+
+  it.skipIf(dataDirectory === undefined)(`npm start shows what its text says${dataDirectory === undefined ? ' (skipped: NAT_DATA_DIR is not set)' : ''}`, async () => {
+    const tour = shell('exec npm start --silent -- --exit --steps 1');
+    const stdout = succeeded(await tour.ended);
+    const shown = readmeBlock('text', 'certificate');
+    expect(shown.trim().split('\n')).toHaveLength(5);
+    expect(stdout).toContain(shown.trim());
+    expect(stdout).toMatch(/its result +\d+\.\d\d %/);
+  });
 
   // npx itself ends by the signal: what counts is how the command below it ends.
   it('npx nat worker registers with the platform, and leaves at Ctrl-C', async () => {

@@ -29,7 +29,6 @@ import {
   type CommandContext,
   type ConnectionFlags,
   connectionOptions,
-  openSession,
   type PlacementFlags,
   placementOptions,
   readPlacement,
@@ -37,6 +36,7 @@ import {
   table,
 } from '@nat/console';
 import { architectureToRef, FORMATS, type FormatName } from '@nat/convert';
+import type { Session } from '@nat/platform/session';
 import { describeDiff } from '../rendering/diff.ts';
 
 const LEVELS = ['cell', 'graph'] as const;
@@ -63,6 +63,12 @@ export function archCommand(context: CommandContext): Command {
   return command;
 }
 
+/** As `openSession`: what talks to a platform is loaded where one is needed. */
+async function open(context: CommandContext, flags: ConnectionFlags): Promise<Session> {
+  const { openSession } = await import('@nat/console/session');
+  return openSession(context, flags);
+}
+
 const SOURCE_HELP = 'a name of the zoo, a file, or - for standard input';
 
 interface ListFlags extends ConnectionFlags {
@@ -82,13 +88,7 @@ function listCommand(context: CommandContext): Command {
       await listStored(context, flags);
       return;
     }
-    const entries = listZoo().map(({ name, kind, description, transformedFrom, architecture }) => ({
-      name,
-      kind,
-      description,
-      transformedFrom,
-      cost: architectureCost(architecture()),
-    }));
+    const entries = listZoo().map(({ name, kind, description, transformedFrom, cost }) => ({ name, kind, description, transformedFrom, cost }));
     if (flags.json === true) for (const entry of entries) terminal.out(JSON.stringify(entry));
     else
       terminal.out(
@@ -103,7 +103,7 @@ function listCommand(context: CommandContext): Command {
 
 /** Without the zoo, which the registry lists everywhere. */
 async function listStored(context: CommandContext, flags: ListFlags): Promise<void> {
-  await using session = await openSession(context, flags);
+  await using session = await open(context, flags);
   const stored: wire.Architecture[] = [];
   for (let pageToken = ''; ;) {
     const page = await session.clients.architectures.listArchitectures({
@@ -146,7 +146,7 @@ function deleteCommand(context: CommandContext): Command {
     .argument('<architecture...>', 'ids, or names namespaces/*/architectures/*');
   for (const option of connectionOptions()) command.addOption(option);
   return command.action(async (ids: readonly string[], flags: ConnectionFlags) => {
-    await using session = await openSession(context, flags);
+    await using session = await open(context, flags);
     for (const id of ids) {
       const name = id.startsWith('namespaces/') ? id : `${session.parent}/architectures/${id}`;
       await session.clients.architectures.deleteArchitecture({ name });
@@ -287,7 +287,7 @@ function importCommand(context: CommandContext): Command {
   for (const option of connectionOptions()) command.addOption(option);
   return command.action(async (source: string, flags: ConnectionFlags & { id?: string; name?: string; json?: true }) => {
     const architecture = await readArchitectureArgument(source, context.terminal);
-    await using session = await openSession(context, flags);
+    await using session = await open(context, flags);
     const stored = await session.clients.architectures.createArchitecture({
       parent: session.parent,
       source: architectureToRef(architecture),

@@ -4,7 +4,8 @@ import { DomainError, isDomainError } from '@nat/base/errors';
 import { onInterrupt } from '@nat/service';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { fetchArchive, type Archive } from '../files/fetch-archive.ts';
-import { type CommandContext, startProgress, table } from '@nat/console';
+import { type CommandContext, table } from '@nat/console';
+import { startProgress } from '@nat/console/session';
 
 const NAMES = [...DATASET_NAMES, 'nasbench201'] as const;
 type DataName = DatasetName | 'nasbench201';

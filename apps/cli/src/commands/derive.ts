@@ -11,14 +11,12 @@ import {
   datasetName,
   integer,
   number,
-  openSession,
   type PlacementFlags,
   placementOptions,
   readPlacement,
   readRef,
-  searchName,
-  startProgress,
 } from '@nat/console';
+import { openSession, searchName, startProgress } from '@nat/console/session';
 import { describeTransform } from '../rendering/transform.ts';
 import type { Session } from '@nat/platform/session';
 

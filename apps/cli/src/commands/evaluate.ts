@@ -9,18 +9,12 @@ import {
   connectionOptions,
   datasetName,
   evaluationId,
-  openSession,
   type PlacementFlags,
   placementOptions,
   readPlacement,
-  readRecipe,
   readRef,
-  RECIPE_HELP,
-  type RecipeFlags,
-  recipeOptions,
-  runEvaluation,
-  resolveForEvaluation,
 } from '@nat/console';
+import { openSession, readRecipe, RECIPE_HELP, type RecipeFlags, recipeOptions, runEvaluation, resolveForEvaluation } from '@nat/console/session';
 import { requireWritable, saveWeights } from '../files/save-weights.ts';
 import type { Session } from '@nat/platform/session';
 import { uploadWeights } from '../files/upload-weights.ts';

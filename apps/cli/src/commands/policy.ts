@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { policy as wire } from '@nat/contracts';
 import { encoderFromWire, schemeFromWire } from '@nat/convert';
 import { Command } from 'commander';
-import { type CommandContext, type ConnectionFlags, connectionOptions, openSession, table } from '@nat/console';
+import { type CommandContext, type ConnectionFlags, connectionOptions, table } from '@nat/console';
+import { openSession } from '@nat/console/session';
 import type { Session } from '@nat/platform/session';
 
 interface PolicyFlags extends ConnectionFlags {

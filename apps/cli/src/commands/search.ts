@@ -1,7 +1,8 @@
 import { search as wire } from '@nat/contracts';
 import { DomainError, isDomainError } from '@nat/base/errors';
 import { Command, Option } from 'commander';
-import { type CommandContext, type ConnectionFlags, connectionOptions, followSearch, integer, openSession, searchName } from '@nat/console';
+import { type CommandContext, type ConnectionFlags, connectionOptions, integer } from '@nat/console';
+import { followSearch, openSession, searchName } from '@nat/console/session';
 import { searchSpecOf, searchSpecOptions, type SearchSpecFlags } from '../search/flags.ts';
 import { describeSearch, searchToJson } from '../search/report.ts';
 import { formatSpec, type SpecDocument } from '../search/spec-document.ts';

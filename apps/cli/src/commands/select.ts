@@ -7,23 +7,18 @@ import { placementToWire } from '@nat/convert';
 import { Command } from 'commander';
 import {
   type CommandContext,
-  failureText,
   type ConnectionFlags,
   connectionOptions,
   datasetName,
   evaluationId,
   integer,
-  openSession,
   type PlacementFlags,
   placementOptions,
   readPlacement,
   readRef,
-  type RecipeFlags,
-  recipeOptions,
-  runEvaluations,
-  resolveForEvaluation,
   table,
 } from '@nat/console';
+import { failureText, openSession, type RecipeFlags, recipeOptions, runEvaluations, resolveForEvaluation } from '@nat/console/session';
 import { requireWritable, saveWeights } from '../files/save-weights.ts';
 import type { Session } from '@nat/platform/session';
 import { fromScratch } from './evaluate.ts';

@@ -13,12 +13,12 @@ import {
   type ConnectionFlags,
   connectionOptions,
   integer,
-  openSession,
   type PlacementFlags,
   placementOptions,
   readPlacement,
   readRef,
 } from '@nat/console';
+import { openSession } from '@nat/console/session';
 import { describeTransform } from '../rendering/transform.ts';
 import { requireWritable } from '../files/save-weights.ts';
 import type { Session } from '@nat/platform/session';

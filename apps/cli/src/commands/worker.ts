@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path';
 import { DomainError } from '@nat/base/errors';
 import { createLogger } from '@nat/service';
 import { Command, Option } from 'commander';
-import { type CommandContext, type ConnectionFlags, connectionOptions, readConnection } from '@nat/console';
+import { type CommandContext, type ConnectionFlags, connectionOptions } from '@nat/console';
+import { readConnection } from '@nat/console/session';
 import { runningPlatform } from '@nat/platform/session';
 
 interface WorkerFlags extends ConnectionFlags {

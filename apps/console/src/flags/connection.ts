@@ -1,31 +1,8 @@
 import { DomainError } from '@nat/base/errors';
 import { openSession as open, type ConnectOptions, type Session } from '@nat/platform/session';
 import { createLogger, readTokenFile, type ClientChannelOptions, type ClientTlsFiles } from '@nat/service';
-import { Option } from 'commander';
 import type { CommandContext } from '../context.ts';
-
-export interface ConnectionFlags {
-  readonly server?: string;
-  readonly namespace: string;
-  readonly tlsCa?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly token?: string;
-  readonly tokenFile?: string;
-}
-
-/** Where a command talks to. */
-export function connectionOptions(): readonly Option[] {
-  return [
-    new Option('--server <host:port>', 'a running platform; left out: the one that has NAT_HOME, or an embedded one for this command').env('NAT_SERVER'),
-    new Option('--namespace <name>', 'the namespace of all names').default('default'),
-    new Option('--tls-ca <file>', 'certificate authority of the server'),
-    new Option('--tls-cert <file>', 'client certificate'),
-    new Option('--tls-key <file>', 'key of the client certificate'),
-    new Option('--token <token>', 'bearer token').env('NAT_TOKEN'),
-    new Option('--token-file <file>', 'a file that holds it; read again when it changes').env('NAT_TOKEN_FILE').conflicts('token'),
-  ];
-}
+import type { ConnectionFlags } from './connection-options.ts';
 
 /** Clients of the platform that the flags and the environment name; see `openSession` of @nat/platform. @param workers of a platform that is started here */
 export function openSession({ terminal, environment }: CommandContext, flags: ConnectionFlags, workers = 1): Promise<Session> {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { listZoo, zooArchitecture, type SchemeName } from '@nat/cells';
-import { PolicyInference, createEnvironment } from '@nat/nat';
+import { listZoo, readNasBench201, writeNasBench201, zooArchitecture, type SchemeName } from '@nat/cells';
+import { columnOf, loadNasBench201, rowOfCell } from '@nat/datasets';
+import { createEnvironment, HELD_OUT_MODULUS, likeliestTransform, PolicyInference } from '@nat/nat';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadBundledPolicies } from './bundled.ts';
@@ -78,4 +79,34 @@ describe('bundled policies', () => {
       for (const cost of ['params', 'macs', 'peakActivationBytes'] as const) expect(result[cost]).toBeLessThanOrEqual(source[cost]);
     }
   });
+});
+
+const dataDirectory = process.env['NAT_DATA_DIR'];
+
+describe('the default policy', () => {
+  it.skipIf(dataDirectory === undefined)(
+    `does to held-out cells of NAS-Bench-201 what README says${dataDirectory === undefined ? ' (skipped: NAT_DATA_DIR is not set)' : ''}`,
+    () => {
+      const table = loadNasBench201(dataDirectory);
+      const [accuracy, classes] = [columnOf(table, 'c10_valid_200'), columnOf(table, 'iso_class')];
+      const policy = new PolicyInference(bundled.get('nat')!.checkpoint);
+      const heldOut = [...table.cells.keys()].filter((row) => classes[row]! % HELD_OUT_MODULUS === 0);
+      const results = heldOut.map((row) => {
+        const environment = createEnvironment(readNasBench201(table.cells[row]!), { scheme: 'nat', mode: 'cost-masked' });
+        const { result, certificate } = likeliestTransform(policy, environment).transform;
+        const gain = accuracy[rowOfCell(table, writeNasBench201(result))]! - accuracy[row]!;
+        return { gain, smaller: certificate.result.macs < certificate.source.macs, holds: certificate.holds };
+      });
+      const smaller = results.filter((each) => each.smaller);
+      const mean = results.reduce((sum, { gain }) => sum + gain, 0) / results.length;
+      expect({
+        cells: results.length,
+        smaller: smaller.length,
+        smallerAndBetter: smaller.filter(({ gain }) => gain > 0).length,
+        worsePercent: Math.round((100 * results.filter(({ gain }) => gain < -0.2).length) / results.length),
+        mean: mean.toFixed(1),
+        holds: results.every(({ holds }) => holds),
+      }).toEqual({ cells: 1710, smaller: 547, smallerAndBetter: 423, worsePercent: 12, mean: '12.6', holds: true });
+    },
+  );
 });

@@ -236,7 +236,8 @@ function versionToWire(
   { namespace, policy_id: policy }: PolicyRow,
   { version, step, sha256: sum, size_bytes: sizeBytes, create_time: createTime }: VersionRow,
 ): wire.PolicyVersion {
-  return { name: versionNames.format({ namespace, policy, version: String(version) }), step, sha256: sum, sizeBytes, createTime };
+  // Versions of before 2^32 steps were refused are answered too.
+  return { name: versionNames.format({ namespace, policy, version: String(version) }), step: Math.min(step, MAX_STEP), sha256: sum, sizeBytes, createTime };
 }
 
 function bundledToWire(namespace: string, policy: BundledPolicy): wire.Policy {
@@ -266,10 +267,15 @@ function servedEncoder({ config }: Pick<PolicyCheckpoint, 'config'>): EncoderNam
   return config.encoder;
 }
 
-/** @throws DomainError INVALID_ARGUMENT for bytes that are no policy: they are the caller's, not ours that went bad */
+/** Steps of a version that the contract can tell. */
+const MAX_STEP = 2 ** 32 - 1;
+
+/** @throws DomainError INVALID_ARGUMENT for bytes that are no policy, or of more steps than can be told: they are the caller's, not ours that went bad */
 function readCheckpoint(bytes: Uint8Array): PolicyCheckpoint {
   try {
-    return parseCheckpoint(bytes);
+    const checkpoint = parseCheckpoint(bytes);
+    if (checkpoint.step > MAX_STEP) throw DomainError.invalid('checkpoint', `${checkpoint.step} steps, at most ${MAX_STEP} can be told`, 'POLICY_STEP');
+    return checkpoint;
   } catch (error) {
     if (isDomainError(error) && error.kind === 'DATA_LOSS') throw DomainError.invalid('checkpoint', error.message, error.reason);
     throw error;

@@ -256,6 +256,17 @@ describe('transforms and policies over gRPC', () => {
     await expect(clients.policies.deletePolicyVersion({ name: `${parent}/policies/nat/versions/1` })).rejects.toMatchObject({ reason: 'POLICY_IS_BUNDLED' });
   });
 
+  it('refuses more steps than the contract can tell, and ids that are no part of a path', async () => {
+    const checkpoint = createCheckpoint(EDGE_POLICY, RandomStream.of(9));
+    const bytes = serializeCheckpoint({ ...checkpoint, step: 2 ** 32 });
+    await expect(clients.policies.importPolicy({ parent, policyId: 'long', checkpoint: bytes })).rejects.toMatchObject({ reason: 'POLICY_STEP' });
+    await clients.policies.importPolicy({ parent, policyId: 'long', checkpoint: serializeCheckpoint({ ...checkpoint, step: 2 ** 32 - 1 }) });
+    expect((await clients.policies.listPolicies({ parent })).policies.find(({ policyId }) => policyId === 'long')?.defaultVersion?.step).toBe(2 ** 32 - 1);
+    for (const policyId of ['.', '..', '...']) {
+      await expect(clients.policies.importPolicy({ parent, policyId, checkpoint: bytes })).rejects.toMatchObject({ violations: [{ field: 'policy_id' }] });
+    }
+  });
+
   it('refuses bytes that are no policy', async () => {
     await expect(clients.policies.importPolicy({ parent, policyId: 'bad', checkpoint: new Uint8Array([1, 2, 3]) })).rejects.toMatchObject({
       kind: 'INVALID_ARGUMENT',

@@ -4,7 +4,8 @@ import { benchmarkNasBench201 } from './nasbench201.ts';
 import { benchmarkRankCorrelation, type RankCorrelationFlags } from './rank-correlation.ts';
 import { dataCommand, memoryCommand } from './engine-commands.ts';
 import { stepCommand, scoreCommand, updateCommand } from './torch-commands.ts';
-import { type CommandContext, type ConnectionFlags, connectionOptions, integer, openSession, recipeOptions } from '@nat/console';
+import { type CommandContext, type ConnectionFlags, connectionOptions, integer } from '@nat/console';
+import { openSession, recipeOptions } from '@nat/console/session';
 
 export function benchCommand(context: CommandContext): Command {
   const command = new Command('bench').description(

@@ -4,7 +4,8 @@ import { DomainError } from '@nat/base/errors';
 import { PolicyInference, parseCheckpoint } from '@nat/nat';
 import type { BandScore } from '../nasbench201/scores.ts';
 import { benchmarkNasBench201 as score, type NasBench201Report } from '../nasbench201/nasbench201-benchmark.ts';
-import { type CommandContext, followSearch, table } from '@nat/console';
+import { type CommandContext, table } from '@nat/console';
+import { followSearch } from '@nat/console/session';
 import type { Session } from '@nat/platform/session';
 
 export interface NasBench201Flags {

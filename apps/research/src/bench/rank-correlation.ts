@@ -5,17 +5,8 @@ import { DomainError } from '@nat/base/errors';
 import { RandomStream } from '@nat/base/random';
 import { kendallTau } from '@nat/nat';
 import { refOfText } from '@nat/convert';
-import {
-  type CommandContext,
-  evaluationFailure,
-  readRecipe,
-  type RecipeFlags,
-  resolveForEvaluation,
-  runEvaluations,
-  searchName,
-  table,
-  valueOf,
-} from '@nat/console';
+import { type CommandContext, table } from '@nat/console';
+import { evaluationFailure, readRecipe, type RecipeFlags, resolveForEvaluation, runEvaluations, searchName, valueOf } from '@nat/console/session';
 import type { Session } from '@nat/platform/session';
 
 export interface RankCorrelationFlags extends RecipeFlags {

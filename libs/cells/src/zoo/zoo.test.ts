@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { architectureCost } from '../cost/cost.ts';
 import { officialSpace } from './official-spaces.ts';
 import { findZooEntry, listZoo, zooArchitecture } from './zoo.ts';
 
@@ -10,6 +11,10 @@ describe('zoo', () => {
     expect(names).toEqual(
       expect.arrayContaining(['DARTS', 'NAT_ENAS', 'NATv2_NAONet', 'R5', 'NAT_R1', 'Mobilenetv2', 'vgg16', 'resnet20', 'resnet56', 'mobilenet_v2']),
     );
+  });
+
+  it('states what each costs', () => {
+    for (const { name, cost, architecture } of listZoo()) expect(architectureCost(architecture()), name).toEqual(cost);
   });
 
   it('looks names up in any case and keeps the block cell apart from the network', () => {

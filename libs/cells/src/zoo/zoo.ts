@@ -7,6 +7,8 @@ import type { PublishedName } from './published-genotypes.ts';
 import { mobilenetV2, resnet, vgg16 } from './real-networks.ts';
 import type { OfficialRepository, OperationType } from './official-spaces.ts';
 import type { Architecture } from '../cell/types.ts';
+import type { Cost } from '@nat/graph';
+import { zooCost, type ZooName } from './zoo-costs.ts';
 
 export interface ZooEntry {
   /** As published; looked up without regard to case. */
@@ -19,6 +21,8 @@ export interface ZooEntry {
   readonly operationType?: OperationType;
   /** For a published result of NAT or NAT++: the zoo name it was transformed from. */
   readonly transformedFrom?: string;
+  /** Where it is placed by default. */
+  readonly cost: Cost;
   readonly architecture: () => Architecture;
 }
 
@@ -43,12 +47,13 @@ function publishedEntry(name: PublishedName): ZooEntry {
     repositories,
     operationType: source === 'ENAS' || source === 'NAONet' ? 'LOOSE_END_PRIMITIVES' : 'FULLY_CONCAT_PRIMITIVES',
     ...(method === undefined ? {} : { transformedFrom: source }),
+    cost: zooCost(name),
     architecture: () => ({ ...readGenotype(text), name }),
   };
 }
 
-function networkEntry(name: string, description: string, architecture: () => Architecture): ZooEntry {
-  return { name, kind: 'network', description, repositories: [], architecture };
+function networkEntry(name: ZooName, description: string, architecture: () => Architecture): ZooEntry {
+  return { name, kind: 'network', description, repositories: [], cost: zooCost(name), architecture };
 }
 
 /** All entries, published cells first. */

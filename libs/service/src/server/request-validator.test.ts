@@ -1,3 +1,4 @@
+import { create, toBinary, type MessageInitShape, type DescMessage } from '@bufbuild/protobuf';
 import { architecture, health, search, transform } from '@nat/contracts';
 import { describe, expect, it } from 'vitest';
 import { createRequestValidator } from './request-validator.ts';
@@ -51,5 +52,33 @@ describe('the rules of the contracts', () => {
     expect(validator.check(transform.TransformArchitectureRequest.$type, transform.TransformArchitectureRequest.encode(request).finish())).toEqual([
       { field: 'source.display_name', description: 'holds the character U+0000' },
     ]);
+  });
+
+  const POINT = { run: 'namespaces/a/searches/b', metric: 'm' };
+  const [first, last] = [{ seconds: 0n, nanos: 0 }, { seconds: 253_402_300_799n, nanos: 0 }];
+  it.each<[string, string, object, string | undefined]>([
+    ['the first time', 'nat.metrics.v1.Point', { ...POINT, time: first }, undefined],
+    ['the last time', 'nat.metrics.v1.Point', { ...POINT, time: last }, undefined],
+    ['a time after the last', 'nat.metrics.v1.Point', { ...POINT, time: { ...last, nanos: 999_999_999 } }, 'time'],
+    ['a time before the first', 'nat.metrics.v1.Point', { ...POINT, time: { seconds: -62_135_596_801n, nanos: 0 } }, 'time'],
+    ['a time that no date has', 'nat.evaluation.v1.Observation', { metric: 'm', time: { seconds: 2n ** 52n, nanos: 0 } }, 'time'],
+    ['a negative duration', 'nat.evaluation.v1.TrainingReport', { duration: { seconds: -5n, nanos: 0 } }, 'duration'],
+    ['a count that is not exact', 'nat.evaluation.v1.TrainingReport', { steps: 2n ** 53n }, 'steps'],
+    ['the largest count', 'nat.evaluation.v1.TrainingReport', { steps: 2n ** 53n - 1n }, undefined],
+    ['numbers that would not be exact', 'nat.evaluation.v1.ReportObservationsRequest', { firstSequence: 2n ** 53n - 1n }, 'first_sequence'],
+    ['an inexact bound', 'nat.architecture.v1.CostBounds', { maxParams: 2n ** 63n - 1n }, 'max_params'],
+    ['a share of nothing', 'nat.architecture.v1.CostBounds', { maxMacsShare: 0 }, 'max_macs_share'],
+    ['a share that is no number', 'nat.architecture.v1.CostBounds', { maxMacsShare: NaN }, 'max_macs_share'],
+    ['a label that objects have', 'nat.architecture.v1.Architecture', { labels: { ['__proto__']: 'x' } }, 'labels["__proto__"]'],
+    ['a label', 'nat.architecture.v1.Architecture', { labels: { 'team/owner.1': 'x' } }, undefined],
+    ['an id of dots', 'nat.policy.v1.ImportPolicyRequest', { parent: 'namespaces/a', policyId: '..', checkpoint: new Uint8Array(1) }, 'policy_id'],
+    ['an id with dots', 'nat.policy.v1.ImportPolicyRequest', { parent: 'namespaces/a', policyId: '.a.', checkpoint: new Uint8Array(1) }, undefined],
+  ])('bound what is stored: %s', (_, typeName, value, field) => {
+    const type = registry.getMessage(typeName)!;
+    const labels = 'labels' in value ? { labels: Object.fromEntries(Object.entries(value.labels as object)) } : {};
+    const message = create(type, { ...value, ...labels } as MessageInitShape<DescMessage>);
+    const fields = validator.check(typeName, toBinary(type, message)).map((violation) => violation.field);
+    if (field === undefined) expect(fields).toEqual([]);
+    else expect(fields).toContain(field);
   });
 });

@@ -846,7 +846,7 @@ export interface TrainingReport {
   cost:
     | Cost
     | undefined;
-  /** That training took. */
+  /** That training took, at most 10 years. */
   duration: Duration | undefined;
   imagesPerSecond: number;
   epochs: number;
@@ -913,7 +913,7 @@ export interface Observation {
   value: number;
   /** Epoch or step that it is of. */
   step: number;
-  /** Absent in a report: when the server took it. */
+  /** Between the years 1970 and 9999. Absent in a report: when the server took it. */
   time:
     | Date
     | undefined;

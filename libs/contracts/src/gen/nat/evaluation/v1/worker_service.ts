@@ -157,7 +157,7 @@ export interface ReportObservationsRequest {
   lease:
     | LeaseReference
     | undefined;
-  /** Number of the first one, from 0; resending is harmless. */
+  /** Number of the first one, from 0; resending is harmless. Below 2^52, so that the numbers of those that follow are exact too. */
   firstSequence: number;
   observations: Observation[];
 }

@@ -159,6 +159,7 @@ export interface DeletePolicyVersionResponse {
 
 export interface ImportPolicyRequest {
   parent: string;
+  /** Not of dots alone. */
   policyId: string;
   checkpoint: Uint8Array;
   displayName: string;
