@@ -39,7 +39,9 @@ describeCoordinator('the coordinator', (suite) => {
     expect(waitOf(await get(name))).toBe('');
     const [leased, ...more] = await lease('w', { maxCount: 8 });
     expect(more).toEqual([]);
-    expect(leased).toMatchObject({ evaluation: name, attempt: 1, token: 1, spec });
+    expect(leased).toMatchObject({ evaluation: name, attempt: 1, spec });
+    // Nobody guesses it.
+    expect(leased!.token).toBeGreaterThan(2 ** 36);
     expect(await get(name)).toMatchObject({ state: 'EVALUATION_STATE_LEASED', worker: 'w' });
 
     const outcome = succeededWith(candidates);

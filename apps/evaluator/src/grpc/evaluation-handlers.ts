@@ -91,14 +91,14 @@ export function createEvaluationHandlers({
 
     listObservations: async ({ parent, pageSize, pageToken }) => {
       const scope = { list: 'observations', parent };
-      const [token, sequence] = decodePageToken(pageToken, scope, z.tuple([z.int(), z.int()])) ?? [0, -1];
+      const [attempt, sequence] = decodePageToken(pageToken, scope, z.tuple([z.int(), z.int()])) ?? [0, -1];
       const limit = sizeOf(pageSize);
-      const rows = await listObservations(database, { name: parent, after: { token, sequence }, limit: limit + 1 });
+      const rows = await listObservations(database, { name: parent, after: { attempt, sequence }, limit: limit + 1 });
       const page = rows.slice(0, limit);
       const last = page.at(-1);
       return {
         observations: page.map(({ metric, value, step, time, candidateId, attempt }) => ({ metric, value, step, time, candidateId, attempt })),
-        nextPageToken: rows.length > limit && last !== undefined ? encodePageToken([last.token, last.sequence], scope) : '',
+        nextPageToken: rows.length > limit && last !== undefined ? encodePageToken([last.attempt, last.sequence], scope) : '',
       };
     },
   };

@@ -195,11 +195,9 @@ export function requireToken(row: LockedEvaluation, token: number): void {
   if (token !== row.token || token === 0) throw staleLease(row, token);
 }
 
-export function staleLease({ name, token: current }: { readonly name: string; readonly token: number }, token: number): DomainError {
-  return new DomainError('FAILED_PRECONDITION', `the lease ${token} of ${name} is over`, {
-    reason: 'STALE_LEASE',
-    metadata: { name, token: String(token), currentToken: String(current) },
-  });
+/** Without the token that counts now: whoever asks may be anybody. */
+export function staleLease({ name }: { readonly name: string }, token: number): DomainError {
+  return new DomainError('FAILED_PRECONDITION', `the lease ${token} of ${name} is over`, { reason: 'STALE_LEASE', metadata: { name, token: String(token) } });
 }
 
 /**

@@ -123,9 +123,13 @@ function leasable({ kinds, capabilities }: LeaseQuery): RawBuilder<unknown> {
         AND (not_before IS NULL OR not_before <= clock_timestamp())`;
 }
 
+/** Between the tokens of two leases, so that later ones are higher: 2^17 leases of one evaluation stay exact numbers. */
+const TOKEN_STEP = sql.lit(2 ** 36);
+
 /**
  * Leases the rows of `picked (ordinal, call, worker)`, the last of the queries that are given. One statement for all calls: rows that another transaction
- * is leasing are skipped, never waited for. Each lease raises the token, so that an earlier holder is fenced out.
+ * is leasing are skipped, never waited for. Each lease raises the token, so that an earlier holder is fenced out; its last 36 bits are random, so that nobody
+ * but the holder can name it.
  */
 async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs }: LeaseQuery, picked: RawBuilder<unknown>): Promise<LeasedEvaluation[][]> {
   const { rows } = await sql<{
@@ -145,7 +149,8 @@ async function leasePicked(database: Database<EvaluatorTables>, { calls, leaseMs
   }>`
     WITH ${picked}
     UPDATE evaluator.evaluation AS e
-    SET state = 'LEASED', attempt = attempt + 1, token = token + 1, worker = picked.worker,
+    SET state = 'LEASED', attempt = attempt + 1, worker = picked.worker,
+        token = (token / ${TOKEN_STEP} + 1) * ${TOKEN_STEP} + ('x' || left(replace(gen_random_uuid()::text, '-', ''), 9))::bit(36)::bigint,
         lease_expire_time = clock_timestamp() + ${leaseMs} * interval '1 millisecond', not_before = NULL,
         start_time = coalesce(start_time, clock_timestamp())
     FROM picked WHERE e.ordinal = picked.ordinal

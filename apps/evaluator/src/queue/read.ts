@@ -136,7 +136,8 @@ export async function appendObservations(
       {
         topic: OBSERVATION_TOPIC.name,
         key: search === '' ? name : search,
-        id: `${name}/${String(token)}/${String(firstSequence + observations.length - 1)}`,
+        // By the attempt, which is another one with every lease: whoever reads the topic does not learn the token.
+        id: `${name}/${String(attempt)}/${String(firstSequence + observations.length - 1)}`,
         payload: evaluation.ObservationEvent.encode(event).finish(),
       },
     ]);
@@ -148,14 +149,13 @@ export async function appendObservations(
 }
 
 export interface StoredObservation extends NewObservation {
-  readonly token: number;
   readonly sequence: number;
   readonly attempt: number;
 }
 
 /** Where a page of observations begins: behind this one. */
 export interface ObservationPosition {
-  readonly token: number;
+  readonly attempt: number;
   readonly sequence: number;
 }
 
@@ -168,8 +168,9 @@ export async function listObservations(
   const [row] = found;
   if (row === undefined) throw evaluationNotFound(name);
   const { rows } = await sql<Omit<StoredObservation, 'candidateId'> & { candidate_id: string }>`
-    SELECT token, sequence, attempt, metric, value, step, time, candidate_id FROM evaluator.observation
-    WHERE ordinal = ${row.ordinal} AND (token, sequence) > (${after.token}::bigint, ${after.sequence}::bigint)
+    SELECT sequence, attempt, metric, value, step, time, candidate_id FROM evaluator.observation
+    WHERE ordinal = ${row.ordinal} AND (token, sequence) > (
+      coalesce((SELECT token FROM evaluator.observation WHERE ordinal = ${row.ordinal} AND attempt = ${after.attempt} LIMIT 1), 0), ${after.sequence}::bigint)
     ORDER BY token, sequence LIMIT ${limit}`.execute(database.kysely);
   return rows.map(({ candidate_id: candidateId, ...row }) => ({ ...row, candidateId }));
 }

@@ -168,7 +168,7 @@ function cellRules(environment: Environment, candidates: Candidates, peak: numbe
   return architecture.cells.map((cell, index): CellRules => {
     const choices = cell.edges.map((_, edge): EdgeChoices => {
       const d = decisions.get(space.priced.offsets[index]! + edge);
-      if (d === undefined) return { live: [NOTHING], cut: [], dead: [NOTHING] };
+      if (d === undefined) return { live: [NOTHING], cut: [], dead: [NOTHING], removable: false };
       const all = Array.from({ length: candidateStart[d + 1]! - candidateStart[d]! }, (_, k) => candidateStart[d]! + k);
       return edgeChoices(
         environment,
@@ -196,6 +196,7 @@ function edgeChoices({ space }: Environment, d: number, { target, params, macs }
     live: candidates.filter((candidate) => target[candidate] !== NULL && saves(candidate)),
     cut: nulls.filter(saves),
     dead: nulls.length > 0 ? nulls : kept,
+    removable: nulls.length > 0,
   };
 }
 

@@ -7,7 +7,7 @@
  * stands between live nodes only. A state of the lattice is therefore what is known of the nodes that later edges still touch:
  *
  *     live       whether the node is to be live, guessed before its first edge; a guess that does not come true ends the path
- *     fed, used  whether a live edge into it, or out of it, has come
+ *     fed, used  whether a live edge into it, or out of it, has come; a dead node that something irremovable feeds must not be used
  *     inputs     which of the inputs that have to stay connected it depends on
  */
 import { outputNodes, type Cell } from '@nat/cells';
@@ -21,6 +21,8 @@ export interface EdgeChoices {
   readonly cut: readonly number[];
   /** What stands where one of the nodes is dead. */
   readonly dead: readonly number[];
+  /** Whether that is `null`: what cannot be replaced, such as a fixed operation, goes on feeding the node that it leads to. */
+  readonly removable: boolean;
 }
 
 export const NOTHING = -1;
@@ -186,7 +188,7 @@ class CellLattice {
 
   #decide(state: State, step: Step, next: Layer): void {
     const { rule, choices } = this.#rules;
-    const { live, cut, dead } = choices[step.edge]!;
+    const { live, cut, dead, removable } = choices[step.edge]!;
     if (rule === 'free') {
       for (const candidate of [...live, ...cut]) this.#add(state, candidate, { codes: [], inputs: 0, isSource: true }, next);
       return;
@@ -198,12 +200,22 @@ class CellLattice {
       const isSource = state.isSource && (guess === undefined || (guess & LIVE) === this.#sourceLive[to]!);
       const [source, target] = [this.#codeOf(step.edge, 'from', codes), this.#codeOf(step.edge, 'to', codes)];
       if ((source & target & LIVE) === 0) {
-        for (const candidate of dead) this.#follow({ ...state, codes, isSource }, candidate, false, step, next);
+        const left = removable || (source & (LIVE | FED)) === 0 ? codes : this.#feed(step.edge, codes);
+        if (left === undefined) continue;
+        for (const candidate of dead) this.#follow({ ...state, codes: left, isSource }, candidate, false, step, next);
       } else {
         for (const candidate of live) this.#follow({ ...state, codes, isSource }, candidate, true, step, next);
         for (const candidate of cut) this.#follow({ ...state, codes, isSource }, candidate, false, step, next);
       }
     }
+  }
+
+  /** What an irremovable operation between nodes of which one is dead does: it feeds a dead node, which must not be used then. Undefined where it is. */
+  #feed(edge: number, codes: readonly number[]): readonly number[] | undefined {
+    const { to } = this.#rules.cell.edges[edge]!;
+    const slot = this.#open.indexOf(to);
+    if ((codes[slot]! & LIVE) !== 0 || this.#outputs.has(to)) return undefined;
+    return codes.map((code, at) => (at === slot ? code | FED : code));
   }
 
   /** The state after a choice, where it can still come to a result. */
