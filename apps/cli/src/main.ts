@@ -5,7 +5,8 @@ import { run } from './program.ts';
 const terminal = processTerminal(process.env);
 /** Loaded where the environment asks for it: most commands are done sooner than that. */
 async function startTracing(): Promise<() => Promise<void>> {
-  if (['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].every((name) => (process.env[name] ?? '').trim() === '')) return () => Promise.resolve();
+  if (['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].every((name) => (process.env[name] ?? '').trim() === ''))
+    return () => Promise.resolve();
   const tracing = await import('@nat/base/tracing');
   return tracing.startTracing('nat', (problem) => {
     terminal.err(`spans may be missing: ${problem}`);

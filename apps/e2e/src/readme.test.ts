@@ -185,14 +185,17 @@ describe("README's commands", { timeout: PATIENCE_MS }, () => {
     });
   }
 
-  it.skipIf(dataDirectory === undefined)(`npm start shows what its text says${dataDirectory === undefined ? ' (skipped: NAT_DATA_DIR is not set)' : ''}`, async () => {
-    const tour = shell('exec npm start --silent -- --exit --steps 1');
-    const stdout = succeeded(await tour.ended);
-    const shown = readmeBlock('text', 'certificate');
-    expect(shown.trim().split('\n')).toHaveLength(5);
-    expect(stdout).toContain(shown.trim());
-    expect(stdout).toMatch(/its result +\d+\.\d\d %/);
-  });
+  it.skipIf(dataDirectory === undefined)(
+    `npm start shows what its text says${dataDirectory === undefined ? ' (skipped: NAT_DATA_DIR is not set)' : ''}`,
+    async () => {
+      const tour = shell('exec npm start --silent -- --exit --steps 1');
+      const stdout = succeeded(await tour.ended);
+      const shown = readmeBlock('text', 'certificate');
+      expect(shown.trim().split('\n')).toHaveLength(5);
+      expect(stdout).toContain(shown.trim());
+      expect(stdout).toMatch(/its result +\d+\.\d\d %/);
+    },
+  );
 
   // npx itself ends by the signal: what counts is how the command below it ends.
   it('npx nat worker registers with the platform, and leaves at Ctrl-C', async () => {

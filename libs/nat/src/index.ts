@@ -4,7 +4,8 @@ export { checkBudget, resolveBudget, withinBudget, type Budget, type RelativeBud
 export { certify, type CostCertificate, type EdgeSaving } from './mdp/certificate.ts';
 export { LivePaths, cellGuards, type CellGuard } from './mdp/connectivity.ts';
 export { CostedArchitecture, CostModel } from './mdp/cost-model.ts';
-export { createEnvironment, Environment, EnvironmentFactory, type MaskMode, type EnvironmentOptions } from './mdp/environment.ts';
+export { createEnvironment, Environment, EnvironmentFactory, type EnvironmentOptions } from './mdp/environment.ts';
+export type { MaskMode } from './mdp/mask-mode.ts';
 export { likeliestTransform, sampleTransforms, type LikeliestTransform } from './decode/transforms.ts';
 export { NAT_ACTIONS, schemeTable, transitionRow, type SchemeTable } from './mdp/transition-schemes.ts';
 export { createCheckpoint, parseCheckpoint, policySha256, serializeCheckpoint, type PolicyCheckpoint } from './policy/checkpoint.ts';

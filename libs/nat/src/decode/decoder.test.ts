@@ -13,7 +13,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Budget } from '../mdp/budget.ts';
 import { withinBudget } from '../mdp/budget.ts';
-import { createEnvironment, type Environment, type MaskMode } from '../mdp/environment.ts';
+import { createEnvironment, type Environment } from '../mdp/environment.ts';
+import type { MaskMode } from '../mdp/mask-mode.ts';
 import { Decoder } from './decoder.ts';
 import { liveNodes } from './lattice.ts';
 

@@ -18,7 +18,7 @@ import type { Cost } from '@nat/graph';
 import { checkBudget, unreachable, type Budget } from '../mdp/budget.ts';
 import type { Environment } from '../mdp/environment.ts';
 import { latticeOf, liveNodes, NOTHING, type CellRules, type EdgeChoices, type Lattice } from './lattice.ts';
-import { keeps, likeliestPath, tilted } from './likeliest.ts';
+import { keeps, likeliestPath, sumOf, tilted } from './likeliest.ts';
 import { findMultipliers, type BoundedMeasure } from './multipliers.ts';
 import { bestPaths, PathSampler } from './paths.ts';
 
@@ -101,7 +101,7 @@ export class Decoder {
       for (let attempt = 0; attempt < TRIES; attempt++) {
         const path = paths.draw(stream);
         if (!keeps(path, measures)) continue;
-        const slack = measures.reduce((sum, { costs, most }, m) => sum + multipliers[m]! * (most - path.reduce((spent, arc) => spent + costs[arc]!, 0)), 0);
+        const slack = measures.reduce((sum, { costs, most }, m) => sum + multipliers[m]! * (most - sumOf(path, costs)), 0);
         if (stream.uniform() < Math.exp(-slack)) return this.#resultOf(path);
       }
       return undefined;

@@ -5,7 +5,7 @@ import { OPERATIONS } from './cost-tables.ts';
 import { FIXED, primitiveAt } from '@nat/cells';
 import { type PlacementOptions, lower, primitiveIndex, type PrimitiveName } from '@nat/cells';
 import type { CostedArchitecture } from './cost-model.ts';
-import type { MaskMode } from './environment.ts';
+import type { MaskMode } from './mask-mode.ts';
 import type { SchemeTable } from './transition-schemes.ts';
 
 export interface ActionSpaceOptions {

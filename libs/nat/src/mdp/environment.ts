@@ -13,14 +13,8 @@ import { primitiveAt, type Architecture, type PlacementOptions, type PrimitiveNa
 import { ActionSpace } from './action-space.ts';
 import { CostModel, type CostedArchitecture } from './cost-model.ts';
 import { schemeTable, type SchemeTable } from './transition-schemes.ts';
+import type { MaskMode } from './mask-mode.ts';
 import { PlacementContext } from './placement-context.ts';
-
-/**
- * `cost-masked`: no edge may get an operation that adds parameters, MACs or an output tensor anywhere, and a cell that lets
- * its input through keeps doing so. `total-cost`: what an edge adds may be saved by others; results are kept within their source's cost as a whole, by a
- * `Decoder`. `official`: exactly the official tables.
- */
-export type MaskMode = 'total-cost' | 'cost-masked' | 'official';
 
 export interface EnvironmentOptions {
   readonly scheme: SchemeName;

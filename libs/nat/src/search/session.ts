@@ -4,7 +4,7 @@ import { PolicyInference } from '../policy/inference/policy-inference.ts';
 import { createCheckpoint, parseCheckpoint, serializeCheckpoint, type PolicyCheckpoint } from '../policy/checkpoint.ts';
 import { Learner, type StepStats } from '../learning/reinforce.ts';
 import type { Hyperparameters } from '../learning/presets.ts';
-import type { MaskMode } from '../mdp/environment.ts';
+import type { MaskMode } from '../mdp/mask-mode.ts';
 import type { PolicyConfig } from '../policy/policy-config.ts';
 import { sampleHeldOut } from './held-out.ts';
 import { sampleRound, learnerTrials, type CountedTrial, type SampledTrial } from './round.ts';

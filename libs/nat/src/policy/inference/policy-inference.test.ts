@@ -9,7 +9,8 @@ import { FORMAT_1_EMBEDDINGS } from '../features/operation-features.ts';
 import { EDGE_POLICY, LSTM_POLICY, officialGcnPolicy, type PolicyConfig } from '../policy-config.ts';
 import { lossAndGradients, prepareBatch } from '../../learning/reinforce.ts';
 import { candidateScores } from '../networks/candidate-scores.ts';
-import { createEnvironment, type MaskMode, type Environment } from '../../mdp/environment.ts';
+import { createEnvironment, type Environment } from '../../mdp/environment.ts';
+import type { MaskMode } from '../../mdp/mask-mode.ts';
 
 const tf = loadTensorflow();
 

@@ -1,7 +1,7 @@
 /** What a search does. A `SearchSpec` is what somebody asked for; an `EffectiveSearchSpec` is the same with every default filled in (fill-defaults.ts). */
 import type { PlacementOptions, SchemeName } from '@nat/cells';
 import type { AdvantageShape, BaselineOptions } from '../../learning/baseline.ts';
-import type { MaskMode } from '../../mdp/environment.ts';
+import type { MaskMode } from '../../mdp/mask-mode.ts';
 import type { PresetName } from '../presets.ts';
 import type { SpaceName } from '../spaces/open-space.ts';
 
