@@ -54,6 +54,16 @@ function faultOf(environment: Environment, operations: Int16Array, budget: Budge
       new Set(of.edges.filter(({ from, to, operation }) => from < of.inputs && operation.name !== 'null' && nodes[to] === 1).map(({ from }) => from));
     const kept = connected(cell, live);
     for (const input of connected(before, lived)) if (!kept.has(input)) return `cell ${index} ignores input ${input}`;
+    for (let node = cell.inputs; mode === 'total-cost' && node < cell.nodes; node++) {
+      if (lived[node] === 0 || live[node] === 1) continue;
+      const paid = before.edges.some(({ from, to }, edge) => {
+        const flat = priced.offsets[index]! + edge;
+        if ((from !== node && to !== node) || operations[flat] !== NULL || priced.operations[flat] === NULL) return false;
+        const { params, macs } = priced.edgeCost(flat, priced.operations[flat]!);
+        return params > 0 || macs > 0;
+      });
+      if (!paid) return `node ${node} of cell ${index} is dead for nothing`;
+    }
     for (const [edge, { from, to, operation }] of cell.edges.entries()) {
       if (operation.kind === 'fixed') continue;
       const flat = priced.offsets[index]! + edge;

@@ -6,7 +6,7 @@
  *     that cost no more than their source, nor than the budget, in parameters, MACs and peak activations (section 3.1: c(b) <= k),
  *     whose cells still depend on every input that they depended on,
  *     without dead operations: what an edit leaves without input or without reader becomes `null` itself,
- *     by the total cost, without edits that save nothing, except where the operation is dead.
+ *     by the total cost, without edits that save nothing, except of operations that an edit which saves something leaves dead.
  *
  * With masks of cost no edit adds any, as searches learn; what saves nothing is allowed then, for a policy may have learned that it helps. In official
  * mode every entry of the official tables is allowed, within the budget.
@@ -168,7 +168,7 @@ function cellRules(environment: Environment, candidates: Candidates, peak: numbe
   return architecture.cells.map((cell, index): CellRules => {
     const choices = cell.edges.map((_, edge): EdgeChoices => {
       const d = decisions.get(space.priced.offsets[index]! + edge);
-      if (d === undefined) return { live: [NOTHING], cut: [], dead: [NOTHING], removable: false };
+      if (d === undefined) return { live: [NOTHING], cut: [], dead: [NOTHING], removable: false, saves: false };
       const all = Array.from({ length: candidateStart[d + 1]! - candidateStart[d]! }, (_, k) => candidateStart[d]! + k);
       return edgeChoices(
         environment,
@@ -180,7 +180,7 @@ function cellRules(environment: Environment, candidates: Candidates, peak: numbe
     const live = liveNodes(cell);
     const connected = [...cell.edges].filter(({ from, to, operation }) => from < cell.inputs && operation.name !== 'null' && live[to] === 1);
     const inputs = [...new Set(connected.map(({ from }) => from))].sort((a, b) => a - b);
-    return { cell, inputs, choices, rule: space.mode === 'official' ? 'free' : 'live' };
+    return { cell, inputs, choices, rule: space.mode === 'official' ? 'free' : 'live', mustSave: space.mode === 'total-cost' };
   });
 }
 
@@ -197,6 +197,7 @@ function edgeChoices({ space }: Environment, d: number, { target, params, macs }
     cut: nulls.filter(saves),
     dead: nulls.length > 0 ? nulls : kept,
     removable: nulls.length > 0,
+    saves: source !== NULL && (before.params !== 0 || before.macs !== 0),
   };
 }
 

@@ -8,6 +8,7 @@
  *
  *     live       whether the node is to be live, guessed before its first edge; a guess that does not come true ends the path
  *     fed, used  whether a live edge into it, or out of it, has come; a dead node that something irremovable feeds must not be used
+ *     paid       of a dead node: whether leaving out an edge of it has saved something
  *     inputs     which of the inputs that have to stay connected it depends on
  */
 import { outputNodes, type Cell } from '@nat/cells';
@@ -23,6 +24,8 @@ export interface EdgeChoices {
   readonly dead: readonly number[];
   /** Whether that is `null`: what cannot be replaced, such as a fixed operation, goes on feeding the node that it leads to. */
   readonly removable: boolean;
+  /** Whether `null` saves something here. */
+  readonly saves: boolean;
 }
 
 export const NOTHING = -1;
@@ -36,6 +39,8 @@ export interface CellRules {
   readonly choices: readonly EdgeChoices[];
   /** `free`: every choice of every edge, whatever the others are. */
   readonly rule: 'live' | 'free';
+  /** A node that was live may be dead only where leaving out one of its edges saves something. */
+  readonly mustSave: boolean;
 }
 
 /** A graph without cycles whose paths from state 0 to state `states - 1` are the allowed results. */
@@ -60,6 +65,8 @@ const MAX_INPUTS = 24;
 const LIVE = 1;
 const FED = 2;
 const USED = 4;
+/** A node is either live, and used, or dead, and paid for. */
+const PAID = USED;
 const INPUTS = 3;
 
 interface State {
@@ -188,19 +195,19 @@ class CellLattice {
 
   #decide(state: State, step: Step, next: Layer): void {
     const { rule, choices } = this.#rules;
-    const { live, cut, dead, removable } = choices[step.edge]!;
+    const { live, cut, dead, removable, saves } = choices[step.edge]!;
     if (rule === 'free') {
       for (const candidate of [...live, ...cut]) this.#add(state, candidate, { codes: [], inputs: 0, isSource: true }, next);
       return;
     }
     const { to } = this.#rules.cell.edges[step.edge]!;
-    const guesses = step.opens ? [0, LIVE | (this.#outputs.has(to) ? USED : 0)] : [undefined];
+    const guesses = step.opens ? [this.#deadCode(to), LIVE | (this.#outputs.has(to) ? USED : 0)] : [undefined];
     for (const guess of guesses) {
       const codes = guess === undefined ? state.codes : [...state.codes, guess];
       const isSource = state.isSource && (guess === undefined || (guess & LIVE) === this.#sourceLive[to]!);
       const [source, target] = [this.#codeOf(step.edge, 'from', codes), this.#codeOf(step.edge, 'to', codes)];
       if ((source & target & LIVE) === 0) {
-        const left = removable || (source & (LIVE | FED)) === 0 ? codes : this.#feed(step.edge, codes);
+        const left = removable ? (saves ? this.#pay(step.edge, codes) : codes) : (source & (LIVE | FED)) === 0 ? codes : this.#feed(step.edge, codes);
         if (left === undefined) continue;
         for (const candidate of dead) this.#follow({ ...state, codes: left, isSource }, candidate, false, step, next);
       } else {
@@ -208,6 +215,18 @@ class CellLattice {
         for (const candidate of cut) this.#follow({ ...state, codes, isSource }, candidate, false, step, next);
       }
     }
+  }
+
+  /** Of a node that is to be dead, before its first edge. */
+  #deadCode(node: number): number {
+    return this.#rules.mustSave && this.#sourceLive[node] === 1 ? 0 : PAID;
+  }
+
+  /** What leaving out an edge that saves something does: its dead ends are paid for. */
+  #pay(edge: number, codes: readonly number[]): readonly number[] {
+    const { from, to } = this.#rules.cell.edges[edge]!;
+    const ends = [this.#open.indexOf(from), this.#open.indexOf(to)];
+    return codes.map((code, slot) => (ends.includes(slot) && (code & LIVE) === 0 ? code | PAID : code));
   }
 
   /** What an irremovable operation between nodes of which one is dead does: it feeds a dead node, which must not be used then. Undefined where it is. */
@@ -235,7 +254,7 @@ class CellLattice {
     }
     for (const node of closed) {
       const code = codes[this.#open.indexOf(node)];
-      if (code !== undefined && (code & LIVE) !== 0 && (code & USED) === 0) return;
+      if (code !== undefined && (code & (USED | PAID)) === 0) return;
     }
     const left = closed.size === 0 ? codes : codes.filter((_, slot) => !closed.has(this.#open[slot]!));
     this.#add(state, candidate, { codes: left, inputs, isSource: state.isSource }, next);
