@@ -172,11 +172,14 @@ for (const { kind, open, needs } of PLATFORMS) {
             expect(sha256(exported.checkpoint)).toBe(rest.sha256);
           }
         }
+        // Where a search learned it, which earlier versions said in words alone.
+        expect((await clients.policies.getPolicy({ name: `${parent}/policies/finished` })).space).toBe('nasbench201');
         for (const { policy, source, genotype, logProb, ...cost } of expected.transforms) {
           const name = `${parent}/policies/${policy}`;
           // Decided edge by edge, as the version that recorded it did.
           const { checkpoint } = await clients.policies.exportPolicyVersion({ name });
-          const scheme = schemeFromWire((await clients.policies.getPolicy({ name })).scheme)!;
+          const [ofPolicy] = name.split('/versions/');
+          const scheme = schemeFromWire((await clients.policies.getPolicy({ name: ofPolicy! })).scheme)!;
           const environment = createEnvironment(zooArchitecture(source), { scheme, mode: 'cost-masked' });
           const decided = new PolicyInference(parseCheckpoint(checkpoint)).sample(environment, { mode: 'greedy' });
           expect({ genotype: writeGenotype(decided.result), ...decided.certificate.result }).toMatchObject({ genotype, ...cost });

@@ -188,7 +188,9 @@ describe("README's commands", { timeout: PATIENCE_MS }, () => {
   it.skipIf(dataDirectory === undefined)(
     `npm start shows what its text says${dataDirectory === undefined ? ' (skipped: NAT_DATA_DIR is not set)' : ''}`,
     async () => {
-      const tour = shell('exec npm start --silent -- --exit --steps 1');
+      // The platform of this test has the other data directory.
+      const env = { ...nat.environment(), NAT_HOME: nat.freshHome('tour') };
+      const tour = nat.processes.start('sh', ['-c', 'exec npm start --silent -- --exit --steps 1'], { cwd: ROOT, env });
       const stdout = succeeded(await tour.ended);
       const shown = readmeBlock('text', 'certificate');
       expect(shown.trim().split('\n')).toHaveLength(5);

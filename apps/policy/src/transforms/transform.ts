@@ -6,6 +6,7 @@ import {
   resolveBudget,
   sampleTransforms,
   spaceHolds,
+  withinBudget,
   type Budget,
   type MaskMode,
   type RelativeBudget,
@@ -61,6 +62,25 @@ export function transformArchitecture(ready: ReadyPolicy, architecture: Architec
   }
   const streamOf = (i: number): RandomStream => RandomStream.of(request.seed, 'transform', i);
   return { source, draws: sampleTransforms(policy, environment, { samples: request.samples, streamOf, budget }), policySpace: space, learnedHere };
+}
+
+/**
+ * The samples of `transformArchitecture` as they were before results were decoded as a whole: each edge decided after the one before it, with the masks of searches.
+ * Evaluations that an earlier version ordered are of these.
+ * @throws DomainError FAILED_PRECONDITION POLICY_NOT_APPLICABLE; BUDGET_UNREACHABLE where none of them is within the bounds
+ */
+export function drawEdgeByEdge(ready: ReadyPolicy, architecture: Architecture, { placement, samples, seed, budget = {} }: TransformRequest): Transformed {
+  const environment = createEnvironment(architecture, { scheme: ready.scheme, mode: 'cost-masked', placement });
+  const distinct = new Map<string, SampledTransform>();
+  for (let i = 0; i < samples; i++) {
+    const drawn = ready.policy.sample(environment, { mode: 'sample', stream: RandomStream.of(seed, 'transform', i) });
+    const key = drawn.actions.join();
+    if (!distinct.has(key)) distinct.set(key, drawn);
+  }
+  const draws = [...distinct.values()].filter(({ certificate }) => withinBudget(certificate.result, budget)).sort((a, b) => b.logProb - a.logProb);
+  if (draws.length === 0) throw new DomainError('FAILED_PRECONDITION', 'no result that was drawn is within the bounds', { reason: 'BUDGET_UNREACHABLE' });
+  const learnedHere = spaceHolds(ready.space, ready.scheme, architecture);
+  return { source: { architecture, cost: environment.space.priced.cost }, draws, policySpace: ready.space, learnedHere };
 }
 
 function notLearnedHere(space: string): DomainError {

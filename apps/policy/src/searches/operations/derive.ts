@@ -9,7 +9,7 @@ import type { Database } from '@nat/storage';
 import { withSpan } from '@nat/base/tracing';
 import { boundsFromWire, placementFromWire, resolveArchitecture, sharesFromWire, transformedSourceToWire, transformToWire } from '@nat/convert';
 import type { PolicyLibrary } from '../../policies/policy-library.ts';
-import { transformArchitecture, type Transformed } from '../../transforms/transform.ts';
+import { drawEdgeByEdge, transformArchitecture, type Transformed } from '../../transforms/transform.ts';
 import type { Notifier } from '@nat/base/notify';
 import { CHILD_RECIPE, MAX_ATTEMPTS, refOf, supernetOf, type PlannedEvaluation } from '../evaluation/evaluation-requests.ts';
 import { evaluationNames } from '../names.ts';
@@ -108,7 +108,8 @@ async function drawCandidates(
 ): Promise<Transformed> {
   const architecture = await resolveArchitecture(request.source, 'source');
   const ready = await library.resolve(row.namespace, row.policy_version, undefined);
-  return transformArchitecture(ready, architecture, {
+  const draw = row.draws === 'edge-by-edge' ? drawEdgeByEdge : transformArchitecture;
+  return draw(ready, architecture, {
     scheme: undefined,
     mode: undefined,
     placement: searched === undefined ? placementFromWire(request.placement) : sessionSpecOf(searched.spec).placement,

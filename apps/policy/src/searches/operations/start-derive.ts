@@ -67,6 +67,7 @@ export function createStartDerive({ database, library, lookup, holdPolicy, requi
               operation_id: newId(),
               request: wire.DeriveArchitectureRequest.encode(resolved).finish(),
               policy_version: versionName,
+              draws: 'allowed-results',
               error: null,
               response: null,
               owner: null,

@@ -158,6 +158,8 @@ export interface OperationTable {
   request: Uint8Array;
   /** Version that was meant when it was asked. */
   policy_version: string;
+  /** How its candidates are drawn: whoever takes it up draws the same again. */
+  draws: Generated<'edge-by-edge' | 'allowed-results'>;
   candidates: Generated<number>;
   evaluated: Generated<number>;
   done: Generated<boolean>;

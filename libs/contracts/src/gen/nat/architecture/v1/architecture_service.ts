@@ -55,7 +55,6 @@ export interface CreateArchitectureRequest {
   source: ArchitectureRef | undefined;
   displayName: string;
   parentArchitecture: string;
-  /** Keys begin with a letter or digit. */
   labels: { [key: string]: string };
   /** A UUID; the same id gets the same response. */
   requestId: string;
