@@ -50,12 +50,12 @@ export const deletedVersions: Migration = {
   },
 };
 
-/** Where policies were learned. Descriptions of those that searches learned say it: `learned in N steps of B trials from SPACE, rewarded by ...`. */
+/** Where policies were learned. Descriptions of those that searches learned say it: `learned in N steps of B trials (once: pairs) from SPACE, rewarded by ...`. */
 export const learnedSpaces: Migration = {
   id: '0012-learned-spaces',
   up: async (tx) => {
     await sql`ALTER TABLE policy.policy ADD COLUMN space text NOT NULL DEFAULT ''`.execute(tx);
     await sql`
-      UPDATE policy.policy SET space = coalesce(substring(description from 'trials from ([^ ,]+), rewarded by'), '') WHERE search <> ''`.execute(tx);
+      UPDATE policy.policy SET space = coalesce(substring(description from '(?:trials|pairs) from ([^ ,]+), rewarded by'), '') WHERE search <> ''`.execute(tx);
   },
 };
