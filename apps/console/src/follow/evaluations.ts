@@ -35,18 +35,21 @@ export async function runEvaluations(
     evaluationId: id,
     spec: wire.EvaluationSpec.create({ kind: { $case: 'fromScratch', value: work }, resumeFrom, maxAttempts: MAX_ATTEMPTS }),
   }));
-  const { names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true });
-  for (const { id } of trainings) if (id !== undefined) terminal.err(`evaluation ${id}`);
+  let names: string[] = [];
   const cancel = (): void => {
     for (const [i, name] of names.entries()) {
       if (trainings[i]?.id === undefined) void evaluations.cancelEvaluation({ name, reason: 'interrupted' }).catch(() => undefined);
     }
   };
   const interrupted = new AbortController();
+  // Before anything is submitted or said: whoever reads that it runs may interrupt it.
   using _interrupt = onInterrupt(() => {
     cancel();
     interrupted.abort();
   });
+  ({ names } = await evaluations.submitEvaluations({ parent: session.parent, evaluations: entries }, { retry: true }));
+  if (interrupted.signal.aborted) cancel();
+  for (const { id } of trainings) if (id !== undefined) terminal.err(`evaluation ${id}`);
   const progress = startProgress(
     terminal,
     'epochs',
