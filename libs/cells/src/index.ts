@@ -55,7 +55,7 @@ export type { LowerOptions, LoweredArchitecture, PlacedBlock, PlacedEdge } from 
 export { lowerRepeatedCell, type RepeatedCellOptions } from './skeletons/repeated.ts';
 export { MAX_LAYERS, resolvePlacement, type NetworkKind, type ResolvedPlacement } from './skeletons/placement.ts';
 export type { Cost } from '@nat/graph';
-export type { CostBounds } from './cost/bounds.ts';
+export type { CostBounds, CostShares } from './cost/bounds.ts';
 export { architectureCost, auxiliaryCost, edgeCosts, modulesByFirstNode, networkCost } from './cost/cost.ts';
 export { applyEdits, applyOperations, editsTo } from './cell/transform.ts';
 export { randomArchitecture, randomBlockArchitecture, randomOfficialArchitecture, type RandomArchitectureOptions } from './cell/generate.ts';

@@ -1,4 +1,4 @@
-import type { Cost, CostBounds } from '@nat/cells';
+import type { Cost, CostBounds, CostShares } from '@nat/cells';
 import type { architecture as wire } from '@nat/contracts';
 import { DomainError } from '@nat/base/errors';
 
@@ -34,13 +34,6 @@ export function boundsFromWire(bounds: wire.CostBounds | undefined, path: string
   };
 }
 
-/** Bounds as shares of the source's cost, above 0 and at most 1. */
-export interface CostShares {
-  readonly params?: number;
-  readonly macs?: number;
-  readonly peakActivationBytes?: number;
-}
-
 /** Bounds that were given as shares of the source's; undefined where none was. */
 export function sharesFromWire(bounds: wire.CostBounds | undefined): CostShares | undefined {
   const { maxParamsShare: params, maxMacsShare: macs, maxPeakActivationShare: peakActivationBytes } = bounds ?? {};
@@ -52,14 +45,9 @@ export function sharesFromWire(bounds: wire.CostBounds | undefined): CostShares 
   };
 }
 
-/** The inverse of `boundsFromWire` and `sharesFromWire`. */
-export function boundsToWire(bounds: CostBounds | undefined, shares?: CostShares): wire.CostBounds | undefined {
-  if (bounds === undefined && shares === undefined) return undefined;
-  const { maxParams, maxMacs, maxPeakActivationBytes } = bounds ?? {};
-  return {
-    maxParams,
-    maxMacs,
-    maxPeakActivationBytes,
-    ...(shares === undefined ? {} : { maxParamsShare: shares.params, maxMacsShare: shares.macs, maxPeakActivationShare: shares.peakActivationBytes }),
-  };
+/** The inverse of `boundsFromWire`. */
+export function boundsToWire(bounds: CostBounds | undefined): wire.CostBounds | undefined {
+  if (bounds === undefined) return undefined;
+  const { maxParams, maxMacs, maxPeakActivationBytes } = bounds;
+  return { maxParams, maxMacs, maxPeakActivationBytes };
 }

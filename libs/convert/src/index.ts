@@ -1,7 +1,7 @@
 export { architectureFromRef, architectureToRef, evaluableRef, refOfText, resolveArchitecture, type ArchitectureLookup } from './architecture-ref.ts';
 export { architectureFromSpec, architectureToSpec } from './architecture-spec.ts';
 export { certificateFromWire, certificateToWire, type CertifiedCost } from './certificate.ts';
-export { boundsFromWire, boundsToWire, costFromWire, costToWire, sharesFromWire, type CostShares } from './cost.ts';
+export { boundsFromWire, boundsToWire, costFromWire, costToWire, sharesFromWire } from './cost.ts';
 export { fromDuration, toDuration } from './duration.ts';
 export { edgeEditToWire, editsFromWire, type DecidedEdge } from './edits.ts';
 export { blobsOf, blobsOfReport, blobsOfSpec, weightsOfSpec } from './evaluation-blobs.ts';

@@ -1,6 +1,6 @@
 export { ActionSpace, type ActionSpaceOptions } from './mdp/action-space.ts';
 export { Episode, playEpisode } from './mdp/episode.ts';
-export { checkBudget, resolveBudget, withinBudget, type Budget, type RelativeBudget } from './mdp/budget.ts';
+export { checkBudget, resolveBudget, withinBudget, type Budget } from './mdp/budget.ts';
 export { certify, type CostCertificate, type EdgeSaving } from './mdp/certificate.ts';
 export { LivePaths, cellGuards, type CellGuard } from './mdp/connectivity.ts';
 export { CostedArchitecture, CostModel } from './mdp/cost-model.ts';

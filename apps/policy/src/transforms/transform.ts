@@ -1,4 +1,4 @@
-import type { Architecture, Cost, PlacementOptions, SchemeName } from '@nat/cells';
+import type { Architecture, Cost, CostShares, PlacementOptions, SchemeName } from '@nat/cells';
 import { DomainError } from '@nat/base/errors';
 import {
   createEnvironment,
@@ -9,7 +9,6 @@ import {
   withinBudget,
   type Budget,
   type MaskMode,
-  type RelativeBudget,
   type SampledTransform,
 } from '@nat/nat';
 import { RandomStream } from '@nat/base/random';
@@ -22,7 +21,7 @@ export interface TransformRequest {
   readonly mode: MaskMode | undefined;
   readonly placement: PlacementOptions;
   readonly budget: Budget | undefined;
-  readonly relativeBudget: RelativeBudget | undefined;
+  readonly relativeBudget: CostShares | undefined;
   /** Results drawn; equal ones are given once. */
   readonly samples: number;
   readonly greedy: boolean;

@@ -2,6 +2,13 @@
 export interface CostBounds {
   readonly maxParams?: number;
   readonly maxMacs?: number;
-  /** Bytes. Decisions are not masked by it: results are checked against it. */
+  /** Bytes. */
   readonly maxPeakActivationBytes?: number;
+}
+
+/** Upper bounds as shares of a source's cost, above 0 and at most 1; absent where unbounded. */
+export interface CostShares {
+  readonly params?: number;
+  readonly macs?: number;
+  readonly peakActivationBytes?: number;
 }

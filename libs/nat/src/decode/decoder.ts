@@ -18,9 +18,9 @@ import type { Cost } from '@nat/graph';
 import { checkBudget, unreachable, type Budget } from '../mdp/budget.ts';
 import type { Environment } from '../mdp/environment.ts';
 import { latticeOf, liveNodes, NOTHING, type CellRules, type EdgeChoices, type Lattice } from './lattice.ts';
-import { keeps, likeliestPath, sumOf, tilted } from './likeliest.ts';
+import { bindingMeasures, keeps, leastOf, likeliestPath, sumOf, tilted } from './likeliest.ts';
 import { findMultipliers, type BoundedMeasure } from './multipliers.ts';
-import { bestPaths, PathSampler } from './paths.ts';
+import { PathSampler } from './paths.ts';
 
 const NULL = primitiveIndex('null');
 
@@ -67,7 +67,7 @@ export class Decoder {
     const lattice = within(most.peak);
     if (lattice === undefined) throw unreachable(budget, attainable(environment, candidates, within));
     this.#lattice = lattice;
-    const along = (values: Float64Array): Float64Array => Float64Array.from(lattice.candidate, (candidate) => (candidate === NOTHING ? 0 : values[candidate]!));
+    const along = (values: Float64Array): Float64Array => alongArcs(lattice, values);
     this.#scores = along(logProbabilities);
     this.#measures = [
       { costs: along(candidates.params), most: most.params },
@@ -90,7 +90,7 @@ export class Decoder {
    * results, however few they are.
    */
   sampler(): (stream: RandomStream) => DecodedResult | undefined {
-    const measures = this.#measures.filter(({ costs, most }) => bestPaths(this.#lattice, costs).best[this.#lattice.states - 1]! > most);
+    const measures = bindingMeasures(this.#lattice, this.#measures);
     const at = (multipliers: readonly number[]): PathSampler => new PathSampler(this.#lattice, tilted(this.#scores, measures, multipliers));
     const multipliers = findMultipliers(measures, (each) => {
       const paths = at(each);
@@ -211,21 +211,15 @@ function decisionOf(candidateStart: Int32Array, candidate: number): number {
   return low;
 }
 
-function leastOf(lattice: Lattice, costs: Float64Array): number {
-  return -bestPaths(
-    lattice,
-    costs.map((cost) => -cost),
-  ).best[lattice.states - 1]!;
+/** Values of candidates, by the arcs that decide them. [arcs] */
+function alongArcs({ candidate }: Lattice, values: Float64Array): Float64Array {
+  return Float64Array.from(candidate, (decided) => (decided === NOTHING ? 0 : values[decided]!));
 }
 
 /** The least that a result costs, each measure by itself. @param within the lattice of results of at most a peak */
 function attainable({ space }: Environment, { params, macs, peak }: Candidates, within: (peak: number) => Lattice | undefined): Cost {
   const lattice = within(Infinity)!;
-  const least = (values: Float64Array): number =>
-    leastOf(
-      lattice,
-      Float64Array.from(lattice.candidate, (candidate) => (candidate === NOTHING ? 0 : values[candidate]!)),
-    );
+  const least = (values: Float64Array): number => leastOf(lattice, alongArcs(lattice, values));
   const fixed = space.priced.fixedCost;
   // A peak is that of one edge, or of what no edge changes.
   const peaks = [...new Set([...peak, fixed.peakActivationBytes])].filter((bytes) => bytes >= fixed.peakActivationBytes).sort((a, b) => a - b);

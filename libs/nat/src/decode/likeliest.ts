@@ -25,8 +25,7 @@ const ROUNDING = 1e-9;
 /** Undefined where no path keeps the bounds. @param scores [arcs] */
 export function likeliestPath(lattice: Lattice, scores: Float64Array, bounded: readonly BoundedMeasure[]): LikeliestPath | undefined {
   const free = bestPath(lattice, bestPaths(lattice, scores));
-  // A bound that no path exceeds needs no multiplier.
-  const measures = bounded.filter(({ costs, most }) => bestPaths(lattice, costs).best[lattice.states - 1]! > most);
+  const measures = bindingMeasures(lattice, bounded);
   if (keeps(free, measures)) return { arcs: free, optimal: true };
   const leasts = measures.map(({ costs }) => bestRests(lattice, negated(costs)).map((rest) => -rest));
   if (measures.some(({ most }, at) => leasts[at]![0]! > most)) return undefined;
@@ -48,6 +47,16 @@ export function likeliestPath(lattice: Lattice, scores: Float64Array, bounded: r
   const found = labels.run(knownScore);
   const arcs = found ?? known;
   return arcs === undefined ? undefined : { arcs, optimal: labels.complete };
+}
+
+/** The measures whose bound some path exceeds: the others need no multiplier. */
+export function bindingMeasures(lattice: Lattice, bounded: readonly BoundedMeasure[]): readonly BoundedMeasure[] {
+  return bounded.filter(({ costs, most }) => bestPaths(lattice, costs).best[lattice.states - 1]! > most);
+}
+
+/** The least that a path costs. @param costs [arcs] */
+export function leastOf(lattice: Lattice, costs: Float64Array): number {
+  return -bestPaths(lattice, negated(costs)).best[lattice.states - 1]!;
 }
 
 /** Scores less what the costs come to at these multipliers. [arcs] */

@@ -1,17 +1,10 @@
 /** Budgets: the most that a result may cost (section 3.1: c(b) <= k). */
 import { DomainError } from '@nat/base/errors';
-import type { CostBounds as Budget } from '@nat/cells';
+import type { CostBounds as Budget, CostShares } from '@nat/cells';
 import type { Cost } from '@nat/graph';
 
 /** The most a result may cost. */
 export type { Budget };
-
-/** The most that a result may cost as shares of its source's cost, above 0 and at most 1. */
-export interface RelativeBudget {
-  readonly params?: number;
-  readonly macs?: number;
-  readonly peakActivationBytes?: number;
-}
 
 /** @throws DomainError INVALID_ARGUMENT for a bound that is no non-negative number */
 export function checkBudget(budget: Budget, root = 'budget'): void {
@@ -28,7 +21,7 @@ export function withinBudget({ params, macs, peakActivationBytes }: Cost, budget
 }
 
 /** The budget in numbers of this source; where a measure is bounded both ways, by the smaller one. Shares are rounded down to whole numbers. */
-export function resolveBudget(budget: Budget | undefined, relative: RelativeBudget | undefined, source: Cost): Budget | undefined {
+export function resolveBudget(budget: Budget | undefined, relative: CostShares | undefined, source: Cost): Budget | undefined {
   if (relative === undefined) return budget;
   const smaller = (bound: number | undefined, share: number | undefined, of: number): number | undefined =>
     share === undefined ? bound : Math.min(bound ?? Infinity, Math.floor(share * of));

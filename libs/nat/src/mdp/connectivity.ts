@@ -6,6 +6,7 @@
  * carry something everywhere count; and where no single one does, each input that was connected stays connected.
  */
 import { type Architecture, type Cell, outputNodes } from '@nat/cells';
+import { runningOrder } from './running-order.ts';
 
 /** What must stay connected in one cell. */
 export interface CellGuard {
@@ -17,8 +18,7 @@ export interface CellGuard {
 
 /** Edges in an order in which an edge comes after all edges into the node it leaves. */
 function byTarget(cell: Cell): readonly number[] | undefined {
-  for (let index = 1; index < cell.edges.length; index++)
-    if (cell.edges[index]!.to < cell.edges[index - 1]!.to) return cell.edges.map((_, at) => at).sort((a, b) => cell.edges[a]!.to - cell.edges[b]!.to);
+  for (let index = 1; index < cell.edges.length; index++) if (cell.edges[index]!.to < cell.edges[index - 1]!.to) return runningOrder(cell);
   return undefined;
 }
 
