@@ -1,4 +1,4 @@
-import { officialSpace, primitive, writeGenotype, type Architecture, type Cell, type Edge, type OfficialSpace, type SchemeName } from '@nat/cells';
+import { officialSpace, outputNodes, primitive, writeGenotype, type Architecture, type Cell, type Edge, type OfficialSpace, type SchemeName } from '@nat/cells';
 import type { RandomStream } from '@nat/base/random';
 import type { SearchSpace } from './space.ts';
 
@@ -11,6 +11,16 @@ const EDGES_A_NODE = 2;
 /** The operations that the official code draws them from. */
 export function officialOperations(name: OfficialSpaceName, scheme: SchemeName): OfficialSpace {
   return officialSpace(scheme === 'nat' ? 'NAT' : 'NATv2', name === 'darts' ? 'FULLY_CONCAT_PRIMITIVES' : 'LOOSE_END_PRIMITIVES');
+}
+
+/** Whether every cell has the nodes and operations of an official list, and where that is fully concatenated its outputs. */
+export function isOfOfficialCells({ cells, skeleton }: Architecture, { primitives, steps, operationType }: OfficialSpace): boolean {
+  const known: ReadonlySet<string> = new Set(primitives);
+  const isOfSpace = (cell: Cell): boolean =>
+    cell.nodes === cell.inputs + steps &&
+    cell.edges.every(({ operation }) => operation.kind === 'primitive' && known.has(operation.name)) &&
+    (operationType === 'LOOSE_END_PRIMITIVES' || outputNodes(cell).length === steps);
+  return skeleton.kind === 'repeated' && cells.every(isOfSpace);
 }
 
 /**

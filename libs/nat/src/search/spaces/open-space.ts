@@ -1,9 +1,9 @@
-import { findZooEntry, listZoo, type OfficialSpace, type SchemeName } from '@nat/cells';
+import { findZooEntry, listZoo, type Architecture, type OfficialSpace, type SchemeName } from '@nat/cells';
 import type { NasBench201Table } from '@nat/datasets';
 import { DomainError } from '@nat/base/errors';
 import { blockOf, blockOperations, blockSpace, type BlockSpaceName } from './block-spaces.ts';
 import { nasBench201Space } from './nasbench201-space.ts';
-import { officialCellsSpace, officialOperations, type OfficialSpaceName } from './official-spaces.ts';
+import { isOfOfficialCells, officialCellsSpace, officialOperations, type OfficialSpaceName } from './official-spaces.ts';
 import type { SearchSpace } from './space.ts';
 import { zooSpace } from './zoo-space.ts';
 
@@ -18,13 +18,19 @@ interface NamedSpace {
   readonly open: (options: OpenSpaceOptions) => SearchSpace;
   /** The official list of operations that holds all of the space's; undefined where none does: then neither the GCN nor a supernet reads its cells. */
   readonly operations: (scheme: SchemeName) => OfficialSpace | undefined;
+  /** Whether an architecture could be one of its sources. */
+  readonly holds: (architecture: Architecture, scheme: SchemeName) => boolean;
   /** The block of the zoo that its cells are around; a supernet of the space has its shape. */
   readonly block?: string;
 }
 
 /** By name, all lower-case: written otherwise they are architectures of the zoo. */
 const SPACES = {
-  nasbench201: { open: ({ loadTable }) => nasBench201Space(loadTable()), operations: () => undefined },
+  nasbench201: {
+    open: ({ loadTable }) => nasBench201Space(loadTable()),
+    operations: () => undefined,
+    holds: ({ skeleton }) => skeleton.kind === 'nasbench201',
+  },
   darts: officialCells('darts'),
   enas: officialCells('enas'),
   resblock: aroundBlock('resblock'),
@@ -36,11 +42,20 @@ export type SpaceName = keyof typeof SPACES;
 export const SPACE_NAMES = Object.keys(SPACES) as readonly SpaceName[];
 
 function officialCells(name: OfficialSpaceName): NamedSpace {
-  return { open: ({ scheme }) => officialCellsSpace(name, scheme), operations: (scheme) => officialOperations(name, scheme) };
+  return {
+    open: ({ scheme }) => officialCellsSpace(name, scheme),
+    operations: (scheme) => officialOperations(name, scheme),
+    holds: (architecture, scheme) => isOfOfficialCells(architecture, officialOperations(name, scheme)),
+  };
 }
 
 function aroundBlock(name: BlockSpaceName): NamedSpace {
-  return { open: ({ scheme }) => blockSpace(name, scheme), operations: (scheme) => blockOperations(name, scheme), block: blockOf(name) };
+  return {
+    open: ({ scheme }) => blockSpace(name, scheme),
+    operations: (scheme) => blockOperations(name, scheme),
+    holds: (architecture, scheme) => isOfOfficialCells(architecture, blockOperations(name, scheme)),
+    block: blockOf(name),
+  };
 }
 
 /** What is known of a space by its name. */
